@@ -1,0 +1,1 @@
+"""Everything that touches the world: sources, stores, registries and quality engines."""

@@ -1,0 +1,1 @@
+"""The Kedro datasets through which the pipelines read and write."""

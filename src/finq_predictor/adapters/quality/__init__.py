@@ -1,0 +1,1 @@
+"""Great Expectations behind the validator of the Kedro catalog."""

@@ -1,0 +1,1 @@
+"""Templates of the HTML reports and what renders them."""

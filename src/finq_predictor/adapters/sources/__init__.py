@@ -1,0 +1,1 @@
+"""Sources of bars, articles and macro series: one file, one class."""

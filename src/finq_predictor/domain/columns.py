@@ -1,0 +1,38 @@
+"""Names of columns that cross a border between two stages."""
+
+from __future__ import annotations
+
+TS = "ts"
+INSTRUMENT = "instrument"
+KNOWN_AT = "known_at"
+KEY = (INSTRUMENT, TS)
+
+OHLC = ("open", "high", "low", "close")
+ADJ_CLOSE = "adj_close"
+VOLUME = "volume"
+SECTOR = "sector"
+BID = tuple(f"bid_{part}" for part in OHLC)
+ASK = tuple(f"ask_{part}" for part in OHLC)
+
+SOURCE = "_source"
+RECEIVED_AT = "_received_at"
+CONTENT_HASH = "_content_hash"
+LINEAGE = (SOURCE, RECEIVED_AT, CONTENT_HASH)
+
+REASON = "reason"
+RULE = "rule"
+
+
+def forward_return(horizon: int) -> str:
+    """Name of the forward return over ``horizon`` bars."""
+    return f"forward_return_{horizon}"
+
+
+def label(horizon: int) -> str:
+    """Name of the label over ``horizon`` bars."""
+    return f"label_{horizon}"
+
+
+def label_end(horizon: int) -> str:
+    """Name of the time at which the label over ``horizon`` bars is known."""
+    return f"label_end_{horizon}"

@@ -1,0 +1,89 @@
+"""The exceptions of the product.
+
+FinqError
+├── ConfigurationError          a parameter, option or environment that cannot work
+├── UnknownNameError            a market, model, scorer, instrument ... that does not exist
+├── DataError                   data that cannot be used
+│   ├── MappingError            a file whose columns cannot be recognised
+│   ├── GateError               a quality gate stopped the run
+│   ├── SplitError              a split that would leak or leaves nothing to test
+│   └── StoreError              a stored artefact is absent, damaged or from other code
+│       └── FeatureSetMismatchError  features were defined differently when the model was trained
+└── PredictionRefusedError      no honest prediction can be given for this request
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class FinqError(Exception):
+    """Base of every error raised on purpose; its message says what was given, expected and what to do."""
+
+
+class ConfigurationError(FinqError):
+    """A parameter, option or environment that cannot work."""
+
+
+class UnknownNameError(FinqError):
+    """A name that does not exist; the message lists near misses.
+
+    Args:
+        kind: What the name stands for, such as ``"market"``.
+        given: The name that was asked for.
+        known: The names that exist.
+    """
+
+    def __init__(self, kind: str, given: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        self.kind, self.given, self.known = kind, given, names
+        super().__init__(f"Unknown {kind} {given!r}. {closest(given, names)}")
+
+
+class DataError(FinqError):
+    """Data that cannot be used."""
+
+
+class MappingError(DataError):
+    """A file whose columns cannot be recognised."""
+
+
+class GateError(DataError):
+    """A quality gate stopped the run; names the frame, the rule and the rows."""
+
+
+class SplitError(DataError):
+    """A split that would leak or leaves nothing to train or test on."""
+
+
+class StoreError(DataError):
+    """A stored artefact is absent, damaged or was written by other code."""
+
+
+class FeatureSetMismatchError(StoreError):
+    """The features are defined differently now than when the model was trained."""
+
+
+class PredictionRefusedError(FinqError):
+    """No honest prediction can be given for this request."""
+
+
+def closest(given: str, known: Iterable[str], most: int = 3) -> str:
+    """Say which known names are near a wrong one, or list them all.
+
+    Args:
+        given: The wrong name.
+        known: The names that exist.
+        most: How many near misses to name.
+
+    Returns:
+        One sentence, ready to end an error message.
+    """
+    names = sorted(known)
+    folded = {name.lower(): name for name in names}
+    near = [folded[match] for match in get_close_matches(given.lower(), list(folded), n=most, cutoff=0.6)]
+    if near:
+        return f"Did you mean {' or '.join(map(repr, near))}?"
+    shown = ", ".join(names[:20]) + (f", ... ({len(names)} in all)" if len(names) > 20 else "")
+    return f"Known: {shown or 'none'}."
