@@ -1,0 +1,46 @@
+"""The pipelines by name: one per stage, one per market, and all together.
+
+Every node is ``<stage>.<market>.<node>``, every dataset ``<market>.<dataset>``, so that
+``--pipelines=ingestion``, ``--pipelines=equity`` and ``--namespaces=features.equity`` all mean what they say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kedro.pipeline import Pipeline
+
+from finq_predictor.domain.markets import MARKETS, Market
+from finq_predictor.pipelines.evaluation.pipeline import create_pipeline as evaluation
+from finq_predictor.pipelines.features.pipeline import create_pipeline as features
+from finq_predictor.pipelines.ingestion.pipeline import create_pipeline as ingestion
+from finq_predictor.pipelines.monitoring.pipeline import create_pipeline as monitoring
+from finq_predictor.pipelines.sentiment.pipeline import create_pipeline as sentiment
+from finq_predictor.pipelines.training.pipeline import create_pipeline as training
+
+STAGES: dict[str, Callable[[Market], Pipeline]] = {
+    "ingestion": ingestion,
+    "sentiment": sentiment,
+    "features": features,
+    "training": training,
+    "evaluation": evaluation,
+    "monitoring": monitoring,
+}
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Wire every stage for every market.
+
+    Returns:
+        Pipelines by the name that ``kedro run --pipelines`` takes.
+    """
+    cells = {(stage, market): _cell(stage, market) for stage in STAGES for market in MARKETS}
+    by_stage = {stage: sum((cells[stage, market] for market in MARKETS), Pipeline([])) for stage in STAGES}
+    by_market = {market: sum((cells[stage, market] for stage in STAGES), Pipeline([])) for market in MARKETS}
+    return {**by_stage, **by_market, "__default__": sum(cells.values(), Pipeline([]))}
+
+
+def _cell(stage: str, market: str) -> Pipeline:
+    """One stage of one market: the market prefixes data and parameters, the stage only names nodes."""
+    inner = Pipeline(STAGES[stage](MARKETS[market]), namespace=market)
+    return Pipeline(inner, namespace=stage, prefix_datasets_with_namespace=False)
