@@ -1,0 +1,74 @@
+"""The rules of the house, held by machines."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FORBIDDEN_MODULES = {"utils", "helpers", "common", "misc"}
+
+
+def _run(project_path: Path, *command: str) -> None:
+    tool = Path(sys.executable).parent / command[0]
+    result = subprocess.run([str(tool), *command[1:]], cwd=project_path, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
+
+
+def test_import_contracts_hold(project_path):
+    _run(project_path, "lint-imports")
+
+
+def test_types_are_strict(project_path):
+    _run(project_path, "mypy")
+
+
+@pytest.mark.parametrize("arguments", [("check", "."), ("format", "--check", ".")])
+def test_style(project_path, arguments):
+    _run(project_path, "ruff", *arguments)
+
+
+def test_no_module_without_a_subject(project_path):
+    stems = {path.stem.lstrip("_") for path in (project_path / "src").rglob("*.py")}
+    assert not stems & FORBIDDEN_MODULES
+
+
+def test_no_module_is_a_warehouse(project_path):
+    long = {
+        str(path): count
+        for path in (project_path / "src").rglob("*.py")
+        if (count := len(path.read_text().splitlines())) > 420
+    }
+    assert not long, f"split these modules: {long}"
+
+
+def test_nothing_left_for_later(project_path):
+    marker = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
+    left = [str(path) for path in (project_path / "src").rglob("*.py") if marker.search(path.read_text())]
+    assert not left
+
+
+LIGHT = {
+    "finq_predictor.pipeline_registry": {
+        "mlflow",
+        "great_expectations",
+        "xgboost",
+        "sklearn",
+        "numba",
+        "torch",
+        "matplotlib",
+    },
+    "finq_predictor.settings": {"mlflow", "great_expectations", "xgboost", "sklearn", "numba", "torch", "matplotlib"},
+    "finq_predictor.domain.markets": {"pandas", "numpy", "kedro"},
+}
+
+
+@pytest.mark.parametrize("module", sorted(LIGHT))
+def test_import_stays_light(module):
+    heavy = sorted(LIGHT[module])
+    code = f"import sys, {module}; print([name for name in {heavy!r} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert result.stdout.strip() == "[]", result.stdout + result.stderr
