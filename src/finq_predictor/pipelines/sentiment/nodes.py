@@ -6,7 +6,7 @@ import logging
 
 import pandas as pd
 
-from finq_predictor.domain.markets import get_market
+from finq_predictor.domain.markets import Market
 from finq_predictor.domain.scorers import score_with_ladder
 from finq_predictor.domain.sentiment import aggregate_tone, scored_frame
 from finq_predictor.pipelines.sentiment.params import SentimentParams
@@ -14,18 +14,19 @@ from finq_predictor.pipelines.sentiment.params import SentimentParams
 logger = logging.getLogger(__name__)
 
 
-def score_articles(articles: pd.DataFrame, params: SentimentParams) -> pd.DataFrame:
+def score_articles(articles: pd.DataFrame, params: SentimentParams, *, market: Market) -> pd.DataFrame:
     """Score every article with the best scorer that can.
 
     Args:
         articles: Silver articles; ``title`` and ``body`` may be missing.
         params: Order of scorers and length of text to read.
+        market: The market whose language is read.
 
     Returns:
         ``article_id, instrument, known_at, tone, confidence, scorer``, one row per article, same order.
     """
     texts = article_texts(articles, params.max_text_length)
-    result = score_with_ladder(texts, params.scorers, params.market, params.scorer_options)
+    result = score_with_ladder(texts, params.scorers, market.name, params.scorer_options)
     for fallback in result.fallbacks:
         logger.warning("Scorer %r passed %d articles down: %s", fallback.scorer, fallback.rows, fallback.reason)
     return scored_frame(articles, result.scores)
@@ -38,16 +39,19 @@ def article_texts(articles: pd.DataFrame, max_length: int) -> list[str]:
     return [text.strip()[:max_length] for text in (title + ". " + body)] if len(articles) else []
 
 
-def aggregate_sentiment(scored: pd.DataFrame, bars: pd.DataFrame, params: SentimentParams) -> pd.DataFrame:
+def aggregate_sentiment(
+    scored: pd.DataFrame, bars: pd.DataFrame, params: SentimentParams, *, market: Market
+) -> pd.DataFrame:
     """Add the tones of the articles that became known since the bar before.
 
     Args:
         scored: Scored articles.
         bars: Silver bars; only ``ts`` and ``instrument`` are read.
-        params: Market and longest wait for a bar.
+        params: The longest wait for a bar.
+        market: The market whose instruments are meant.
 
     Returns:
         ``ts, instrument, tone_sum, article_count``: rows only where an article counts.
     """
     max_wait = pd.Timedelta(hours=params.max_wait_hours)
-    return aggregate_tone(scored, bars, get_market(params.market), max_wait=max_wait)
+    return aggregate_tone(scored, bars, market, max_wait=max_wait)

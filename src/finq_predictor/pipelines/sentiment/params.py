@@ -11,7 +11,6 @@ class SentimentParams(BaseModel):
     """How articles become a tone per bar.
 
     Attributes:
-        market: Market whose language and instruments are meant.
         scorers: Names of scorers, best first; where one cannot answer, the next does.
         scorer_options: Keyword arguments per scorer name, such as ``{"transformer": {"path": "models/finbert"}}``.
         max_text_length: Characters of title and body that are read.
@@ -20,7 +19,6 @@ class SentimentParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    market: str
     scorers: tuple[str, ...] = Field(default=("lexicon",), min_length=1)
     scorer_options: dict[str, dict[str, Any]] = Field(default_factory=dict)
     max_text_length: int = Field(default=600, gt=0)

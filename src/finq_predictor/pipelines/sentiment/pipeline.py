@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from kedro.pipeline import Pipeline, node
 
 from finq_predictor.domain.markets import Market
@@ -16,13 +18,17 @@ def create_pipeline(market: Market) -> Pipeline:
     """
     return Pipeline(
         [
-            node(score_articles, ["silver_articles", "params:sentiment"], "scored_articles", name="score_articles"),
             node(
-                aggregate_sentiment,
+                partial(score_articles, market=market),
+                ["silver_articles", "params:sentiment"],
+                "scored_articles",
+                name="score_articles",
+            ),
+            node(
+                partial(aggregate_sentiment, market=market),
                 ["scored_articles", "silver_bars", "params:sentiment"],
                 "silver_sentiment",
                 name="aggregate_sentiment",
             ),
-        ],
-        tags=[market.name],
+        ]
     )

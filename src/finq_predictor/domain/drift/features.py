@@ -1,0 +1,124 @@
+"""Drift of all features and of the predictions, with a budget of false alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from finq_predictor.domain.columns import TS
+from finq_predictor.domain.drift.base import ReferenceColumn, get_drift_test
+from finq_predictor.domain.drift.false_discovery import benjamini_hochberg
+from finq_predictor.domain.drift.ks import effective_size, ks_distance, ks_p_value
+
+DRIFT_COLUMNS = ("kind", "name", "ks", "effective_size", "p_value", "p_adjusted", "psi", "js", "kl", "drifted")
+_MOST_ROWS = 2_000  # rows of a past window that are looked at
+
+
+def last_days(frame: pd.DataFrame, days: int) -> pd.DataFrame:
+    """Return the rows of the last ``days`` calendar dates (UTC) that occur in ``ts``."""
+    dates = frame[TS].dt.normalize()
+    kept = np.sort(dates.unique())[-days:]
+    return frame[dates.isin(kept)]
+
+
+def feature_drift(
+    reference: Mapping[str, ReferenceColumn],
+    current: pd.DataFrame,
+    history: pd.DataFrame,
+    *,
+    days: int,
+    false_discovery_rate: float = 0.05,
+    psi_threshold: float | None = None,
+) -> pd.DataFrame:
+    """Compare each feature's current values with training.
+
+    A feature counts as drifted when the difference is both unlikely (Kolmogorov-Smirnov, adjusted over all
+    features) and large (population stability index above its threshold). How unlikely is judged against windows
+    of the same length in the training period, because rows of a panel are far from independent.
+
+    Args:
+        reference: Feature name to how it looked in training.
+        current: Current rows with ``ts`` and the features.
+        history: Rows of the training period with ``ts`` and the features, for the windows; may be empty.
+        days: Length of a window in dates.
+        false_discovery_rate: Expected share of false alarms among the alarms.
+        psi_threshold: Replaces the test's own.
+
+    Returns:
+        One row per feature, see ``DRIFT_COLUMNS``; ``kl`` is NaN. A feature without current values has NaN
+        distance and drifts by its index alone.
+    """
+    limit = get_drift_test("psi").threshold if psi_threshold is None else psi_threshold
+    windows = _past_windows(history, days)
+    rows = []
+    for name, column in reference.items():
+        values = current[name].to_numpy(dtype="float64")
+        past = np.array([ks_distance(column.sample, window) for window in _values(history, name, windows)])
+        size = effective_size(past, days)
+        distance = ks_distance(column.sample, values)
+        rows.append(
+            {
+                "kind": "feature",
+                "name": name,
+                "ks": distance,
+                "effective_size": size,
+                "p_value": ks_p_value(distance, size),
+                "psi": get_drift_test("psi").statistic(column, values),
+                "js": get_drift_test("js").statistic(column, values),
+                "kl": np.nan,
+            }
+        )
+    table = pd.DataFrame(rows, columns=[name for name in DRIFT_COLUMNS if name not in ("p_adjusted", "drifted")])
+    adjusted = benjamini_hochberg(table["p_value"].to_numpy(dtype="float64"))
+    unlikely = (adjusted <= false_discovery_rate) | table["ks"].isna().to_numpy()
+    large = (table["psi"] > limit).to_numpy()
+    return table.assign(p_adjusted=adjusted, drifted=unlikely & large)[list(DRIFT_COLUMNS)]
+
+
+def prediction_drift(
+    reference: ReferenceColumn, probabilities: np.ndarray, threshold: float | None = None
+) -> pd.DataFrame:
+    """Compare current probabilities with those of training by Kullback-Leibler divergence.
+
+    Args:
+        reference: How probabilities looked in training.
+        probabilities: N current probabilities.
+        threshold: Replaces the test's own.
+
+    Returns:
+        One row, see ``DRIFT_COLUMNS``, of kind ``"prediction"``; without predictions nothing drifts.
+    """
+    test = get_drift_test("kl")
+    divergence = test.statistic(reference, probabilities) if len(probabilities) else float("nan")
+    row = dict.fromkeys(DRIFT_COLUMNS, np.nan) | {
+        "kind": "prediction",
+        "name": "probability",
+        "psi": get_drift_test("psi").statistic(reference, probabilities) if len(probabilities) else np.nan,
+        "js": get_drift_test("js").statistic(reference, probabilities) if len(probabilities) else np.nan,
+        "kl": divergence,
+        "drifted": bool(divergence > (test.threshold if threshold is None else threshold)),
+    }
+    return pd.DataFrame([row], columns=list(DRIFT_COLUMNS))
+
+
+def _past_windows(history: pd.DataFrame, days: int) -> list[np.ndarray]:
+    """Cut history into consecutive windows of whole dates; each is an array of at most ``_MOST_ROWS`` row positions."""
+    if history.empty:
+        return []
+    number = history[TS].dt.normalize().rank(method="dense").to_numpy().astype("int64") - 1
+    window = number // days
+    full = (number.max() + 1) // days
+    order = np.argsort(window, kind="stable")
+    cuts = np.searchsorted(window[order], np.arange(full + 1))
+    slices = (order[start:stop] for start, stop in pairwise(cuts))
+    return [rows[:: max(1, -(-len(rows) // _MOST_ROWS))] for rows in slices]
+
+
+def _values(history: pd.DataFrame, name: str, windows: Sequence[np.ndarray]) -> list[np.ndarray]:
+    if not windows:
+        return []
+    column = history[name].to_numpy(dtype="float64")
+    return [column[rows] for rows in windows]

@@ -1,0 +1,27 @@
+"""The Kullback-Leibler divergence, used for predictions."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from finq_predictor.domain.drift.base import DriftTest, ReferenceColumn, floored
+
+
+class KullbackLeibler(DriftTest):
+    """Information lost when training stands for the present, in nats (Kullback and Leibler, 1951)."""
+
+    name: ClassVar[str] = "kl"
+    threshold: ClassVar[float] = 0.1
+    source: ClassVar[str] = "Kullback and Leibler (1951)"
+
+    def statistic(self, reference: ReferenceColumn, current: np.ndarray) -> float:
+        """Return the divergence of current values from training, 0 or more; see ``DriftTest``."""
+        return kl_divergence(reference.shares_of(current), reference.shares_with_missing())
+
+
+def kl_divergence(actual: np.ndarray, expected: np.ndarray) -> float:
+    """Return the sum of actual x ln(actual / expected) over bins, empty bins lifted to a small share."""
+    p, q = floored(actual), floored(expected)
+    return float(np.sum(p * np.log(p / q)))

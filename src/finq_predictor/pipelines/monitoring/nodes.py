@@ -1,0 +1,126 @@
+"""Nodes of the monitoring pipeline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from finq_predictor.domain.bundle import ModelBundle
+from finq_predictor.domain.columns import TS
+from finq_predictor.domain.drift.features import feature_drift, last_days, prediction_drift
+from finq_predictor.domain.markets import Market
+from finq_predictor.domain.monitoring import (
+    Layer,
+    measure_layers,
+    measure_missing_rates,
+    monitoring_gauges,
+    prometheus_text,
+    resolve_as_of,
+)
+from finq_predictor.pipelines.monitoring.params import MonitoringParams
+from finq_predictor.pipelines.monitoring.reference import feature_references, probability_reference
+from finq_predictor.pipelines.monitoring.report import Page, render_page
+
+
+def measure_freshness(
+    bars: pd.DataFrame, gold: pd.DataFrame, predictions: pd.DataFrame, params: MonitoringParams, *, market: Market
+) -> pd.DataFrame:
+    """Measure age and validity of the silver, gold and prediction layers at the as-of time.
+
+    Args:
+        bars: Silver bars.
+        gold: Gold rows.
+        predictions: Predictions of the champion.
+        params: As-of time and limit.
+        market: The market, whose week-ends do not age data.
+
+    Returns:
+        One row per layer, see ``domain.monitoring.FRESHNESS_COLUMNS``.
+    """
+    layers = [
+        Layer("silver", "ingestion", bars),
+        Layer("gold", "features", gold),
+        Layer("predictions", "evaluation", predictions),
+    ]
+    return measure_layers(layers, resolve_as_of(params.as_of, bars), market, params.freshness_limit_hours)
+
+
+def measure_missing(gold: pd.DataFrame, champion: ModelBundle, params: MonitoringParams) -> pd.DataFrame:
+    """Measure the missing share of each of the champion's features in the current window, beside training."""
+    before = {name: column.missing for name, column in feature_references(champion).items()}
+    current = last_days(gold, params.window_days)
+    return measure_missing_rates(current, list(before), before, params.missing_tolerance)
+
+
+def measure_drift(
+    gold: pd.DataFrame, predictions: pd.DataFrame, champion: ModelBundle, params: MonitoringParams
+) -> pd.DataFrame:
+    """Compare current features and predictions with the champion's training.
+
+    Args:
+        gold: Gold rows; the last dates are current, those the champion was trained on give the past windows.
+        predictions: Predictions of the champion.
+        champion: The model with its training reference.
+        params: Window and thresholds.
+
+    Returns:
+        One row per feature and one for the predictions, see ``domain.drift.features.DRIFT_COLUMNS``.
+    """
+    reference = feature_references(champion)
+    current = last_days(gold, params.window_days)
+    trained_to = pd.Timestamp(champion.metadata["trained_to"])
+    history = gold[(gold[TS] <= trained_to) & (gold[TS] < current[TS].min())]
+    features = feature_drift(
+        reference,
+        _with_columns(current, list(reference)),
+        _with_columns(history, list(reference)),
+        days=params.window_days,
+        false_discovery_rate=params.false_discovery_rate,
+        psi_threshold=params.psi,
+    )
+    recent = last_days(predictions, params.window_days)["probability"].to_numpy(dtype="float64")
+    outcome = prediction_drift(probability_reference(champion), recent, params.prediction_kl)
+    table = pd.concat([features, outcome], ignore_index=True)
+    return table.astype({"drifted": "bool"})
+
+
+def build_monitoring_report(
+    freshness: pd.DataFrame,
+    missing_rates: pd.DataFrame,
+    drift: pd.DataFrame,
+    gold: pd.DataFrame,
+    champion: ModelBundle,
+    provenance: dict[str, Any],
+    params: MonitoringParams,
+    *,
+    market: Market,
+) -> str:
+    """Write one self-contained page that begins with the verdict in plain words."""
+    return render_page(
+        Page(
+            market=market,
+            freshness=freshness,
+            missing_rates=missing_rates,
+            drift=drift,
+            current=last_days(gold, params.window_days),
+            reference=feature_references(champion),
+            model=dict(champion.metadata) | {"name": champion.name},
+            provenance=provenance,
+            window_days=params.window_days,
+            psi_threshold=params.psi,
+            kl_threshold=params.prediction_kl,
+        )
+    )
+
+
+def render_monitoring_metrics(
+    freshness: pd.DataFrame, missing_rates: pd.DataFrame, drift: pd.DataFrame, *, market: Market
+) -> str:
+    """Write the three tables as Prometheus text."""
+    return prometheus_text(monitoring_gauges(market.name, freshness, missing_rates, drift))
+
+
+def _with_columns(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Keep ``ts`` and the named columns; one that is absent comes as missing throughout."""
+    return frame.reindex(columns=[TS, *names])

@@ -1,0 +1,29 @@
+"""Parameters of the monitoring pipeline."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class MonitoringParams(BaseModel):
+    """What is watched and when it is an alarm.
+
+    Attributes:
+        as_of: ``"latest"`` (the last bar) or an ISO time at which the age of data is measured.
+        window_days: Calendar dates of current data that are compared with training.
+        freshness_limit_hours: Above so many hours outside week-ends a layer is stale.
+        missing_tolerance: A feature alarms when its missing share exceeds training's by more than this.
+        false_discovery_rate: Expected share of false alarms among the features that alarm.
+        psi: Population stability index above which an unlikely difference counts as drift.
+        prediction_kl: Kullback-Leibler divergence above which predictions drifted.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    as_of: str = "latest"
+    window_days: int = Field(default=20, gt=0)
+    freshness_limit_hours: float = Field(default=48.0, gt=0)
+    missing_tolerance: float = Field(default=0.05, ge=0, le=1)
+    false_discovery_rate: float = Field(default=0.05, gt=0, lt=1)
+    psi: float = Field(default=0.25, gt=0)
+    prediction_kl: float = Field(default=0.1, gt=0)

@@ -1,0 +1,187 @@
+"""The monitoring page: verdict first, then tables, then pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from finq_predictor.domain.drift.base import ReferenceColumn
+from finq_predictor.domain.markets import Market
+
+_CALM, _ALARM, _PAST = "#4c78a8", "#c44e52", "#b8bec9"
+_MOST_BARS, _MOST_PANELS = 20, 6
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the page shows; the tables are those of ``domain.monitoring`` and ``domain.drift``."""
+
+    market: Market
+    freshness: pd.DataFrame
+    missing_rates: pd.DataFrame
+    drift: pd.DataFrame
+    current: pd.DataFrame
+    reference: Mapping[str, ReferenceColumn]
+    model: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    window_days: int
+    psi_threshold: float
+    kl_threshold: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One sentence of the page's head: whether all is well, and what was found."""
+
+    well: bool
+    text: str
+
+
+def verdicts(page: Page) -> list[Verdict]:
+    """Say in plain words what was found: age, validity, completeness, features, predictions."""
+    stale = page.freshness[page.freshness["stale"]]
+    broken = page.freshness[~page.freshness["valid"]]
+    missing = page.missing_rates[page.missing_rates["alert"]]
+    features = page.drift[page.drift["kind"] == "feature"]
+    drifted = features[features["drifted"]]
+    prediction = page.drift[page.drift["kind"] == "prediction"].iloc[0]
+    limit = f"{page.freshness['limit_hours'].iloc[0]:g} h"
+    return [
+        Verdict(
+            stale.empty,
+            f"All layers are fresh: none is older than {limit} outside week-ends."
+            if stale.empty
+            else f"Stale data: {_listed(stale['layer'])} older than {limit} outside week-ends.",
+        ),
+        Verdict(
+            broken.empty,
+            "All layers pass their checks."
+            if broken.empty
+            else "Checks failed: " + "; ".join(f"{row.layer}: {row.problem}" for row in broken.itertuples()) + ".",
+        ),
+        Verdict(
+            missing.empty,
+            "No feature misses more values than in training."
+            if missing.empty
+            else f"{len(missing)} features miss more values than in training: {_listed(missing['feature'])}.",
+        ),
+        Verdict(
+            drifted.empty,
+            f"No feature drifted over the last {page.window_days} dates ({len(features)} looked at)."
+            if drifted.empty
+            else f"{len(drifted)} of {len(features)} features drifted: {_listed(drifted['name'])}.",
+        ),
+        _prediction_verdict(float(prediction["kl"]), bool(prediction["drifted"]), page.kl_threshold),
+    ]
+
+
+def _prediction_verdict(divergence: float, drifted: bool, threshold: float) -> Verdict:
+    if np.isnan(divergence):
+        return Verdict(False, "There are no current predictions to compare with training.")
+    size = f"KL {divergence:.3f}, alarm above {threshold:g}"
+    return Verdict(not drifted, f"Predictions {'drifted away from' if drifted else 'look like'} training ({size}).")
+
+
+def _listed(names: pd.Series, most: int = 8) -> str:
+    shown = [str(name) for name in names[:most]]
+    return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def render_page(page: Page) -> str:
+    """Render the page as one HTML document without any outside reference."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("finq_predictor.adapters", "report")
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    found = verdicts(page)
+    features = page.drift[page.drift["kind"] == "feature"].sort_values("psi", ascending=False, kind="stable")
+    missing = page.missing_rates.sort_values(["alert", "missing_ratio"], ascending=False, kind="stable")
+    return environment.get_template("monitoring.html").render(
+        market=page.market.name,
+        verdicts=found,
+        well=all(verdict.well for verdict in found),
+        simulated=bool(page.provenance.get("simulated", False)) or bool(page.model.get("simulated", False)),
+        provenance=page.provenance,
+        model=page.model,
+        freshness=page.freshness.to_dict("records"),
+        missing=missing.head(_MOST_BARS).to_dict("records"),
+        features=features.to_dict("records"),
+        window_days=page.window_days,
+        first=page.current["ts"].min(),
+        last=page.current["ts"].max(),
+        psi_plot=psi_plot(features, page.psi_threshold),
+        shares_plot=shares_plot(features, page.reference, page.current),
+    )
+
+
+def psi_plot(features: pd.DataFrame, threshold: float) -> str:
+    """Draw the largest stability indices as bars, drifted ones in red, as inline SVG.
+
+    Args:
+        features: Drift rows of features, largest index first.
+        threshold: Drawn as a line.
+    """
+    from matplotlib.figure import Figure
+
+    shown = features.head(_MOST_BARS).iloc[::-1]
+    figure = Figure(figsize=(9, 0.9 + 0.26 * len(shown)), layout="constrained")
+    axes = figure.add_subplot()
+    colours = [_ALARM if drifted else _CALM for drifted in shown["drifted"]]
+    axes.barh(shown["name"], shown["psi"].fillna(0.0), color=colours, height=0.7)
+    axes.axvline(threshold, color="#333333", linestyle="--", linewidth=1)
+    axes.annotate(
+        f"threshold {threshold:g}",
+        (threshold, 0),
+        xycoords=("data", "axes fraction"),
+        xytext=(4, 6),
+        textcoords="offset points",
+        fontsize=8,
+    )
+    axes.set_xlim(0, max(1.15 * float(shown["psi"].max() or 0.0), 1.25 * threshold))
+    axes.set_xlabel("population stability index against training (no unit; red = drifted)")
+    axes.tick_params(axis="y", labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    return _svg(figure)
+
+
+def shares_plot(features: pd.DataFrame, reference: Mapping[str, ReferenceColumn], current: pd.DataFrame) -> str:
+    """Draw, for the features with the largest index, the share of rows per training bin then and now, as inline SVG."""
+    from matplotlib.figure import Figure
+
+    names = [name for name in features["name"].head(_MOST_PANELS) if name in current]
+    if not names:
+        return ""
+    figure = Figure(figsize=(9, 2.1 * -(-len(names) // 3)), layout="constrained")
+    for place, name in enumerate(names, start=1):
+        axes = figure.add_subplot(-(-len(names) // 3), 3, place)
+        column = reference[name]
+        then, now = column.shares_with_missing(), column.shares_of(current[name].to_numpy(dtype="float64"))
+        bins = np.arange(len(then))
+        axes.bar(bins - 0.2, 100 * then, width=0.4, color=_PAST, label="training")
+        axes.bar(bins + 0.2, 100 * now, width=0.4, color=_CALM, label="now")
+        axes.set_title(name, fontsize=9)
+        axes.set_xticks([bins[0], bins[-2], bins[-1]], ["low", "high", "none"], fontsize=8)
+        axes.tick_params(axis="y", labelsize=8)
+        axes.spines[["top", "right"]].set_visible(False)
+        if place % 3 == 1:
+            axes.set_ylabel("rows, %", fontsize=8)
+        if place == 1:
+            axes.legend(fontsize=7, frameon=False)
+    figure.supxlabel("training quantile bin of the feature's value (none = missing)", fontsize=9)
+    return _svg(figure)
+
+
+def _svg(figure: Any) -> str:
+    """Return a figure as SVG that is the same for the same data."""
+    import matplotlib as mpl
+
+    target = StringIO()
+    with mpl.rc_context({"svg.hashsalt": "finq", "svg.fonttype": "none", "font.family": "sans-serif"}):
+        figure.savefig(target, format="svg", metadata={"Date": None, "Creator": None})
+    text = target.getvalue()
+    return text[text.index("<svg") :]
