@@ -1,0 +1,61 @@
+"""Write a file so that a reader, or a killed run, meets either the old content or the new one, never a part."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+_HOST = re.sub(r"[^A-Za-z0-9]", "", platform.node()) or "host"
+
+
+def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+    """Let ``write`` make a file under a temporary name beside ``path``, then put it in place in one step.
+
+    The temporary name keeps the suffix, because many writers choose their format by it, and begins with a dot.
+    What a killed process of this machine left behind is removed.
+
+    Args:
+        path: Where the content shall be; the folder is made if need be.
+        write: Writes the whole content to the path it is given.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
+    temporary = path.with_name(f".{path.name}.{_HOST}-{os.getpid()}.tmp{path.suffix}")
+    try:
+        write(temporary)
+        _flush(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _flush(path.parent)
+
+
+def _flush(path: Path) -> None:
+    """Ask the system to put a file, or the names in a folder, on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sweep(path: Path) -> None:
+    """Remove temporary files of dead processes; another machine's are not ours to judge."""
+    pattern = re.compile(rf"\.{re.escape(path.name)}\.{_HOST}-(\d+)\.tmp")
+    for left in path.parent.glob(f".{path.name}.*"):
+        match = pattern.match(left.name)
+        if match and not _alive(int(match.group(1))):
+            left.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
