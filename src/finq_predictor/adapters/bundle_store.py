@@ -1,0 +1,170 @@
+"""Model bundles on disk: readable JSON with checksums, written whole or not at all, never a pickle."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from finq_predictor.domain.bundle import ModelBundle
+from finq_predictor.domain.calibration import PlattCalibrator
+from finq_predictor.domain.errors import StoreError
+from finq_predictor.domain.features import FeatureSet
+from finq_predictor.domain.models import restore_model
+from finq_predictor.domain.reference import TrainingReference
+
+FORMAT = 1
+BUNDLE_FILE = "bundle.json"
+MODEL_FILE = "model.json"
+CHECKSUM_FILE = "checksums.json"
+ATTEMPTS = 3
+PAUSE_S = 0.05
+
+
+def save_bundle(bundle: ModelBundle, folder: Path | str) -> None:
+    """Write a bundle, replacing what is there only when all of it is written.
+
+    Args:
+        bundle: What to keep.
+        folder: Its own folder; parents are made. A reader sees the old bundle or the new one.
+
+    Raises:
+        StoreError: If the bundle holds something that JSON cannot say.
+    """
+    target = Path(folder)
+    fresh, previous = _beside(target, "new"), _beside(target, "previous")
+    texts = {BUNDLE_FILE: _dump(_header(bundle), "bundle"), MODEL_FILE: _dump(bundle.model.state(), "model")}
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    for name, text in texts.items():
+        (fresh / name).write_text(text, encoding="utf-8")
+    sums = {name: sha256(text.encode()).hexdigest() for name, text in texts.items()}
+    (fresh / CHECKSUM_FILE).write_text(_dump({"format": FORMAT, "sha256": sums}, "checksums"), encoding="utf-8")
+    if target.exists():
+        shutil.rmtree(previous, ignore_errors=True)
+        target.rename(previous)
+    fresh.rename(target)
+    shutil.rmtree(previous, ignore_errors=True)
+
+
+def load_bundle(folder: Path | str) -> ModelBundle:
+    """Read a bundle and make sure it is what was written.
+
+    Args:
+        folder: A folder :func:`save_bundle` has written.
+
+    Returns:
+        The bundle; its predictions are the same bits as before.
+
+    Raises:
+        StoreError: If it is absent, damaged, or in another format.
+    """
+    target = Path(folder)
+    for attempt in range(ATTEMPTS):
+        try:
+            return _read(target)
+        except StoreError:
+            # A bundle being swapped at this moment looks absent or torn; once settled it reads.
+            if attempt == ATTEMPTS - 1:
+                raise
+            time.sleep(PAUSE_S)
+    raise StoreError(f"No model bundle could be read in {target}.")
+
+
+def bundle_checksum(folder: Path | str) -> str:
+    """Identify the content of a stored bundle without loading it: 64 hexadecimal digits.
+
+    Raises:
+        StoreError: If there is no bundle.
+    """
+    return sha256(_bytes(_present(Path(folder)), CHECKSUM_FILE)).hexdigest()
+
+
+def _read(target: Path) -> ModelBundle:
+    place = _present(target)
+    sums = _parse(_bytes(place, CHECKSUM_FILE), place / CHECKSUM_FILE)
+    if sums.get("format") != FORMAT:
+        raise StoreError(
+            f"The bundle in {target} has format {sums.get('format')!r}; this code reads {FORMAT}. Train again."
+        )
+    parts = {}
+    for name in (BUNDLE_FILE, MODEL_FILE):
+        content = _bytes(place, name)
+        if sha256(content).hexdigest() != sums.get("sha256", {}).get(name):
+            raise StoreError(
+                f"{place / name} is damaged: its checksum is not the one written. Train or export it again."
+            )
+        parts[name] = _parse(content, place / name)
+    return _build(parts[BUNDLE_FILE], parts[MODEL_FILE], place)
+
+
+def _build(header: dict[str, Any], state: dict[str, Any], place: Path) -> ModelBundle:
+    try:
+        return ModelBundle(
+            market=header["market"],
+            name=header["name"],
+            horizon=int(header["horizon"]),
+            feature_set=FeatureSet.from_dict(header["feature_set"]),
+            model=restore_model(header["model"], state),
+            calibrator=PlattCalibrator.from_state(header["calibrator"]),
+            reference=TrainingReference.from_dict(header["reference"]),
+            metadata=header["metadata"],
+        )
+    except (KeyError, TypeError) as error:
+        raise StoreError(
+            f"The bundle in {place} lacks {error}; it was written by other code. Train it again."
+        ) from error
+
+
+def _header(bundle: ModelBundle) -> dict[str, Any]:
+    return {
+        "market": bundle.market,
+        "name": bundle.name,
+        "model": bundle.model.name,
+        "horizon": bundle.horizon,
+        "feature_set": bundle.feature_set.to_dict(),
+        "calibrator": bundle.calibrator.state(),
+        "reference": bundle.reference.to_dict(),
+        "metadata": bundle.metadata,
+    }
+
+
+def _dump(content: dict[str, Any], what: str) -> str:
+    try:
+        return json.dumps(content, indent=1, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"The {what} holds a value that JSON cannot say: {error}.") from error
+
+
+def _parse(content: bytes, file: Path) -> dict[str, Any]:
+    try:
+        parsed: dict[str, Any] = json.loads(content)
+    except ValueError as error:
+        raise StoreError(f"{file} is damaged: {error}. Train or export it again.") from error
+    return parsed
+
+
+def _bytes(place: Path, name: str) -> bytes:
+    try:
+        return (place / name).read_bytes()
+    except OSError as error:
+        raise StoreError(
+            f"{place} holds no complete model bundle: {name} cannot be read. Train or export it again."
+        ) from error
+
+
+def _present(target: Path) -> Path:
+    """The folder itself, or what a killed swap has left of the bundle before."""
+    previous = _beside(target, "previous")
+    if not target.is_dir() and previous.is_dir():
+        return previous
+    if not target.is_dir():
+        raise StoreError(f"There is no model bundle in {target}. Train one first: kedro run --pipelines=<market>.")
+    return target
+
+
+def _beside(target: Path, suffix: str) -> Path:
+    return target.with_name(f".{target.name}.{suffix}")
