@@ -99,7 +99,7 @@ def score_with_ladder(
     for name in order:
         if len(open_rows) == 0:
             break
-        asked = [texts[row] for row in open_rows]
+        asked = [texts[row] for row in open_rows.tolist()]
         try:
             answer = create_scorer(name, market, (options or {}).get(name)).score(asked)
             tones, sure = _checked(answer, len(asked))

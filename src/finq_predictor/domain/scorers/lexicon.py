@@ -14,16 +14,18 @@ from finq_predictor.domain.errors import UnknownNameError
 from finq_predictor.domain.scorers import vocabulary as words
 from finq_predictor.domain.scorers.base import CONFIDENCE, TONE, Scorer
 
-_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|[+-]?\d[\d.,]*|[;:.,!?]")
+_TOKEN = re.compile(r"https?://\S+|[a-z]+(?:'[a-z]+)?|(?<![\w-])[+-]\d[\d.,]*%|\d[\d.,]*|[;:.,!?]")
 _NUMBER = "#"
 _REACH = 4  # tokens between a direction and the noun it moves
-_NEGATION_REACH = 3
+_NEGATION_REACH = 4
 _NEGATED = -0.6  # "not strong" is bad, but less than "weak"
 _INTENSE, _HEDGED = 1.4, 0.7
 _CONCEDED = 0.4  # what follows "despite" and what precedes "but"
-_AT_REST = 0.4
-_QUESTION = 0.4
+_AT_REST = 0.3
+_QUESTION = 0.3
+_REASON = 0.5  # what follows "after" or "on" explains the news that the main clause gave
 _BAD_NOUN_ALONE = -0.6
+_SIGNED_MOVE = 0.8  # "+3.2%"
 _GAIN = 0.8
 
 
@@ -78,7 +80,7 @@ class LexiconScorer(Scorer):
 
     def _read(self, text: str, memo: dict[str, Word]) -> tuple[list[str], list[Word]]:
         """Split a text into tokens and phrases, each with its role."""
-        raw = [_NUMBER if token[-1].isdigit() else token for token in map(_bare, _TOKEN.findall(_fold(text)))]
+        raw = ["^", *map(_plain, _TOKEN.findall(_fold(text)))]
         tokens: list[str] = []
         read: list[Word] = []
         position, n = 0, len(raw)
@@ -112,8 +114,16 @@ def _fold(text: str) -> str:
     return text.lower().replace("’", "'")
 
 
-def _bare(token: str) -> str:
-    return token[:-2] if token.endswith("'s") else token.rstrip(".,") or token
+def _plain(token: str) -> str:
+    """Reduce a token to the form the word list knows: ``#`` for a number, ``+%`` and ``-%`` for a signed move."""
+    first = token[0]
+    if first.isdigit():
+        return _NUMBER
+    if first in "+-":
+        return first + "%"
+    if token.endswith("'s"):
+        return token[:-2]
+    return "^link" if token.startswith("http") else token
 
 
 def _fits(pattern: str, token: str) -> bool:
@@ -129,7 +139,7 @@ def _contributions(read: list[Word]) -> list[tuple[int, float]]:
             found.append((position, word.weight))
         elif word.role == "direction":
             noun = _noun_of(read, position)
-            sign = -1.0 if noun is not None and read[noun].role == "bad" else 1.0
+            sign = -1.0 if noun is not None and read[noun].role != "good" else 1.0
             if noun is not None:
                 used.add(noun)
             found.append((position, sign * word.weight))
@@ -140,9 +150,13 @@ def _contributions(read: list[Word]) -> list[tuple[int, float]]:
     if any(word.role == "rest" for word in read):
         scale *= _AT_REST
     turn = max((p for p, word in enumerate(read) if word.role == "turn"), default=-1)
+    first = min(position for position, _ in found)
+    reason = next((p for p in range(first, len(read)) if read[p].role == "reason"), None)
     weighed = []
     for position, weight in found:
         weight *= scale * _degree(read, position)
+        if reason is not None and position > reason:
+            weight *= _REASON
         if position < turn or _conceded(read, position):
             weight *= _CONCEDED
         weighed.append((position, weight))
@@ -157,11 +171,12 @@ def _noun_of(read: list[Word], position: int) -> int | None:
             place = position + step * distance
             if not 0 <= place < len(read) or read[place].role in _CLAUSE_ENDS:
                 break
-            if read[place].role in ("good", "bad"):
+            if read[place].role in _NOUNS:
                 candidates.append(place)
                 break
-    bad = [place for place in candidates if read[place].role == "bad"]
-    return (bad or candidates or [None])[0]
+    bad = [place for place in candidates if read[place].role != "good"]
+    nearest = bad or candidates
+    return nearest[0] if nearest else None
 
 
 def _degree(read: list[Word], position: int) -> float:
@@ -186,7 +201,8 @@ def _conceded(read: list[Word], position: int) -> bool:
     return any(read[place].role == "concession" for place in range(max(0, position - 4), position))
 
 
-_CLAUSE_ENDS = frozenset({"link", "question", "concession", "turn"})
+_NOUNS = frozenset({"good", "bad", "inverse"})
+_CLAUSE_ENDS = frozenset({"reason", "break", "question", "concession", "turn"})
 _EXTRAS = {
     "equity": (words.EQUITY_PHRASES, {}, {}),
     "fx": (words.FX_PHRASES, words.FX_POSITIVE, words.FX_NEGATIVE),
@@ -208,8 +224,11 @@ def _compile(
             else:
                 exact[entry] = word
 
+    put(["+%"], Word("direction", _SIGNED_MOVE))
+    put(["-%"], Word("direction", -_SIGNED_MOVE))
     put(words.GOOD_NOUNS.split(), Word("good"))
     put(words.BAD_NOUNS.split(), Word("bad"))
+    put(words.INVERSE_NOUNS.split(), Word("inverse"))
     for lists, role, sign in (
         ((words.UP,), "direction", 1.0),
         ((words.DOWN,), "direction", -1.0),
@@ -224,7 +243,8 @@ def _compile(
         (words.HEDGES, "hedge"),
         (words.NEGATIONS, "negation"),
         (words.CONCESSIONS, "concession"),
-        (words.LINKS, "link"),
+        (words.REASONS, "reason"),
+        (words.BREAKS, "break"),
         (words.TURNS, "turn"),
         (words.REST, "rest"),
         ("?", "question"),
@@ -233,7 +253,7 @@ def _compile(
     phrases: dict[str, list[tuple[tuple[str, ...], Word]]] = {}
     for text, (role, weight) in {**words.PHRASES, **extra_phrases}.items():
         phrase = tuple(text.split())
-        word = Word("direction" if role in ("up", "down") else role, weight)
+        word = Word(role, weight)
         phrases.setdefault(phrase[0].rstrip("*")[:3], []).append((phrase, word))
     for group in phrases.values():
         group.sort(key=lambda entry: len(entry[0]), reverse=True)
