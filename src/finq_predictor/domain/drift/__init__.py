@@ -1,13 +1,12 @@
 """Has the world moved away from what the model was trained on? One file per test; importing it registers it."""
 
 from finq_predictor.domain.drift import jensen_shannon, ks, kullback_leibler, psi
-from finq_predictor.domain.drift.base import DRIFT_TESTS, DriftTest, ReferenceColumn, get_drift_test
+from finq_predictor.domain.drift.base import DRIFT_TESTS, DriftTest, get_drift_test
 from finq_predictor.domain.drift.features import feature_drift, prediction_drift
 
 __all__ = [
     "DRIFT_TESTS",
     "DriftTest",
-    "ReferenceColumn",
     "feature_drift",
     "get_drift_test",
     "jensen_shannon",

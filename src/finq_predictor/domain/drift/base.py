@@ -1,46 +1,31 @@
-"""What a drift test is, and the reference it compares with."""
+"""What a drift test is, and how values are shared out over the bins of training."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from finq_predictor.domain.errors import UnknownNameError
+from finq_predictor.domain.reference import ColumnReference
 
 SHARE_FLOOR = 1e-4
 """An empty bin counts as this share, so that logarithms stay finite."""
 
 
-@dataclass(frozen=True)
-class ReferenceColumn:
-    """How one column looked in training.
+def shares_in_training(reference: ColumnReference) -> np.ndarray:
+    """Return the shares of all rows per training bin and, last, of missing ones; they sum to 1."""
+    known = np.asarray(reference.shares if reference.shares else (0.0,), dtype="float64")
+    return np.append(known * (1.0 - reference.missing_share), reference.missing_share)
 
-    Attributes:
-        edges: K + 1 increasing bin edges; the outer bins are open.
-        shares: K shares of the values that were present; they sum to 1.
-        missing: Share of rows without a value, in [0, 1].
-        sample: S finite values drawn from training, in any order.
-    """
 
-    edges: np.ndarray
-    shares: np.ndarray
-    missing: float
-    sample: np.ndarray
-
-    def shares_with_missing(self) -> np.ndarray:
-        """Return K + 1 shares that sum to 1, the last one of missing values."""
-        return np.append(self.shares * (1.0 - self.missing), self.missing)
-
-    def shares_of(self, values: np.ndarray) -> np.ndarray:
-        """Return K + 1 shares of other values in the same bins, the last one of missing (NaN) values."""
-        present = values[np.isfinite(values)]
-        if len(values) == 0:
-            return np.full(len(self.shares) + 1, np.nan)
-        counts = np.bincount(np.searchsorted(self.edges[1:-1], present, side="right"), minlength=len(self.shares))
-        return np.append(counts, len(values) - len(present)) / len(values)
+def shares_now(reference: ColumnReference, values: np.ndarray) -> np.ndarray:
+    """Return the same shares of current values; NaN values are missing, and without values all shares are NaN."""
+    if len(values) == 0:
+        return np.full(len(reference.edges) + 2, np.nan)
+    missing = float(np.isnan(values).mean())
+    return np.append(reference.shares_of(values) * (1.0 - missing), missing)
 
 
 class DriftTest(ABC):
@@ -60,7 +45,7 @@ class DriftTest(ABC):
         DRIFT_TESTS[cls.name] = cls
 
     @abstractmethod
-    def statistic(self, reference: ReferenceColumn, current: np.ndarray) -> float:
+    def statistic(self, reference: ColumnReference, current: np.ndarray) -> float:
         """Measure the difference.
 
         Args:
@@ -88,5 +73,6 @@ def get_drift_test(name: str) -> DriftTest:
 
 def floored(shares: np.ndarray) -> np.ndarray:
     """Lift shares to ``SHARE_FLOOR`` and let them sum to 1 again."""
-    lifted = np.maximum(shares, SHARE_FLOOR)
-    return lifted / lifted.sum()
+    lifted: np.ndarray = np.maximum(shares, SHARE_FLOOR)
+    lifted = lifted / lifted.sum()
+    return lifted

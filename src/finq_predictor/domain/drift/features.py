@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.columns import TS
-from finq_predictor.domain.drift.base import ReferenceColumn, get_drift_test
+from finq_predictor.domain.drift.base import get_drift_test
 from finq_predictor.domain.drift.false_discovery import benjamini_hochberg
 from finq_predictor.domain.drift.ks import effective_size, ks_distance, ks_p_value
+from finq_predictor.domain.reference import ColumnReference
 
 DRIFT_COLUMNS = ("kind", "name", "ks", "effective_size", "p_value", "p_adjusted", "psi", "js", "kl", "drifted")
 _MOST_ROWS = 2_000  # rows of a past window that are looked at
@@ -25,7 +26,7 @@ def last_days(frame: pd.DataFrame, days: int) -> pd.DataFrame:
 
 
 def feature_drift(
-    reference: Mapping[str, ReferenceColumn],
+    reference: Mapping[str, ColumnReference],
     current: pd.DataFrame,
     history: pd.DataFrame,
     *,
@@ -56,9 +57,10 @@ def feature_drift(
     rows = []
     for name, column in reference.items():
         values = current[name].to_numpy(dtype="float64")
-        past = np.array([ks_distance(column.sample, window) for window in _values(history, name, windows)])
+        known = np.asarray(column.quantiles, dtype="float64")
+        past = np.array([ks_distance(known, window) for window in _values(history, name, windows)])
         size = effective_size(past, days)
-        distance = ks_distance(column.sample, values)
+        distance = ks_distance(known, values)
         rows.append(
             {
                 "kind": "feature",
@@ -79,7 +81,7 @@ def feature_drift(
 
 
 def prediction_drift(
-    reference: ReferenceColumn, probabilities: np.ndarray, threshold: float | None = None
+    reference: ColumnReference, probabilities: np.ndarray, threshold: float | None = None
 ) -> pd.DataFrame:
     """Compare current probabilities with those of training by Kullback-Leibler divergence.
 

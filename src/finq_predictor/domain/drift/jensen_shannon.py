@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from finq_predictor.domain.drift.base import DriftTest, ReferenceColumn
+from finq_predictor.domain.drift.base import DriftTest, shares_in_training, shares_now
+from finq_predictor.domain.reference import ColumnReference
 
 
 class JensenShannon(DriftTest):
@@ -19,9 +20,9 @@ class JensenShannon(DriftTest):
     threshold: ClassVar[float] = 0.15
     source: ClassVar[str] = "Lin (1991), Endres and Schindelin (2003)"
 
-    def statistic(self, reference: ReferenceColumn, current: np.ndarray) -> float:
+    def statistic(self, reference: ColumnReference, current: np.ndarray) -> float:
         """Return the distance in [0, 1]; see ``DriftTest``."""
-        return jensen_shannon(reference.shares_with_missing(), reference.shares_of(current))
+        return jensen_shannon(shares_in_training(reference), shares_now(reference, current))
 
 
 def jensen_shannon(expected: np.ndarray, actual: np.ndarray) -> float:

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from finq_predictor.domain.drift.base import DriftTest, ReferenceColumn
+from finq_predictor.domain.drift.base import DriftTest
+from finq_predictor.domain.reference import ColumnReference
 
 _KOLMOGOROV_95 = 1.3580986  # the value Kolmogorov's statistic stays below in 95 of 100 cases
 
@@ -18,9 +19,12 @@ class KolmogorovSmirnov(DriftTest):
     threshold: ClassVar[float] = 0.1
     source: ClassVar[str] = "Kolmogorov (1933), Smirnov (1948)"
 
-    def statistic(self, reference: ReferenceColumn, current: np.ndarray) -> float:
-        """Return the distance in [0, 1] between the training sample and current values; see ``DriftTest``."""
-        return ks_distance(reference.sample, current)
+    def statistic(self, reference: ColumnReference, current: np.ndarray) -> float:
+        """Return the distance in [0, 1] between training quantiles and current values; see ``DriftTest``.
+
+        Training is known by its 101 quantiles, so distances are exact to 0.01.
+        """
+        return ks_distance(np.asarray(reference.quantiles, dtype="float64"), current)
 
 
 def ks_distance(first: np.ndarray, second: np.ndarray) -> float:

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from finq_predictor.domain.drift.base import DriftTest, ReferenceColumn, floored
+from finq_predictor.domain.drift.base import DriftTest, floored, shares_in_training, shares_now
+from finq_predictor.domain.reference import ColumnReference
 
 
 class KullbackLeibler(DriftTest):
@@ -16,9 +17,9 @@ class KullbackLeibler(DriftTest):
     threshold: ClassVar[float] = 0.1
     source: ClassVar[str] = "Kullback and Leibler (1951)"
 
-    def statistic(self, reference: ReferenceColumn, current: np.ndarray) -> float:
+    def statistic(self, reference: ColumnReference, current: np.ndarray) -> float:
         """Return the divergence of current values from training, 0 or more; see ``DriftTest``."""
-        return kl_divergence(reference.shares_of(current), reference.shares_with_missing())
+        return kl_divergence(shares_now(reference, current), shares_in_training(reference))
 
 
 def kl_divergence(actual: np.ndarray, expected: np.ndarray) -> float:

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from finq_predictor.domain.drift.base import DriftTest, ReferenceColumn, floored
+from finq_predictor.domain.drift.base import DriftTest, floored, shares_in_training, shares_now
+from finq_predictor.domain.reference import ColumnReference
 
 
 class PopulationStability(DriftTest):
@@ -19,9 +20,9 @@ class PopulationStability(DriftTest):
     threshold: ClassVar[float] = 0.25
     source: ClassVar[str] = "Siddiqi (2006)"
 
-    def statistic(self, reference: ReferenceColumn, current: np.ndarray) -> float:
+    def statistic(self, reference: ColumnReference, current: np.ndarray) -> float:
         """Return the index, 0 or more; see ``DriftTest``."""
-        return psi(reference.shares_with_missing(), reference.shares_of(current))
+        return psi(shares_in_training(reference), shares_now(reference, current))
 
 
 def psi(expected: np.ndarray, actual: np.ndarray) -> float:

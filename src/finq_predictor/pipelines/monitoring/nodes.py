@@ -19,7 +19,6 @@ from finq_predictor.domain.monitoring import (
     resolve_as_of,
 )
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
-from finq_predictor.pipelines.monitoring.reference import feature_references, probability_reference
 from finq_predictor.pipelines.monitoring.report import Page, render_page
 
 
@@ -48,7 +47,7 @@ def measure_freshness(
 
 def measure_missing(gold: pd.DataFrame, champion: ModelBundle, params: MonitoringParams) -> pd.DataFrame:
     """Measure the missing share of each of the champion's features in the current window, beside training."""
-    before = {name: column.missing for name, column in feature_references(champion).items()}
+    before = {name: column.missing_share for name, column in champion.reference.features.items()}
     current = last_days(gold, params.window_days)
     return measure_missing_rates(current, list(before), before, params.missing_tolerance)
 
@@ -67,7 +66,7 @@ def measure_drift(
     Returns:
         One row per feature and one for the predictions, see ``domain.drift.features.DRIFT_COLUMNS``.
     """
-    reference = feature_references(champion)
+    reference = champion.reference.features
     current = last_days(gold, params.window_days)
     trained_to = pd.Timestamp(champion.metadata["trained_to"])
     history = gold[(gold[TS] <= trained_to) & (gold[TS] < current[TS].min())]
@@ -80,7 +79,7 @@ def measure_drift(
         psi_threshold=params.psi,
     )
     recent = last_days(predictions, params.window_days)["probability"].to_numpy(dtype="float64")
-    outcome = prediction_drift(probability_reference(champion), recent, params.prediction_kl)
+    outcome = prediction_drift(champion.reference.probability, recent, params.prediction_kl)
     table = pd.concat([features, outcome], ignore_index=True)
     return table.astype({"drifted": "bool"})
 
@@ -104,7 +103,7 @@ def build_monitoring_report(
             missing_rates=missing_rates,
             drift=drift,
             current=last_days(gold, params.window_days),
-            reference=feature_references(champion),
+            reference=champion.reference.features,
             model=dict(champion.metadata) | {"name": champion.name},
             provenance=provenance,
             window_days=params.window_days,

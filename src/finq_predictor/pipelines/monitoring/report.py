@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.drift.base import ReferenceColumn
+from finq_predictor.domain.drift.base import shares_in_training, shares_now
 from finq_predictor.domain.markets import Market
+from finq_predictor.domain.reference import ColumnReference
 
 _CALM, _ALARM, _PAST = "#4c78a8", "#c44e52", "#b8bec9"
 _MOST_BARS, _MOST_PANELS = 20, 6
@@ -26,7 +27,7 @@ class Page:
     missing_rates: pd.DataFrame
     drift: pd.DataFrame
     current: pd.DataFrame
-    reference: Mapping[str, ReferenceColumn]
+    reference: Mapping[str, ColumnReference]
     model: Mapping[str, Any]
     provenance: Mapping[str, Any]
     window_days: int
@@ -149,7 +150,7 @@ def psi_plot(features: pd.DataFrame, threshold: float) -> str:
     return _svg(figure)
 
 
-def shares_plot(features: pd.DataFrame, reference: Mapping[str, ReferenceColumn], current: pd.DataFrame) -> str:
+def shares_plot(features: pd.DataFrame, reference: Mapping[str, ColumnReference], current: pd.DataFrame) -> str:
     """Draw, for the features with the largest index, the share of rows per training bin then and now, as inline SVG."""
     from matplotlib.figure import Figure
 
@@ -160,7 +161,8 @@ def shares_plot(features: pd.DataFrame, reference: Mapping[str, ReferenceColumn]
     for place, name in enumerate(names, start=1):
         axes = figure.add_subplot(-(-len(names) // 3), 3, place)
         column = reference[name]
-        then, now = column.shares_with_missing(), column.shares_of(current[name].to_numpy(dtype="float64"))
+        then = shares_in_training(column)
+        now = shares_now(column, current[name].to_numpy(dtype="float64"))
         bins = np.arange(len(then))
         axes.bar(bins - 0.2, 100 * then, width=0.4, color=_PAST, label="training")
         axes.bar(bins + 0.2, 100 * now, width=0.4, color=_CALM, label="now")
