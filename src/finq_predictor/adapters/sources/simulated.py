@@ -1,0 +1,107 @@
+"""The simulated market as a source: the tables a data vendor would deliver, from a seed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
+
+import pandas as pd
+
+from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
+from finq_predictor.domain.simulation import (
+    DirtConfig,
+    EquityMarketConfig,
+    FxMarketConfig,
+    SimulatedEquity,
+    SimulatedFx,
+    simulate_equity,
+    simulate_fx,
+)
+
+# Table of the source -> attribute of the simulation.
+TABLES: dict[str, dict[str, str]] = {
+    "equity": {"bars": "bars", "benchmark": "benchmark", "articles": "articles", "macro": "macro", "truth": "truth"},
+    "fx": {"bars": "quotes", "quotes": "quotes", "articles": "articles", "macro": "macro", "truth": "truth"},
+}
+CONFIGS: dict[str, type[EquityMarketConfig] | type[FxMarketConfig]] = {
+    "equity": EquityMarketConfig,
+    "fx": FxMarketConfig,
+}
+
+
+class SimulatedSource:
+    """One table of a simulated market.
+
+    All tables of one configuration come from one simulation, kept while the process lives.
+
+    Args:
+        market: ``"equity"`` or ``"fx"``.
+        table: ``bars``, ``benchmark``, ``articles``, ``macro`` or ``truth``; ``quotes`` is FX's other name of bars.
+        seed: Same seed, same bytes.
+        signal: Strength of everything predictable; 0 plants nothing.
+        options: Any other field of the market's configuration; ``dirt`` is a factor on the default rates, or a
+            mapping of rates.
+
+    Raises:
+        UnknownNameError: If there is no such market, table or option; near misses are suggested.
+        ConfigurationError: If an option has an impossible value.
+    """
+
+    simulated = True
+
+    def __init__(self, market: str, table: str, seed: int = 20240115, signal: float = 1.0, **options: Any) -> None:
+        if market not in TABLES:
+            raise UnknownNameError("market", market, TABLES)
+        if table not in TABLES[market]:
+            raise UnknownNameError(f"table of the simulated {market} market", table, TABLES[market])
+        self.market, self.table = market, table
+        self.config = _config(market, {"seed": seed, "signal": signal, **options})
+
+    @property
+    def source_id(self) -> str:
+        """``simulated-`` and a hash of the whole configuration; equal for equal bytes, the same for all tables."""
+        content = json.dumps({"market": self.market, **asdict(self.config)}, sort_keys=True)
+        return f"simulated-{sha256(content.encode()).hexdigest()[:12]}"
+
+    def read(self) -> pd.DataFrame:
+        """Simulate, or take from memory, and return a copy of the table."""
+        frame: pd.DataFrame = getattr(_simulate(self.config), TABLES[self.market][self.table])
+        return frame.copy()
+
+
+def _config(market: str, options: dict[str, Any]) -> EquityMarketConfig | FxMarketConfig:
+    kind = CONFIGS[market]
+    known = {option.name for option in fields(kind)}
+    for name in options:
+        if name not in known:
+            raise UnknownNameError(f"option of the simulated {market} market", name, known)
+    given = dict(options)
+    try:
+        given["seed"], given["signal"] = int(given["seed"]), float(given["signal"])
+        if "dirt" in given:
+            given["dirt"] = _dirt(given["dirt"])
+        if "pairs" in given:
+            given["pairs"] = tuple(given["pairs"])
+        return kind(**given)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"Cannot make a simulated {market} market from {options}: {error}") from error
+
+
+def _dirt(value: Any) -> DirtConfig:
+    if isinstance(value, DirtConfig):
+        return value
+    if isinstance(value, dict):
+        known = {rate.name for rate in fields(DirtConfig)}
+        for name in value:
+            if name not in known:
+                raise UnknownNameError("rate of dirt", name, known)
+        return DirtConfig(**{name: float(rate) for name, rate in value.items()})
+    return DirtConfig.scaled(float(value))
+
+
+@lru_cache(maxsize=4)
+def _simulate(config: EquityMarketConfig | FxMarketConfig) -> SimulatedEquity | SimulatedFx:
+    return simulate_equity(config) if isinstance(config, EquityMarketConfig) else simulate_fx(config)

@@ -1,0 +1,39 @@
+"""Articles about currencies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from finq_predictor.domain.simulation.config import FxMarketConfig
+from finq_predictor.domain.simulation.currencies import CurrencyPaths
+from finq_predictor.domain.simulation.news import Wire, article_frame, tone_of
+from finq_predictor.domain.simulation.prose import currency_subject
+from finq_predictor.domain.simulation.seeding import stream
+
+
+def fx_articles(config: FxMarketConfig, currencies: CurrencyPaths) -> pd.DataFrame:
+    """Write the articles about all currencies; one of hour t is known before the close of t, mostly.
+
+    Args:
+        config: The market.
+        currencies: Their paths.
+
+    Returns:
+        article_id, symbol (a currency of three letters), published_at, first_seen_at, title, body, source; sorted by
+        first_seen_at.
+    """
+    tables = []
+    for row, name in enumerate(currencies.names):
+        draw = stream(config.seed, f"fx.news.{name}")
+        hours = np.flatnonzero(currencies.news[row])
+        minutes = pd.to_timedelta(np.round(50 * 60 * draw.random(len(hours))), unit="s")
+        tone = tone_of(currencies.news[row, hours], currencies.surprise[row, hours], draw.standard_normal(len(hours)))
+        wire = Wire(
+            subject=np.zeros(len(hours), dtype=np.int64),
+            published=pd.DatetimeIndex(currencies.hours[hours] + minutes),
+            tone=tone,
+            occasion=np.array(["currency"] * len(hours)),
+        )
+        tables.append(article_frame(wire, [currency_subject(name)], draw, config.duplicate_articles))
+    return pd.concat(tables, ignore_index=True).sort_values(["first_seen_at", "article_id"], ignore_index=True)
