@@ -1,0 +1,93 @@
+"""Copies into this folder what a bento must hold, because a build takes nothing from outside of its own folder.
+
+The copies are removed when the build ends.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import shutil
+from pathlib import Path
+
+# What the service imports: neither kedro, mlflow nor Great Expectations.
+PACKAGES = (
+    "bentoml",
+    "exchange-calendars",
+    "jinja2",
+    "numba",
+    "numpy",
+    "orjson",
+    "pandas",
+    "prometheus-client",
+    "pyarrow",
+    "pydantic",
+    "scikit-learn",
+    "scipy",
+    "starlette",
+    "uvicorn",
+    "xgboost-cpu",
+)
+STAGED = ("finq_predictor", "data", "requirements.txt")
+LEFT_OUT = ("pipelines", "hooks", "settings.py", "pipeline_registry.py", "cli.py", "__pycache__")
+
+
+def stage(folder: Path) -> None:
+    """Copy the package, its pinned requirements and the promoted models with their silver data.
+
+    Args:
+        folder: The build folder, inside the project.
+    """
+    project = folder.parent
+    remove(folder)
+    atexit.register(remove, folder)
+    source = project / "src" / "finq_predictor"
+    shutil.copytree(source, folder / "finq_predictor", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in LEFT_OUT:
+        found = folder / "finq_predictor" / name
+        if found.is_dir():
+            shutil.rmtree(found)
+        else:
+            found.unlink(missing_ok=True)
+    (folder / "requirements.txt").write_text(pinned(project / "constraints.txt"))
+    copy_data(Path(os.environ.get("FINQ_DATA_ROOT") or project / "data"), folder / "data")
+
+
+def copy_data(root: Path, into: Path) -> list[str]:
+    """Copy the promoted models and what they answer from.
+
+    Returns:
+        The markets that were copied; without a promoted model nothing of a market is.
+    """
+    markets = sorted(folder.parent.name for folder in root.glob("04_models/*/champion"))
+    for market in markets:
+        shutil.copytree(root / "04_models" / market / "champion", into / "04_models" / market / "champion")
+        silver = into / "02_silver" / market
+        silver.mkdir(parents=True)
+        for table in ("bars", "benchmark", "sentiment", "macro"):
+            file = root / "02_silver" / market / f"{table}.parquet"
+            if file.is_file():
+                shutil.copy2(file, silver)
+    return markets
+
+
+def pinned(constraints: Path) -> str:
+    """The packages of the service with the versions of the constraints file."""
+    versions = dict(
+        re.findall(r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==(\S+)", constraints.read_text(), flags=re.MULTILINE)
+    )
+    unknown = [name for name in PACKAGES if name not in versions]
+    if unknown:
+        raise SystemExit(f"{constraints} does not pin {', '.join(unknown)}; run `make lock`.")
+    return "".join(f"{name}=={versions[name]}\n" for name in PACKAGES)
+
+
+def remove(folder: Path) -> None:
+    """Remove the copies."""
+    for name in STAGED:
+        path = folder / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

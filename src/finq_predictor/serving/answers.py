@@ -1,0 +1,166 @@
+"""What is served of one market, and the answers it gives."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from finq_predictor.domain.bundle import ModelBundle
+from finq_predictor.domain.columns import INSTRUMENT
+from finq_predictor.domain.errors import UnknownNameError
+from finq_predictor.domain.markets import Market
+from finq_predictor.domain.prediction import BoundedCache, Predictor
+
+PROVISIONAL = "provisional"
+Answer = dict[str, Any]
+_DIRECTIONS = {True: ("outperform", "underperform"), False: ("up", "down")}
+
+
+@dataclass(frozen=True)
+class Served:
+    """One market as it is served: a model, its bars and the answers remembered so far.
+
+    It never changes after it was built, except for what it remembers; a new champion or new bars make a new one.
+
+    Attributes:
+        market: The market.
+        predictor: The model on its bars.
+        cache_bars: Bars whose answers are remembered, besides the newest.
+    """
+
+    market: Market
+    predictor: Predictor
+    cache_bars: int = 64
+    model: Answer = field(init=False)
+    _names: dict[str, str] = field(init=False, repr=False)
+    _answers: BoundedCache[pd.Timestamp, dict[str, Answer]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "model", describe_model(self.predictor.bundle))
+        put(self, "_names", _spellings(self.predictor.panel.instruments))
+        put(self, "_answers", BoundedCache(self.cache_bars + 1))
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the model was trained on simulated data."""
+        return bool(self.predictor.bundle.metadata.get("simulated", False))
+
+    def find(self, given: str) -> str | None:
+        """The instrument's name for what a client wrote: exact, or one without case and separators (``eur/usd``)."""
+        return self._names.get(given) or self._names.get(_fold(given))
+
+    def instrument(self, given: str) -> str:
+        """Like :meth:`find`.
+
+        Raises:
+            UnknownNameError: If there is no such instrument; suggests near misses.
+        """
+        found = self.find(given)
+        if found is None:
+            raise UnknownNameError("instrument", given, self.predictor.panel.instruments)
+        return found
+
+    def bar_at(self, asked: dt.date | dt.datetime | None) -> pd.Timestamp:
+        """The bar that answers for a date, see :meth:`Predictor.bar_at`."""
+        return self.predictor.bar_at(asked)
+
+    def remembered(self, ts: pd.Timestamp) -> dict[str, Answer] | None:
+        """The answers at a bar when they are remembered; never computes."""
+        return self._answers.peek(ts)
+
+    def answers(self, ts: pd.Timestamp) -> dict[str, Answer]:
+        """The answers of all instruments at a bar, by instrument."""
+        return self._answers.get(ts, lambda: self.describe(self.predictor.predict_at(ts)))
+
+    def describe(self, table: pd.DataFrame) -> dict[str, Answer]:
+        """Turn a table of :meth:`Predictor.predict_at` into answers by instrument."""
+        if table.empty:
+            return {}
+        ts = table["ts"].iloc[0]
+        shared = self._shared(ts)
+        columns = {name: table[name].to_numpy() for name in ("probability", "confidence", "decision", "reason")}
+        rows = zip(table[INSTRUMENT], *columns.values(), strict=True)
+        return {name: self._answer(place, ts, shared, name, *values) for place, (name, *values) in enumerate(rows)}
+
+    def _answer(
+        self,
+        place: int,
+        ts: pd.Timestamp,
+        shared: Answer,
+        name: str,
+        probability: float,
+        confidence: float,
+        decision: str,
+        reason: str | None,
+    ) -> Answer:
+        known = bool(np.isfinite(probability))
+        rises = bool(probability > 0.5)
+        horizon = self.predictor.bundle.horizon
+        feature_ts: pd.Timestamp | None = ts if known else self.predictor.last_bar(place, ts)
+        return {
+            "instrument": name,
+            "market": self.market.name,
+            "question": self.market.question.format(instrument=name, horizon=horizon),
+            "prediction": rises if known else None,
+            "direction": _DIRECTIONS[self.market.has_benchmark][not rises] if known else None,
+            "probability": float(probability) if known else None,
+            "confidence": float(confidence) if known else None,
+            "decision": decision,
+            "reason": reason,
+            "feature_ts": iso(feature_ts),
+            "feature_age_hours": None
+            if feature_ts is None
+            else (self.predictor.newest - feature_ts) / pd.Timedelta(hours=1),
+            **shared,
+        }
+
+    def _shared(self, ts: pd.Timestamp) -> Answer:
+        bundle, bars = self.predictor.bundle, self.predictor.panel.ts
+        entry = int(bars.get_loc(ts)) + self.market.entry_lag
+        leave = entry + bundle.horizon
+        return {
+            "horizon_bars": bundle.horizon,
+            "label_window": {
+                "entry_bar": self.market.entry_lag,
+                "exit_bar": self.market.entry_lag + bundle.horizon,
+                "entry_ts": iso(bars[entry]) if entry < len(bars) else None,
+                "exit_ts": iso(bars[leave]) if leave < len(bars) else None,
+            },
+            "model": self.model,
+            "simulated": self.simulated,
+        }
+
+
+def describe_model(bundle: ModelBundle) -> Answer:
+    """Name, version and standing of a model, as every answer shows them."""
+    status = str(bundle.metadata.get("status", PROVISIONAL))
+    return {
+        "name": bundle.name,
+        "version": str(bundle.metadata.get("version", "unregistered")),
+        "status": status,
+        "provisional": status == PROVISIONAL,
+    }
+
+
+def iso(ts: pd.Timestamp | None) -> str | None:
+    """A time as ISO 8601 with zone, or None."""
+    return None if ts is None else str(ts.isoformat())
+
+
+def _fold(name: str) -> str:
+    return re.sub(r"[^0-9a-z]", "", name.lower())
+
+
+def _spellings(instruments: tuple[str, ...]) -> dict[str, str]:
+    folded: dict[str, str | None] = {}
+    for name in instruments:
+        key = _fold(name)
+        folded[key] = None if key in folded else name
+    unique = {key: name for key, name in folded.items() if key and name is not None}
+    return unique | {name: name for name in instruments}

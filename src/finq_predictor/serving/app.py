@@ -1,0 +1,84 @@
+"""The ASGI application: lean under uvicorn (`uvicorn finq_predictor.serving.app:app`), or mounted by BentoML."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from finq_predictor.domain.errors import ConfigurationError, FinqError
+from finq_predictor.serving import pages, routes
+from finq_predictor.serving.inference import RemoteModel
+from finq_predictor.serving.metrics import Metrics
+from finq_predictor.serving.middleware import Observed, error_handlers
+from finq_predictor.serving.routes import Runtime
+from finq_predictor.serving.settings import SERVICE, Settings
+from finq_predictor.serving.store import Store
+
+logger = logging.getLogger(__name__)
+_ROUTES = (
+    Route("/", pages.index, methods=["GET"]),
+    Route("/predict", routes.predict, methods=["POST"]),
+    Route("/batch_predict", routes.batch_predict, methods=["POST"]),
+    Route("/ranking", routes.ranking, methods=["GET"]),
+    Route("/models", routes.models, methods=["GET"]),
+    Route("/health", routes.health, methods=["GET"]),
+    Route("/ready", routes.health, methods=["GET"]),
+    Route("/metrics", routes.metrics, methods=["GET"]),
+    Route("/openapi.json", pages.openapi, methods=["GET"]),
+    Route("/docs", pages.docs, methods=["GET"]),
+)
+PATHS = frozenset(route.path for route in _ROUTES)
+
+
+def create_app(settings: Settings | None = None) -> Starlette:
+    """Make the application; it loads nothing before it is started.
+
+    Args:
+        settings: The settings; read from the environment at start when None.
+    """
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        app.state.runtime = make_runtime(settings, metrics, app.state.remote)
+        app.state.runtime.store.start()
+        yield
+        app.state.runtime.store.stop()
+
+    app = Starlette(
+        routes=list(_ROUTES),
+        middleware=[Middleware(Observed, metrics=metrics, routes=PATHS)],
+        exception_handlers=error_handlers(metrics, PATHS),
+        lifespan=lifespan,
+    )
+    app.state.remote = None
+    return app
+
+
+def make_runtime(settings: Settings | None, metrics: Metrics, remote: RemoteModel | None) -> Runtime:
+    """Put the parts together.
+
+    Settings that cannot work do not raise: BentoML starts a worker that fails again and again, and its clients hang.
+    The service starts, answers 503 and says why.
+    """
+    try:
+        settings = settings or Settings.from_environment()
+        if settings.inference == SERVICE and remote is None:
+            raise ConfigurationError(
+                "FINQ_INFERENCE is 'service', but there is no inference service; start with `bentoml serve` or use "
+                "FINQ_INFERENCE=in_process."
+            )
+        store = Store(settings)
+    except FinqError as error:
+        logger.error("The service starts without serving anything: %s", error)
+        settings = Settings()
+        store = Store(settings, failure=str(error))
+    return Runtime(settings, store, metrics, remote)
+
+
+app = create_app()

@@ -1,0 +1,61 @@
+"""Errors of a request, and the HTTP status of every error of the product.
+
+RequestError
+├── MalformedBodyError    400  the body is not JSON, or not an object
+├── InvalidRequestError   422  a field is absent, unknown, or of the wrong type or value
+├── TooLargeError         413  the body or the batch is over its limit
+└── UnavailableError      503  the market is not served now; says why
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from finq_predictor.domain.errors import DataError, FinqError, PredictionRefusedError, UnknownNameError
+
+
+class RequestError(FinqError):
+    """A request that cannot be answered."""
+
+    status: ClassVar[int] = 400
+
+
+class MalformedBodyError(RequestError):
+    """The body is not JSON, or not an object."""
+
+
+class InvalidRequestError(RequestError):
+    """A field is absent, unknown, or of the wrong type or value."""
+
+    status = 422
+
+
+class TooLargeError(RequestError):
+    """The body or the batch is over its limit."""
+
+    status = 413
+
+
+class UnavailableError(RequestError):
+    """The market is not served now."""
+
+    status = 503
+
+
+def status_of(error: FinqError) -> int:
+    """The HTTP status that an error of the product is answered with."""
+    if isinstance(error, RequestError):
+        return error.status
+    if isinstance(error, UnknownNameError):
+        return 404
+    if isinstance(error, PredictionRefusedError):
+        return 422
+    return 503 if isinstance(error, DataError) else 500
+
+
+def type_of(error: FinqError) -> str:
+    """The short, stable name of an error in an answer, such as ``unknown_instrument``."""
+    if isinstance(error, UnknownNameError):
+        return f"unknown_{error.kind}"
+    name = type(error).__name__.removesuffix("Error")
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")

@@ -1,0 +1,200 @@
+"""Where the probabilities are computed: in this process, or in the inference service of its own.
+
+Which one is a setting (`FINQ_INFERENCE`); why the default is in process is recorded in
+docs/decisions/0005-in-process-inference.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from starlette.concurrency import run_in_threadpool
+
+from finq_predictor.adapters.bundle_store import load_bundle
+from finq_predictor.domain.bundle import ModelBundle
+from finq_predictor.domain.columns import INSTRUMENT, TS
+from finq_predictor.domain.errors import StoreError
+from finq_predictor.domain.markets import MARKETS
+from finq_predictor.serving.answers import Answer, Served
+from finq_predictor.serving.metrics import Metrics
+from finq_predictor.serving.settings import Settings
+from finq_predictor.serving.store import champion_folder
+from finq_predictor.serving.watch import Watched
+
+logger = logging.getLogger(__name__)
+
+
+class Scoring(Protocol):
+    """Anything that answers for instruments at a bar."""
+
+    async def answers(self, served: Served, ts: pd.Timestamp, instruments: Iterable[str] | None) -> dict[str, Answer]:
+        """Answers by instrument; of all instruments when None, else at least of those named."""
+        ...
+
+
+class InProcess:
+    """Computes a bar once, in a thread, and remembers the answers of all its instruments."""
+
+    async def answers(
+        self,
+        served: Served,
+        ts: pd.Timestamp,
+        instruments: Iterable[str] | None = None,  # noqa: ARG002 - all are answered at once
+    ) -> dict[str, Answer]:
+        """See :class:`Scoring`; the instruments cost nothing, so all are answered."""
+        return served.remembered(ts) or await run_in_threadpool(served.answers, ts)
+
+
+class RemoteModel(Protocol):
+    """The asynchronous face of the inference service."""
+
+    async def score(self, market: str, model: dict[str, str], rows: list[list[float | None]]) -> list[list[float]]:
+        """Scores and probabilities of feature rows, see :meth:`Models.score`."""
+        ...
+
+
+class Remote:
+    """Sends the feature rows of every request to the inference service.
+
+    When that fails or takes too long, the request is answered in process and the fallback is counted.
+
+    Args:
+        model: The inference service.
+        metrics: Where fallbacks are counted.
+        timeout: Longest wait in seconds.
+    """
+
+    def __init__(self, model: RemoteModel, metrics: Metrics, timeout: float) -> None:
+        self._model = model
+        self._metrics = metrics
+        self._timeout = timeout
+        self._here = InProcess()
+
+    async def answers(self, served: Served, ts: pd.Timestamp, instruments: Iterable[str] | None) -> dict[str, Answer]:
+        """See :class:`Scoring`."""
+        features = await run_in_threadpool(served.predictor.features_at, ts)
+        wanted = None if instruments is None else set(instruments)
+        if wanted is not None:
+            features = features[features[INSTRUMENT].isin(wanted)]
+        try:
+            scored = await asyncio.wait_for(self._score(served, features), self._timeout)
+        except Exception as error:
+            logger.warning("The inference service did not answer, scoring in process: %s", str(error) or repr(error))
+            self._metrics.fallbacks.labels(served.market.name).inc()
+            return await self._here.answers(served, ts)
+        table = served.predictor.decide(ts, features, scored)
+        return served.describe(table if wanted is None else table[table[INSTRUMENT].isin(wanted)])
+
+    async def _score(self, served: Served, features: pd.DataFrame) -> pd.DataFrame:
+        names = list(served.predictor.bundle.feature_set.names)
+        if features.empty:
+            return pd.DataFrame({"score": [], "probability": []}, dtype=float)
+        values = features[names].to_numpy(dtype=np.float64)
+        rows: list[list[float | None]] = np.where(np.isnan(values), None, values).tolist()
+        result = await self._model.score(market=served.market.name, model=identity(served.predictor.bundle), rows=rows)
+        return pd.DataFrame(result, columns=["score", "probability"])
+
+
+def identity(bundle: ModelBundle) -> dict[str, str]:
+    """What both sides of the hop must agree upon."""
+    return {
+        "name": bundle.name,
+        "version": str(bundle.metadata.get("version", "unregistered")),
+        "feature_set": bundle.feature_set.definitions_hash,
+    }
+
+
+class Models:
+    """The promoted models by market, without bars: what the inference service holds.
+
+    Args:
+        settings: Where the exported models lie.
+        device: ``cpu`` or ``cuda``; models that know no device stay where they are.
+    """
+
+    def __init__(self, settings: Settings, device: str = "cpu") -> None:
+        self.device = device
+        self._models = {name: self._watch(settings, name) for name in settings.markets}
+
+    def _watch(self, settings: Settings, market: str) -> Watched[ModelBundle]:
+        folder = champion_folder(settings.data_root, MARKETS[market].name)
+        return Watched(f"model of {market}", [folder], lambda: self._load(folder))
+
+    def _load(self, folder: Path) -> ModelBundle:
+        bundle = load_bundle(folder)
+        booster = getattr(bundle.model, "booster", None)
+        if self.device != "cpu" and booster is not None:
+            booster.set_param({"device": self.device})
+        return bundle
+
+    def refresh(self) -> None:
+        """Read new champions."""
+        for watched in self._models.values():
+            watched.refresh()
+
+    def score(self, market: str, model: dict[str, str], rows: list[list[float | None]]) -> list[list[float]]:
+        """Score feature rows.
+
+        Args:
+            market: The market of the model.
+            model: The :func:`identity` the caller holds.
+            rows: Features in the order of the model's feature set; None is missing.
+
+        Returns:
+            Uncalibrated score and calibrated probability of each row.
+
+        Raises:
+            StoreError: If the model here is not the caller's.
+        """
+        watched = self._models.get(market)
+        if watched is None:
+            raise StoreError(f"The inference service does not hold a model of {market!r}.")
+        if watched.value is None or identity(watched.value) != model:
+            watched.refresh()
+        bundle = watched.value
+        if bundle is None or identity(bundle) != model:
+            held = identity(bundle) if bundle is not None else watched.problem
+            raise StoreError(f"The API asks for {model}, the inference service holds {held}.")
+        frame = pd.DataFrame(np.array(rows, dtype=np.float64), columns=list(bundle.feature_set.names))
+        frame.insert(0, INSTRUMENT, np.arange(len(frame)).astype(str))
+        frame.insert(0, TS, pd.Timestamp(0, unit="us", tz="UTC"))
+        scored = bundle.predict(frame)
+        result: list[list[float]] = scored[["score", "probability"]].to_numpy(dtype=np.float64).tolist()
+        return result
+
+
+def describe_device(asked: str) -> dict[str, Any]:
+    """The device the models run on and why.
+
+    Args:
+        asked: ``auto``, ``cpu`` or ``cuda``.
+
+    Returns:
+        ``device`` (``cpu`` or ``cuda``) and ``reason``.
+    """
+    if asked == "cpu":
+        return {"device": "cpu", "reason": "FINQ_DEVICE asks for it"}
+    import xgboost
+
+    if not xgboost.build_info().get("USE_CUDA"):
+        return {"device": "cpu", "reason": "this xgboost is built without CUDA"}
+    if not _cuda_works():
+        return {"device": "cpu", "reason": "no CUDA device answers"}
+    return {"device": "cuda", "reason": "a CUDA device answers"}
+
+
+def _cuda_works() -> bool:
+    import ctypes
+
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    count = ctypes.c_int(0)
+    return bool(driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0)

@@ -1,0 +1,103 @@
+"""The pages for people: today's ranking at `/` and the API's document at `/docs`."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from typing import Any
+
+import pandas as pd
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from finq_predictor.serving.answers import Answer, Served
+from finq_predictor.serving.middleware import JsonResponse
+from finq_predictor.serving.openapi import document
+from finq_predictor.serving.routes import rank, runtime
+
+_ENDS = 10
+_SECURITY = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@cache
+def _templates() -> Any:
+    from jinja2 import Environment, PackageLoader
+
+    environment = Environment(
+        loader=PackageLoader("finq_predictor.serving", "web"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["percent"] = lambda value: "–" if value is None else f"{100 * value:.1f}%"
+    environment.filters["share"] = lambda value: f"{100 * (value or 0.0):.2f}"
+    return environment
+
+
+async def index(request: Request) -> Response:
+    """GET /: the ranking of every market at its newest bar, readable without scripts."""
+    api = runtime(request)
+    ready, standing = api.store.standing()
+    sections = []
+    for served in api.store.served:
+        newest = served.predictor.newest
+        answers = await api.scoring.answers(served, newest, None)
+        sections.append(_section(served, newest, rank(answers), standing["markets"][served.market.name]))
+    shown = {section["market"] for section in sections}
+    missing = {name: state for name, state in standing["markets"].items() if name not in shown}
+    page = (
+        _templates()
+        .get_template("index.html")
+        .render(sections=sections, missing=missing, standing=standing, ready=ready, version=_version())
+    )
+    return HTMLResponse(page, 200 if sections else 503, headers=_SECURITY)
+
+
+def _section(served: Served, ts: pd.Timestamp, ranked: list[Answer], state: dict[str, Any]) -> dict[str, Any]:
+    scored = [one for one in ranked if one["probability"] is not None]
+    short = len(scored) <= 2 * _ENDS
+    bundle = served.predictor.bundle
+    relative = served.market.has_benchmark
+    return {
+        "market": served.market.name,
+        "question": served.market.question.format(instrument="each instrument", horizon=bundle.horizon),
+        "yes": "outperform" if relative else "up",
+        "tops": [("All pairs" if not relative else "All instruments", scored)]
+        if short
+        else [
+            ("Most likely to outperform" if relative else "Most likely to rise", scored[:_ENDS]),
+            ("Least likely to outperform" if relative else "Least likely to rise", scored[: -_ENDS - 1 : -1]),
+        ],
+        "ranked": [] if short else ranked,
+        "unscored": [one for one in ranked if one["probability"] is None],
+        "abstaining": sum(one["decision"] == "abstain" for one in ranked),
+        "count": len(ranked),
+        "model": served.model,
+        "simulated": served.simulated,
+        "bar": ts,
+        "trained_to": bundle.metadata.get("trained_to"),
+        "features": len(bundle.feature_set.names),
+        "state": state,
+    }
+
+
+async def openapi(_: Request) -> Response:
+    """GET /openapi.json."""
+    return JsonResponse(document(_version()))
+
+
+async def docs(_: Request) -> Response:
+    """GET /docs: the OpenAPI document as one page that needs nothing from elsewhere."""
+    described = document(_version())
+    page = _templates().get_template("docs.html").render(document=described, version=_version())
+    return HTMLResponse(page, headers=_SECURITY)
+
+
+@cache
+def _version() -> str:
+    try:
+        return installed_version("finq-predictor")
+    except PackageNotFoundError:
+        return "from source"

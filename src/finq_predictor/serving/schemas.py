@@ -1,0 +1,273 @@
+"""Requests and answers of the API: they check what comes in and document what goes out."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Annotated, Any, Literal, TypeVar
+
+import orjson
+from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from finq_predictor.domain.errors import closest
+from finq_predictor.serving.errors import InvalidRequestError, MalformedBodyError
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def parse_date(given: str) -> dt.date | dt.datetime:
+    """Read a date (``2024-01-31``) or a time (``2024-01-31T14:00:00Z``; UTC when it has no zone).
+
+    Raises:
+        ValueError: If it is neither, or lies outside of what can be compared in UTC.
+    """
+    text = given.strip()
+    try:
+        if _DAY.fullmatch(text):
+            return dt.date.fromisoformat(text)
+        moment = dt.datetime.fromisoformat(text)
+        return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(
+            f"{given[:60]!r} is not a date; give one like '2024-01-31' or '2024-01-31T14:00:00Z'"
+        ) from None
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is empty; give a name")
+    return text.strip()
+
+
+def _one_or_many(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Name = Annotated[str, Field(max_length=64), AfterValidator(_not_blank)]
+When = Annotated[str, Field(max_length=64), AfterValidator(lambda text: parse_date(text) and text)]
+Names = Annotated[list[Name], BeforeValidator(_one_or_many), Field(min_length=1)]
+Dates = Annotated[list[When], BeforeValidator(_one_or_many), Field(min_length=1)]
+
+
+class Request(BaseModel):
+    """A request body: unknown fields are refused, so that a misspelt one is not silently ignored."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, strict=True)
+
+
+RequestT = TypeVar("RequestT", bound=Request)
+
+
+class PredictRequest(Request):
+    """One prediction. `ticker` and `symbol` mean the same as `instrument`."""
+
+    instrument: Name = Field(
+        validation_alias=AliasChoices("instrument", "ticker", "symbol"),
+        description="A stock symbol or an FX pair; case and separators do not matter.",
+    )
+    prediction_date: When | None = Field(
+        default=None,
+        validation_alias=AliasChoices("prediction_date", "timestamp"),
+        description="A date means the last bar closed by the end of that UTC day, a time the last bar closed by then; "
+        "left out, the newest bar.",
+    )
+    market: Name | None = Field(default=None, description="`equity` or `fx`; found from the instrument when left out.")
+
+
+class BatchRequest(Request):
+    """Many predictions: every instrument at every date, or a list of single requests."""
+
+    instruments: Names | None = Field(
+        default=None,
+        validation_alias=AliasChoices("instruments", "instrument", "tickers", "symbols"),
+        description="Instruments; left out, all of `market`.",
+    )
+    prediction_dates: Dates | None = Field(
+        default=None,
+        validation_alias=AliasChoices("prediction_dates", "prediction_date", "timestamps"),
+        description="Dates or times; left out, the newest bar.",
+    )
+    market: Name | None = Field(default=None, description="`equity` or `fx`; needed when `instruments` is left out.")
+    requests: list[PredictRequest] | None = Field(
+        default=None, min_length=1, description="Single requests, instead of the other fields."
+    )
+
+
+class ModelInfo(BaseModel):
+    """The model that answered."""
+
+    name: str
+    version: str
+    status: Literal["promoted", "provisional"] = Field(
+        description="`provisional`: the best candidate, but it has not yet beaten the naive baselines."
+    )
+    provisional: bool
+
+
+class LabelWindow(BaseModel):
+    """The bars between which the answer comes true or not, counted from `feature_ts`."""
+
+    entry_bar: int
+    exit_bar: int
+    entry_ts: dt.datetime | None = Field(description="Close of the entry bar; null while it lies ahead.")
+    exit_ts: dt.datetime | None = Field(description="Close of the exit bar; null while it lies ahead.")
+
+
+class Prediction(BaseModel):
+    """The answer for one instrument at one bar."""
+
+    instrument: str
+    market: str
+    question: str
+    prediction: bool | None = Field(
+        description="Whether the question is answered with yes; null when nothing is known."
+    )
+    direction: Literal["outperform", "underperform", "up", "down"] | None
+    probability: float | None = Field(ge=0, le=1, description="Calibrated probability of yes.")
+    confidence: float | None = Field(ge=0, le=1, description="2 |probability - 0.5|.")
+    decision: Literal["predict", "abstain"]
+    reason: str | None = Field(description="Why the service abstains.")
+    feature_ts: dt.datetime | None = Field(description="Close of the bar the features were known at, UTC.")
+    feature_age_hours: float | None = Field(description="Hours from that bar to the newest bar of the market.")
+    horizon_bars: int
+    label_window: LabelWindow
+    model: ModelInfo
+    simulated: bool = Field(description="True when the model and the bars come from the market simulator.")
+
+
+class PredictAnswer(Prediction):
+    """The answer to POST /predict."""
+
+    request_id: str
+
+
+class ItemError(BaseModel):
+    """One prediction of a batch that could not be given."""
+
+    instrument: str | None
+    prediction_date: str | None
+    type: str
+    status: int = Field(description="The HTTP status that POST /predict would have given.")
+    message: str
+
+
+class BatchAnswer(BaseModel):
+    """The answer to POST /batch_predict."""
+
+    count: int
+    predictions: list[Prediction]
+    errors: list[ItemError] = Field(description="What could not be answered; the rest is.")
+    request_id: str
+
+
+class RankingAnswer(BaseModel):
+    """All instruments of a market at one bar, the most probable first."""
+
+    market: str
+    feature_ts: dt.datetime
+    model: ModelInfo
+    simulated: bool
+    ranking: list[Prediction]
+    request_id: str
+
+
+class MarketState(BaseModel):
+    """The state of one market."""
+
+    status: Literal["ok", "degraded", "loading", "absent", "failed"] = Field(
+        description="`degraded`: the newest files cannot be read, the former ones are served."
+    )
+    model: ModelInfo | None
+    newest_bar: dt.datetime | None
+    reason: str | None
+
+
+class Standing(BaseModel):
+    """The state of the service."""
+
+    status: Literal["ok", "degraded", "loading", "unavailable"]
+    reason: str | None
+    markets: dict[str, MarketState]
+    request_id: str
+
+
+class ModelDetails(ModelInfo):
+    """A served model with its origin."""
+
+    market: str
+    question: str
+    horizon_bars: int
+    simulated: bool
+    trained_from: str | None
+    trained_to: str | None
+    features: int
+    feature_set_hash: str
+    data_hash: str | None
+    code_hash: str | None
+    source: str | None
+    run_id: str | None
+    instruments: int
+    oldest_bar: dt.datetime
+    newest_bar: dt.datetime
+
+
+class ModelsAnswer(BaseModel):
+    """The answer to GET /models."""
+
+    models: list[ModelDetails]
+    request_id: str
+
+
+class ErrorDetail(BaseModel):
+    """What went wrong and what to do."""
+
+    type: str
+    message: str
+    request_id: str
+
+
+class ErrorAnswer(BaseModel):
+    """Every error has this shape."""
+
+    error: ErrorDetail
+
+
+def parse_body(body: bytes, schema: type[RequestT]) -> RequestT:
+    """Read a request body.
+
+    Raises:
+        MalformedBodyError: If it is not a JSON object.
+        InvalidRequestError: If a field is absent, unknown or wrong; says which and what was expected.
+    """
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        given = "is empty" if not body.strip() else f"is not JSON ({error})"
+        raise MalformedBodyError(f"The body {given}; send an object like {_example(schema)}.") from None
+    if not isinstance(content, dict):
+        raise MalformedBodyError(f"The body is a JSON {_kind(content)}; send an object like {_example(schema)}.")
+    try:
+        return schema.model_validate(content)
+    except ValidationError as error:
+        raise InvalidRequestError(" ".join(_sentence(one, schema) for one in error.errors()[:5])) from None
+
+
+def _sentence(error: Any, schema: type[BaseModel]) -> str:
+    field = ".".join(map(str, error["loc"])) or "body"
+    if error["type"] == "extra_forbidden":
+        known = PredictRequest.model_fields if error["loc"][0] == "requests" else schema.model_fields
+        return f"Unknown field {field[:60]!r}. {closest(str(error['loc'][-1])[:60], known)}"
+    if error["type"] == "missing":
+        return f"Field {field!r} is missing; send an object like {_example(schema)}."
+    return f"Field {field!r}: {error['msg'].removeprefix('Value error, ')}."
+
+
+def _example(schema: type[BaseModel]) -> str:
+    if schema is BatchRequest:
+        return '{"instruments": ["AAPL", "MSFT"], "prediction_dates": ["2024-01-31"]}'
+    return '{"instrument": "AAPL"}'
+
+
+def _kind(content: Any) -> str:
+    kinds = {list: "array", str: "string", bool: "boolean", type(None): "null"}
+    return kinds.get(type(content), "number")

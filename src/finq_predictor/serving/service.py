@@ -1,0 +1,71 @@
+"""The BentoML services: `bentoml serve finq_predictor.serving.service:Api`.
+
+`Inference` is the model's own service, scaled and placed by itself. `Api` is the ASGI application, which depends on it;
+`FINQ_INFERENCE` says whether requests hop to it. BentoML owns `/livez`, `/readyz` and `/healthz`; its `/metrics` is
+switched off to free the path for the application's.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import bentoml
+
+from finq_predictor.domain.errors import FinqError
+from finq_predictor.serving.app import app
+from finq_predictor.serving.inference import Models, describe_device
+from finq_predictor.serving.settings import Settings
+
+logger = logging.getLogger(__name__)
+_QUIET = {"access": {"enabled": False}}
+
+
+@bentoml.service(
+    name="finq-inference",
+    workers=1,
+    resources={"gpu": 1},
+    metrics={"enabled": False},
+    tracing={"sample_rate": 0.0},
+    logging=_QUIET,
+)
+class Inference:
+    """Scores feature rows with the promoted models; takes a GPU when there is one, and starts without."""
+
+    def __init__(self) -> None:
+        try:
+            settings = Settings.from_environment()
+        except FinqError as error:
+            logger.error("The inference service holds no model: %s", error)
+            settings = Settings(markets=(), device="cpu")
+        self.where = describe_device(settings.device)
+        logger.info("Inference runs on %s: %s", self.where["device"], self.where["reason"])
+        self.models = Models(settings, self.where["device"])
+        self.models.refresh()
+
+    @bentoml.api
+    def score(self, market: str, model: dict[str, str], rows: list[list[float | None]]) -> list[list[float]]:
+        """Scores and calibrated probabilities of feature rows, see :meth:`Models.score`."""
+        return self.models.score(market, model, rows)
+
+    @bentoml.api
+    def device(self) -> dict[str, str]:
+        """The device the models run on and why."""
+        return self.where
+
+
+@bentoml.service(
+    name="finq-api",
+    workers=1,
+    http={"port": 8000},
+    metrics={"enabled": False},
+    tracing={"sample_rate": 0.0},
+    logging=_QUIET,
+)
+@bentoml.asgi_app(app, path="/")
+class Api:
+    """The HTTP API."""
+
+    inference = bentoml.depends(Inference)
+
+    def __init__(self) -> None:
+        app.state.remote = self.inference.to_async

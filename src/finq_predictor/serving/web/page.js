@@ -1,0 +1,20 @@
+"use strict";
+for (const input of document.querySelectorAll("input[data-find]")) {
+  input.closest(".find").hidden = false;
+  const rows = document.getElementById(input.dataset.find).tBodies[0].rows;
+  input.addEventListener("input", () => {
+    const wanted = input.value.trim().toLowerCase();
+    for (const row of rows) row.hidden = !row.dataset.name.includes(wanted);
+  });
+}
+let first;
+setInterval(async () => {
+  try {
+    const answer = await fetch("/models");
+    const state = JSON.stringify((await answer.json()).models);
+    first ??= state;
+    if (state !== first) {
+      document.getElementById("fresh").innerHTML = 'There are new bars or a new model: <a href="/">show them</a>.';
+    }
+  } catch { /* the next look may find the service again */ }
+}, 15000);

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from finq_predictor.serving.app import create_app
+from finq_predictor.serving.settings import Settings
+from serving import small_market
+
+
+class Client:
+    """Calls an ASGI application in an event loop of its own, with its start and stop, as a server would."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def __enter__(self) -> Client:
+        self._thread.start()
+        self._lifespan = self.app.router.lifespan_context(self.app)
+        self._run(self._lifespan.__aenter__())
+        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
+        self._http = httpx.AsyncClient(transport=transport, base_url="http://finq")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._run(self._http.aclose())
+        self._run(self._lifespan.__aexit__(None, None, None))
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=10)
+        self._loop.close()
+
+    def _run(self, work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=120)
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return self._run(self._http.request(method, path, **options))
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, json: Any = None, **options: Any) -> httpx.Response:
+        return self.request("POST", path, **({"json": json} if json is not None else {}), **options)
+
+    @property
+    def store(self) -> Any:
+        return self.app.state.runtime.store
+
+
+@contextmanager
+def started(settings: Settings, *, loaded: bool = True) -> Iterator[Client]:
+    """A client of a started application, after its first load."""
+    with Client(create_app(settings)) as client:
+        if loaded:
+            wait_until(lambda: not client.store.loading, 120)
+        yield client
+
+
+def wait_until(condition: Any, seconds: float) -> None:
+    waiting = threading.Event()
+    for _ in range(int(seconds / 0.02)):
+        if condition():
+            return
+        waiting.wait(0.02)
+    raise TimeoutError(f"not so within {seconds} seconds")
+
+
+@pytest.fixture(scope="session")
+def two_markets(tmp_path_factory) -> Path:
+    """A data root with both markets; nobody writes into it."""
+    root = tmp_path_factory.mktemp("served")
+    small_market.build(root, "equity")
+    small_market.build(root, "fx", bars=400, model="xgboost", status="provisional", version="3")
+    return root
+
+
+@pytest.fixture
+def own_root(two_markets, tmp_path) -> Path:
+    """A copy of it for a test that changes files."""
+    return Path(shutil.copytree(two_markets, tmp_path / "data"))
+
+
+@pytest.fixture(scope="session")
+def client(two_markets) -> Iterator[Client]:
+    with started(Settings(data_root=two_markets)) as client:
+        yield client

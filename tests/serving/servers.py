@@ -1,0 +1,99 @@
+"""Real server processes on a free loopback port; every wait has an end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+BIN = Path(sys.executable).parent
+BENTO = (str(BIN / "bentoml"), "serve", "finq_predictor.serving.service:Api", "--host", "127.0.0.1", "--port")
+UVICORN = (str(BIN / "uvicorn"), "finq_predictor.serving.app:app", "--no-access-log", "--host", "127.0.0.1", "--port")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(
+    command: tuple[str, ...],
+    folder: Path,
+    *,
+    wait_for: str = "/ready",
+    ready: tuple[int, ...] = (200,),
+    seconds: float = 90.0,
+    arguments: tuple[str, ...] = (),
+    **environment: str,
+) -> Iterator[str]:
+    """Start a server and wait until a route answers.
+
+    Args:
+        command: The command; the port is put after its last word.
+        folder: Working folder, which also takes the log and BentoML's home.
+        wait_for: The route to ask.
+        ready: The statuses to wait for.
+        seconds: Longest wait.
+        arguments: What follows the port.
+        environment: Variables on top of the present ones.
+
+    Yields:
+        The base URL.
+    """
+    port = free_port()
+    log = folder / f"server-{port}.log"
+    variables = os.environ | {"BENTOML_HOME": str(folder / "bentoml"), "PYTHONWARNINGS": "ignore"} | environment
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [*command, str(port), *arguments],
+            cwd=folder,
+            env=variables,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait(process, url + wait_for, ready, seconds, log)
+            yield url
+        finally:
+            _stop(process)
+
+
+def _wait(process: subprocess.Popen[bytes], url: str, ready: tuple[int, ...], seconds: float, log: Path) -> None:
+    end = time.monotonic() + seconds
+    last = "no answer"
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with {process.returncode}:\n{log.read_text()[-3000:]}")
+        try:
+            answer = httpx.get(url, timeout=5)
+            if answer.status_code in ready:
+                return
+            last = f"{answer.status_code} {answer.text[:500]}"
+        except httpx.HTTPError as error:
+            last = repr(error)
+        time.sleep(0.1)
+    raise TimeoutError(f"{url} not ready within {seconds} s, last: {last}\n{log.read_text()[-3000:]}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, sign)
+            process.wait(timeout=10)
+        except ProcessLookupError:
+            break
+        except subprocess.TimeoutExpired:
+            continue
+    process.wait(timeout=10)

@@ -1,0 +1,117 @@
+"""Small real markets: bars on disk as ingestion leaves them and a model fitted and exported as training does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from finq_predictor.domain.labels import make_labels
+from finq_predictor.domain.panel import Panel, build_panel
+
+from finq_predictor.adapters.bundle_store import save_bundle
+from finq_predictor.domain.bundle import ModelBundle, build_reference
+from finq_predictor.domain.calibration import PlattCalibrator
+from finq_predictor.domain.features import compute_features, make_feature_set, select_features
+from finq_predictor.domain.markets import MARKETS, Market
+from finq_predictor.domain.models import create_model
+
+STOCKS = ("AAPL", "ABBV", "BRK.B", "GOOG", "MSFT", "NVDA", "ORCL", "TSLA")
+PAIRS = ("AUD_USD", "EUR_USD", "GBP_USD", "USD_JPY")
+NEWCOMER = "TSLA"
+LEAVER = "ORCL"
+
+
+def silver(market: Market, bars: int, seed: int, instruments: tuple[str, ...] | None = None) -> dict[str, pd.DataFrame]:
+    """Silver tables of random walks; among stocks one enters late (few features) and one leaves early (stale)."""
+    rng = np.random.default_rng(seed)
+    names = instruments or (STOCKS if market.has_benchmark else PAIRS)
+    ts = _times(market, bars)
+    walk = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.012, (bars, len(names))), axis=0))
+    frames = [_bars(market, ts, walk[:, column], name, rng) for column, name in enumerate(names)]
+    table = pd.concat(frames)
+    table = table[~((table["instrument"] == NEWCOMER) & (table["ts"] < ts[-15]))]
+    table = table[~((table["instrument"] == LEAVER) & (table["ts"] > ts[-4]))]
+    tables = {"bars": table.sort_values(["ts", "instrument"], ignore_index=True)}
+    if market.has_benchmark:
+        tables["benchmark"] = pd.DataFrame({"ts": ts, "close": walk.mean(axis=1), "known_at": ts})
+    return tables
+
+
+def _times(market: Market, bars: int) -> pd.DatetimeIndex:
+    if market.has_benchmark:
+        return (pd.bdate_range("2021-01-04", periods=bars, tz="UTC") + pd.Timedelta(hours=21)).as_unit("us")
+    return pd.date_range("2024-01-02T01:00", periods=bars, freq="h", tz="UTC").as_unit("us")
+
+
+def _bars(market: Market, ts: pd.DatetimeIndex, close: np.ndarray, name: str, rng: Any) -> pd.DataFrame:
+    spread = 1.0 + np.abs(rng.normal(0.0, 0.004, (2, len(ts))))
+    start = close * (1.0 + rng.normal(0.0, 0.002, len(ts)))
+    frame = pd.DataFrame(
+        {
+            "instrument": name,
+            "ts": ts,
+            "open": start,
+            "high": np.maximum(start, close) * spread[0],
+            "low": np.minimum(start, close) / spread[1],
+            "close": close,
+            "volume": rng.integers(10_000, 90_000, len(ts)).astype(float),
+            "known_at": ts,
+        }
+    )
+    if market.has_benchmark:
+        return frame.assign(adj_close=close)
+    for side, factor in (("bid", 0.9999), ("ask", 1.0001)):
+        for part in ("open", "high", "low", "close"):
+            frame[f"{side}_{part}"] = frame[part] * factor
+    return frame
+
+
+def panel_of(market: Market, tables: dict[str, pd.DataFrame]) -> Panel:
+    """The panel of silver tables."""
+    return build_panel(tables["bars"], market, benchmark=tables.get("benchmark"))
+
+
+def train(market: Market, panel: Panel, model: str = "logistic", seed: int = 0, **metadata: Any) -> ModelBundle:
+    """Fit a real model on all labelled rows of a panel."""
+    feature_set = make_feature_set(select_features(market, panel.available))
+    features = compute_features(panel, feature_set)
+    rows = features.merge(make_labels(panel, market, (market.horizon,)), on=["ts", "instrument"])
+    rows = rows[rows[f"label_{market.horizon}"].notna()]
+    X, y = rows[list(feature_set.names)], rows[f"label_{market.horizon}"].to_numpy()
+    fitted = create_model(model).fit(X, y, seed=seed)
+    score = fitted.predict_score(X)
+    calibrator = PlattCalibrator().fit(score, y)
+    described = {"version": "1", "status": "promoted", "simulated": True, "source": "simulated", "seed": seed}
+    return ModelBundle(
+        market=market.name,
+        name=model,
+        horizon=market.horizon,
+        feature_set=feature_set,
+        model=fitted,
+        calibrator=calibrator,
+        reference=build_reference(X, y, calibrator.transform(score)),
+        metadata=described | metadata,
+    )
+
+
+def write_silver(root: Path, market: Market, tables: dict[str, pd.DataFrame]) -> None:
+    """Write silver tables where the catalog puts them."""
+    folder = root / "02_silver" / market.name
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        table.to_parquet(folder / f"{name}.parquet")
+
+
+def champion_of(root: Path, market: str) -> Path:
+    """Where the champion of a market is exported."""
+    return root / "04_models" / market / "champion"
+
+
+def build(root: Path, market: str, *, bars: int = 330, seed: int = 7, model: str = "logistic", **metadata: Any) -> None:
+    """Make one market under a data root: silver tables and an exported champion."""
+    described = MARKETS[market]
+    tables = silver(described, bars, seed)
+    write_silver(root, described, tables)
+    save_bundle(train(described, panel_of(described, tables), model, **metadata), champion_of(root, market))

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+
+from serving.servers import BIN, serving
+
+
+@pytest.fixture(scope="module")
+def bento(project_path, two_markets, tmp_path_factory) -> Path:
+    """A bento built as a user builds it, in a copy of the project."""
+    copy = tmp_path_factory.mktemp("project")
+    shutil.copytree(project_path / "bentos", copy / "bentos")
+    shutil.copytree(project_path / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(project_path / "constraints.txt", copy)
+    variables = os.environ | {"BENTOML_HOME": str(copy / "home"), "FINQ_DATA_ROOT": str(two_markets)}
+    command = [str(BIN / "bentoml"), "build", "--output", "tag"]
+    built = subprocess.run(command, cwd=copy / "bentos", env=variables, capture_output=True, text=True, timeout=180)
+    assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
+    assert sorted(path.name for path in (copy / "bentos").iterdir() if path.name != "__pycache__") == [
+        ".gitignore",
+        "bentofile.yaml",
+        "service.py",
+        "staging.py",
+    ]
+    (found,) = (path for path in (copy / "home" / "bentos" / "finq-api").iterdir() if path.is_dir())
+    return found
+
+
+def test_bento_holds_package_models_data_and_pins(bento):
+    inside = {str(path.relative_to(bento / "src")) for path in (bento / "src").rglob("*") if path.is_file()}
+    for name in (
+        "service.py",
+        "finq_predictor/serving/app.py",
+        "finq_predictor/serving/web/index.html",
+        "finq_predictor/domain/prediction.py",
+        "data/02_silver/equity/bars.parquet",
+        "data/02_silver/fx/bars.parquet",
+    ):
+        assert name in inside
+    assert {path.split("/")[2] for path in inside if path.startswith("data/04_models/")} == {"equity", "fx"}
+    assert not [path for path in inside if "pipelines" in path or "__pycache__" in path]
+    pins = (bento / "env" / "python" / "requirements.txt").read_text()
+    assert "xgboost-cpu==" in pins
+    assert not {"mlflow", "kedro", "great-expectations"} & {line.split("==")[0] for line in pins.splitlines()}
+    assert (bento / "env" / "docker" / "Dockerfile").is_file()
+
+
+def test_bento_serves_by_itself(bento, tmp_path):
+    command = (str(BIN / "bentoml"), "serve", str(bento), "--host", "127.0.0.1", "--port")
+    with serving(command, tmp_path, PYTHONPATH=str(bento / "src")) as url:
+        assert httpx.post(f"{url}/predict", json={"instrument": "AAPL"}, timeout=30).json()["market"] == "equity"

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+FORBIDDEN = ("kedro", "mlflow", "great_expectations", "optuna", "torch", "finq_predictor.pipelines")
+
+
+@pytest.mark.parametrize("module", ["finq_predictor.serving.app", "finq_predictor.serving.service"])
+def test_serving_imports_neither_the_pipelines_nor_their_frameworks(two_markets, module):
+    code = f"""
+import sys, importlib
+module = importlib.import_module({module!r})
+from finq_predictor.serving.store import Store
+from finq_predictor.serving.settings import Settings
+from pathlib import Path
+store = Store(Settings(data_root=Path({str(two_markets)!r})))
+store.refresh()
+assert len(store.served) == 2, store.problems()
+print([name for name in {FORBIDDEN!r} if name in sys.modules])
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=180)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert result.stdout.strip().endswith("[]"), result.stdout
