@@ -4,6 +4,7 @@ FinqError
 ├── ConfigurationError          a parameter, option or environment that cannot work
 ├── UnknownNameError            a market, model, scorer, instrument ... that does not exist
 ├── DataError                   data that cannot be used
+│   ├── SourceError             a file or provider that cannot be read
 │   ├── MappingError            a file whose columns cannot be recognised
 │   ├── GateError               a quality gate stopped the run
 │   ├── SplitError              a split that would leak or leaves nothing to test
@@ -43,6 +44,10 @@ class UnknownNameError(FinqError):
 
 class DataError(FinqError):
     """Data that cannot be used."""
+
+
+class SourceError(DataError):
+    """A file or provider that cannot be read."""
 
 
 class MappingError(DataError):

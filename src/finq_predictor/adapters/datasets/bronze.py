@@ -58,7 +58,9 @@ class BronzeDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         known = self._entries()
         kept = next((entry for entry in reversed(known) if entry["hash"] == content), None)
         if kept and not self._whole(kept):
-            logger.warning("The delivery %s was damaged or gone; the same content came again and replaces it.", kept["file"])
+            logger.warning(
+                "The delivery %s was damaged or gone; the same content came again and replaces it.", kept["file"]
+            )
             known = [entry for entry in known if entry["hash"] != content]
             kept = None
         if kept and kept is known[-1]:
@@ -75,7 +77,9 @@ class BronzeDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         """
         entries = self._entries()
         if not entries:
-            raise StoreError(f"Nothing was delivered to {self._folder} yet. Make it with: kedro run --pipelines=ingestion")
+            raise StoreError(
+                f"Nothing was delivered to {self._folder} yet. Make it with: kedro run --pipelines=ingestion"
+            )
         chosen = [entries[-1]]
         if self._deliveries == "all":
             distinct = {entry["hash"]: entry for entry in reversed(entries) if entry["source"] == entries[-1]["source"]}
@@ -101,8 +105,8 @@ class BronzeDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
             raise StoreError(f"The delivery {file} is in the manifest but the file is gone. {self._advice(entry)}")
         if not self._whole(entry):
             raise StoreError(
-                f"The delivery {file}, received {entry['received_at']} from {entry['source']!r}, is damaged: its checksum "
-                f"is not the one noted on receipt. {self._advice(entry)}"
+                f"The delivery {file}, received {entry['received_at']} from {entry['source']!r}, is damaged: its "
+                f"checksum is not the one noted on receipt. {self._advice(entry)}"
             )
         received = pd.Timestamp(entry["received_at"]).as_unit("us")
         frame = pd.read_parquet(file)
@@ -152,7 +156,7 @@ def content_hash(frame: pd.DataFrame) -> str:
 def _storable(frame: pd.DataFrame) -> pd.DataFrame:
     """Columns of mixed types become text: Parquet has one type per column and nothing may be lost."""
     mixed = {}
-    for name in frame.columns[frame.dtypes == object]:
+    for name in frame.select_dtypes("object"):
         kind = pd.api.types.infer_dtype(frame[name], skipna=True)
         if kind not in ("string", "date", "boolean", "empty"):
             mixed[name] = frame[name].map(str, na_action="ignore").astype("str")

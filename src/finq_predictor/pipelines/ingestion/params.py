@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from finq_predictor.domain.cleaning import Rules
+from finq_predictor.domain.gates import Limits
+from finq_predictor.domain.markets import get_market
 
 
 class IngestionParams(BaseModel):
@@ -19,6 +24,7 @@ class IngestionParams(BaseModel):
         day_first: How 03/04/2020 is read; dates that allow one reading only are recognised.
         instrument: Name of the instrument of a file which has no such column; None takes it from the file's name.
         columns: For each table, our name to the file's name of a column, where it is not recognised.
+        close_time: Time of day at which a session closes, where ``calendar`` is ``inferred``.
         as_of: Time of a live run, ISO 8601; None takes the last bar.
         correction_tolerance_hours: A correction that became known later than this after its bar is not used.
         ohlc_tolerance: Relative excess of open or close over high, or under low, that is taken for rounding.
@@ -43,6 +49,7 @@ class IngestionParams(BaseModel):
     day_first: bool = False
     instrument: str | None = None
     columns: dict[str, dict[str, str]] = Field(default_factory=dict)
+    close_time: str = "16:00"
     as_of: str | None = None
     correction_tolerance_hours: float = Field(default=24.0, ge=0)
     ohlc_tolerance: float = Field(default=1e-4, ge=0)
@@ -55,3 +62,45 @@ class IngestionParams(BaseModel):
     max_quarantine_share: float = Field(default=0.05, ge=0, le=1)
     max_benchmark_age: int = Field(default=2, ge=0)
     max_benchmark_gap: int = Field(default=1, ge=0)
+
+    @field_validator("as_of")
+    @classmethod
+    def _readable(cls, value: str | None) -> str | None:
+        if value is not None:
+            pd.Timestamp(value)
+        return value
+
+    def rules(self) -> Rules:
+        """What the domain needs to read and clean."""
+        as_of = None
+        if self.as_of is not None:
+            moment = pd.Timestamp(self.as_of)
+            as_of = moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
+        return Rules(
+            market=get_market(self.market),
+            calendar=self.calendar,
+            bar_minutes=self.bar_minutes,
+            time_marks=self.time_marks,
+            timezone=self.timezone,
+            close_time=self.close_time,
+            day_first=self.day_first,
+            instrument=self.instrument,
+            columns=self.columns,
+            as_of=as_of,
+            correction_tolerance_hours=self.correction_tolerance_hours,
+            ohlc_tolerance=self.ohlc_tolerance,
+            jump_factor=self.jump_factor,
+            jump_revert_tolerance=self.jump_revert_tolerance,
+            wick_factor=self.wick_factor,
+            max_bad_share=self.max_bad_share,
+        )
+
+    def limits(self) -> Limits:
+        """Where the gates close."""
+        return Limits(
+            min_instruments=self.min_instruments,
+            max_null_share=self.max_null_share,
+            max_quarantine_share=self.max_quarantine_share,
+            max_benchmark_age=self.max_benchmark_age,
+            max_benchmark_gap=self.max_benchmark_gap,
+        )

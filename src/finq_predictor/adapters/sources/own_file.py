@@ -1,0 +1,196 @@
+"""A table in a file of the user's own."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from finq_predictor.domain.errors import ConfigurationError, SourceError, closest
+
+# A company may trade under "NA" or "TRUE"; only what nobody is called counts as missing.
+_MISSING = ("", "nan", "NaN", "null", "None", "N/A", "#N/A", "-")
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
+
+
+class OwnFileSource:
+    """Reads a file as it is: CSV, TSV, Parquet, Feather, JSON or one JSON object a line, text ones also compressed.
+
+    Args:
+        filepath: The file; None for a table that was not given.
+        table: Which table it is, for messages.
+        parameter: The run parameter that gives the file, for messages.
+        required: Whether a run can do without it.
+    """
+
+    simulated = False
+
+    def __init__(self, filepath: str | None, table: str, parameter: str | None = None, required: bool = False) -> None:
+        self._path = None if filepath in (None, "", "null", "None") else Path(str(filepath)).expanduser()
+        self._table = table
+        self._parameter = parameter or table
+        self._required = required
+
+    @property
+    def source_id(self) -> str:
+        """Name of the file, and a short hash of where it lies, so that equal names do not mix."""
+        if self._path is None:
+            return "own:none"
+        return f"own:{self._path.name}#{sha256(str(self._path.resolve()).encode()).hexdigest()[:8]}"
+
+    def read(self) -> pd.DataFrame:
+        """The table as it is in the file; no rows where none was given.
+
+        Raises:
+            ConfigurationError: If a needed file was not given.
+            SourceError: If the file is not there, of unknown format or damaged.
+        """
+        if self._path is None:
+            if self._required:
+                raise ConfigurationError(
+                    f'No file was given for the {self._table}. Add it to the run: --params "{self._parameter}=FILE"'
+                )
+            return pd.DataFrame()
+        if not self._path.is_file():
+            raise SourceError(
+                f"There is no file {self._path} (run parameter `{self._parameter}`). {_neighbours(self._path)}"
+            )
+        read = _reader(self._path)
+        try:
+            frame = read(self._path)
+        except Exception as error:
+            raise SourceError(
+                f"The file {self._path} (run parameter `{self._parameter}`) cannot be read as {_format(self._path)}: "
+                f"{type(error).__name__}: {error}. It may be cut off or damaged; deliver it again. "
+                "Nothing was changed by this run."
+            ) from error
+        return _flat(frame)
+
+
+def _neighbours(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f"There is no folder {path.parent} either."
+    return closest(path.name, [file.name for file in path.parent.iterdir() if file.is_file()])
+
+
+def _format(path: Path) -> str:
+    """Suffix that tells the format, without that of a compression."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    while suffixes and suffixes[-1] in _COMPRESSED:
+        suffixes.pop()
+    return suffixes[-1].lstrip(".") if suffixes else ""
+
+
+def _reader(path: Path) -> Callable[[Path], pd.DataFrame]:
+    found = _READERS.get(_format(path))
+    if found is None:
+        raise SourceError(f"The file {path} has an unknown format. {closest(_format(path), _READERS)}")
+    return found
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    return _read_delimited(path, _separator(path))
+
+
+def _read_tsv(path: Path) -> pd.DataFrame:
+    return _read_delimited(path, "\t")
+
+
+def _read_delimited(path: Path, separator: str) -> pd.DataFrame:
+    frame: pd.DataFrame = pd.read_csv(
+        path, sep=separator, keep_default_na=False, na_values=list(_MISSING), low_memory=False, encoding="utf-8-sig"
+    )
+    return frame
+
+
+def _separator(path: Path) -> str:
+    """The separator that occurs most in the heading."""
+    heading = pd.read_csv(path, sep="\x00", nrows=0, encoding="utf-8-sig").columns
+    text = str(heading[0]) if len(heading) else ""
+    return max(",;\t|", key=text.count)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    return _without_index(pd.read_parquet(path))
+
+
+def _read_feather(path: Path) -> pd.DataFrame:
+    return _without_index(pd.read_feather(path))
+
+
+def _read_json(path: Path) -> pd.DataFrame:
+    text = _text(path).strip()
+    try:
+        return pd.DataFrame(_records(json.loads(text)))
+    except json.JSONDecodeError:
+        return _from_lines(text)
+
+
+def _read_lines(path: Path) -> pd.DataFrame:
+    return _from_lines(_text(path))
+
+
+def _from_lines(text: str) -> pd.DataFrame:
+    return pd.DataFrame([json.loads(line) for line in text.splitlines() if line.strip()])
+
+
+def _text(path: Path) -> str:
+    if path.suffix.lower() == ".gz":
+        with gzip.open(path, "rt", encoding="utf-8-sig") as file:
+            return file.read()
+    return path.read_text(encoding="utf-8-sig")
+
+
+def _records(content: Any) -> list[dict[str, Any]]:
+    """The rows of a JSON document: a list of objects, or the one list in an object, beside what all rows share."""
+    if isinstance(content, list):
+        return content
+    lists = [name for name, value in content.items() if isinstance(value, list)]
+    if len(lists) != 1:
+        # Columns by name, as pandas writes them.
+        return pd.DataFrame(content).to_dict("records")
+    shared = {name: value for name, value in content.items() if not isinstance(value, list | dict)}
+    return [{**shared, **row} for row in content[lists[0]]]
+
+
+def _without_index(frame: pd.DataFrame) -> pd.DataFrame:
+    """An index that carries something, such as the dates, is a column."""
+    named = isinstance(frame.index, pd.MultiIndex) or frame.index.name is not None
+    return frame.reset_index() if named or isinstance(frame.index, pd.DatetimeIndex) else frame.reset_index(drop=True)
+
+
+def _flat(frame: pd.DataFrame) -> pd.DataFrame:
+    """Objects in cells, as in ``{"mid": {"o": 1.1, ...}}``, become columns ``mid_o``; names are text."""
+    nested = [name for name in frame.select_dtypes("object") if isinstance(_first(frame[name]), dict)]
+    for name in nested:
+        inner = pd.json_normalize(
+            frame[name].map(lambda cell: cell if isinstance(cell, dict) else {}).tolist(), sep="_"
+        )
+        inner.index = frame.index
+        frame = frame.drop(columns=name).join(inner.add_prefix(f"{name}_"))
+    return frame.set_axis([str(name) for name in frame.columns], axis=1)
+
+
+def _first(column: pd.Series) -> Any:
+    known = column.dropna()
+    return known.iloc[0] if len(known) else None
+
+
+_READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
+    "csv": _read_csv,
+    "txt": _read_csv,
+    "tsv": _read_tsv,
+    "tab": _read_tsv,
+    "parquet": _read_parquet,
+    "pq": _read_parquet,
+    "feather": _read_feather,
+    "arrow": _read_feather,
+    "json": _read_json,
+    "ndjson": _read_lines,
+    "jsonl": _read_lines,
+}

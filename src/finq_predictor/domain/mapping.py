@@ -1,0 +1,259 @@
+"""Recognise the columns of a table by their usual names.
+
+Case, spaces and punctuation do not count: ``Adj Close``, ``adj_close`` and ``adjClose`` are one name. What is not
+recognised can be named in the parameters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from finq_predictor.domain.columns import ASK, BID, LINEAGE, OHLC, SOURCE
+from finq_predictor.domain.errors import MappingError, closest
+
+TIME = "time"
+_INSTRUMENT = (
+    "instrument", "symbol", "ticker", "pair", "currencypair", "sym", "tic", "stock", "asset", "security", "ric", "code",
+    "name",
+)  # fmt: skip
+_TIME = (
+    "ts", "timestamp", "datetime", "timeutc", "utctime", "time", "gmttime", "opentime", "date", "day", "tradedate",
+    "tradingday", "sessiondate", "localtime", "timeperiod", "dt", "index", "unnamed0",
+)  # fmt: skip
+_PARTS = {
+    "open": ("open", "o", "openprice", "opening", "first"),
+    "high": ("high", "h", "highprice", "max"),
+    "low": ("low", "l", "lowprice", "min"),
+    "close": ("close", "c", "closeprice", "closing", "last", "lastprice", "settle"),
+}
+_ADJUSTED = (
+    "adjclose",
+    "adjustedclose",
+    "closeadj",
+    "closeadjusted",
+    "adjcloseprice",
+    "adjustedcloseprice",
+    "adjclosing",
+)
+_VOLUME = ("volume", "vol", "v", "totalvolume", "tickvolume", "tickvol", "realvolume", "shares")
+_KNOWN = ("knownat", "availableat", "firstseenat", "knowntime")
+
+
+def _quoted(side: str, *words: str) -> dict[str, tuple[str, ...]]:
+    """Names of the four prices of one side: ``bidclose``, ``closebid``, ``bidc``, and the side alone for the close."""
+    names = {
+        f"{side}_{part}": tuple(f"{word}{name}" for word in words for name in usual)
+        + tuple(f"{name}{word}" for word in words for name in usual if len(name) > 1)
+        for part, usual in _PARTS.items()
+    }
+    return names
+
+
+_BARS = {
+    "instrument": _INSTRUMENT, "time": _TIME, **_PARTS, "adj_close": _ADJUSTED, "volume": _VOLUME, "known_at": _KNOWN,
+    "sector": ("sector", "gicssector", "industrysector"),
+}  # fmt: skip
+ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
+    "bars": {**_BARS, **_quoted("mid", "mid"), **_quoted("bid", "bid"), **_quoted("ask", "ask", "offer")},
+    "benchmark": {name: _BARS[name] for name in ("time", *OHLC, "adj_close", "volume", "known_at")},
+    "articles": {
+        "article_id": ("articleid", "tweetid", "newsid", "storyid", "postid", "id", "guid", "url", "link"),
+        "instrument": (*_INSTRUMENT, "currency"),
+        "published_at": (
+            "publishedat", "publishedutc", "createdat", "published", "publishdate", "pubdate", "publicationdate",
+            "timestamp", "datetime", "timeutc", "date", "time",
+        ),
+        "known_at": ("firstseenat", "knownat", "seenat", "receivedat", "fetchedat"),
+        "title": ("title", "headline", "subject", "text", "tweet", "content", "body", "summary"),
+        "body": ("body", "content", "article", "fulltext", "description", "summary", "abstract"),
+        "source": ("source", "publisher", "provider", "outlet", "site"),
+    },
+    "macro": {
+        "series": ("series", "seriesid", "indicator", "code", "name"),
+        "period": ("period", "referenceperiod", "observationdate", "date", "month"),
+        "value": ("value", "val", "level", "actual", "observation"),
+        "known_at": ("releasedat", "releasedate", "knownat", "releasetime", "vintagedate", "realtimestart"),
+    },
+}  # fmt: skip
+REQUIRED: dict[str, tuple[str, ...]] = {
+    "bars": ("instrument", "time", *OHLC),
+    "benchmark": ("time", "close"),
+    "articles": ("instrument", "published_at", "title"),
+    "macro": ("series", "period", "value", "known_at"),
+}
+_HINTS = {
+    "known_at": "A macro series needs the time of each release: by its reference period alone a model would see it early.",
+    "instrument": "If the file holds one instrument, set `instrument`.",
+}
+_PAIR_IN_NAME = re.compile(r"(?<![A-Za-z])([A-Za-z]{3})[_\-/]?([A-Za-z]{3})(?![A-Za-z])")
+_CURRENCIES = frozenset(
+    {
+        "AED", "ARS", "AUD", "BRL", "CAD", "CHF", "CLP", "CNH", "CNY", "COP", "CZK", "DKK", "EUR", "GBP",
+        "HKD", "HUF", "IDR", "ILS", "INR", "JPY", "KRW", "MXN", "MYR", "NOK", "NZD", "PEN", "PHP", "PLN",
+        "RON", "RUB", "SAR", "SEK", "SGD", "THB", "TRY", "TWD", "USD", "XAG", "XAU", "ZAR",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A table under our names.
+
+    Attributes:
+        frame: Our columns with the delivered values, same rows and order, fresh index.
+        columns: Our name to the delivered name.
+        notes: What was decided beyond recognising names, one sentence each.
+    """
+
+    frame: pd.DataFrame
+    columns: dict[str, str]
+    notes: list[str] = field(default_factory=list)
+
+
+def map_columns(
+    frame: pd.DataFrame,
+    table: str,
+    overrides: Mapping[str, str] | None = None,
+    *,
+    instrument: str | None = None,
+) -> Mapped:
+    """Bring a delivered table under our names.
+
+    Bare ``open, high, low, close`` beside bid and ask are mids. A table with bid and ask only gets their average as
+    mid, price by price: exact for open and close, an approximation for high and low.
+
+    Args:
+        frame: The delivered table.
+        table: ``bars``, ``benchmark``, ``articles`` or ``macro``.
+        overrides: Our name to the delivered name, where it is not recognised or wrongly so.
+        instrument: Instrument of a table of bars without such a column; None takes a currency pair from the file
+            name in ``_source``.
+
+    Returns:
+        The mapped table. The time of a bar is called ``time``.
+
+    Raises:
+        MappingError: If a needed column is not there; lists what was found, what is missing and near misses.
+    """
+    raw = frame.reset_index(drop=True)
+    delivered = {str(name): name for name in raw.columns if name not in LINEAGE}
+    columns = _recognise(delivered, table, dict(overrides or {}))
+    mapped = pd.DataFrame({ours: raw[delivered[theirs]] for ours, theirs in columns.items()}, index=raw.index)
+    notes: list[str] = []
+    if table in ("bars", "benchmark"):
+        mapped = _join_date_and_time(mapped, raw, delivered, columns, notes)
+    if table == "bars":
+        mapped = _name_instrument(mapped, raw, instrument, notes)
+        mapped = _choose_mids(mapped, columns, notes)
+    missing = [name for name in REQUIRED[table] if name not in mapped]
+    if missing:
+        raise MappingError(_complaint(table, missing, columns, list(delivered), _origin(raw)))
+    return Mapped(mapped, columns, notes)
+
+
+def normalise(name: object) -> str:
+    """Fold a column's name: lower case, letters and digits only, without a leading number (``1. open``)."""
+    text = re.sub(r"^\d+[.)]\s*", "", str(name).strip().lower())
+    return re.sub(r"[^a-z0-9]", "", text)
+
+
+def _recognise(delivered: Mapping[str, object], table: str, overrides: dict[str, str]) -> dict[str, str]:
+    aliases = ALIASES[table]
+    for ours, theirs in overrides.items():
+        if ours not in aliases:
+            raise MappingError(f"`columns.{table}` maps {ours!r}, which {table} do not have. {closest(ours, aliases)}")
+        if theirs not in delivered:
+            raise MappingError(
+                f"`columns.{table}.{ours}` names the column {theirs!r}, which was not delivered. "
+                f"{closest(theirs, delivered)}"
+            )
+    taken = set(overrides.values())
+    folded: dict[str, str] = {}
+    for name in delivered:
+        folded.setdefault(normalise(name), name)
+    found = dict(overrides)
+    for ours, usual in aliases.items():
+        name = next((folded[alias] for alias in usual if alias in folded and folded[alias] not in taken), None)
+        if ours not in found and name is not None:
+            found[ours] = name
+            taken.add(name)
+    return found
+
+
+def _join_date_and_time(
+    mapped: pd.DataFrame, raw: pd.DataFrame, delivered: Mapping[str, object], columns: dict[str, str], notes: list[str]
+) -> pd.DataFrame:
+    """Some exports keep the date and the time of day in two columns."""
+    folded = {normalise(name): name for name in delivered}
+    if not {"date", "time"} <= folded.keys() or columns.get("time") not in (folded["date"], folded["time"]):
+        return mapped
+    clock = raw[delivered[folded["time"]]].astype("str").str.strip()
+    if not clock.str.fullmatch(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?").all():
+        return mapped
+    columns["time"] = f"{folded['date']} + {folded['time']}"
+    notes.append(f"date and time of day are joined from {columns['time']}")
+    day = raw[delivered[folded["date"]]].astype("str").str.strip().str.slice(0, 10)
+    return mapped.assign(**{TIME: day + " " + clock})
+
+
+def _name_instrument(mapped: pd.DataFrame, raw: pd.DataFrame, instrument: str | None, notes: list[str]) -> pd.DataFrame:
+    if "instrument" in mapped:
+        return mapped
+    name = instrument or pair_in(_origin(raw))
+    if name is None:
+        return mapped
+    notes.append(f"no column names the instrument; all rows are taken for {name}")
+    return mapped.assign(instrument=pd.Series(name, index=mapped.index, dtype="str"))
+
+
+def pair_in(text: str) -> str | None:
+    """Find a currency pair in a file's name: ``EUR_USD_H1_2016.parquet`` and ``eurusd.csv`` are ``EUR_USD``."""
+    # The name only, without folders and without the identity that follows '#'.
+    name = re.split(r"[/\\]", text.split("#")[0])[-1].split(":")[-1]
+    for base, quote in _PAIR_IN_NAME.findall(name):
+        if {base.upper(), quote.upper()} <= _CURRENCIES and base.upper() != quote.upper():
+            return f"{base.upper()}_{quote.upper()}"
+    return None
+
+
+def _choose_mids(mapped: pd.DataFrame, columns: dict[str, str], notes: list[str]) -> pd.DataFrame:
+    """Prefer delivered mids, then bare prices, then the average of bid and ask."""
+    mids = [f"mid_{part}" for part in OHLC]
+    if all(name in mapped for name in mids):
+        for part in OHLC:
+            columns[part] = columns.pop(f"mid_{part}")
+        chosen = mapped.drop(columns=list(OHLC), errors="ignore").rename(columns=dict(zip(mids, OHLC, strict=True)))
+        return chosen
+    mapped = mapped.drop(columns=mids, errors="ignore")
+    if not any(part in mapped for part in OHLC) and all(name in mapped for name in (*BID, *ASK)):
+        notes.append("mids are the average of bid and ask, price by price")
+        numbers = mapped[[*BID, *ASK]].apply(pd.to_numeric, errors="coerce")
+        mapped = mapped.assign(
+            **{part: (numbers[f"bid_{part}"] + numbers[f"ask_{part}"]) / 2 for part in OHLC},
+        )
+    return mapped
+
+
+def _origin(raw: pd.DataFrame) -> str:
+    return str(raw[SOURCE].iloc[0]) if SOURCE in raw and len(raw) else ""
+
+
+def _complaint(table: str, missing: list[str], columns: dict[str, str], delivered: list[str], origin: str) -> str:
+    free = [name for name in delivered if name not in columns.values()]
+    near = [f"{name}: {closest(name, free)}" for name in missing if free]
+    hints = [_HINTS[name] for name in missing if name in _HINTS and (name, table) != ("known_at", "bars")]
+    return " ".join(
+        [
+            f"The {table} {f'from {origin!r} ' if origin else ''}cannot be mapped.",
+            f"Missing: {', '.join(missing)}.",
+            f"Found columns: {', '.join(map(repr, delivered)) or 'none'};",
+            "recognised: " + (", ".join(f"{ours} <- {theirs!r}" for ours, theirs in columns.items()) or "none") + ".",
+            *near,
+            *hints,
+            f"Name the columns under `columns: {{{table}: {{{missing[0]}: THEIR_NAME}}}}` in the ingestion parameters.",
+        ]
+    )

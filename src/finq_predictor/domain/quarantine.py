@@ -1,0 +1,91 @@
+"""Rows that are rejected, each with the rule it broke and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from finq_predictor.domain.columns import REASON, RULE
+
+# Rows that say nothing new; they are not evidence of a bad delivery.
+HARMLESS = frozenset({"duplicate", "superseded", "late_correction"})
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """A delivery, divided.
+
+    Attributes:
+        silver: Typed rows to go on with.
+        quarantine: Rejected rows as delivered, as text, with ``rule`` and ``reason``.
+        tally: Counts and shares of the delivery, JSON-able: ``rows``, ``kept``, ``rules``, ``examples``,
+            ``null_shares``, ``null_rows``, ``columns``, ``notes``.
+    """
+
+    silver: pd.DataFrame
+    quarantine: pd.DataFrame
+    tally: dict[str, object]
+
+
+class Ledger:
+    """Notes for each row of a delivery the first rule it broke.
+
+    Args:
+        rows: Number of rows.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self._rule = np.full(rows, "", dtype=object)
+        self._reason = np.full(rows, "", dtype=object)
+        self.alive = np.ones(rows, dtype=bool)
+
+    def reject(self, broken: np.ndarray, rule: str, reason: str | Callable[[np.ndarray], list[str]]) -> None:
+        """Reject rows that are still alive.
+
+        Args:
+            broken: (n,) booleans.
+            rule: Short name of the rule.
+            reason: One sentence for all, or a function from the positions of the newly rejected rows to one each.
+        """
+        hit = np.flatnonzero(np.asarray(broken, dtype=bool) & self.alive)
+        if not len(hit):
+            return
+        self.alive[hit] = False
+        self._rule[hit] = rule
+        self._reason[hit] = reason if isinstance(reason, str) else reason(hit)
+
+    def broke(self, rule: str) -> np.ndarray:
+        """Rows rejected by a rule, (n,) booleans."""
+        return np.asarray(self._rule == rule, dtype=bool)
+
+    def quarantine(self, raw: pd.DataFrame) -> pd.DataFrame:
+        """The rejected rows of the delivery as text, with ``rule`` and ``reason``, in order of delivery."""
+        hit = np.flatnonzero(~self.alive)
+        rejected = raw.iloc[hit].reset_index(drop=True).rename(columns={RULE: f"raw_{RULE}", REASON: f"raw_{REASON}"})
+        text = {str(name): _as_text(rejected[name]) for name in rejected}
+        rule, reason = (pd.Series(values[hit], dtype="str") for values in (self._rule, self._reason))
+        return pd.DataFrame({**text, RULE: rule, REASON: reason})
+
+    def tally(self, keys: Callable[[np.ndarray], list[str]]) -> dict[str, object]:
+        """Count rows per rule, with a few examples.
+
+        Args:
+            keys: From positions of rows to what a person would call them.
+        """
+        rules, examples = {}, {}
+        for rule in sorted(set(self._rule[~self.alive])):
+            hit = np.flatnonzero(self._rule == rule)
+            rules[rule] = len(hit)
+            names = keys(hit[:3])
+            examples[rule] = [f"{name}: {self._reason[row]}" for name, row in zip(names, hit[:3], strict=True)]
+        return {"rows": len(self.alive), "kept": int(self.alive.sum()), "rules": rules, "examples": examples}
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    """Text, with missing values still missing."""
+    if isinstance(column.dtype, pd.StringDtype):
+        return column.astype("str")
+    return column.map(str, na_action="ignore").astype("str")

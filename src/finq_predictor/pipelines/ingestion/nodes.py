@@ -1,0 +1,146 @@
+"""Nodes of the ingestion pipeline."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pandas as pd
+
+from finq_predictor.domain import cleaning, cleaning_records, gates
+from finq_predictor.domain.columns import CONTENT_HASH, INSTRUMENT, SOURCE, TS
+from finq_predictor.domain.errors import GateError
+from finq_predictor.domain.markets import Market
+from finq_predictor.domain.quarantine import Cleaned
+from finq_predictor.pipelines.ingestion.params import IngestionParams
+
+logger = logging.getLogger(__name__)
+
+Tally = dict[str, Any]
+Divided = tuple[pd.DataFrame, pd.DataFrame, Tally]
+
+
+def receive(source: pd.DataFrame) -> pd.DataFrame:
+    """Pass a delivery on as it came; bronze notes when and what."""
+    return source
+
+
+def clean_bars(bronze: pd.DataFrame, params: IngestionParams) -> Divided:
+    """Divide bars into silver and quarantine.
+
+    Args:
+        bronze: Bars as received.
+        params: How to read and judge them.
+
+    Returns:
+        Silver to be, quarantine, and the tally of the delivery.
+    """
+    return _divided("bars", bronze, cleaning.clean_bars(_not_empty("bars", bronze), params.rules()))
+
+
+def clean_benchmark(bronze: pd.DataFrame, params: IngestionParams) -> Divided:
+    """Divide the benchmark into silver and quarantine; as `clean_bars`."""
+    return _divided("benchmark", bronze, cleaning.clean_benchmark(_not_empty("benchmark", bronze), params.rules()))
+
+
+def clean_articles(bronze: pd.DataFrame, params: IngestionParams) -> Divided:
+    """Divide articles into silver and quarantine; as `clean_bars`, but there may be none."""
+    return _divided("articles", bronze, cleaning_records.clean_articles(bronze, params.rules()))
+
+
+def clean_macro(bronze: pd.DataFrame, params: IngestionParams) -> Divided:
+    """Divide macro releases into silver and quarantine; as `clean_bars`, but there may be none."""
+    return _divided("macro", bronze, cleaning_records.clean_macro(bronze, params.rules()))
+
+
+def check_gates(
+    params: IngestionParams,
+    market: Market,
+    bars: pd.DataFrame,
+    benchmark: pd.DataFrame | None = None,
+    **tallies: Tally,
+) -> dict[str, Any]:
+    """Stop the run before silver is touched, if the delivery is not fit for use.
+
+    Args:
+        params: The limits.
+        market: Whether there is a benchmark.
+        bars: Cleaned bars.
+        benchmark: Cleaned benchmark.
+        tallies: Tally of each table, as ``tally_<table>``.
+
+    Returns:
+        ``{"market", "checks": [...], "quarantine": {table: {rule: rows}}, "notes": {table: [...]}}``.
+
+    Raises:
+        GateError: If any gate is closed.
+    """
+    limits, by_table = params.limits(), {name.removeprefix("tally_"): tally for name, tally in tallies.items()}
+    checks = [check for table, tally in by_table.items() for check in gates.check_nulls(table, tally, limits)]
+    checks += [gates.check_quarantine(table, tally, limits) for table, tally in by_table.items()]
+    checks.append(gates.check_not_empty("bars", by_table["bars"]))
+    checks.append(gates.check_instruments(bars, limits))
+    if benchmark is not None:
+        checks.append(gates.check_not_empty("benchmark", by_table["benchmark"]))
+        if len(bars) and len(benchmark):
+            calendar = params.calendar or market.calendar
+            checks.append(gates.check_benchmark_age(bars, benchmark, calendar, params.rules().as_of, limits))
+            checks.append(gates.check_benchmark_gaps(bars, benchmark, calendar, limits))
+    return {
+        "market": market.name,
+        "checks": gates.judge(checks),
+        "quarantine": {table: tally["rules"] for table, tally in by_table.items()},
+        "notes": {table: tally["notes"] for table, tally in by_table.items() if tally["notes"]},
+    }
+
+
+def publish(cleaned: pd.DataFrame, checks: dict[str, Any]) -> pd.DataFrame:  # noqa: ARG001 - the gates come first
+    """Let a cleaned table become silver, after the gates."""
+    return cleaned
+
+
+def describe_provenance(checks: dict[str, Any], bars: pd.DataFrame, *tallies: Tally) -> dict[str, Any]:  # noqa: ARG001
+    """Say where the data come from, for everything that is made of them.
+
+    Args:
+        checks: Answers of the gates; provenance belongs to data that passed.
+        bars: Cleaned bars.
+        tallies: Tally of each table, bars first.
+
+    Returns:
+        ``source, source_id, simulated, content_hashes, rows, first_ts, last_ts, instruments``.
+    """
+    source = str(tallies[0]["source"])
+    kind, _, identity = source.partition(":")
+    return {
+        "source": kind,
+        "source_id": identity or kind,
+        "simulated": kind == "simulated",
+        "content_hashes": {tally["table"]: tally["content_hashes"] for tally in tallies},
+        "rows": {tally["table"]: tally["kept"] for tally in tallies},
+        "first_ts": bars[TS].min().isoformat(),
+        "last_ts": bars[TS].max().isoformat(),
+        "instruments": int(bars[INSTRUMENT].nunique()),
+    }
+
+
+def _not_empty(table: str, bronze: pd.DataFrame) -> pd.DataFrame:
+    if bronze.empty:
+        raise GateError(
+            f"{table}, rule not_empty: the source delivered no rows. Look at the file or the source's options."
+        )
+    return bronze
+
+
+def _divided(table: str, bronze: pd.DataFrame, cleaned: Cleaned) -> Divided:
+    lineage = {
+        "table": table,
+        "source": str(bronze[SOURCE].iloc[-1]) if SOURCE in bronze and len(bronze) else "",
+        "content_hashes": [str(found) for found in bronze[CONTENT_HASH].unique()] if CONTENT_HASH in bronze else [],
+    }
+    tally = {**lineage, **cleaned.tally}
+    for note in cleaned.tally["notes"]:
+        logger.info("%s: %s", table, note)
+    if cleaned.tally["rules"]:
+        logger.warning("%s: %d of %d rows kept, quarantine: %s", table, tally["kept"], tally["rows"], tally["rules"])
+    return cleaned.silver, cleaned.quarantine, tally
