@@ -1,0 +1,54 @@
+"""Every dataset of every pipeline is declared, and every declaration is used."""
+
+from __future__ import annotations
+
+import pytest
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+
+KEDROS_OWN = {"{default}"}
+
+
+@pytest.fixture(scope="module")
+def resolver(project_path):
+    bootstrap_project(project_path)
+    with KedroSession.create(project_path) as session:
+        return session.load_context().catalog.config_resolver
+
+
+@pytest.fixture(scope="module")
+def datasets():
+    return {name for name in pipelines["__default__"].datasets() if not name.startswith("params:")}
+
+
+def test_every_dataset_is_declared(resolver, datasets):
+    undeclared = {name for name in datasets if resolver.match_dataset_pattern(name) is None}
+    assert not undeclared
+
+
+def test_every_pattern_is_used(resolver, datasets):
+    used = {resolver.match_dataset_pattern(name) for name in datasets}
+    assert not set(resolver.list_patterns()) - used - KEDROS_OWN
+
+
+def test_every_dataset_lies_in_a_layer(resolver, datasets):
+    without = [
+        name
+        for name in datasets
+        if "layer" not in resolver.resolve_pattern(name).get("metadata", {}).get("kedro-viz", {})
+    ]
+    assert not without
+
+
+def test_pipelines_are_the_stages_the_markets_and_all():
+    stages = {"ingestion", "sentiment", "features", "training", "evaluation", "monitoring"}
+    assert set(pipelines) == stages | {"equity", "fx", "__default__"}
+    assert len(pipelines["equity"].nodes) + len(pipelines["fx"].nodes) == len(pipelines["__default__"].nodes)
+
+
+def test_nodes_are_named_by_stage_and_market():
+    assert all(
+        node.name.split(".")[0] in pipelines and node.name.split(".")[1] in pipelines
+        for node in pipelines["__default__"].nodes
+    )
