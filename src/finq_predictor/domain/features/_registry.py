@@ -1,0 +1,239 @@
+"""One definition of a feature: the decorator, what it records, and the set that a model is trained on."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from finq_predictor.domain.errors import ConfigurationError, FeatureSetMismatchError, UnknownNameError, closest
+from finq_predictor.domain.markets import MARKETS
+
+if TYPE_CHECKING:
+    from finq_predictor.domain.features._bars import Bars
+    from finq_predictor.domain.panel import Matrix
+
+Window = int | tuple[int, ...]
+FeatureFunction = Callable[..., "Matrix"]
+SHARED_SOURCES = tuple(f"finq_predictor.domain.{name}" for name in ("panel", "features._bars", "features._kernels"))
+"""Code that every feature goes through; a change of it changes every definition."""
+EVERY = "macro_*"
+"""Input of features that exist once per macro series."""
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """One column.
+
+    Attributes:
+        name: Function name, then the macro series where there is one, then the windows, joined with underscores.
+        family: File that defines it.
+        inputs: Panel fields that it reads.
+        window: Its windows in bars, empty where it has none.
+        lookback: Bars that decide its value, the current one included.
+        unit: Unit of the value.
+        source: Author and year.
+        description: First line of the docstring.
+        markets: Markets that have it.
+        function: Takes ``Bars`` and ``arguments``, returns (T, N) or (T, 1).
+        arguments: What the function gets after the bars.
+    """
+
+    name: str
+    family: str
+    inputs: tuple[str, ...]
+    window: tuple[int, ...]
+    lookback: int
+    unit: str
+    source: str
+    description: str
+    markets: tuple[str, ...]
+    function: FeatureFunction = field(repr=False)
+    arguments: tuple[Any, ...] = ()
+
+    def compute(self, bars: Bars) -> Matrix:
+        """Values at every row the bars ask for, (T, N) or (T, 1); NaN where not known."""
+        return self.function(bars, *self.arguments)
+
+    def for_series(self, series: str) -> FeatureSpec:
+        """The same feature of one macro series."""
+        inputs = tuple(f"macro_{series}" if name == EVERY else name for name in self.inputs)
+        name = "_".join([self.function.__name__, series, *map(str, self.window)])
+        return replace(self, name=name, inputs=inputs, arguments=(series, *self.window))
+
+    def definition(self) -> str:
+        """Everything that decides the values, as text."""
+        facts = (self.name, self.family, self.inputs, self.window, self.lookback, self.arguments)
+        return f"{facts!r}\n{inspect.getsource(self.function)}"
+
+
+REGISTRY: dict[str, FeatureSpec] = {}
+
+
+def feature(
+    *,
+    inputs: tuple[str, ...],
+    lookback: int | Callable[..., int],
+    unit: str,
+    source: str,
+    windows: tuple[Window, ...] = (),
+    markets: tuple[str, ...] = tuple(MARKETS),
+    family: str | None = None,
+) -> Callable[[FeatureFunction], FeatureFunction]:
+    """Register a function as one feature per window.
+
+    Args:
+        inputs: Panel fields it reads; ``"macro_*"`` makes one feature per macro series.
+        lookback: Bars that decide a value, the current one included; or a function of the windows.
+        unit: Unit of the value.
+        source: Author and year of the definition.
+        windows: Windows in bars; a tuple of several is passed as several arguments.
+        markets: Markets that have it.
+        family: Group; the file's name by default.
+
+    Raises:
+        ConfigurationError: If the name exists already, the docstring is missing or a market is unknown.
+    """
+
+    def register(function: FeatureFunction) -> FeatureFunction:
+        text = inspect.getdoc(function)
+        if not text:
+            raise ConfigurationError(f"Feature {function.__name__!r} has no docstring; its first line describes it.")
+        if unknown := set(markets) - set(MARKETS):
+            raise UnknownNameError("market", min(unknown), MARKETS)
+        for window in windows or ((),):
+            values = window if isinstance(window, tuple) else (window,)
+            spec = FeatureSpec(
+                name="_".join([function.__name__, *map(str, values)]),
+                family=family or function.__module__.rpartition(".")[2],
+                inputs=inputs,
+                window=values,
+                lookback=lookback(*values) if callable(lookback) else lookback,
+                unit=unit,
+                source=source,
+                description=text.splitlines()[0],
+                markets=markets,
+                function=function,
+                arguments=values,
+            )
+            add_feature(spec)
+        return function
+
+    return register
+
+
+def add_feature(spec: FeatureSpec) -> None:
+    """Put a feature into the registry.
+
+    Raises:
+        ConfigurationError: If its name is taken or its lookback is not positive.
+    """
+    if spec.name in REGISTRY:
+        raise ConfigurationError(
+            f"Feature {spec.name!r} of family {spec.family!r} exists already in {REGISTRY[spec.name].family!r}; "
+            "give it another name."
+        )
+    if spec.lookback < 1:
+        raise ConfigurationError(f"Feature {spec.name!r} has a lookback of {spec.lookback} bars; expected 1 or more.")
+    REGISTRY[spec.name] = spec
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """The features of one model, in order; saved with it and verified before it answers.
+
+    Attributes:
+        market: Name of the market.
+        names: Columns in the order the model reads them.
+        lookback: Bars that decide one row.
+        definitions_hash: SHA-256 of the definitions.
+        inputs: Panel fields that are read.
+        left_out: Features of the market whose inputs were not there.
+    """
+
+    market: str
+    names: tuple[str, ...]
+    lookback: int
+    definitions_hash: str
+    inputs: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in vars(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> FeatureSet:
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            FeatureSetMismatchError: If an entry is missing or unknown.
+        """
+        read: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        try:
+            return cls(**read)
+        except TypeError as error:
+            raise FeatureSetMismatchError(
+                f"The feature set cannot be read: {error}. Build the features again."
+            ) from None
+
+    def specs(self) -> tuple[FeatureSpec, ...]:
+        """The definitions of the columns, in order.
+
+        Raises:
+            FeatureSetMismatchError: If a feature no longer exists; near misses are named.
+        """
+        known = {spec.name: spec for spec in expand(self.market, self.inputs)}
+        for name in self.names:
+            if name not in known:
+                raise FeatureSetMismatchError(
+                    f"Feature {name!r} of {self.market} does not exist in this code. {closest(name, known)} "
+                    "Train again or run the code the model was trained with."
+                )
+        return tuple(known[name] for name in self.names)
+
+    def verify(self) -> None:
+        """Check that this code computes what the model was trained on.
+
+        Raises:
+            FeatureSetMismatchError: If a definition, a lookback or a name differs.
+        """
+        now = definitions_hash(self.market, self.specs())
+        if now != self.definitions_hash:
+            raise FeatureSetMismatchError(
+                f"The {len(self.names)} features of {self.market} were defined differently when the model was trained "
+                f"(then {self.definitions_hash[:12]}, now {now[:12]}). "
+                "Train again or run the code the model was trained with."
+            )
+
+
+def expand(market: str, available: Iterable[str]) -> list[FeatureSpec]:
+    """Features of a market whose inputs are all there, in the registry's order; macro features once per series."""
+    fields = set(available)
+    series = sorted(name.removeprefix("macro_") for name in fields if name.startswith("macro_") and "." not in name)
+    result = []
+    for spec in (spec for spec in REGISTRY.values() if market in spec.markets):
+        concrete = [spec.for_series(name) for name in series] if EVERY in spec.inputs else [spec]
+        result += [replace(one, markets=(market,)) for one in concrete if set(one.inputs) <= fields]
+    return result
+
+
+def definitions_hash(market: str, specs: Iterable[FeatureSpec]) -> str:
+    """SHA-256 over names, windows, lookbacks and source code; the same on every machine and in every process."""
+    parts = [market, *(spec.definition() for spec in specs), *(_module_source(name) for name in SHARED_SOURCES)]
+    text = "\0".join(part.replace("\r\n", "\n") for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@lru_cache
+def _module_source(name: str) -> str:
+    # Read, not imported: the compiled kernels take a second to import and are not needed to be hashed.
+    found = importlib.util.find_spec(name)
+    source = getattr(found.loader, "get_source", lambda _: None)(name) if found else None
+    if source is None:
+        raise FeatureSetMismatchError(f"The source code of {name} is not there; install the package with its sources.")
+    return str(source)

@@ -1,0 +1,134 @@
+"""Which features there are for some inputs, and their values."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from finq_predictor.domain.columns import INSTRUMENT, TS
+from finq_predictor.domain.errors import ConfigurationError, DataError, UnknownNameError
+from finq_predictor.domain.features import momentum, trend, volatility
+from finq_predictor.domain.features._bars import Bars
+from finq_predictor.domain.features._registry import REGISTRY, FeatureSet, FeatureSpec, definitions_hash, expand
+from finq_predictor.domain.markets import Market
+from finq_predictor.domain.panel import Matrix, Panel
+
+Indices = np.ndarray[Any, np.dtype[Any]]
+FAMILIES = tuple(module.__name__.rpartition(".")[2] for module in (trend, momentum, volatility))
+
+
+def select_features(
+    market: Market, available: Collection[str], families: Collection[str] | None = None
+) -> tuple[FeatureSpec, ...]:
+    """Choose the features of a market whose inputs are all there.
+
+    Args:
+        market: The market.
+        available: Names of panel fields that hold something, see ``Panel.available``.
+        families: Families to use; None is all.
+
+    Raises:
+        UnknownNameError: If a family does not exist.
+        ConfigurationError: If nothing is left.
+    """
+    for family in families or ():
+        if family not in FAMILIES:
+            raise UnknownNameError("feature family", family, FAMILIES)
+    chosen = [spec for spec in expand(market.name, available) if families is None or spec.family in families]
+    if not chosen:
+        raise ConfigurationError(
+            f"No feature of {market.name} can be computed from {', '.join(sorted(available)) or 'nothing'} with the "
+            f"families {', '.join(families or FAMILIES)}; deliver at least open, high, low and close."
+        )
+    return tuple(chosen)
+
+
+def left_out_features(market: Market, available: Collection[str]) -> tuple[str, ...]:
+    """Names of the market's features whose inputs are not there."""
+    there = {spec.function for spec in expand(market.name, available)}
+    return tuple(spec.name for spec in REGISTRY.values() if market.name in spec.markets and spec.function not in there)
+
+
+def make_feature_set(specs: Sequence[FeatureSpec], left_out: Sequence[str] = ()) -> FeatureSet:
+    """Fix the columns, their order and their definitions.
+
+    Args:
+        specs: Features of one market from :func:`select_features`, in the order of the columns.
+        left_out: Features whose inputs were not there, for the record.
+
+    Raises:
+        ConfigurationError: If there is no feature, or they are not of one market.
+    """
+    markets = sorted({market for spec in specs for market in spec.markets})
+    if len(markets) != 1:
+        raise ConfigurationError(
+            f"A feature set is of one market, these {len(specs)} features are of {', '.join(markets) or 'none'}; "
+            "choose them with select_features."
+        )
+    name = markets[0]
+    return FeatureSet(
+        market=name,
+        names=tuple(spec.name for spec in specs),
+        lookback=max(spec.lookback for spec in specs),
+        definitions_hash=definitions_hash(name, specs),
+        inputs=tuple(sorted({name for spec in specs for name in spec.inputs})),
+        left_out=tuple(left_out),
+    )
+
+
+def compute_features(panel: Panel, feature_set: FeatureSet, at: pd.DatetimeIndex | None = None) -> pd.DataFrame:
+    """Compute features.
+
+    Args:
+        panel: Bars and other inputs.
+        feature_set: Which columns, in which order.
+        at: Bars that are wanted; None is all. Only the last ``lookback`` bars up to them are read, and the values are
+            the same, bit by bit, as when all are computed.
+
+    Returns:
+        ``ts, instrument``, then one float64 column per feature; sorted by ts and instrument; a row for every wanted bar
+        at which an instrument has a close. NaN where a feature is not known, never infinite.
+
+    Raises:
+        DataError: If the panel is of another market, lacks an input, or has no bar at a wanted time.
+        FeatureSetMismatchError: If a feature does not exist in this code.
+    """
+    if panel.market != feature_set.market:
+        raise DataError(f"The features are of {feature_set.market!r}, the panel is of {panel.market!r}; use its own.")
+    specs = feature_set.specs()
+    if absent := sorted(set(feature_set.inputs) - set(panel.available) - set(panel.fields)):
+        raise DataError(f"The panel of {panel.market} lacks {', '.join(absent)}, which the features read.")
+    wanted = np.arange(len(panel.ts)) if at is None else np.unique([panel.position(ts) for ts in at]).astype(np.intp)
+    if not len(wanted):
+        return _to_frame(panel, wanted, wanted, np.empty((len(specs), 0)), feature_set.names)
+    start = max(0, int(wanted[0]) - feature_set.lookback + 1)
+    part = panel.rows(start, int(wanted[-1]) + 1)
+    bars = Bars(part, int(wanted[0]) - start)
+    present = np.isfinite(part.fields["close"][wanted - start])
+    row, column = np.nonzero(present)
+    row = wanted[row] - start
+    values = compute_columns(bars, specs, row, column)
+    return _to_frame(part, row, column, values, feature_set.names)
+
+
+def compute_columns(bars: Bars, specs: Sequence[FeatureSpec], row: Indices, column: Indices) -> Matrix:
+    """Values of R chosen cells, one contiguous row per feature (F, R); shared quantities are computed once."""
+    from finq_predictor.domain.features._kernels import gather
+
+    values = np.empty((len(specs), len(row)))
+    nowhere = np.zeros_like(column)
+    with np.errstate(all="ignore"):
+        for spec, out in zip(specs, values, strict=True):
+            matrix = np.require(spec.compute(bars), np.float64, ["C"])
+            gather(matrix, row, nowhere if matrix.shape[1] == 1 else column, out)
+    return values
+
+
+def _to_frame(panel: Panel, row: Indices, column: Indices, values: Matrix, names: Sequence[str]) -> pd.DataFrame:
+    frame = pd.DataFrame(values.T, columns=pd.Index(names, dtype="str"), copy=False)
+    frame.insert(0, TS, panel.ts[row])
+    frame.insert(1, INSTRUMENT, pd.array(np.array(panel.instruments, dtype=object)[column], dtype="str"))
+    return frame

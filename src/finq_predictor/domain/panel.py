@@ -1,0 +1,277 @@
+"""Bars and everything known beside them, as matrices of time x instruments."""
+
+from __future__ import annotations
+
+import re
+from bisect import insort
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from finq_predictor.domain.columns import ADJ_CLOSE, ASK, BID, INSTRUMENT, KNOWN_AT, OHLC, SECTOR, TS, VOLUME
+from finq_predictor.domain.errors import DataError
+from finq_predictor.domain.markets import Market
+
+Matrix = np.ndarray[Any, np.dtype[np.float64]]
+TIME_DTYPE = "datetime64[us, UTC]"
+BENCHMARK_CLOSE = "benchmark_close"
+CROSS_SECTION = "cross_section"
+MIN_CROSS_SECTION = 3
+MACRO_MEMORY = 60
+MACRO_MIN = 6
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What was known at each bar of each instrument.
+
+    Attributes:
+        market: Name of the market.
+        ts: T closing times of bars (UTC), increasing.
+        instruments: N names, sorted.
+        fields: Matrices by name, C-order float64. (T, N); what is the same for all instruments may be (T, 1). NaN where
+            nothing is known. Never change them in place.
+    """
+
+    market: str
+    ts: pd.DatetimeIndex
+    instruments: tuple[str, ...]
+    fields: Mapping[str, Matrix]
+
+    def __post_init__(self) -> None:
+        shapes = {(len(self.ts), len(self.instruments)), (len(self.ts), 1)}
+        for name, values in self.fields.items():
+            if values.shape not in shapes:
+                raise DataError(
+                    f"Field {name!r} has shape {values.shape}; expected {len(self.ts)} bars x {len(self.instruments)} "
+                    "instruments (or x 1 for what is the same for all)."
+                )
+
+    @cached_property
+    def available(self) -> frozenset[str]:
+        """Fields with any finite value, and ``"cross_section"`` when there are enough instruments to compare."""
+        names = {name for name, values in self.fields.items() if np.isfinite(values).any()}
+        return frozenset(names | ({CROSS_SECTION} if len(self.instruments) >= MIN_CROSS_SECTION else set()))
+
+    def rows(self, start: int, stop: int) -> Panel:
+        """The bars from position ``start`` up to, not including, ``stop``; the values are shared, not copied."""
+        fields = {name: values[start:stop] for name, values in self.fields.items()}
+        return Panel(self.market, self.ts[start:stop], self.instruments, fields)
+
+    def tail(self, bars: int) -> Panel:
+        """The last ``bars`` bars."""
+        return self.rows(max(0, len(self.ts) - bars), len(self.ts))
+
+    def until(self, ts: pd.Timestamp) -> Panel:
+        """The bars that closed at or before ``ts``: what could be known then."""
+        return self.rows(0, int(self.ts.searchsorted(ts, side="right")))
+
+    def position(self, ts: pd.Timestamp) -> int:
+        """Place of the bar that closed at ``ts``.
+
+        Raises:
+            DataError: If no bar closed at that time.
+        """
+        place = int(self.ts.searchsorted(ts))
+        if place >= len(self.ts) or self.ts[place] != ts:
+            span = f"{self.ts[0]} to {self.ts[-1]}" if len(self.ts) else "nothing"
+            raise DataError(f"No bar of {self.market} closed at {ts}; the panel holds {span}.")
+        return place
+
+
+def build_panel(
+    bars: pd.DataFrame,
+    market: Market,
+    benchmark: pd.DataFrame | None = None,
+    sentiment: pd.DataFrame | None = None,
+    macro: pd.DataFrame | None = None,
+) -> Panel:
+    """Bring silver tables onto the bars of a market, each value from when it was known.
+
+    Prices and volume are adjusted by ``adj_close / close`` where bars have ``adj_close``. The adjusted *level* knows
+    later splits and dividends, so only ratios of it may become features; volume is adjusted the other way, so that
+    price x volume is what was traded.
+
+    Args:
+        bars: Silver bars: ``ts, instrument``, prices, ``volume``, optionally ``sector`` (becomes codes).
+        market: The market.
+        benchmark: ``ts, close``; becomes ``benchmark_close``.
+        sentiment: ``ts, instrument, tone_sum, article_count``; zero where there is no row. None: no such fields.
+        macro: ``series, period, value, known_at`` with revisions; becomes ``macro_<series>`` and what describes it,
+            see :func:`macro_state`. In a market of currency pairs, series that end in a currency (``cpi_usd``) become
+            the difference of base and quote currency.
+
+    Returns:
+        The panel; bars x instruments that do not exist are NaN.
+
+    Raises:
+        DataError: If bars are empty, or two bars have the same instrument and ts.
+    """
+    if bars.empty:
+        raise DataError(f"There are no bars of {market.name}; run ingestion first.")
+    ts = pd.DatetimeIndex(bars[TS].astype(TIME_DTYPE).unique()).sort_values()
+    names = tuple(sorted(str(name) for name in bars[INSTRUMENT].unique()))
+    place = _Places(ts, names)
+    fields = _price_fields(bars, place.of(bars, "bars"))
+    if benchmark is not None:
+        fields[BENCHMARK_CLOSE] = _benchmark_close(benchmark, ts)
+    if sentiment is not None:
+        fields |= _sentiment_fields(sentiment, place)
+    if macro is not None:
+        fields |= _macro_fields(macro, ts, names, pairs=not market.has_benchmark)
+    return Panel(market.name, ts, names, fields)
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where the rows of a table belong in the matrices."""
+
+    ts: pd.DatetimeIndex
+    names: tuple[str, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.ts), len(self.names)
+
+    def of(self, table: pd.DataFrame, what: str) -> tuple[Matrix, Any]:
+        """Flat places (-1 for rows that belong nowhere), refusing two rows for one place."""
+        row = self.ts.get_indexer(pd.DatetimeIndex(table[TS].astype(TIME_DTYPE)))
+        column = pd.Index(self.names).get_indexer(pd.Index(table[INSTRUMENT].astype("str")))
+        flat = np.where((row >= 0) & (column >= 0), row * len(self.names) + column, -1)
+        real = flat[flat >= 0]
+        if len(np.unique(real)) != len(real):
+            twice = table[table.duplicated([TS, INSTRUMENT], keep=False)].iloc[0]
+            raise DataError(f"Two rows of {what} are of {twice[INSTRUMENT]} at {twice[TS]}; keep one of them.")
+        return flat, self.shape
+
+
+def _grid(values: pd.Series, place: tuple[Any, Any], fill: float = np.nan) -> Matrix:
+    flat, shape = place
+    matrix = np.full(shape, fill)
+    here = flat >= 0
+    matrix.reshape(-1)[flat[here]] = values.to_numpy(dtype=np.float64, na_value=np.nan)[here]
+    return matrix
+
+
+def _price_fields(bars: pd.DataFrame, place: tuple[Any, Any]) -> dict[str, Matrix]:
+    factor = None
+    if ADJ_CLOSE in bars and bars[ADJ_CLOSE].notna().any():
+        factor = _grid(bars[ADJ_CLOSE], place) / _grid(bars["close"], place)
+    fields = {}
+    for name in (*OHLC, *BID, *ASK):
+        if name in bars:
+            price = _grid(bars[name], place)
+            price = price if factor is None else price * factor
+            fields[name] = np.where((price > 0.0) & np.isfinite(price), price, np.nan)
+    if VOLUME in bars:
+        volume = _grid(bars[VOLUME], place)
+        fields[VOLUME] = volume if factor is None else volume / factor
+    if SECTOR in bars and bars[SECTOR].notna().any():
+        codes = pd.Series(pd.Categorical(bars[SECTOR].astype("object")).codes, dtype="float64")
+        fields[SECTOR] = _grid(codes.where(codes >= 0.0), place)
+    return fields
+
+
+def _benchmark_close(benchmark: pd.DataFrame, ts: pd.DatetimeIndex) -> Matrix:
+    known = pd.Series(benchmark["close"].to_numpy(dtype=np.float64), pd.DatetimeIndex(benchmark[TS].astype(TIME_DTYPE)))
+    if known.index.has_duplicates:
+        raise DataError(f"The benchmark has two rows at {known.index[known.index.duplicated()][0]}; keep one of them.")
+    level = known.reindex(ts).to_numpy(dtype=np.float64, copy=True)
+    return np.where(level > 0.0, level, np.nan).reshape(-1, 1)
+
+
+def _sentiment_fields(sentiment: pd.DataFrame, place: _Places) -> dict[str, Matrix]:
+    where = place.of(sentiment, "sentiment")
+    return {name: _grid(sentiment[name], where, fill=0.0) for name in ("tone_sum", "article_count")}
+
+
+def series_name(series: str) -> str:
+    """Name of a macro series as part of a column name: lower case, digits and underscores."""
+    return re.sub(r"[^a-z0-9]+", "_", series.lower()).strip("_")
+
+
+def macro_state(series: pd.DataFrame, ts: pd.DatetimeIndex) -> pd.DataFrame:
+    """Describe one macro series as it was known at each bar, revisions included.
+
+    Args:
+        series: ``period, value, known_at`` of one series, a row per release or revision.
+        ts: T bars.
+
+    Returns:
+        T rows: ``level`` (value of the newest period known by then), ``change`` (since the period before it), ``mean``
+        and ``std`` of the last 60 values, ``change_std`` of their changes (NaN with fewer than 6), ``age`` (days since
+        the newest release). NaN before the first release. A row counts from its ``known_at``, not from its period.
+    """
+    known = series.dropna(subset=["value", KNOWN_AT, "period"]).sort_values([KNOWN_AT, "period"], kind="stable")
+    times = pd.DatetimeIndex(known[KNOWN_AT].astype(TIME_DTYPE))
+    values: dict[Any, float] = {}
+    periods: list[Any] = []
+    states = []
+    for period, value in zip(known["period"], known["value"].astype(float), strict=True):
+        if period not in values:
+            insort(periods, period)
+        values[period] = value
+        states.append(_describe([values[key] for key in periods[-MACRO_MEMORY:]]))
+    columns = ["level", "change", "mean", "std", "change_std"]
+    table = np.array([*states, [np.nan] * len(columns)], dtype=np.float64)
+    last = times.searchsorted(ts, side="right") - 1
+    frame = pd.DataFrame(table[last], columns=columns, index=ts)
+    age = np.full(len(ts), np.nan)
+    age[last >= 0] = (ts[last >= 0] - times[last[last >= 0]]).total_seconds() / 86_400.0
+    return frame.assign(age=age)
+
+
+def _describe(history: list[float]) -> list[float]:
+    values = np.array(history)
+    changes = np.diff(values)
+    enough = len(values) >= MACRO_MIN
+    return [
+        values[-1],
+        changes[-1] if len(changes) else np.nan,
+        values.mean() if enough else np.nan,
+        values.std(ddof=1) if enough else np.nan,
+        changes.std(ddof=1) if enough else np.nan,
+    ]
+
+
+def _macro_fields(
+    macro: pd.DataFrame, ts: pd.DatetimeIndex, names: tuple[str, ...], *, pairs: bool
+) -> dict[str, Matrix]:
+    states = {
+        series_name(str(name)): macro_state(rows, ts).to_numpy(dtype=np.float64, copy=True)
+        for name, rows in macro.groupby("series", sort=True)
+    }
+    parts = ("", ".change", ".mean", ".std", ".change_std", ".age")
+    if pairs:
+        states = _differences(states, names)
+    fields = {}
+    for name, state in states.items():
+        for number, part in enumerate(parts):
+            fields[f"macro_{name}{part}"] = np.ascontiguousarray(state[:, number].reshape(len(ts), -1))
+    return fields
+
+
+def _differences(states: dict[str, Matrix], names: tuple[str, ...]) -> dict[str, Matrix]:
+    """Series of currencies become base minus quote for each pair, (T, 6, N); others stay (T, 6)."""
+    letters = [series_name(name).replace("_", "") for name in names]
+    sides = [(name[:3], name[3:6]) for name in letters]
+    currencies = {currency for side in sides for currency in side}
+    stems = {name[:-4] for name in states if name[-3:] in currencies and name[-4:-3] == "_"}
+    result = {name: state for name, state in states.items() if name[:-4] not in stems or name[-3:] not in currencies}
+    for stem in sorted(stems):
+        nothing = np.full_like(next(iter(states.values())), np.nan)
+        both = [[states.get(f"{stem}_{currency}", nothing) for currency in side] for side in sides]
+        result[stem] = np.stack([_difference(base, quote) for base, quote in both], axis=2)
+    return result
+
+
+def _difference(base: Matrix, quote: Matrix) -> Matrix:
+    # Level, change and mean subtract; spreads of independent releases add as variances; the newest release counts.
+    result = base - quote
+    result[:, 3:5] = np.hypot(base[:, 3:5], quote[:, 3:5])
+    result[:, 5] = np.minimum(base[:, 5], quote[:, 5])
+    return result

@@ -1,0 +1,87 @@
+"""Nodes of the features pipeline."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pandas as pd
+
+from finq_predictor.domain.columns import INSTRUMENT, TS
+from finq_predictor.domain.errors import UnknownNameError
+from finq_predictor.domain.features import (
+    FeatureSpec,
+    compute_features,
+    left_out_features,
+    make_feature_set,
+    select_features,
+)
+from finq_predictor.domain.labels import make_labels
+from finq_predictor.domain.markets import Market
+from finq_predictor.domain.panel import Panel, build_panel
+from finq_predictor.pipelines.features.params import FeaturesParams
+
+logger = logging.getLogger(__name__)
+
+
+def assemble_panel(
+    bars: pd.DataFrame,
+    sentiment: pd.DataFrame,
+    macro: pd.DataFrame,
+    benchmark: pd.DataFrame | None = None,
+    *,
+    market: Market,
+) -> Panel:
+    """Bring all that is known onto the bars, each value from when it was known.
+
+    Args:
+        bars: Silver bars.
+        sentiment: Tone per bar; an empty table means that there is no news source.
+        macro: Macro releases and revisions; may be empty.
+        benchmark: The benchmark, where the market has one.
+        market: The market.
+    """
+    return build_panel(
+        bars,
+        market,
+        benchmark=benchmark,
+        sentiment=sentiment if len(sentiment) else None,
+        macro=macro if len(macro) else None,
+    )
+
+
+def build_gold(panel: Panel, params: FeaturesParams, *, market: Market) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Compute features and labels of every bar.
+
+    Args:
+        panel: Bars and what was known beside them.
+        params: Families, exclusions, horizons.
+        market: The market.
+
+    Returns:
+        The feature set as JSON values, and ``ts, instrument``, the features in its order, then forward return, label
+        and label end per horizon; sorted by ts and instrument. Rows whose label is not known yet stay.
+    """
+    specs = _chosen(panel, params, market)
+    left_out = left_out_features(market, panel.available)
+    features = compute_features(panel, make_feature_set(specs))
+    empty = {spec.name for spec in specs if features[spec.name].isna().all()}
+    if empty:
+        logger.warning("%d features have no value on these bars and are left out: %s", len(empty), sorted(empty))
+        specs = [spec for spec in specs if spec.name not in empty]
+        features = features.drop(columns=sorted(empty))
+    feature_set = make_feature_set(specs, left_out=(*left_out, *sorted(empty)))
+    logger.info("%d features of %s, lookback %d bars", len(specs), market.name, feature_set.lookback)
+    labels = make_labels(panel, market, params.horizons or market.horizons)
+    # Both have a row wherever an instrument has a close, in the same order.
+    gold = pd.concat([features, labels.drop(columns=[TS, INSTRUMENT])], axis=1)
+    return feature_set.to_dict(), gold
+
+
+def _chosen(panel: Panel, params: FeaturesParams, market: Market) -> list[FeatureSpec]:
+    specs = select_features(market, panel.available, None if params.families == "all" else params.families)
+    names = {spec.name for spec in specs}
+    for name in params.exclude:
+        if name not in names:
+            raise UnknownNameError("feature to exclude", name, names)
+    return [spec for spec in specs if spec.name not in params.exclude]

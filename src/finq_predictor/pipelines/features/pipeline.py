@@ -1,0 +1,32 @@
+"""From silver tables to point-in-time features with their labels."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from kedro.pipeline import Pipeline, node
+
+from finq_predictor.domain.markets import Market
+from finq_predictor.pipelines.features.nodes import assemble_panel, build_gold
+
+
+def create_pipeline(market: Market) -> Pipeline:
+    """Build the features pipeline; a market with a benchmark reads it too.
+
+    Args:
+        market: The market it will run for; the registry adds its namespace.
+    """
+    inputs = {"bars": "silver_bars", "sentiment": "silver_sentiment", "macro": "silver_macro"}
+    if market.has_benchmark:
+        inputs["benchmark"] = "silver_benchmark"
+    return Pipeline(
+        [
+            node(partial(assemble_panel, market=market), inputs, "panel", name="assemble_panel"),
+            node(
+                partial(build_gold, market=market),
+                ["panel", "params:features"],
+                ["feature_set", "gold"],
+                name="build_gold",
+            ),
+        ]
+    )
