@@ -53,7 +53,7 @@ def open_hours_between(start: pd.Timestamp, end: pd.Timestamp, market: Market) -
         Hours. Holidays count as open.
     """
     if end <= start:
-        return (end - start) / pd.Timedelta(hours=1)
+        return float((end - start) / pd.Timedelta(hours=1))
     opens, closes = _FX_WEEKEND if market.calendar == "24/5" else _EQUITY_WEEKEND
     monday = start.normalize() - pd.Timedelta(days=start.weekday())
     closed = pd.Timedelta(0)
@@ -61,7 +61,7 @@ def open_hours_between(start: pd.Timestamp, end: pd.Timestamp, market: Market) -
         overlap = min(end, monday + closes) - max(start, monday + opens)
         closed += max(overlap, pd.Timedelta(0))
         monday += pd.Timedelta(days=7)
-    return (end - start - closed) / pd.Timedelta(hours=1)
+    return float((end - start - closed) / pd.Timedelta(hours=1))
 
 
 @dataclass(frozen=True)

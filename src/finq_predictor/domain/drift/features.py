@@ -11,10 +11,10 @@ import pandas as pd
 from finq_predictor.domain.columns import TS
 from finq_predictor.domain.drift.base import get_drift_test
 from finq_predictor.domain.drift.false_discovery import benjamini_hochberg
-from finq_predictor.domain.drift.ks import effective_size, ks_distance, ks_p_value
+from finq_predictor.domain.drift.ks import block_p_value, ks_distance, usual_distance
 from finq_predictor.domain.reference import ColumnReference
 
-DRIFT_COLUMNS = ("kind", "name", "ks", "effective_size", "p_value", "p_adjusted", "psi", "js", "kl", "drifted")
+DRIFT_COLUMNS = ("kind", "name", "ks", "usual_ks", "p_value", "p_adjusted", "psi", "js", "kl", "drifted")
 _MOST_ROWS = 2_000  # rows of a past window that are looked at
 
 
@@ -59,15 +59,14 @@ def feature_drift(
         values = current[name].to_numpy(dtype="float64")
         known = np.asarray(column.quantiles, dtype="float64")
         past = np.array([ks_distance(known, window) for window in _values(history, name, windows)])
-        size = effective_size(past, days)
         distance = ks_distance(known, values)
         rows.append(
             {
                 "kind": "feature",
                 "name": name,
                 "ks": distance,
-                "effective_size": size,
-                "p_value": ks_p_value(distance, size),
+                "usual_ks": usual_distance(past),
+                "p_value": block_p_value(distance, past, days),
                 "psi": get_drift_test("psi").statistic(column, values),
                 "js": get_drift_test("js").statistic(column, values),
                 "kl": np.nan,

@@ -9,7 +9,7 @@ import numpy as np
 from finq_predictor.domain.drift.base import DriftTest
 from finq_predictor.domain.reference import ColumnReference
 
-_KOLMOGOROV_95 = 1.3580986  # the value Kolmogorov's statistic stays below in 95 of 100 cases
+_FEWEST_WINDOWS = 6
 
 
 class KolmogorovSmirnov(DriftTest):
@@ -46,29 +46,35 @@ def ks_distance(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.abs(below_left - below_right).max())
 
 
-def effective_size(past_distances: np.ndarray, days: int) -> float:
-    """Say how many independent observations a window is worth, judged by how far past windows were from training.
+def usual_distance(past_distances: np.ndarray) -> float:
+    """Return the root mean square of the distances of past windows; NaN is ignored, and without any it is NaN."""
+    past = past_distances[np.isfinite(past_distances)]
+    return float(np.sqrt(np.mean(past**2))) if len(past) else float("nan")
+
+
+def block_p_value(distance: float, past_distances: np.ndarray, days: int) -> float:
+    """Say how unlikely a distance is, judged by how far windows of the same length were from training.
 
     Rows of one day move together and slow features hardly change within a window, so the number of rows says
-    little. The size returned is the one at which Kolmogorov's distribution has its 95 % point where the past
-    windows have theirs.
+    nothing about chance. A window under one common shock lies as far away as that shock is large, a half-normal
+    distance; its scale is known from past windows, hence Student's distribution. Neighbouring windows of a slow
+    feature are alike, so two of them count as one degree of freedom. Where the rows are independent this is
+    conservative.
 
     Args:
+        distance: Distance of the current window; NaN gives NaN.
         past_distances: Distances of windows of the same length in the training period; NaN is ignored.
-        days: Days in a window, the size that is assumed while there are fewer than ten past windows.
+        days: Days in a window. With fewer than six past windows they count as that many independent observations.
 
     Returns:
-        A positive size.
+        A p-value in [0, 1].
     """
+    from scipy.special import kolmogorov, stdtr
+
     past = past_distances[np.isfinite(past_distances)]
-    if len(past) < 10:
-        return float(max(days, 1))
-    high = float(np.quantile(past, 0.95))
-    return (_KOLMOGOROV_95 / high) ** 2 if high > 0 else float(max(days, 1))
-
-
-def ks_p_value(distance: float, size: float) -> float:
-    """Return the asymptotic p-value of a distance at an effective sample size; NaN stays NaN (Kolmogorov, 1933)."""
-    from scipy.special import kolmogorov
-
-    return float(kolmogorov(np.sqrt(size) * distance))
+    usual = usual_distance(past)
+    if len(past) < _FEWEST_WINDOWS:
+        return float(kolmogorov(np.sqrt(max(days, 1)) * distance))
+    if usual == 0.0:
+        return float(distance == 0.0)
+    return float(2.0 * stdtr(len(past) / 2.0, -distance / usual))

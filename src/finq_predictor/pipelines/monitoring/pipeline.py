@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from functools import partial, update_wrapper
+from typing import Any
 
 from kedro.pipeline import Pipeline, node
 
@@ -25,7 +27,7 @@ def create_pipeline(market: Market) -> Pipeline:
     return Pipeline(
         [
             node(
-                partial(measure_freshness, market=market),
+                _for_market(measure_freshness, market),
                 ["silver_bars", "gold", "predictions", "params:monitoring"],
                 "freshness",
                 name="measure_freshness",
@@ -35,16 +37,21 @@ def create_pipeline(market: Market) -> Pipeline:
                 measure_drift, ["gold", "predictions", "champion", "params:monitoring"], "drift", name="measure_drift"
             ),
             node(
-                partial(build_monitoring_report, market=market),
+                _for_market(build_monitoring_report, market),
                 ["freshness", "missing_rates", "drift", "gold", "champion", "provenance", "params:monitoring"],
                 "monitoring_report",
                 name="build_monitoring_report",
             ),
             node(
-                partial(render_monitoring_metrics, market=market),
+                _for_market(render_monitoring_metrics, market),
                 ["freshness", "missing_rates", "drift"],
                 "monitoring_metrics",
                 name="render_monitoring_metrics",
             ),
         ]
     )
+
+
+def _for_market(function: Callable[..., Any], market: Market) -> Callable[..., Any]:
+    """Bind the market; the wrapper keeps the name and the annotations by which Kedro types the parameters."""
+    return update_wrapper(partial(function, market=market), function)

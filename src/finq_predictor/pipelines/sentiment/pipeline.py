@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from functools import partial, update_wrapper
+from typing import Any
 
 from kedro.pipeline import Pipeline, node
 
@@ -19,16 +21,21 @@ def create_pipeline(market: Market) -> Pipeline:
     return Pipeline(
         [
             node(
-                partial(score_articles, market=market),
+                _for_market(score_articles, market),
                 ["silver_articles", "params:sentiment"],
                 "scored_articles",
                 name="score_articles",
             ),
             node(
-                partial(aggregate_sentiment, market=market),
+                _for_market(aggregate_sentiment, market),
                 ["scored_articles", "silver_bars", "params:sentiment"],
                 "silver_sentiment",
                 name="aggregate_sentiment",
             ),
         ]
     )
+
+
+def _for_market(function: Callable[..., Any], market: Market) -> Callable[..., Any]:
+    """Bind the market; the wrapper keeps the name and the annotations by which Kedro types the parameters."""
+    return update_wrapper(partial(function, market=market), function)
