@@ -32,16 +32,22 @@ class PlattCalibrator:
         self.slope, self.intercept = float(slope), float(intercept)
 
     def fit(
-        self, score: np.ndarray[Any, Any], y: np.ndarray[Any, Any], day: np.ndarray[Any, Any] | None = None
+        self,
+        score: np.ndarray[Any, Any],
+        y: np.ndarray[Any, Any],
+        day: np.ndarray[Any, Any] | None = None,
+        base_rate: float | None = None,
     ) -> Self:
         """Fit slope and intercept by maximum likelihood.
 
         Args:
             score: Scores in [0, 1] of rows the model was not fitted on (n).
             y: Labels 0 or 1 (n).
-            day: Day code of each row. Where given, the slope is shrunk towards 0 by what its day-clustered variance
-                says is luck, ``max(0, 1 - 1 / t**2)`` (positive part, James and Stein, 1961): rows of one day are
-                not independent witnesses.
+            day: Code of the day, or of the block of days, of each row. Where given, the slope is shrunk towards 0 by
+                what its clustered variance says is luck, ``max(0, 1 - 1 / t**2)`` (positive part, James and Stein,
+                1961): rows of one day are not independent witnesses.
+            base_rate: Mean that the probabilities shall have; None takes the share of ones in ``y``. A longer
+                window knows the base rate better than the rows held out for calibration.
 
         Returns:
             The calibrator itself.
@@ -55,17 +61,16 @@ class PlattCalibrator:
                 f"Calibration got scores of shape {x.shape} and labels of shape {labels.shape}; expected equally many, "
                 "at least one, scores without NaN and labels 0 or 1."
             )
-        rate = np.clip(labels.mean(), SMALLEST, 1.0 - SMALLEST)
+        rate = float(np.clip(labels.mean() if base_rate is None else base_rate, SMALLEST, 1.0 - SMALLEST))
         center, spread = float(x.mean()), float(x.std())
         slope, intercept = 0.0, float(_log_odds(rate))
         if spread > 1e-9 and 0.0 < labels.mean() < 1.0:
             z = (x - center) / spread
-            slope, intercept = _newton(z, labels, start=intercept)
+            slope, maximum = _newton(z, labels, start=float(_log_odds(labels.mean())))
             if slope > 0.0 and day is not None:
-                slope *= _shrinkage(z, labels, slope, intercept, np.asarray(day))
-            if slope <= 0.0:
-                slope = 0.0
-            intercept = _intercept(z * slope, labels, start=intercept)
+                slope *= _shrinkage(z, labels, slope, maximum, np.asarray(day))
+            slope = max(slope, 0.0)
+            intercept = _intercept(z * slope, rate)
             slope /= spread
             intercept -= slope * center
         self.slope, self.intercept = float(slope), float(intercept)
@@ -130,14 +135,13 @@ def _loss(beta: Vector, z: Vector, y: Vector, ridge: float) -> float:
     return float((np.logaddexp(0.0, margin) - y * margin).sum() + 0.5 * ridge * beta[0] ** 2)
 
 
-def _intercept(offset: Vector, y: Vector, start: float) -> float:
-    """Intercept at which the mean probability equals the base rate, for fixed slopes."""
+def _intercept(offset: Vector, rate: float) -> float:
+    """Intercept at which the mean probability is the base rate, for fixed slopes; the likelihood's own maximum."""
     from scipy.optimize import brentq
     from scipy.special import expit
 
-    rate = float(y.mean())
-    reach = float(np.abs(offset).max()) + abs(start) + 1.0
-    return float(brentq(lambda b: float(expit(offset + b).mean()) - rate, -reach - 40.0, reach + 40.0, xtol=1e-13))
+    reach = float(np.abs(offset).max()) + 20.0
+    return float(brentq(lambda b: float(expit(offset + b).mean()) - rate, -reach, reach, xtol=1e-13))
 
 
 def _shrinkage(z: Vector, y: Vector, slope: float, intercept: float, day: np.ndarray[Any, Any]) -> float:

@@ -297,9 +297,16 @@ def _ratio(part: float, whole: float, empty: float = NAN) -> float:
 
 def _grouped_correlation(a: Vector, b: Vector, codes: Array, n_groups: int) -> Vector:
     count = np.bincount(codes, minlength=n_groups)
-    a = a - (np.bincount(codes, weights=a, minlength=n_groups) / count)[codes]
-    b = b - (np.bincount(codes, weights=b, minlength=n_groups) / count)[codes]
+    a, a_size = _centered(a, codes, count)
+    b, b_size = _centered(b, codes, count)
     aa, bb, ab = (np.bincount(codes, weights=w, minlength=n_groups) for w in (a * a, b * b, a * b))
-    scale = np.sqrt(aa * bb)
-    known = scale > 1e-300
-    return np.where(known, np.clip(ab / np.where(known, scale, 1.0), -1.0, 1.0), np.nan)
+    # What is left of a constant after subtracting its mean is rounding, not variation.
+    known = (aa > 1e-24 * a_size) & (bb > 1e-24 * b_size)
+    scale = np.sqrt(np.where(known, aa * bb, 1.0))
+    return np.where(known, np.clip(ab / scale, -1.0, 1.0), np.nan)
+
+
+def _centered(values: Vector, codes: Array, count: Array) -> tuple[Vector, Vector]:
+    """Values minus the mean of their group (n), and the sum of squares of each group before that."""
+    size = np.bincount(codes, weights=values * values, minlength=len(count))
+    return values - (np.bincount(codes, weights=values, minlength=len(count)) / count)[codes], size

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -85,6 +85,10 @@ class TrainingReference:
     probability: ColumnReference
     n_rows: int
     label_rate: float
+
+    def with_probability(self, probability: np.ndarray[Any, Any]) -> Self:
+        """Return the same reference with other held-out probabilities (m)."""
+        return replace(self, probability=ColumnReference.of(probability))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

@@ -125,7 +125,8 @@ def to_matrix(frame: pd.DataFrame, names: tuple[str, ...]) -> Matrix:
             f"filled in; compute the features with the feature set of the model. {hint}"
         )
     with np.errstate(over="ignore"):
-        matrix = np.ascontiguousarray(frame[list(names)].to_numpy(dtype=np.float32))
+        chosen = frame if tuple(frame.columns) == names else frame[list(names)]
+        matrix = np.ascontiguousarray(chosen.to_numpy(dtype=np.float32))
     if np.isinf(matrix).any():
         columns = [name for name, bad in zip(names, np.isinf(matrix).any(axis=0), strict=True) if bad]
         raise DataError(

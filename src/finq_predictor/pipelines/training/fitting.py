@@ -1,0 +1,89 @@
+"""The one procedure by which a model is fitted and calibrated, in every fold and at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from finq_predictor.domain.calibration import PlattCalibrator
+from finq_predictor.domain.markets import get_market
+from finq_predictor.domain.models import Model, create_model, model_parameters
+from finq_predictor.domain.splits import Fold, purged_holdout
+from finq_predictor.pipelines.training.params import TrainingParams
+from finq_predictor.pipelines.training.samples import Positions, Samples, label_blocks, thin
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model with its calibration.
+
+    Attributes:
+        model: Fitted on the whole window.
+        calibrator: Fitted on the last, purged part of the window, by a model that had not seen it.
+        held_out: Calibrated probabilities of that part.
+    """
+
+    model: Model
+    calibrator: PlattCalibrator
+    held_out: np.ndarray[Any, np.dtype[np.float64]]
+
+
+def new_model(name: str, chosen: dict[str, Any], params: TrainingParams) -> Model:
+    """Make an unfitted model of the race, with the threads of this run where it takes threads.
+
+    Args:
+        name: Name in the race.
+        chosen: Its parameters.
+        params: Parameters of the training.
+    """
+    kind = model_of(name, params)
+    threads = {"threads": params.threads} if "threads" in model_parameters(kind) else {}
+    return create_model(kind, {**threads, **chosen})
+
+
+def model_of(name: str, params: TrainingParams) -> str:
+    """Key of ``MODELS`` behind a name in the race."""
+    return params.models[name].model or name
+
+
+def fit_rows(model: Model, samples: Samples, rows: Positions, params: TrainingParams) -> Model:
+    """Fit a model on some rows, thinned to the most that is allowed."""
+    used = thin(rows, params.max_train_rows, params.seed)
+    return model.fit(samples.frame(used), samples.y[used], seed=params.seed)
+
+
+def fit_calibrated(
+    name: str, chosen: dict[str, Any], samples: Samples, rows: Positions, params: TrainingParams
+) -> Fitted:
+    """Fit a model on a training window and calibrate it inside that window.
+
+    Args:
+        name: Name in the race.
+        chosen: Its parameters.
+        samples: All labelled rows.
+        rows: Positions of the training window.
+        params: Parameters of the training.
+    """
+    inner = holdout(samples, rows, params.calibration_fraction, params)
+    early = fit_rows(new_model(name, chosen, params), samples, rows[inner.train], params)
+    last = rows[inner.test]
+    score = early.predict_score(samples.frame(last))
+    blocks = label_blocks(samples.keys["ts"].iloc[last], params.label_bars, get_market(params.market).bar_minutes)
+    calibrator = PlattCalibrator().fit(score, samples.y[last], day=blocks, base_rate=float(samples.y[rows].mean()))
+    model = fit_rows(new_model(name, chosen, params), samples, rows, params)
+    return Fitted(model, calibrator, calibrator.transform(score))
+
+
+def holdout(samples: Samples, rows: Positions, fraction: float, params: TrainingParams) -> Fold:
+    """Hold out the last dates of some rows, purged; positions in the fold count within ``rows``."""
+    return purged_holdout(
+        samples.keys["ts"].iloc[rows],
+        samples.keys["label_end"].iloc[rows],
+        fraction=fraction,
+        purge_bars=params.purge,
+        embargo_bars=params.embargo_bars,
+        label_bars=params.label_bars,
+        sessions=samples.sessions,
+    )

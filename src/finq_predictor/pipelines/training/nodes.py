@@ -1,0 +1,238 @@
+"""Nodes of the training pipeline."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from finq_predictor.domain.bundle import ModelBundle, build_reference
+from finq_predictor.domain.columns import INSTRUMENT, TS
+from finq_predictor.domain.fingerprint import hash_content, hash_frame
+from finq_predictor.domain.models import model_class
+from finq_predictor.domain.splits import fold_masks, gap_table, purged_walk_forward
+from finq_predictor.pipelines.training.fitting import fit_calibrated, model_of
+from finq_predictor.pipelines.training.leakage import leak_table
+from finq_predictor.pipelines.training.params import TrainingParams
+from finq_predictor.pipelines.training.samples import Samples, make_samples
+from finq_predictor.pipelines.training.search import no_trials, search_model
+
+logger = logging.getLogger(__name__)
+
+Chosen = dict[str, dict[str, Any]]
+
+
+def make_folds(gold: pd.DataFrame, feature_set: dict[str, Any], params: TrainingParams) -> pd.DataFrame:
+    """Lay out the walk-forward with its gap arithmetic.
+
+    Args:
+        gold: Gold frame.
+        feature_set: Feature set as plain values.
+        params: Parameters of the training.
+
+    Returns:
+        One row per fold with the columns of :func:`~finq_predictor.domain.splits.gap_table`.
+
+    Raises:
+        SplitError: If the gap is shorter than the label, or there are too few dates.
+    """
+    samples = _samples(gold, feature_set, params)
+    folds = purged_walk_forward(
+        samples.keys[TS],
+        samples.keys["label_end"],
+        n_folds=params.n_folds,
+        min_train_fraction=params.min_train_fraction,
+        purge_bars=params.purge,
+        embargo_bars=params.embargo_bars,
+        label_bars=params.label_bars,
+        sessions=samples.sessions,
+    )
+    return gap_table(folds)
+
+
+def search_hyperparameters(
+    gold: pd.DataFrame, feature_set: dict[str, Any], folds: pd.DataFrame, params: TrainingParams
+) -> tuple[Chosen, pd.DataFrame]:
+    """Choose the parameters of every model inside the training window of the first fold.
+
+    That window is part of the training of every later fold, so no test row has a say.
+
+    Args:
+        gold: Gold frame.
+        feature_set: Feature set as plain values.
+        folds: Gap table.
+        params: Parameters of the training.
+
+    Returns:
+        Parameters by model, and the trials: ``trial, model, objective, value, duration_s, state, params``.
+    """
+    samples = _samples(gold, feature_set, params)
+    train, _ = fold_masks(folds.iloc[0], samples.keys[TS], samples.keys["label_end"])
+    window = samples.take(np.flatnonzero(train))
+    found = {name: search_model(name, window, params) for name in params.models}
+    trials = [frame for _, frame in found.values() if len(frame)]
+    return (
+        {name: chosen for name, (chosen, _) in found.items()},
+        pd.concat(trials, ignore_index=True) if trials else no_trials(),
+    )
+
+
+def walk_forward(
+    gold: pd.DataFrame,
+    feature_set: dict[str, Any],
+    folds: pd.DataFrame,
+    hyperparameters: Chosen,
+    params: TrainingParams,
+) -> pd.DataFrame:
+    """Fit every model on every training window and predict the block that follows.
+
+    Args:
+        gold: Gold frame.
+        feature_set: Feature set as plain values.
+        folds: Gap table.
+        hyperparameters: Parameters by model.
+        params: Parameters of the training.
+
+    Returns:
+        ``ts, instrument, fold, model, kind, score, probability, label, forward_return, label_end``.
+    """
+    samples = _samples(gold, feature_set, params)
+    parts = []
+    for _, gap in folds.iterrows():
+        train, test = (np.flatnonzero(mask) for mask in fold_masks(gap, samples.keys[TS], samples.keys["label_end"]))
+        for name in params.models:
+            logger.info("walk-forward: fold %d of %d, %s on %d rows", gap["fold"], len(folds), name, len(train))
+            fitted = fit_calibrated(name, hyperparameters[name], samples, train, params)
+            score = fitted.model.predict_score(samples.frame(test))
+            keys = samples.keys.iloc[test]
+            parts.append(
+                pd.DataFrame(
+                    {
+                        TS: keys[TS].array,
+                        INSTRUMENT: keys[INSTRUMENT].array,
+                        "fold": int(gap["fold"]),
+                        "model": name,
+                        "kind": fitted.model.kind,
+                        "score": score,
+                        "probability": fitted.calibrator.transform(score),
+                        "label": keys["label"].to_numpy(float),
+                        "forward_return": keys["forward_return"].to_numpy(float),
+                        "label_end": keys["label_end"].array,
+                    }
+                )
+            )
+    predictions = pd.concat(parts, ignore_index=True)
+    return predictions.sort_values(["model", TS, INSTRUMENT], kind="stable", ignore_index=True)
+
+
+def summarise_training(
+    gold: pd.DataFrame,
+    feature_set: dict[str, Any],
+    folds: pd.DataFrame,
+    trials: pd.DataFrame,
+    provenance: dict[str, Any],
+    code_version: dict[str, Any],
+    params: TrainingParams,
+) -> dict[str, Any]:
+    """Record what the models are made from, without a time of day, so that equal runs say the same.
+
+    Args:
+        gold: Gold frame.
+        feature_set: Feature set as plain values.
+        folds: Gap table.
+        trials: Trials of the search.
+        provenance: Where the data came from.
+        code_version: Which code ran.
+        params: Parameters of the training.
+    """
+    samples = _samples(gold, feature_set, params)
+    empty = np.isnan(samples.matrix).all(axis=0)
+    if empty.any():
+        logger.warning("features without any value: %s", [n for n, e in zip(samples.names, empty, strict=True) if e])
+    return {
+        "market": params.market,
+        "horizon": params.label_horizon,
+        "seed": params.seed,
+        "source": str(provenance.get("source", "unknown")),
+        "source_id": str(provenance.get("source_id", "unknown")),
+        "simulated": bool(provenance.get("simulated", False)),
+        "data_hash": hash_frame(gold),
+        "feature_set_hash": hash_content(feature_set),
+        "code_hash": code_version.get("code_hash"),
+        "git_commit": code_version.get("git_commit"),
+        "packages": code_version.get("packages", {}),
+        "trained_from": samples.keys[TS].min().isoformat(),
+        "trained_to": samples.keys[TS].max().isoformat(),
+        "n_rows": len(samples),
+        "n_instruments": int(samples.keys[INSTRUMENT].nunique()),
+        "n_features": len(samples.names),
+        "empty_features": [name for name, bad in zip(samples.names, empty, strict=True) if bad],
+        "label_rate": float(samples.y.mean()),
+        "n_folds": len(folds),
+        "n_trials": len(trials),
+        "models": list(params.models),
+    }
+
+
+def fit_candidates(
+    gold: pd.DataFrame,
+    feature_set: dict[str, Any],
+    hyperparameters: Chosen,
+    training_summary: dict[str, Any],
+    params: TrainingParams,
+) -> dict[str, ModelBundle]:
+    """Fit every model on all labelled rows, by the procedure of the walk-forward.
+
+    Args:
+        gold: Gold frame.
+        feature_set: Feature set as plain values.
+        hyperparameters: Parameters by model.
+        training_summary: What the models are made from.
+        params: Parameters of the training.
+
+    Returns:
+        Bundles by name of the model; naive ones are among them.
+    """
+    from finq_predictor.domain.features import FeatureSet
+
+    samples = _samples(gold, feature_set, params)
+    rows = np.arange(len(samples))
+    origin = {name: value for name, value in training_summary.items() if name not in ("models", "market", "horizon")}
+    reference = build_reference(samples.frame(rows), samples.y, np.empty(0))
+    bundles = {}
+    for name in params.models:
+        logger.info("final fit: %s on %d rows", name, len(rows))
+        fitted = fit_calibrated(name, hyperparameters[name], samples, rows, params)
+        bundles[name] = ModelBundle(
+            market=params.market,
+            name=name,
+            horizon=params.label_horizon,
+            feature_set=FeatureSet.from_dict(feature_set),
+            model=fitted.model,
+            calibrator=fitted.calibrator,
+            reference=reference.with_probability(fitted.held_out),
+            metadata={**origin, "kind": fitted.model.kind, "params": fitted.model.params},
+        )
+    return bundles
+
+
+def measure_leak(gold: pd.DataFrame, feature_set: dict[str, Any], params: TrainingParams) -> pd.DataFrame:
+    """Measure what a random split would have pretended.
+
+    Args:
+        gold: Gold frame.
+        feature_set: Feature set as plain values.
+        params: Parameters of the training.
+
+    Returns:
+        ``model, split, accuracy, auc, n``.
+    """
+    return leak_table(_samples(gold, feature_set, params), params)
+
+
+def _samples(gold: pd.DataFrame, feature_set: dict[str, Any], params: TrainingParams) -> Samples:
+    for name in params.models:
+        model_class(model_of(name, params))
+    return make_samples(gold, tuple(feature_set["names"]), params.label_horizon)

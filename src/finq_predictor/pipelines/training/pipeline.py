@@ -1,0 +1,57 @@
+"""From a gold frame to candidates with honest out-of-sample predictions."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Pipeline, node
+
+from finq_predictor.domain.markets import Market
+from finq_predictor.pipelines.training.nodes import (
+    fit_candidates,
+    make_folds,
+    measure_leak,
+    search_hyperparameters,
+    summarise_training,
+    walk_forward,
+)
+
+GOLD = ["gold", "feature_set"]
+PARAMS = "params:training"
+
+
+def create_pipeline(market: Market) -> Pipeline:
+    """Build the training pipeline; it is the same for every market.
+
+    Args:
+        market: The market it will run for; the registry adds its namespace.
+    """
+    return Pipeline(
+        [
+            node(make_folds, [*GOLD, PARAMS], "folds", name="make_folds"),
+            node(
+                search_hyperparameters,
+                [*GOLD, "folds", PARAMS],
+                ["hyperparameters", "trials"],
+                name="search_hyperparameters",
+            ),
+            node(
+                walk_forward,
+                [*GOLD, "folds", "hyperparameters", PARAMS],
+                "oos_predictions",
+                name="walk_forward",
+            ),
+            node(
+                summarise_training,
+                [*GOLD, "folds", "trials", "provenance", "code_version", PARAMS],
+                "training_summary",
+                name="summarise_training",
+            ),
+            node(
+                fit_candidates,
+                [*GOLD, "hyperparameters", "training_summary", PARAMS],
+                "candidates",
+                name="fit_candidates",
+            ),
+            node(measure_leak, [*GOLD, PARAMS], "leak_meter", name="measure_leak"),
+        ],
+        tags=[market.name],
+    )

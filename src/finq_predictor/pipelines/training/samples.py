@@ -1,0 +1,100 @@
+"""The labelled rows of a gold frame, laid out for fitting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from finq_predictor.domain import columns
+from finq_predictor.domain.errors import DataError, closest
+from finq_predictor.domain.metrics import day_codes
+from finq_predictor.domain.models.base import to_matrix
+
+Positions = np.ndarray[Any, np.dtype[np.intp]]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Rows whose label is known, by time and instrument.
+
+    Attributes:
+        names: Names of the features (k).
+        matrix: Features, float32, C-ordered (n, k).
+        y: Labels (n).
+        keys: ``ts``, ``instrument``, ``label``, ``forward_return``, ``label_end``; index 0 to n-1.
+        sessions: Every time of the gold frame, labelled or not.
+    """
+
+    names: tuple[str, ...]
+    matrix: np.ndarray[Any, np.dtype[np.float32]]
+    y: np.ndarray[Any, np.dtype[np.float64]]
+    keys: pd.DataFrame
+    sessions: pd.DatetimeIndex
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def frame(self, rows: Positions) -> pd.DataFrame:
+        """Features of some rows, without another copy when a model reads them."""
+        return pd.DataFrame(self.matrix[rows], columns=list(self.names), copy=False)
+
+    def take(self, rows: Positions) -> Samples:
+        """The same with some rows only."""
+        keys = self.keys.iloc[rows].reset_index(drop=True)
+        return Samples(self.names, self.matrix[rows], self.y[rows], keys, self.sessions)
+
+
+def make_samples(gold: pd.DataFrame, names: tuple[str, ...], horizon: int) -> Samples:
+    """Take the rows of a gold frame whose label is known.
+
+    Args:
+        gold: Gold frame.
+        names: Feature columns, in the order of the feature set.
+        horizon: Label horizon in bars.
+
+    Raises:
+        DataError: If a column is missing, a feature is infinite, or no row has a label.
+    """
+    wanted = {
+        "label": columns.label(horizon),
+        "forward_return": columns.forward_return(horizon),
+        "label_end": columns.label_end(horizon),
+    }
+    for column in (columns.TS, columns.INSTRUMENT, *wanted.values()):
+        if column not in gold.columns:
+            raise DataError(f"The gold frame has no column {column!r}. {closest(column, map(str, gold.columns))}")
+    label = gold[wanted["label"]]
+    rows = np.flatnonzero((label.notna() & gold[wanted["label_end"]].notna()).to_numpy())
+    if not len(rows):
+        raise DataError(f"None of the {len(gold)} gold rows has a label over {horizon} bars; bring a longer history.")
+    order = gold[[columns.TS, columns.INSTRUMENT]].iloc[rows].reset_index(drop=True)
+    rows = rows[order.sort_values([columns.TS, columns.INSTRUMENT], kind="stable").index.to_numpy()]
+    known = gold.iloc[rows]
+    keys = known[[columns.TS, columns.INSTRUMENT, *wanted.values()]].reset_index(drop=True)
+    keys.columns = pd.Index([columns.TS, columns.INSTRUMENT, *wanted])
+    return Samples(
+        names=names,
+        matrix=to_matrix(known, names),
+        y=keys["label"].to_numpy(np.float64),
+        keys=keys,
+        sessions=pd.DatetimeIndex(gold[columns.TS].unique()).sort_values(),
+    )
+
+
+def thin(rows: Positions, most: int | None, seed: int) -> Positions:
+    """Keep at most so many of rows in time order: one random row of each of as many equal stretches."""
+    if most is None or len(rows) <= most:
+        return rows
+    offsets = np.random.default_rng(seed).random(most)
+    return rows[((np.arange(most) + offsets) * len(rows) / most).astype(np.intp)]
+
+
+def label_blocks(ts: pd.Series, label_bars: int, bar_minutes: int) -> np.ndarray[Any, Any]:
+    """Code blocks of as many days as a label lasts: rows of one block are not independent witnesses."""
+    days = -(-label_bars * bar_minutes // 1440)
+    _, position = np.unique(day_codes(ts), return_inverse=True)
+    blocks: np.ndarray[Any, Any] = position // max(days, 1)
+    return blocks

@@ -1,0 +1,138 @@
+"""Choosing parameters with Optuna, inside the training window of the first fold and nowhere else."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from finq_predictor.domain.metrics import day_codes, log_loss, rank_ic
+from finq_predictor.domain.splits import purged_walk_forward
+from finq_predictor.pipelines.training.fitting import new_model
+from finq_predictor.pipelines.training.params import ModelConfig, SearchRange, TrainingParams
+from finq_predictor.pipelines.training.samples import Positions, Samples, thin
+
+logger = logging.getLogger(__name__)
+
+TRIAL_TYPES = {
+    "trial": "int64",
+    "model": "str",
+    "objective": "str",
+    "value": "float64",
+    "duration_s": "float64",
+    "state": "str",
+    "params": "str",
+}
+
+
+def search_model(name: str, samples: Samples, params: TrainingParams) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Search the parameters of one model.
+
+    Args:
+        name: Name in the race.
+        samples: Rows of the first training window only.
+        params: Parameters of the training.
+
+    Returns:
+        The parameters to use (fixed ones and the best found) and the trials.
+    """
+    config = params.models[name]
+    if not config.search or not params.search.trials:
+        return dict(config.params), no_trials()
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        direction="maximize" if params.search.objective == "rank_ic" else "minimize",
+        sampler=optuna.samplers.TPESampler(seed=params.seed, n_startup_trials=4),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=3),
+    )
+    # The configured values are the first trial: a search can only improve on them.
+    study.enqueue_trial({key: config.params[key] for key in config.search if key in config.params})
+    splits = list(_inner_splits(samples, params))
+
+    def objective(trial: Any) -> float:
+        chosen = {**config.params, **_suggest(trial, config)}
+        values: list[float] = []
+        for step, (train, test) in enumerate(splits):
+            model = new_model(name, chosen, params).fit(samples.frame(train), samples.y[train], seed=params.seed)
+            values.append(_judge(model.predict_score(samples.frame(test)), samples, test, params))
+            trial.report(float(np.mean(values)), step)
+            if step + 1 < len(splits) and trial.should_prune():
+                raise optuna.TrialPruned
+        return float(np.mean(values))
+
+    def show(study: Any, trial: Any) -> None:
+        value = "pruned" if trial.value is None else f"{trial.value:.5f}"
+        logger.info(
+            "search %s: trial %d of %d, %s %s, best %.5f",
+            name,
+            trial.number + 1,
+            params.search.trials,
+            params.search.objective,
+            value,
+            study.best_value,
+        )
+
+    study.optimize(objective, n_trials=params.search.trials, timeout=params.search.timeout_s, callbacks=[show])
+    return {**config.params, **study.best_params}, _trials_frame(name, study.trials, params.search.objective)
+
+
+def no_trials() -> pd.DataFrame:
+    """A trials frame without rows."""
+    return pd.DataFrame({column: pd.Series(dtype=dtype) for column, dtype in TRIAL_TYPES.items()})
+
+
+def _inner_splits(samples: Samples, params: TrainingParams) -> Iterator[tuple[Positions, Positions]]:
+    folds = purged_walk_forward(
+        samples.keys["ts"],
+        samples.keys["label_end"],
+        n_folds=params.search.inner_folds,
+        min_train_fraction=0.5,
+        purge_bars=params.purge,
+        embargo_bars=params.embargo_bars,
+        label_bars=params.label_bars,
+        sessions=samples.sessions,
+    )
+    share = 1.0 if params.search.max_rows is None else min(1.0, params.search.max_rows / len(samples))
+    for fold in folds:
+        yield tuple(thin(rows, max(1, int(len(rows) * share)), params.seed) for rows in (fold.train, fold.test))  # type: ignore[misc]
+
+
+def _judge(score: np.ndarray[Any, Any], samples: Samples, rows: Positions, params: TrainingParams) -> float:
+    if params.search.objective == "log_loss":
+        return log_loss(samples.y[rows], score)
+    keys = samples.keys.iloc[rows]
+    return rank_ic(score, keys["forward_return"].to_numpy(), day_codes(keys["ts"]))
+
+
+def _suggest(trial: Any, config: ModelConfig) -> dict[str, Any]:
+    return {name: _suggest_one(trial, name, span) for name, span in config.search.items()}
+
+
+def _suggest_one(trial: Any, name: str, span: SearchRange) -> Any:
+    if span.choices is not None:
+        return trial.suggest_categorical(name, list(span.choices))
+    if span.integer:
+        return trial.suggest_int(name, int(span.low or 0), int(span.high or 0), step=int(span.step or 1), log=span.log)
+    return trial.suggest_float(name, span.low, span.high, step=span.step, log=span.log)
+
+
+def _trials_frame(name: str, trials: list[Any], objective: str) -> pd.DataFrame:
+    rows = [
+        {
+            "trial": trial.number,
+            "model": name,
+            "objective": objective,
+            "value": np.nan if trial.value is None else trial.value,
+            "duration_s": trial.duration.total_seconds() if trial.duration else np.nan,
+            "state": trial.state.name.lower(),
+            "params": json.dumps(trial.params, sort_keys=True),
+        }
+        for trial in trials
+    ]
+    return pd.DataFrame(rows, columns=list(TRIAL_TYPES)).astype(TRIAL_TYPES)
