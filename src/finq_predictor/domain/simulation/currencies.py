@@ -25,10 +25,11 @@ CURRENCIES: dict[str, tuple[float, tuple[float, float, float], float]] = {
 UNLISTED = (6.0, (0.5, 0.8, 0.8), 1.0)
 # Whose moves a currency follows an hour later; the dollar and the euro follow nobody.
 LEADERS = {"USD": "", "EUR": "", "GBP": "EUR", "CHF": "EUR", "JPY": "USD", "AUD": "JPY", "NZD": "AUD", "SGD": "JPY"}
-MEMORIES = np.array([0.30, 0.20, 0.85])
+MEMORIES = np.array([0.50, 0.20, 0.88])
 # Weights of a currency's own last shocks (they revert), its leader's (they spread) and news at strength one.
-WEIGHTS = np.array([-0.085, 0.040, 0.075])
-QUIET, BUSY = 1.0, 0.6
+WEIGHTS = np.array([-0.075, 0.038, 0.075])
+HOUR = 3_600_000_000  # microseconds
+QUIET, BUSY = 1.0, 0.55
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def is_quiet(hours: pd.DatetimeIndex) -> np.ndarray:
 
 def after_gap(hours: pd.DatetimeIndex) -> np.ndarray:
     """Whether the market was closed before an hour."""
-    return np.concatenate([[False], np.diff(hours.to_numpy()) > np.timedelta64(1, "h")])
+    return np.concatenate([[False], np.diff(hours.as_unit("us").asi8) > HOUR])
 
 
 def simulate_currencies(config: FxMarketConfig, hours: pd.DatetimeIndex) -> CurrencyPaths:
@@ -91,7 +92,7 @@ def simulate_currencies(config: FxMarketConfig, hours: pd.DatetimeIndex) -> Curr
 
     names = tuple(sorted({currency for pair in config.pairs for currency in pair.split("_")}))
     count, size = len(names), len(hours)
-    common, regime = gjr_path(student_t(stream(config.seed, "fx.common"), 8.0, size), 0.03, 0.0, 0.965)
+    _, regime = gjr_path(student_t(stream(config.seed, "fx.common"), 8.0, size), 0.03, 0.0, 0.965)
     shocks, news, scale = np.empty((count, size)), np.empty((count, size)), np.empty((count, size))
     for row, name in enumerate(names):
         level, sessions, _ = CURRENCIES.get(name, UNLISTED)

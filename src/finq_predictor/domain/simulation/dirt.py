@@ -8,20 +8,22 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.simulation.config import DirtConfig
-from finq_predictor.domain.simulation.seeding import stream
 
 
 def soil(
-    clean: pd.DataFrame, seed: int, start: int, dirt: DirtConfig, *, key: str, prices: Sequence[str]
+    clean: pd.DataFrame,
+    counts: np.ndarray,
+    generators: Sequence[np.random.Generator],
+    dirt: DirtConfig,
+    prices: Sequence[str],
 ) -> pd.DataFrame:
     """Make bars dirty at configured rates; each instrument has its own stream, so chunks do not matter.
 
     Args:
-        clean: Bars sorted by instrument and time, instruments in their order of appearance.
-        seed: Seed of the market.
-        start: Running number of the first instrument.
+        clean: Bars sorted by instrument and time.
+        counts: (N,) rows of each instrument, in the order of the bars.
+        generators: Random stream of each instrument.
         dirt: The rates.
-        key: Column of the instrument.
         prices: Columns of prices, open, high, low, close first (of bid and ask too, when there are any).
 
     Returns:
@@ -29,13 +31,9 @@ def soil(
     """
     if dirt == DirtConfig.clean() or clean.empty:
         return clean
-    changed = (clean[key].to_numpy(dtype=object)[1:] != clean[key].to_numpy(dtype=object)[:-1]).nonzero()[0] + 1
-    edges = np.concatenate([[0], changed, [len(clean)]])
-    luck, kind, place = np.empty(len(clean)), np.empty(len(clean)), np.empty(len(clean))
-    for number, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
-        luck[low:high], kind[low:high], place[low:high] = stream(seed, f"dirt.{key}", start + number).random(
-            (3, high - low)
-        )
+    luck, kind, place = np.concatenate(
+        [draw.random((3, count)) for draw, count in zip(generators, counts, strict=True)], axis=1
+    )
     bounds = np.cumsum([dirt.missing, dirt.duplicated, dirt.out_of_order, dirt.impossible, dirt.corrected])
     fate = np.searchsorted(bounds, luck, side="right")  # 0..4 in the order above, 5 for a clean row
     values = clean[list(prices)].to_numpy(copy=True)
@@ -43,9 +41,10 @@ def soil(
     values[(fate == 0) & ~absent] = np.nan
     _spoil(values, np.flatnonzero(fate == 3), kind)
     first_wrong = np.flatnonzero(fate == 4)
-    values[first_wrong] *= (1.0 + np.where(kind < 0.5, -1.0, 1.0) * (0.005 + 0.02 * place))[first_wrong, None]
+    error = np.where(kind[first_wrong] < 0.5, -1.0, 1.0) * (0.005 + 0.02 * place[first_wrong])
+    values[first_wrong] *= 1.0 + error[:, None]
     given = clean.assign(**{name: values[:, column] for column, name in enumerate(prices)})
-    return _deliver(clean, given, fate, absent, place, edges)
+    return _deliver(clean, given, fate, absent, place, np.repeat(np.cumsum(counts), counts))
 
 
 def _spoil(values: np.ndarray, rows: np.ndarray, kind: np.ndarray) -> None:
@@ -60,12 +59,11 @@ def _spoil(values: np.ndarray, rows: np.ndarray, kind: np.ndarray) -> None:
 
 
 def _deliver(
-    clean: pd.DataFrame, given: pd.DataFrame, fate: np.ndarray, absent: np.ndarray, place: np.ndarray, edges: np.ndarray
+    clean: pd.DataFrame, given: pd.DataFrame, fate: np.ndarray, absent: np.ndarray, place: np.ndarray, end: np.ndarray
 ) -> pd.DataFrame:
     """Put rows in the order of delivery: copies and corrections follow later, late rows are some places down."""
     position = np.arange(len(clean), dtype=float)
-    end = np.repeat(edges[1:], np.diff(edges)) - 0.25
-    later = np.minimum(position + 2.0 + np.floor(place * 40.0) + 0.5, end)
+    later = np.minimum(position + 2.0 + np.floor(place * 40.0) + 0.5, end - 0.25)
     position[fate == 2] = later[fate == 2]
     twice, corrected = np.flatnonzero(fate == 1), np.flatnonzero(fate == 4)
     delay = pd.to_timedelta(np.round(6 + 66 * place[corrected]), unit="h")

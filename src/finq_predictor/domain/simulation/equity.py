@@ -15,6 +15,7 @@ from finq_predictor.domain.simulation.dirt import soil
 from finq_predictor.domain.simulation.factors import BURN_IN, EquityFactors, simulate_factors
 from finq_predictor.domain.simulation.macro import equity_macro
 from finq_predictor.domain.simulation.news import equity_articles
+from finq_predictor.domain.simulation.seeding import stream
 from finq_predictor.domain.simulation.stocks import StockPaths, simulate_stocks
 
 CHUNK = 64
@@ -55,7 +56,7 @@ def simulate_equity(config: EquityMarketConfig, chunk: int = CHUNK) -> Simulated
     bars, truth, actions, articles = [], [], [], []
     for start, stocks in _chunks(config, factors, chunk):
         _accumulate(totals, stocks)
-        bars.append(soil(_bars(stocks, factors), config.seed, start, config.dirt, key="symbol", prices=PRICES))
+        bars.append(_delivered(config, stocks, factors, start))
         truth.append(_truth(stocks, factors))
         actions.append(_actions(stocks, factors))
         articles.append(equity_articles(config, stocks, factors, start))
@@ -82,7 +83,7 @@ def stream_equity_bars(config: EquityMarketConfig, chunk: int = CHUNK) -> Iterat
     """
     factors = simulate_factors(config)
     for start, stocks in _chunks(config, factors, chunk):
-        yield soil(_bars(stocks, factors), config.seed, start, config.dirt, key="symbol", prices=PRICES)
+        yield _delivered(config, stocks, factors, start)
 
 
 def _chunks(config: EquityMarketConfig, factors: EquityFactors, chunk: int) -> Iterator[tuple[int, StockPaths]]:
@@ -133,6 +134,11 @@ def _bars(stocks: StockPaths, factors: EquityFactors) -> pd.DataFrame:
             "sector": _spread([member.sector for member in stocks.companies], rows),
         }
     )
+
+
+def _delivered(config: EquityMarketConfig, stocks: StockPaths, factors: EquityFactors, start: int) -> pd.DataFrame:
+    luck = [stream(config.seed, "equity.dirt", start + row) for row in range(len(stocks.companies))]
+    return soil(_bars(stocks, factors), stocks.last - stocks.first + 1, luck, config.dirt, PRICES)
 
 
 def _truth(stocks: StockPaths, factors: EquityFactors) -> pd.DataFrame:

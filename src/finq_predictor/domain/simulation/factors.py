@@ -13,7 +13,7 @@ from finq_predictor.domain.simulation.seeding import stream, student_t
 from finq_predictor.domain.simulation.sessions import equity_sessions
 
 BURN_IN = 300
-MARKET_VOLATILITY = 0.0088
+MARKET_VOLATILITY = 0.0098
 SECTOR_VOLATILITY = 0.0055
 PREMIUM = 0.00028
 JUMP_CHANCE, JUMP_MEAN, JUMP_SPREAD = 0.004, -0.02, 0.02
@@ -54,7 +54,7 @@ def simulate_factors(config: EquityMarketConfig) -> EquityFactors:
     dates, closes = equity_sessions(config.end, config.years)
     days = BURN_IN + len(dates)
     draw = stream(config.seed, "equity.market")
-    innovations, variance = gjr_path(student_t(draw, 6.0, days), 0.02, 0.12, 0.905)
+    innovations, variance = gjr_path(student_t(draw, 6.0, days), 0.0, 0.19, 0.89)
     jumped = draw.random(days) < JUMP_CHANCE
     jumps = np.where(jumped, JUMP_MEAN + JUMP_SPREAD * draw.standard_normal(days), 0.0) - JUMP_CHANCE * JUMP_MEAN
     draw = stream(config.seed, "equity.sectors")

@@ -13,6 +13,7 @@ from finq_predictor.domain.simulation.dirt import soil
 from finq_predictor.domain.simulation.fx_news import fx_articles
 from finq_predictor.domain.simulation.macro import fx_macro
 from finq_predictor.domain.simulation.quotes import QUOTE_PRICES, pair_quotes
+from finq_predictor.domain.simulation.seeding import stream
 from finq_predictor.domain.simulation.sessions import TIME_DTYPE, fx_hours
 
 
@@ -45,7 +46,8 @@ def simulate_fx(config: FxMarketConfig) -> SimulatedFx:
     quotes, truth = [], []
     for number, pair in enumerate(config.pairs):
         frame = pair_quotes(config, currencies, pair)
-        quotes.append(soil(frame, config.seed, number, config.dirt, key="instrument", prices=QUOTE_PRICES))
+        luck = [stream(config.seed, "fx.dirt", number)]
+        quotes.append(soil(frame, np.array([len(frame)]), luck, config.dirt, QUOTE_PRICES))
         truth.append(_truth(currencies, pair, hours))
     return SimulatedFx(
         quotes=pd.concat(quotes, ignore_index=True),

@@ -23,17 +23,13 @@ def fx_articles(config: FxMarketConfig, currencies: CurrencyPaths) -> pd.DataFra
         article_id, symbol (a currency of three letters), published_at, first_seen_at, title, body, source; sorted by
         first_seen_at.
     """
-    tables = []
+    wires = []
     for row, name in enumerate(currencies.names):
         draw = stream(config.seed, f"fx.news.{name}")
         hours = np.flatnonzero(currencies.news[row])
         minutes = pd.to_timedelta(np.round(50 * 60 * draw.random(len(hours))), unit="s")
         tone = tone_of(currencies.news[row, hours], currencies.surprise[row, hours], draw.standard_normal(len(hours)))
-        wire = Wire(
-            subject=np.zeros(len(hours), dtype=np.int64),
-            published=pd.DatetimeIndex(currencies.hours[hours] + minutes),
-            tone=tone,
-            occasion=np.array(["currency"] * len(hours)),
-        )
-        tables.append(article_frame(wire, [currency_subject(name)], draw, config.duplicate_articles))
-    return pd.concat(tables, ignore_index=True).sort_values(["first_seen_at", "article_id"], ignore_index=True)
+        published = pd.DatetimeIndex(currencies.hours[hours] + minutes)
+        wires.append(Wire(currency_subject(name), published, tone, np.array(["currency"] * len(hours)), draw))
+    frame = article_frame(wires, config.duplicate_articles)
+    return frame.sort_values(["first_seen_at", "article_id"], ignore_index=True)

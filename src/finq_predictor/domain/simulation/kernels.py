@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar, cast
+
 import numpy as np
 from numba import njit
 
 MAX_VARIANCE = 30.0
+Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
 
-@njit(cache=True, nogil=True)
+def compiled(kernel: Kernel) -> Kernel:
+    """Compile a kernel once for all processes, keeping its type."""
+    return cast(Kernel, njit(cache=True, nogil=True)(kernel))
+
+
+@compiled
 def gjr_path(shocks: np.ndarray, alpha: float, gamma: float, beta: float) -> tuple[np.ndarray, np.ndarray]:
     """GJR-GARCH (Glosten, Jagannathan, Runkle, 1993) with long-run variance one.
 
@@ -34,7 +43,7 @@ def gjr_path(shocks: np.ndarray, alpha: float, gamma: float, beta: float) -> tup
     return innovations, variances
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def equity_returns(
     shocks: np.ndarray,
     news: np.ndarray,
@@ -107,14 +116,16 @@ def equity_returns(
     return returns, surprise, deviation, expected, expected_next
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _cents(price: float) -> float:
-    return np.floor(price * 100.0 + 0.5) / 100.0
+    cents: float = np.floor(price * 100.0 + 0.5) / 100.0
+    return cents
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def equity_prices(
     returns: np.ndarray,
+    overnight: np.ndarray,
     deviation: np.ndarray,
     noise: np.ndarray,
     uniforms: np.ndarray,
@@ -132,6 +143,7 @@ def equity_prices(
 
     Args:
         returns: (N, T) simple total returns.
+        overnight: (N, T) part of them that comes as a jump while the exchange is closed.
         deviation: (N, T) standard deviation of the day's return, known before.
         noise: (N, T) standard normal, for the night.
         uniforms: (N, T, 2) in [0, 1), for high and low.
@@ -165,7 +177,8 @@ def equity_prices(
             base = (price - dividends[i, t]) / splits[i, t]
             log_return = np.log1p(returns[i, t])
             spread = deviation[i, t] * deviation[i, t]
-            night = 0.25 * log_return + np.sqrt(0.1875 * spread) * noise[i, t]
+            gap = min(max(overnight[i, t], -0.5), 1.0)
+            night = gap + 0.25 * (log_return - gap) + np.sqrt(0.1875 * spread) * noise[i, t]
             session = log_return - night
             bridge = 0.75 * spread
             up = 0.5 * (session + np.sqrt(session * session - 2.0 * bridge * np.log(1.0 - uniforms[i, t, 0])))
@@ -186,7 +199,7 @@ def equity_prices(
     return prices, dividends, splits, adjusted
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def smooth_rows(noise: np.ndarray, memory: float) -> np.ndarray:
     """First-order autoregression of every row, with unit variance when the noise has it."""
     fresh = np.sqrt(1.0 - memory * memory)
@@ -199,7 +212,7 @@ def smooth_rows(noise: np.ndarray, memory: float) -> np.ndarray:
     return smoothed
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def add_members(
     totals: np.ndarray, prices: np.ndarray, dividends: np.ndarray, splits: np.ndarray, volume: np.ndarray,
     capital: np.ndarray, first: np.ndarray, last: np.ndarray,
@@ -229,7 +242,7 @@ def add_members(
                 totals[t, 2] += shares * prices[i, t, 3]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def currency_returns(
     shocks: np.ndarray,
     news: np.ndarray,

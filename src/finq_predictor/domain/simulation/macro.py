@@ -33,9 +33,8 @@ def equity_macro(config: EquityMarketConfig, factors: EquityFactors) -> pd.DataF
     daily = _step(meetings, rate, dates)
     slope = _walk(draw, len(dates), 1.0, 0.02, 0.997)
     level = daily + _walk(draw, len(dates), 0.3, 0.03, 0.995)
-    fear = (
-        100.0 * 0.0105 * np.sqrt(252.0 * factors.variance[BURN_IN:]) * np.exp(0.06 * draw.standard_normal(len(dates)))
-    )
+    noise = np.exp(0.06 * draw.standard_normal(len(dates)))
+    fear = 100.0 * 0.0105 * np.sqrt(252.0 * factors.variance[BURN_IN:]) * noise
     after = pd.Series(factors.closes + pd.Timedelta(minutes=15))
     tables = [
         _table("policy_rate", meetings, rate, _at(meetings, 14, 0)),
@@ -92,7 +91,7 @@ def _prices(draw: np.random.Generator, dates: pd.DatetimeIndex) -> np.ndarray:
 
 
 def _unemployment(draw: np.random.Generator, dates: pd.DatetimeIndex) -> np.ndarray:
-    return np.clip(_walk(draw, len(_months(dates)), 4.8, 0.15, 0.97), 2.5, 14.0)
+    return np.asarray(np.clip(_walk(draw, len(_months(dates)), 4.8, 0.15, 0.97), 2.5, 14.0))
 
 
 def _monthly(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -21,19 +22,21 @@ SOURCES = ("Harbor Newswire", "Meridian Markets", "Street Ledger", "Northgate Bu
 
 @dataclass(frozen=True)
 class Wire:
-    """Where and when N articles appear and what mood they are in.
+    """When N articles about one subject appear and what mood they are in.
 
     Attributes:
-        subject: (N,) number of the subject each is about.
-        published: (N,) times.
+        subject: Who they are about.
+        published: (N,) times, UTC.
         tone: (N,) mood; its sign is good or bad, beyond about 0.4 it shows in the words.
-        occasion: (N,) names of occasions that the phrase book knows.
+        occasion: (N,) occasions that the phrase books know.
+        draw: Random stream of lags, sources and words.
     """
 
-    subject: np.ndarray
+    subject: Subject
     published: pd.DatetimeIndex
     tone: np.ndarray
     occasion: np.ndarray
+    draw: np.random.Generator
 
 
 def tone_of(surprise: np.ndarray, same_day: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -55,64 +58,68 @@ def equity_articles(config: EquityMarketConfig, stocks: StockPaths, factors: Equ
     Returns:
         article_id, symbol, published_at, first_seen_at, title, body, source.
     """
-    tables = []
+    wires = []
     for row, member in enumerate(stocks.companies):
         draw = stream(config.seed, "equity.news", start + row)
         first, last = max(int(stocks.first[row]), BURN_IN + 1), int(stocks.last[row])
         days = first + np.flatnonzero(stocks.news[row, first : last + 1])
         days = np.repeat(days, 1 + draw.poisson(0.3, len(days)))
-        share = draw.random(len(days))
-        opened, closed = factors.closes[days - BURN_IN - 1], factors.closes[days - BURN_IN]
-        # A third in the evening before, a quarter before the opening, the rest while the exchange is open.
-        evening = opened + pd.to_timedelta(np.round(4 * 3600 * share * 2.8), unit="s")
-        until = np.where(share < 0.6, 6.6 + 4.0 * draw.random(len(days)), 0.1 + 6.3 * draw.random(len(days)))
-        daytime = closed - pd.to_timedelta(np.round(3600 * until), unit="s")
-        published = evening.where(share < 0.35, daytime)
+        published = _publication(factors, days - BURN_IN, draw)
         tone = tone_of(stocks.news[row, days], stocks.surprise[row, days], draw.standard_normal(len(days)))
         occasion = np.where(stocks.earnings[row, days], "earnings", "company")
-        wire = Wire(np.zeros(len(days), dtype=np.int64), published, tone, occasion)
-        subject = Subject(member.ticker, member.name, member.sector)
-        tables.append(article_frame(wire, [subject], draw, config.duplicate_articles))
-    return pd.concat(tables, ignore_index=True)
+        wires.append(Wire(Subject(member.ticker, member.name, member.sector), published, tone, occasion, draw))
+    return article_frame(wires, config.duplicate_articles)
 
 
-def article_frame(wire: Wire, subjects: list[Subject], draw: np.random.Generator, duplicates: float) -> pd.DataFrame:
-    """Write the articles of a wire and syndicate some of them.
+def _publication(factors: EquityFactors, sessions: np.ndarray, draw: np.random.Generator) -> pd.DatetimeIndex:
+    """A third in the evening before, a quarter before the opening, the rest while the exchange is open."""
+    share, place = draw.random((2, len(sessions)))
+    evening = factors.closes[sessions - 1] + pd.to_timedelta(np.round(11_500 * share), unit="s")
+    hours_left = np.where(share < 0.6, 6.6 + 4.0 * place, 0.1 + 6.3 * place)
+    return evening.where(
+        share < 0.35, factors.closes[sessions] - pd.to_timedelta(np.round(3600 * hours_left), unit="s")
+    )
+
+
+def article_frame(wires: Sequence[Wire], duplicates: float) -> pd.DataFrame:
+    """Write the articles of some wires and syndicate some of them.
 
     Args:
-        wire: When, about whom and in what mood.
-        subjects: Who may be written about.
-        draw: Random stream of the words.
+        wires: When, about whom and in what mood; each is written from its own stream.
         duplicates: Share of articles that come again from another source, word for word.
+
+    Returns:
+        article_id, symbol, published_at, first_seen_at, title, body, source; subject by subject.
     """
-    count = len(wire.tone)
-    lag = np.minimum(np.exp(4.6 + 0.8 * draw.standard_normal(count)), 1800.0)  # seconds; median 100
-    published = wire.published.floor("s").astype(TIME_DTYPE)
-    seen = (published + pd.to_timedelta(np.round(lag), unit="s")).astype(TIME_DTYPE)
+    rows: list[tuple[str, str, int, int, str, str, str]] = []
+    for wire in wires:
+        article, published, seen, source = _delivery(wire, duplicates)
+        texts = [
+            write_article(wire.subject, tone, occasion, wire.draw)
+            for tone, occasion in zip(wire.tone.tolist(), wire.occasion.tolist(), strict=True)
+        ]
+        for number, (written, when, later, house) in enumerate(
+            zip(article.tolist(), published.tolist(), seen.tolist(), source.tolist(), strict=True)
+        ):
+            key = f"{wire.subject.symbol}|{when}|{number}|{texts[written][0]}"
+            name = blake2b(key.encode(), digest_size=8).hexdigest()
+            rows.append((name, wire.subject.symbol, when, later, *texts[written], SOURCES[house]))
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    for name in COLUMNS:
+        frame[name] = pd.to_datetime(frame[name], unit="us", utc=True) if name.endswith("_at") else frame[name]
+        frame[name] = frame[name].astype(TIME_DTYPE if name.endswith("_at") else "str")
+    return frame
+
+
+def _delivery(wire: Wire, duplicates: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Which article is delivered when, seen when and by whom; times in microseconds, syndicated copies at the end."""
+    count, draw = len(wire.tone), wire.draw
+    published = wire.published.floor("s").as_unit("us").asi8
+    lag = np.round(np.minimum(np.exp(4.6 + 0.8 * draw.standard_normal(count)), 1800.0))  # seconds; median 100
     source = draw.integers(0, len(SOURCES), count)
     again = np.flatnonzero(draw.random(count) < duplicates)
-    wait = pd.to_timedelta(np.round(300 + 7200 * draw.random(len(again))), unit="s")
-    texts = [
-        write_article(subjects[subject], tone, occasion, draw)
-        for subject, tone, occasion in zip(wire.subject, wire.tone, wire.occasion, strict=True)
-    ]
-    frame = pd.DataFrame(
-        {
-            "symbol": pd.Series([subjects[number].symbol for number in wire.subject], dtype="str"),
-            "published_at": published,
-            "first_seen_at": seen,
-            "title": pd.Series([title for title, _ in texts], dtype="str"),
-            "body": pd.Series([body for _, body in texts], dtype="str"),
-            "source": pd.Series([SOURCES[number] for number in source], dtype="str"),
-        }
-    )
-    copies = frame.iloc[again]
-    copies = copies.assign(
-        published_at=(copies["published_at"] + wait).astype(TIME_DTYPE),
-        first_seen_at=(copies["first_seen_at"] + wait).astype(TIME_DTYPE),
-        source=pd.Series([SOURCES[(number + 1) % len(SOURCES)] for number in source[again]], dtype="str").array,
-    )
-    frame = pd.concat([frame, copies], ignore_index=True)
-    keys = zip(frame["symbol"], frame["published_at"].astype("int64"), frame["title"], frame["source"], frame.index)
-    ids = [blake2b("|".join(map(str, key)).encode(), digest_size=8).hexdigest() for key in keys]
-    return frame.assign(article_id=pd.Series(ids, dtype="str"))[COLUMNS]
+    wait = np.round(300 + 7200 * draw.random(len(again)))
+    copied = (source[again] + 1) % len(SOURCES)
+    article = np.concatenate([np.arange(count), again])
+    published = published[article] + 1_000_000 * np.concatenate([np.zeros(count), wait]).astype(np.int64)
+    return article, published, published + 1_000_000 * lag[article].astype(np.int64), np.concatenate([source, copied])

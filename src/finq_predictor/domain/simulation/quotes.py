@@ -74,7 +74,7 @@ def _mid(
     session, bridge = close - opened, (1 - share) * deviation**2
     up = 0.5 * (session + np.sqrt(session**2 - 2.0 * bridge * np.log1p(-uniforms[0])))
     down = 0.5 * (session - np.sqrt(session**2 - 2.0 * bridge * np.log1p(-uniforms[1])))
-    return np.exp(np.stack([opened, opened + up, opened + down, close]))
+    return np.asarray(np.exp(np.stack([opened, opened + up, opened + down, close])))
 
 
 def _half_spread(
@@ -84,7 +84,7 @@ def _half_spread(
     usual = 0.5e-4 * SPREADS.get(pair, OTHER_SPREAD) * spread_profile(hours)
     calm = np.median(deviation)
     stress = np.maximum(deviation / calm, 1.0) ** 0.3
-    return np.maximum(usual * stress * np.exp(0.15 * noise) * mid[[0, 3]], tick)
+    return np.asarray(np.maximum(usual * stress * np.exp(0.15 * noise) * mid[[0, 3]], tick))
 
 
 def _sides(mid: np.ndarray, half: np.ndarray) -> dict[str, np.ndarray]:

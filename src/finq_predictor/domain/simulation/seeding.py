@@ -20,4 +20,4 @@ def stream(seed: int, purpose: str, index: int = 0) -> np.random.Generator:
 
 def student_t(generator: np.random.Generator, degrees: float, size: int | tuple[int, ...]) -> np.ndarray:
     """Student-t shocks scaled to unit variance; ``degrees`` must exceed 2."""
-    return generator.standard_t(degrees, size) * np.sqrt((degrees - 2.0) / degrees)
+    return np.asarray(generator.standard_t(degrees, size) * np.sqrt((degrees - 2.0) / degrees))

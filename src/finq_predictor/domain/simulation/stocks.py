@@ -8,14 +8,20 @@ import numpy as np
 
 from finq_predictor.domain.simulation.companies import SECTORS, Company, company
 from finq_predictor.domain.simulation.config import EquityMarketConfig
-from finq_predictor.domain.simulation.factors import BURN_IN, PREMIUM, EquityFactors
+from finq_predictor.domain.simulation.factors import (
+    BURN_IN,
+    MARKET_VOLATILITY,
+    PREMIUM,
+    SECTOR_VOLATILITY,
+    EquityFactors,
+)
 from finq_predictor.domain.simulation.seeding import stream, student_t
 
 HORIZON = 5
 QUARTER = 63
 MEMORIES = np.array([0.80, 0.985, 0.92])
 # Weights of short residual shocks (they revert), long ones (they go on) and news at strength one.
-WEIGHTS = np.array([-0.040, 0.026, 0.045])
+WEIGHTS = np.array([-0.030, 0.015, 0.028])
 SHORTEST_LIFE = 60
 
 
@@ -124,7 +130,7 @@ def _volume(
 
     wave = smooth_rows(noise, 0.7)
     log_volume = base + 0.6 * np.log(deviation / usual) + 0.3 * np.minimum(np.abs(returns) / deviation, 5.0)
-    return np.exp(log_volume + 0.35 * wave + 0.7 * event)
+    return np.asarray(np.exp(log_volume + 0.35 * wave + 0.7 * event))
 
 
 def simulate_stocks(config: EquityMarketConfig, factors: EquityFactors, numbers: range) -> StockPaths:
@@ -144,7 +150,7 @@ def simulate_stocks(config: EquityMarketConfig, factors: EquityFactors, numbers:
     sector = np.array([SECTORS.index(member.sector) for member in companies])
     beta = np.clip(1.0 + 0.28 * normals[:, :1], 0.3, 1.9)
     sector_beta = np.clip(1.0 + 0.25 * normals[:, 1:2], 0.3, 1.8)
-    volatility = 0.0125 * np.exp(0.3 * np.clip(normals[:, 2], -2.5, 2.5))
+    volatility = 0.0133 * np.exp(0.3 * np.clip(normals[:, 2], -2.5, 2.5))
 
     phase = (traits[:, 5:6] * QUARTER).astype(np.int64)
     earnings = (np.arange(days)[None, :] + phase) % QUARTER == 0
@@ -159,9 +165,11 @@ def simulate_stocks(config: EquityMarketConfig, factors: EquityFactors, numbers:
     strength = config.signal * WEIGHTS * np.array([1.0, 1.0, config.tone_signal])
     returns, surprise, deviation, expected, expected_next = equity_returns(
         drawn.shocks, news, jumps, common, common_scale, volatility,
-        np.array([0.05, 0.05, 0.91]), strength, MEMORIES, HORIZON,
+        np.array([0.03, 0.09, 0.915]), strength, MEMORIES, HORIZON,
     )  # fmt: skip
-    factor_variance = (beta * 0.0088) ** 2 * factors.variance + (sector_beta * 0.0055) ** 2 * common_scale
+    factor_variance = (beta * MARKET_VOLATILITY) ** 2 * factors.variance + (
+        sector_beta * SECTOR_VOLATILITY
+    ) ** 2 * common_scale
     total = np.sqrt(deviation**2 + factor_variance)
     first, last = _listing(config, traits, days)
     start_price = np.exp(np.log(18.0) + traits[:, 7] * np.log(12.0))
