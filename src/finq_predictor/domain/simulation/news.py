@@ -76,9 +76,8 @@ def _publication(factors: EquityFactors, sessions: np.ndarray, draw: np.random.G
     share, place = draw.random((2, len(sessions)))
     evening = factors.closes[sessions - 1] + pd.to_timedelta(np.round(11_500 * share), unit="s")
     hours_left = np.where(share < 0.6, 6.6 + 4.0 * place, 0.1 + 6.3 * place)
-    return evening.where(
-        share < 0.35, factors.closes[sessions] - pd.to_timedelta(np.round(3600 * hours_left), unit="s")
-    )
+    daytime = factors.closes[sessions] - pd.to_timedelta(np.round(3600 * hours_left), unit="s")
+    return evening.where(share < 0.35, daytime)
 
 
 def article_frame(wires: Sequence[Wire], duplicates: float) -> pd.DataFrame:

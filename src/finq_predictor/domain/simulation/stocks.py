@@ -38,7 +38,7 @@ class StockPaths:
         volume: (N, T) shares traded.
         dividends: (N, T) per share, on the ex-day.
         splits: (N, T) new shares for an old one, on the ex-day.
-        shares: (N,) shares on the first listed day, in units of their value.
+        capital: (N,) value of the company on its first listed day.
         news: (N, T) surprise of the day's news, 0 where there is none.
         earnings: (N, T) whether results are published.
         surprise: (N, T) residual shock of the day in standard deviations.
@@ -165,17 +165,15 @@ def simulate_stocks(config: EquityMarketConfig, factors: EquityFactors, numbers:
     strength = config.signal * WEIGHTS * np.array([1.0, 1.0, config.tone_signal])
     returns, surprise, deviation, expected, expected_next = equity_returns(
         drawn.shocks, news, jumps, common, common_scale, volatility,
-        np.array([0.03, 0.09, 0.915]), strength, MEMORIES, HORIZON,
+        np.array([0.01, 0.12, 0.92]), strength, MEMORIES, HORIZON,
     )  # fmt: skip
-    factor_variance = (beta * MARKET_VOLATILITY) ** 2 * factors.variance + (
-        sector_beta * SECTOR_VOLATILITY
-    ) ** 2 * common_scale
-    total = np.sqrt(deviation**2 + factor_variance)
+    market_variance = (beta * MARKET_VOLATILITY) ** 2 * factors.variance
+    total = np.sqrt(deviation**2 + market_variance + (sector_beta * SECTOR_VOLATILITY) ** 2 * common_scale)
     first, last = _listing(config, traits, days)
     start_price = np.exp(np.log(18.0) + traits[:, 7] * np.log(12.0))
     pays = traits[:, 8] < 0.65
     prices, dividends, splits, adjusted = equity_prices(
-        returns, total, drawn.night, drawn.extremes, first, last, start_price,
+        returns, volatility[:, None] * jumps, total, drawn.night, drawn.extremes, first, last, start_price,
         np.where(pays, 0.002 + 0.008 * traits[:, 9], 0.0), (traits[:, 10] * QUARTER).astype(np.int64),
         160.0 + 340.0 * traits[:, 11],
     )  # fmt: skip
