@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from finq_predictor.domain.panel import build_panel
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -122,7 +122,7 @@ def test_a_time_that_is_no_bar_is_refused(predictor):
         predictor.predict_at(pd.Timestamp("2022-03-12T21:00Z"))
 
 
-def test_other_definitions_other_market_or_other_inputs_are_refused(bundle, panel, tables):
+def test_other_definitions_other_market_or_other_inputs_are_refused(bundle, panel):
     changed = type(bundle.feature_set).from_dict(bundle.feature_set.to_dict() | {"definitions_hash": "0" * 64})
     other = bundle.with_metadata()
     object.__setattr__(other, "feature_set", changed)
@@ -131,8 +131,10 @@ def test_other_definitions_other_market_or_other_inputs_are_refused(bundle, pane
     fx = MARKETS["fx"]
     with pytest.raises(StoreError, match="'fx'"):
         Predictor(bundle, small_market.panel_of(fx, small_market.silver(fx, 50, 1)))
-    with pytest.raises(StoreError, match=r"needs .*benchmark"):
-        Predictor(bundle, build_panel(tables["bars"], EQUITY))
+    lost = next(name for name in bundle.feature_set.inputs if name in panel.fields and name != "close")
+    fields = {name: values for name, values in panel.fields.items() if name != lost}
+    with pytest.raises(StoreError, match=f"needs {lost}"):
+        Predictor(bundle, replace(panel, fields=fields))
 
 
 @pytest.mark.parametrize("rule", [{"min_confidence": -0.1}, {"max_missing_share": 1.1}, {"min_confidence": np.nan}])

@@ -31,7 +31,7 @@ def silver(market: Market, bars: int, seed: int, instruments: tuple[str, ...] | 
     walk = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.012, (bars, len(names))), axis=0))
     frames = [_bars(market, ts, walk[:, column], name, rng) for column, name in enumerate(names)]
     table = pd.concat(frames)
-    table = table[~((table["instrument"] == NEWCOMER) & (table["ts"] < ts[-15]))]
+    table = table[~((table["instrument"] == NEWCOMER) & (table["ts"] < ts[-3]))]
     table = table[~((table["instrument"] == LEAVER) & (table["ts"] > ts[-4]))]
     tables = {"bars": table.sort_values(["ts", "instrument"], ignore_index=True)}
     if market.has_benchmark:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from threading import Lock, RLock
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -202,8 +202,8 @@ class Predictor:
         values["missing"][rows] = features[list(self.bundle.feature_set.names)].isna().sum(axis=1).to_numpy()
         confidence = np.abs(values["probability"] - 0.5) * 2.0
         reasons = [
-            self._reason(ts, column, missing, sure)
-            for column, (missing, sure) in enumerate(zip(values["missing"], confidence, strict=True))
+            self._reason(ts, name, missing, sure)
+            for name, missing, sure in zip(names, values["missing"], confidence, strict=True)
         ]
         prediction = pd.array(values["probability"] > 0.5, dtype="boolean")
         prediction[np.isnan(values["probability"])] = pd.NA
@@ -216,19 +216,20 @@ class Predictor:
                 "prediction": prediction,
                 "confidence": confidence,
                 "decision": [ABSTAIN if reason else PREDICT for reason in reasons],
-                "reason": pd.array(reasons, dtype=object),
+                "reason": pd.Series(reasons, dtype=object),
             }
         )
 
-    def last_bar(self, column: int, ts: pd.Timestamp) -> pd.Timestamp | None:
-        """The last bar at or before ``ts`` at which an instrument (by its place in the panel) closed."""
+    def last_bar(self, instrument: str, ts: pd.Timestamp) -> pd.Timestamp | None:
+        """The last bar at or before ``ts`` at which an instrument closed; None when there is none."""
+        column = self.panel.instruments.index(instrument)
         upto = int(np.searchsorted(self._bars, _ticks(ts, self.panel.ts), side="right"))
         closed = np.flatnonzero(np.isfinite(self.panel.fields["close"][:upto, column]))
         return self.panel.ts[closed[-1]] if closed.size else None
 
-    def _reason(self, ts: pd.Timestamp, column: int, missing: float, confidence: float) -> str | None:
+    def _reason(self, ts: pd.Timestamp, name: str, missing: float, confidence: float) -> str | None:
         if np.isnan(missing):
-            last = self.last_bar(column, ts)
+            last = self.last_bar(name, ts)
             since = f"its last bar closed at {last.isoformat()}" if last is not None else "it has no earlier bar"
             return f"stale: no bar at {ts.isoformat()}, {since}"
         total = len(self.bundle.feature_set.names)
@@ -250,7 +251,7 @@ def _require_match(bundle: ModelBundle, panel: Panel) -> None:
         raise StoreError(f"The model is for {bundle.market!r}, the bars are of {panel.market!r}; give it its own bars.")
     if not len(panel.ts):
         raise StoreError(f"There is no bar of {bundle.market}; run ingestion first.")
-    absent = sorted(set(bundle.feature_set.inputs) - set(panel.available))
+    absent = sorted(set(bundle.feature_set.inputs) - set(panel.available) - set(panel.fields))
     if absent:
         raise StoreError(
             f"The model {bundle.name!r} of {bundle.market} needs {', '.join(absent)}, which the silver data does not "
@@ -265,5 +266,6 @@ def _last_moment(asked: dt.date | dt.datetime) -> pd.Timestamp:
     return moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
 
 
-def _ticks(moment: pd.Timestamp, like: pd.DatetimeIndex) -> Any:
-    return moment.as_unit(like.unit).value
+def _ticks(moment: pd.Timestamp, like: pd.DatetimeIndex) -> int:
+    # Timestamp.value counts nanoseconds whatever the unit; the bars are compared in their own unit.
+    return int(moment.as_unit(like.unit).asm8.astype(np.int64))

@@ -86,14 +86,13 @@ class Served:
         shared = self._shared(ts)
         columns = {name: table[name].to_numpy() for name in ("probability", "confidence", "decision", "reason")}
         rows = zip(table[INSTRUMENT], *columns.values(), strict=True)
-        return {name: self._answer(place, ts, shared, name, *values) for place, (name, *values) in enumerate(rows)}
+        return {name: self._answer(name, ts, shared, *values) for name, *values in rows}
 
     def _answer(
         self,
-        place: int,
+        name: str,
         ts: pd.Timestamp,
         shared: Answer,
-        name: str,
         probability: float,
         confidence: float,
         decision: str,
@@ -102,7 +101,7 @@ class Served:
         known = bool(np.isfinite(probability))
         rises = bool(probability > 0.5)
         horizon = self.predictor.bundle.horizon
-        feature_ts: pd.Timestamp | None = ts if known else self.predictor.last_bar(place, ts)
+        feature_ts: pd.Timestamp | None = ts if known else self.predictor.last_bar(name, ts)
         return {
             "instrument": name,
             "market": self.market.name,

@@ -48,7 +48,8 @@ class InProcess:
         instruments: Iterable[str] | None = None,  # noqa: ARG002 - all are answered at once
     ) -> dict[str, Answer]:
         """See :class:`Scoring`; the instruments cost nothing, so all are answered."""
-        return served.remembered(ts) or await run_in_threadpool(served.answers, ts)
+        remembered = served.remembered(ts)
+        return remembered if remembered is not None else await run_in_threadpool(served.answers, ts)
 
 
 class RemoteModel(Protocol):
@@ -96,7 +97,9 @@ class Remote:
         if features.empty:
             return pd.DataFrame({"score": [], "probability": []}, dtype=float)
         values = features[names].to_numpy(dtype=np.float64)
-        rows: list[list[float | None]] = np.where(np.isnan(values), None, values).tolist()
+        rows: list[list[float | None]] = [
+            [None if value != value else value for value in row] for row in values.tolist()
+        ]
         result = await self._model.score(market=served.market.name, model=identity(served.predictor.bundle), rows=rows)
         return pd.DataFrame(result, columns=["score", "probability"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
@@ -32,8 +33,14 @@ def _templates() -> Any:
         loader=PackageLoader("finq_predictor.serving", "web"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["percent"] = lambda value: "–" if value is None else f"{100 * value:.1f}%"
-    environment.filters["share"] = lambda value: f"{100 * (value or 0.0):.2f}"
+    environment.filters["ticks"] = _ticks
     return environment
+
+
+def _ticks(text: str) -> Any:
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
 
 
 async def index(request: Request) -> Response:
@@ -63,6 +70,7 @@ def _section(served: Served, ts: pd.Timestamp, ranked: list[Answer], state: dict
     return {
         "market": served.market.name,
         "question": served.market.question.format(instrument="each instrument", horizon=bundle.horizon),
+        "reach": _reach(scored),
         "yes": "outperform" if relative else "up",
         "tops": [("All pairs" if not relative else "All instruments", scored)]
         if short
@@ -81,6 +89,12 @@ def _section(served: Served, ts: pd.Timestamp, ranked: list[Answer], state: dict
         "features": len(bundle.feature_set.names),
         "state": state,
     }
+
+
+def _reach(scored: list[Answer]) -> float:
+    """Half the width of the scale that all bars of a market fit into."""
+    widest = max((abs(one["probability"] - 0.5) for one in scored), default=0.0)
+    return next(reach for reach in (0.02, 0.05, 0.1, 0.2, 0.5) if widest <= reach)
 
 
 async def openapi(_: Request) -> Response:

@@ -118,7 +118,7 @@ def _single_requests(api: Runtime, batch: BatchRequest) -> list[PredictRequest]:
         _limit(api, len(batch.requests))
         return batch.requests
     names: Iterable[str] = batch.instruments or api.store.get(str(batch.market)).predictor.panel.instruments
-    dates: list[str | None] = [*(batch.prediction_dates or [None])]
+    dates: list[str] | list[None] = batch.prediction_dates or [None]
     names = list(names)
     _limit(api, len(names) * len(dates))
     return [

@@ -42,12 +42,12 @@ class Inference:
         self.models = Models(settings, self.where["device"])
         self.models.refresh()
 
-    @bentoml.api
+    @bentoml.api  # type: ignore[untyped-decorator]
     def score(self, market: str, model: dict[str, str], rows: list[list[float | None]]) -> list[list[float]]:
         """Scores and calibrated probabilities of feature rows, see :meth:`Models.score`."""
         return self.models.score(market, model, rows)
 
-    @bentoml.api
+    @bentoml.api  # type: ignore[untyped-decorator]
     def device(self) -> dict[str, str]:
         """The device the models run on and why."""
         return self.where

@@ -55,9 +55,11 @@ def read_panel(root: Path, market: Market) -> Panel:
             tables[name] = None
             continue
         try:
-            tables[name] = pd.read_parquet(path)
+            table = pd.read_parquet(path)
         except (OSError, ValueError) as error:
             raise StoreError(f"Silver {name} of {market.name} at {path} cannot be read: {error}") from error
+        # An empty optional table means that there is no such source, as in the features pipeline.
+        tables[name] = None if table.empty and name in OPTIONAL_TABLES else table
     return build_panel(
         tables["bars"], market, benchmark=tables.get("benchmark"), sentiment=tables["sentiment"], macro=tables["macro"]
     )
