@@ -1,0 +1,248 @@
+"""The registered models: versions, aliases and the exported folder that serving reads.
+
+The registry is the truth. ``champion`` is the model in use, ``previous`` the one before it (for roll-back), ``challenger`` the last
+candidate that was registered. The exported folder is a copy of the champion in the bundle format, renewed whenever it disagrees.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from finq_predictor.adapters.bundle_store import load_bundle, save_bundle
+from finq_predictor.adapters.tracking import TrackedRun, Tracker, connect
+from finq_predictor.domain.bundle import ModelBundle
+from finq_predictor.domain.errors import StoreError
+from finq_predictor.domain.markets import get_market
+from finq_predictor.domain.promotion import KEEP, PROMOTE, Incumbent
+
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+PROMOTED, PROVISIONAL = "promoted", "provisional"
+REQUIREMENTS = ("numpy", "pandas", "scipy", "scikit-learn", "numba")
+# A registered model needs XGBoost under the name it was installed with.
+XGBOOST_NAMES = ("xgboost", "xgboost-cpu")
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A decision and the model it is about.
+
+    Attributes:
+        decision: The promotion decision as a dictionary; with ``"reject"`` nothing is registered.
+        bundle: The chosen candidate.
+        oos: Its out-of-sample predictions, kept for the comparison with its successor.
+        importance: Feature -> importance, kept for the same reason.
+        tags: Written to the version; values are text.
+        run_id: Run that the model came from; without one a run is made.
+    """
+
+    decision: Mapping[str, Any]
+    bundle: ModelBundle
+    oos: pd.DataFrame
+    importance: Mapping[str, float]
+    tags: Mapping[str, str]
+    run_id: str | None = None
+
+
+class ModelRegistry:
+    """Versions of one market's model.
+
+    Args:
+        market: Name of the market; gives the registered name and the experiment.
+        tracking_uri: Of the MLflow store.
+        artifact_root: Folder for artifacts of a new experiment.
+        export_dir: Folder that receives the champion for serving.
+    """
+
+    def __init__(self, market: str, tracking_uri: str, artifact_root: str | Path, export_dir: str | Path) -> None:
+        self.market = market
+        self.name = get_market(market).registered_model
+        self.tracking_uri = tracking_uri
+        self.export_dir = Path(export_dir)
+        self.tracker = Tracker(tracking_uri, artifact_root, f"finq-{market}")
+
+    def register(self, registration: Registration) -> str | None:
+        """Carry a decision out.
+
+        Returns:
+            The new version, or None when the decision keeps the champion.
+        """
+        decision = str(registration.decision["decision"])
+        if decision == KEEP:
+            if self.champion() is not None:
+                self.export()
+            return None
+        status = PROMOTED if decision == PROMOTE else PROVISIONAL
+        client = connect(self.tracking_uri)
+        run_id = registration.run_id or self._new_run(registration)
+        source = self._log_model(client, run_id, registration)
+        self._create_model(client)
+        tags = {**registration.tags, "status": status, "reason": str(registration.decision["reason"])[:4000]}
+        version = str(client.create_model_version(self.name, source, run_id, tags=tags).version)
+        self._move_aliases(client, version)
+        self.export()
+        return version
+
+    def champion(self) -> Any | None:
+        """The champion's model version as MLflow knows it, or None."""
+        return self._version(CHAMPION)
+
+    def load_champion(self) -> ModelBundle:
+        """The champion, from the exported folder where that agrees with the registry.
+
+        Raises:
+            StoreError: If no champion is registered.
+        """
+        version = self.champion()
+        if version is None:
+            raise StoreError(
+                f"No champion is registered as {self.name!r} in {self.tracking_uri}; "
+                f"run `kedro run --pipelines={self.market}` to train and register one."
+            )
+        return self._exported(version) or self.export()
+
+    def load_incumbent(self) -> Incumbent | None:
+        """What the next candidate is compared with; None before the first registration."""
+        version = self.champion()
+        if version is None:
+            return None
+        folder = self._local(version.source) / "evidence"
+        return Incumbent(
+            version=str(version.version),
+            status=version.tags.get("status", PROVISIONAL),
+            model=version.tags.get("model", ""),
+            source_id=version.tags.get("source_id", ""),
+            simulated=version.tags.get("simulated") == "true",
+            model_hash=version.tags.get("model_hash", ""),
+            oos=pd.read_parquet(folder / "oos_predictions.parquet"),
+            importance=json.loads((folder / "importance.json").read_text(encoding="utf-8")),
+        )
+
+    def export(self) -> ModelBundle:
+        """Write the champion into the exported folder if it is not there already."""
+        version = self.champion()
+        if version is None:
+            raise StoreError(f"No champion is registered as {self.name!r}; there is nothing to export.")
+        if (exported := self._exported(version)) is not None:
+            return exported
+        registered = load_bundle(self._local(version.source) / "artifacts" / "bundle")
+        bundle = registered.with_metadata(**_identity(version))
+        save_bundle(bundle, self.export_dir)
+        return bundle
+
+    def roll_back(self) -> str:
+        """Make the previous champion the champion again.
+
+        Returns:
+            Its version.
+
+        Raises:
+            StoreError: If there is no previous champion.
+        """
+        previous, current = self._version(PREVIOUS), self.champion()
+        if previous is None or current is None:
+            raise StoreError(f"{self.name!r} has no previous champion to go back to.")
+        client = connect(self.tracking_uri)
+        client.set_registered_model_alias(self.name, CHAMPION, previous.version)
+        client.set_registered_model_alias(self.name, PREVIOUS, current.version)
+        self.export()
+        return str(previous.version)
+
+    def _exported(self, version: Any) -> ModelBundle | None:
+        try:
+            bundle = load_bundle(self.export_dir)
+        except (StoreError, OSError):
+            return None
+        agrees = all(bundle.metadata.get(key) == value for key, value in _identity(version).items())
+        return bundle if agrees else None
+
+    def _version(self, alias: str) -> Any | None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return connect(self.tracking_uri).get_model_version_by_alias(self.name, alias)
+        except MlflowException as absent:
+            if absent.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise
+
+    def _create_model(self, client: Any) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            client.create_registered_model(self.name, description=get_market(self.market).question)
+        except MlflowException as known:
+            if known.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+
+    def _move_aliases(self, client: Any, version: str) -> None:
+        if (current := self.champion()) is not None:
+            client.set_registered_model_alias(self.name, PREVIOUS, current.version)
+        client.set_registered_model_alias(self.name, CHALLENGER, version)
+        client.set_registered_model_alias(self.name, CHAMPION, version)
+
+    def _new_run(self, registration: Registration) -> str:
+        run = TrackedRun(registration.bundle.name, params={}, metrics={}, tags=registration.tags)
+        return self.tracker.write(run)["run_id"]
+
+    def _log_model(self, client: Any, run_id: str, registration: Registration) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model"
+            _save_pyfunc(registration.bundle, path, Path(folder) / "bundle")
+            evidence = path / "evidence"
+            evidence.mkdir()
+            registration.oos.to_parquet(evidence / "oos_predictions.parquet", index=False)
+            importance = json.dumps(dict(registration.importance), indent=2, sort_keys=True)
+            (evidence / "importance.json").write_text(importance, encoding="utf-8")
+            client.log_artifacts(run_id, str(path), "model")
+        return f"{client.get_run(run_id).info.artifact_uri}/model"
+
+    def _local(self, uri: str) -> Path:
+        from mlflow.artifacts import download_artifacts
+
+        return Path(download_artifacts(artifact_uri=uri, tracking_uri=self.tracking_uri))
+
+
+def _identity(version: Any) -> dict[str, str]:
+    return {
+        "version": str(version.version),
+        "status": version.tags.get("status", PROVISIONAL),
+        "run_id": str(version.run_id),
+        "registered_model": str(version.name),
+    }
+
+
+def _save_pyfunc(bundle: ModelBundle, path: Path, work: Path) -> None:
+    from mlflow.models import ModelSignature
+    from mlflow.pyfunc import save_model
+    from mlflow.types import ColSpec, DataType, Schema
+
+    save_bundle(bundle, work)
+    keys = [ColSpec(DataType.string, key, required=False) for key in ("ts", "instrument")]
+    features = [ColSpec(DataType.double, name) for name in bundle.feature_set.names]
+    save_model(
+        path,
+        python_model=str(Path(__file__).with_name("mlflow_model.py")),
+        artifacts={"bundle": str(work)},
+        signature=ModelSignature(inputs=Schema([*keys, *features])),
+        pip_requirements=_requirements(),
+    )
+    shutil.rmtree(work)
+
+
+def _requirements() -> list[str]:
+    installed = []
+    for name in (*REQUIREMENTS, *XGBOOST_NAMES):
+        try:
+            installed.append(f"{name}=={metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            continue
+    return installed

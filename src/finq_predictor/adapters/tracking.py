@@ -1,0 +1,150 @@
+"""Runs in MLflow, written through an explicit client: the active run of kedro-mlflow is never touched."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+PARENT = "mlflow.parentRunId"
+
+
+@dataclass(frozen=True)
+class TrackedRun:
+    """All that is written about one model.
+
+    Attributes:
+        model: Name of the model; the run is named after it and the time.
+        params: What the model was trained with.
+        metrics: Numbers; those that are not finite are left out.
+        tags: Lineage, such as the data hash.
+        artifacts: File name -> text, bytes, JSON-able mapping, frame or matplotlib figure.
+        trials: Search trials (``trial``, ``value``, ``duration_s``, ``state``, ``params``), written as nested runs.
+    """
+
+    model: str
+    params: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    artifacts: Mapping[str, Any] = field(default_factory=dict)
+    trials: pd.DataFrame | None = None
+
+
+def utc_now() -> datetime:
+    """The time of the machine, in UTC."""
+    return datetime.now(UTC)
+
+
+class Tracker:
+    """Writes runs of one experiment.
+
+    Args:
+        tracking_uri: Such as ``sqlite:////data/mlflow.db``; the folder is made if needed.
+        artifact_root: Folder below which a new experiment keeps its artifacts.
+        experiment: Name of the experiment; made if absent, restored if deleted.
+        clock: Gives the time that names a run.
+    """
+
+    def __init__(
+        self, tracking_uri: str, artifact_root: str | Path, experiment: str, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        self.tracking_uri, self.artifact_root, self.experiment, self.clock = tracking_uri, artifact_root, experiment, clock
+
+    def write(self, run: TrackedRun) -> dict[str, str]:
+        """Write one run and its nested trials.
+
+        Returns:
+            ``run_id``, ``run_name``, ``experiment``.
+        """
+        client = connect(self.tracking_uri)
+        experiment_id = self._experiment_id(client)
+        name = f"{run.model}-{self.clock():%Y%m%d-%H%M}"
+        run_id = client.create_run(experiment_id, tags=dict(run.tags), run_name=name).info.run_id
+        try:
+            self._fill(client, run_id, run.params, run.metrics)
+            _log_artifacts(client, run_id, run.artifacts)
+            if run.trials is not None:
+                for trial in run.trials.to_dict("records"):
+                    self._write_trial(client, experiment_id, run_id, run.model, trial)
+        except BaseException:
+            client.set_terminated(run_id, status="FAILED")
+            raise
+        client.set_terminated(run_id)
+        return {"run_id": run_id, "run_name": name, "experiment": self.experiment}
+
+    def attach(self, run_id: str, artifacts: Mapping[str, Any]) -> None:
+        """Add files to a finished run."""
+        _log_artifacts(connect(self.tracking_uri), run_id, artifacts)
+
+    def _experiment_id(self, client: Any) -> str:
+        found = client.get_experiment_by_name(self.experiment)
+        if found is None:
+            location = Path(self.artifact_root).resolve() / self.experiment
+            location.mkdir(parents=True, exist_ok=True)
+            return str(client.create_experiment(self.experiment, artifact_location=location.as_uri()))
+        if found.lifecycle_stage == "deleted":
+            client.restore_experiment(found.experiment_id)
+        return str(found.experiment_id)
+
+    def _fill(self, client: Any, run_id: str, params: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+        from mlflow.entities import Metric, Param
+
+        now = int(self.clock().timestamp() * 1000)
+        # MLflow refuses parameters of more than 6,000 characters.
+        rows = [Param(key, _text(value)[:6000]) for key, value in params.items()]
+        values = [Metric(key, float(value), now, 0) for key, value in metrics.items() if math.isfinite(value)]
+        for start in range(0, max(len(rows), len(values)), 100):
+            client.log_batch(run_id, params=rows[start : start + 100], metrics=values[start : start + 100])
+
+    def _write_trial(self, client: Any, experiment_id: str, parent: str, model: str, trial: Mapping[str, Any]) -> None:
+        name = f"{model}-trial-{int(trial['trial']):03d}"
+        tags = {PARENT: parent, "state": str(trial.get("state", ""))}
+        run_id = client.create_run(experiment_id, tags=tags, run_name=name).info.run_id
+        params = trial.get("params", {})
+        numbers = {key: float(trial[key]) for key in ("value", "duration_s") if pd.notna(trial.get(key))}
+        self._fill(client, run_id, json.loads(params) if isinstance(params, str) else params, numbers)
+        client.set_terminated(run_id, status="FINISHED" if trial.get("state", "COMPLETE") == "COMPLETE" else "KILLED")
+
+
+def connect(tracking_uri: str) -> Any:
+    """An MLflow client; the folder of a new SQLite store is made."""
+    from mlflow import MlflowClient
+
+    if tracking_uri.startswith("sqlite:///"):
+        Path(tracking_uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
+
+
+def _log_artifacts(client: Any, run_id: str, artifacts: Mapping[str, Any]) -> None:
+    if not artifacts:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in artifacts.items():
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_file(path, content)
+        client.log_artifacts(run_id, folder)
+
+
+def _write_file(path: Path, content: Any) -> None:
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif isinstance(content, str):
+        path.write_text(content, encoding="utf-8")
+    elif isinstance(content, pd.DataFrame):
+        content.to_csv(path, index=False)
+    elif hasattr(content, "savefig"):
+        content.savefig(path)
+    else:
+        path.write_text(json.dumps(content, indent=2, sort_keys=True, default=str), encoding="utf-8")
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)

@@ -1,0 +1,68 @@
+"""The node that draws all pictures of the evaluation."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from finq_predictor.domain.bundle import ModelBundle
+from finq_predictor.domain.markets import Market
+from finq_predictor.pipelines.evaluation import plots
+from finq_predictor.pipelines.evaluation.params import EvaluationParams
+
+NAMES = ("calibration", "pnl", "rank_ic", "gap", "importance", "confusion", "leak_meter", "deciles")
+DPI = 150
+
+
+def draw_plots(
+    oos_predictions: pd.DataFrame,
+    candidates: Mapping[str, ModelBundle],
+    daily_ranks: pd.DataFrame,
+    backtest: pd.DataFrame,
+    folds: pd.DataFrame,
+    leak_meter: pd.DataFrame,
+    promotion: Mapping[str, Any],
+    params: EvaluationParams,
+    *,
+    market: Market,
+) -> dict[str, Any]:
+    """Draw every picture once.
+
+    Returns:
+        ``plot_<name>`` -> matplotlib figure for the catalog, and ``plot_images``: name -> PNG bytes for report and tracking.
+    """
+    chosen, naive = str(promotion["candidate"]), str(promotion["best_naive"])
+    kinds = oos_predictions.drop_duplicates("model").set_index("model")["kind"]
+    names = sorted(kinds.index[kinds == "candidate"], key=lambda name: (name != chosen, name))
+    horizon = _horizon(market, candidates[chosen].horizon)
+    figures = {
+        "calibration": plots.calibration_plot(oos_predictions, names),
+        "pnl": plots.pnl_plot(backtest, names, naive, params.gate_strategy),
+        "rank_ic": plots.rank_ic_plot(daily_ranks.set_index("ts"), names, naive, params.rolling_days),
+        "gap": plots.gap_plot(folds),
+        "importance": plots.importance_plot(candidates[chosen].model.importance() or {}, chosen),
+        "confusion": plots.confusion_plot(oos_predictions, chosen),
+        "leak_meter": plots.leak_meter_plot(
+            leak_meter, params.promotion.max_purged_accuracy, params.promotion.max_purged_auc
+        ),
+        "deciles": plots.decile_plot(oos_predictions, chosen, horizon),
+    }
+    return {
+        **{f"plot_{name}": figure for name, figure in figures.items()},
+        "plot_images": {name: _png(figure) for name, figure in figures.items()},
+    }
+
+
+def _horizon(market: Market, bars: int) -> str:
+    unit = "day" if market.bar_minutes >= 1440 else "hour"
+    return f"{bars} {unit}{'' if bars == 1 else 's'}"
+
+
+def _png(figure: Any) -> bytes:
+    buffer = io.BytesIO()
+    # Without the software's name and date in it, the same picture has the same bytes.
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()

@@ -1,0 +1,309 @@
+"""Nodes of the evaluation pipeline: measure, trade on paper, judge, register, predict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+import pandas as pd
+
+from finq_predictor.adapters.model_registry import Registration
+from finq_predictor.adapters.tracking import TrackedRun
+from finq_predictor.domain import metrics as measures
+from finq_predictor.domain.backtest import backtest_models
+from finq_predictor.domain.bundle import ModelBundle
+from finq_predictor.domain.columns import INSTRUMENT, TS
+from finq_predictor.domain.errors import DataError
+from finq_predictor.domain.markets import Market
+from finq_predictor.domain.promotion import KEEP, Evidence, Incumbent, decide
+from finq_predictor.domain.scorecard import scorecard
+from finq_predictor.pipelines.evaluation.params import EvaluationParams
+
+BASE_RATE = "base_rate"
+NAIVE, CANDIDATE = "naive", "candidate"
+KNOWN = ["label", "forward_return"]
+EVIDENCE = [TS, INSTRUMENT, "score", "probability", "label", "forward_return", "label_end"]
+FOLD_METRICS = ("accuracy", "auc", "brier_skill", "ece", "rank_ic")
+
+
+def compute_metrics(
+    oos_predictions: pd.DataFrame, params: EvaluationParams
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Measure every model out of sample.
+
+    Args:
+        oos_predictions: Walk-forward predictions of naive baselines and candidates.
+        params: Resampling.
+
+    Returns:
+        ``metrics`` (``model``, ``kind``, ``metric``, ``value``, ``ci_low``, ``ci_high``, ``n_days``); ``metrics_by_fold`` (``model``,
+        ``fold``, ``metric``, ``value``); daily rank correlations (``ts``: the day; one column per model).
+
+    Raises:
+        DataError: If no prediction has a known outcome.
+    """
+    known = _with_base_rate(oos_predictions)
+    cards, folds, daily = [], [], {}
+    for (model, kind), rows in known.groupby(["model", "kind"], sort=True):
+        card = scorecard(
+            rows, rows[BASE_RATE].to_numpy(), min_block=params.block_days, n_resamples=params.n_bootstrap,
+            level=params.confidence, seed=params.seed,
+        )
+        cards.append(card.assign(model=model, kind=kind))
+        for fold, part in rows.groupby("fold", sort=True):
+            values = measures.score_metrics(part, part[BASE_RATE].to_numpy())
+            folds.extend({"model": model, "fold": fold, "metric": name, "value": values[name]} for name in FOLD_METRICS)
+        daily[str(model)] = daily_rank_ic(rows)
+    table = pd.concat(cards, ignore_index=True)[["model", "kind", "metric", "value", "ci_low", "ci_high", "n_days"]]
+    ranks = pd.DataFrame(daily).sort_index().rename_axis(TS).reset_index()
+    return table, pd.DataFrame(folds), ranks
+
+
+def daily_rank_ic(predictions: pd.DataFrame) -> pd.Series:
+    """Rank correlation of score and outcome, one value per UTC day."""
+    known = predictions.dropna(subset=[*KNOWN, "score"])
+    ranks = measures.daily_rank_ic(
+        known["score"].to_numpy(float), known["forward_return"].to_numpy(float), measures.day_codes(known[TS])
+    )
+    return ranks.set_axis(pd.DatetimeIndex(ranks.index).as_unit("us"))
+
+
+def trade_on_paper(
+    oos_predictions: pd.DataFrame,
+    silver_bars: pd.DataFrame,
+    trials: pd.DataFrame,
+    training_summary: Mapping[str, Any],
+    params: EvaluationParams,
+    *,
+    market: Market,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Trade every model's predictions at the next bar, after costs.
+
+    Returns:
+        ``backtest``, one row per day, model and strategy; ``backtest_summary``, one row per measure.
+    """
+    return backtest_models(
+        oos_predictions, silver_bars, market, int(training_summary["horizon"]), params.backtest,
+        count_trials(oos_predictions, trials, params),
+    )
+
+
+def count_trials(oos_predictions: pd.DataFrame, trials: pd.DataFrame, params: EvaluationParams) -> int:
+    """The true number of configurations tried: every search trial, every candidate, and what was tried elsewhere."""
+    candidates = oos_predictions.loc[oos_predictions["kind"] == CANDIDATE, "model"].nunique()
+    return max(1, len(trials) + int(candidates) + params.extra_trials)
+
+
+def decide_promotion(
+    candidates: Mapping[str, ModelBundle],
+    metrics: pd.DataFrame,
+    daily_ranks: pd.DataFrame,
+    backtest_summary: pd.DataFrame,
+    leak_meter: pd.DataFrame,
+    incumbent: Incumbent | None,
+    provenance: Mapping[str, Any],
+    params: EvaluationParams,
+    *,
+    market: Market,
+) -> dict[str, Any]:
+    """Judge the candidates against the naive baselines, the limits and the champion.
+
+    Returns:
+        The decision with all its checks, JSON-able.
+    """
+    ranks = daily_ranks.set_index(TS)
+    kinds = metrics.drop_duplicates("model").set_index("model")["kind"]
+    evidence = [
+        _evidence(name, candidates[name], ranks[name], metrics, backtest_summary, leak_meter, params)
+        for name in sorted(kinds.index[kinds == CANDIDATE])
+    ]
+    naive = {str(name): ranks[name] for name in kinds.index[kinds == NAIVE]}
+    decision = decide(
+        evidence,
+        naive,
+        incumbent,
+        None if incumbent is None else daily_rank_ic(incumbent.oos),
+        str(provenance["source_id"]),
+        bool(provenance["simulated"]),
+        params.promotion,
+    )
+    return {
+        "market": market.name,
+        **decision.to_dict(),
+        "incumbent": None if incumbent is None else _describe_incumbent(incumbent),
+        "decided_as_of": str(provenance["last_ts"]),
+    }
+
+
+def prepare_runs(
+    candidates: Mapping[str, ModelBundle],
+    metrics: pd.DataFrame,
+    backtest_summary: pd.DataFrame,
+    trials: pd.DataFrame,
+    folds: pd.DataFrame,
+    promotion: Mapping[str, Any],
+    plot_images: Mapping[str, bytes],
+    params: EvaluationParams,
+    *,
+    market: Market,
+) -> list[TrackedRun]:
+    """Put together what is tracked about each candidate."""
+    naive = metrics[(metrics["model"] == promotion["best_naive"])]
+    return [
+        TrackedRun(
+            model=name,
+            params=_run_params(bundle, params),
+            metrics=_run_metrics(name, metrics, naive, backtest_summary),
+            tags=lineage_tags(bundle) | {"market": market.name, "decision": _decision_about(name, promotion)},
+            artifacts={
+                "importance.json": bundle.model.importance() or {},
+                "model_config.json": {"params": bundle.model.params, "features": list(bundle.feature_set.names)},
+                "environment.json": bundle.metadata.get("packages", {}),
+                "promotion.json": dict(promotion),
+                "gap_table.csv": folds,
+                **{f"plots/{plot}.png": content for plot, content in plot_images.items()},
+            },
+            trials=trials[trials["model"] == name],
+        )
+        for name, bundle in sorted(candidates.items())
+        if bundle.model.kind == CANDIDATE
+    ]
+
+
+def prepare_registration(
+    candidates: Mapping[str, ModelBundle],
+    promotion: Mapping[str, Any],
+    oos_predictions: pd.DataFrame,
+    tracked_run: Mapping[str, Mapping[str, str]],
+) -> Registration:
+    """Put together what the registry needs to carry the decision out."""
+    name = str(promotion["candidate"])
+    bundle = candidates[name]
+    rows = oos_predictions[oos_predictions["model"] == name]
+    return Registration(
+        decision=promotion,
+        bundle=bundle,
+        oos=rows[[column for column in EVIDENCE if column in rows]],
+        importance=bundle.model.importance() or {},
+        tags=lineage_tags(bundle) | {"model": name, "model_hash": model_hash(bundle), "market": bundle.market},
+        run_id=tracked_run[name]["run_id"],
+    )
+
+
+def predict_latest(champion: ModelBundle, gold: pd.DataFrame, params: EvaluationParams) -> pd.DataFrame:
+    """Score the last bars with the champion.
+
+    Returns:
+        ``ts``, ``instrument``, ``probability``, ``prediction`` (boolean), ``confidence`` = 2 |probability - 0.5|, ``model``,
+        ``version``, ``status``, ``simulated``, sorted by time and instrument.
+
+    Raises:
+        DataError: If gold lacks a feature of the champion; says which model and what to do.
+    """
+    times = gold[TS].drop_duplicates().sort_values()
+    recent = gold[gold[TS] >= times.iloc[-min(params.predict_bars, len(times))]]
+    if absent := sorted(set(champion.feature_set.names) - set(gold.columns)):
+        raise DataError(
+            f"The champion {champion.name!r} version {champion.metadata.get('version')} reads {len(absent)} features that these data do not "
+            f"have ({', '.join(absent[:5])}...). It was trained on {champion.metadata.get('source_id')}; deliver the same inputs, or "
+            "keep this market apart with --params data_root=FOLDER so that it gets a champion of its own."
+        )
+    scored = champion.predict(recent).sort_values([TS, INSTRUMENT], ignore_index=True)
+    return scored[[TS, INSTRUMENT, "probability"]].assign(
+        prediction=scored["probability"] > 0.5,
+        confidence=2.0 * (scored["probability"] - 0.5).abs(),
+        model=champion.name,
+        version=str(champion.metadata["version"]),
+        status=str(champion.metadata["status"]),
+        simulated=bool(champion.metadata["simulated"]),
+    )
+
+
+def prepare_attachment(report: str, tracked_run: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """Put the report beside the runs it is about."""
+    return {"run_ids": [run["run_id"] for run in tracked_run.values()], "artifacts": {"report.html": report}}
+
+
+def model_hash(bundle: ModelBundle) -> str:
+    """Equal for models that give equal predictions: features, what was learned, and calibration."""
+    content = {
+        "market": bundle.market,
+        "name": bundle.name,
+        "horizon": bundle.horizon,
+        "features": bundle.feature_set.definitions_hash,
+        "model": bundle.model.state(),
+        "calibrator": bundle.calibrator.state(),
+    }
+    return sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def lineage_tags(bundle: ModelBundle) -> dict[str, str]:
+    """What every run and version carries about its origin, as text."""
+    names = ("source", "source_id", "simulated", "data_hash", "feature_set_hash", "code_hash", "git_commit", "seed")
+    origin = {name: bundle.metadata.get(name, "") for name in names}
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in origin.items()}
+
+
+def _with_base_rate(oos: pd.DataFrame) -> pd.DataFrame:
+    known = oos.dropna(subset=[*KNOWN, "score", "probability"])
+    if known.empty:
+        raise DataError("No out-of-sample prediction has a known outcome; train on a longer history.")
+    base = known.loc[known["model"] == BASE_RATE, [TS, INSTRUMENT, "probability"]]
+    if base.empty:
+        raise DataError(f"The predictions hold no model {BASE_RATE!r}, which says what was known beforehand; train with it.")
+    base = base.rename(columns={"probability": BASE_RATE})
+    return known.merge(base, on=[TS, INSTRUMENT], how="left").fillna({BASE_RATE: base[BASE_RATE].mean()})
+
+
+def _evidence(
+    name: str,
+    bundle: ModelBundle,
+    ranks: pd.Series,
+    metrics: pd.DataFrame,
+    backtest_summary: pd.DataFrame,
+    leak_meter: pd.DataFrame,
+    params: EvaluationParams,
+) -> Evidence:
+    traded = backtest_summary[(backtest_summary["model"] == name) & (backtest_summary["strategy"] == params.gate_strategy)]
+    purged = leak_meter[(leak_meter["model"] == name) & (leak_meter["split"] == "purged")]
+    return Evidence(
+        model=name,
+        model_hash=model_hash(bundle),
+        rank_ic=ranks,
+        metrics=metrics[metrics["model"] == name].set_index("metric")["value"].to_dict(),
+        backtest=traded.set_index("measure")["net"].to_dict(),
+        purged=purged[["accuracy", "auc"]].iloc[0].to_dict() if len(purged) else {},
+        importance=bundle.model.importance() or {},
+    )
+
+
+def _describe_incumbent(incumbent: Incumbent) -> dict[str, Any]:
+    names = ("version", "status", "model", "source_id", "simulated", "model_hash")
+    return {name: getattr(incumbent, name) for name in names}
+
+
+def _decision_about(name: str, promotion: Mapping[str, Any]) -> str:
+    return str(promotion["decision"]) if name == promotion["candidate"] else KEEP
+
+
+def _run_params(bundle: ModelBundle, params: EvaluationParams) -> dict[str, Any]:
+    origin = {name: bundle.metadata.get(name) for name in ("seed", "n_rows", "trained_from", "trained_to")}
+    chosen = {f"model.{name}": value for name, value in bundle.model.params.items()}
+    return {"model": bundle.name, "horizon": bundle.horizon, "n_features": len(bundle.feature_set.names), **origin, **chosen,
+            "backtest": params.backtest.__dict__}
+
+
+def _run_metrics(
+    name: str, metrics: pd.DataFrame, naive: pd.DataFrame, backtest_summary: pd.DataFrame
+) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for row in metrics[metrics["model"] == name].itertuples():
+        found |= {row.metric: row.value, f"{row.metric}.ci_low": row.ci_low, f"{row.metric}.ci_high": row.ci_high}
+    found |= {f"naive.{row.metric}": row.value for row in naive.itertuples()}
+    for row in backtest_summary[backtest_summary["model"] == name].itertuples():
+        found |= {f"{row.strategy}.{row.measure}.net": row.net, f"{row.strategy}.{row.measure}.gross": row.gross}
+    return found
+
+

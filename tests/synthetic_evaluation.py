@@ -1,0 +1,149 @@
+"""A small equity world made in memory: bars, predictions of chosen skill, fitted bundles; what evaluation is tested on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from finq_predictor.domain.bundle import ModelBundle
+from finq_predictor.domain.calibration import PlattCalibrator
+from finq_predictor.domain.features import FeatureSet
+from finq_predictor.domain.models import create_model
+from finq_predictor.domain.reference import build_reference
+
+HORIZON, LAG = 5, 1
+FEATURES = ("ret_5", "zscore_20", "vol_20", "rsi_14", "sma_gap_50", "macd_12_26")
+
+
+def make_bars(days: int, instruments: int, rng: np.random.Generator, drift: np.ndarray) -> pd.DataFrame:
+    """Daily bars whose returns of the next days follow ``drift`` (days, instruments)."""
+    ts = (pd.bdate_range("2019-01-02", periods=days, tz="UTC") + pd.Timedelta("21h")).as_unit("us")
+    daily = rng.normal(0.0003, 0.01, (days, 1)) + rng.normal(0.0, 0.015, (days, instruments)) + drift
+    close = 100.0 * np.exp(np.cumsum(daily, axis=0))
+    names = np.array([f"S{i:03d}" for i in range(instruments)])
+    frame = pd.DataFrame({"ts": ts.repeat(instruments), "instrument": np.tile(names, days), "close": close.ravel()})
+    return frame.assign(open=frame["close"], high=frame["close"], low=frame["close"], adj_close=frame["close"], volume=1e6)
+
+
+def make_world(*, signal: float = 1.0, days: int = 700, instruments: int = 40, seed: int = 0, simulated: bool = True) -> dict:
+    """Everything the evaluation pipeline reads; the candidates' skill is proportional to ``signal``."""
+    rng = np.random.default_rng(seed)
+    features = rng.standard_normal((len(FEATURES), days, instruments))
+    for t in range(1, days):
+        features[:, t] = 0.85 * features[:, t - 1] + 0.53 * features[:, t]
+    drift = np.zeros((days, instruments))
+    drift[2:] = signal * 0.0012 * features[0, :-2]
+    bars = make_bars(days, instruments, rng, drift)
+    close = bars["close"].to_numpy().reshape(days, instruments)
+    at = np.arange(days - HORIZON - LAG)
+    forward = np.full((days, instruments), np.nan)
+    forward[at] = close[at + LAG + HORIZON] / close[at + LAG] - 1.0
+    forward[at] -= forward[at].mean(axis=1, keepdims=True)
+    times = bars["ts"].drop_duplicates().to_numpy()
+    ends = bars["ts"].drop_duplicates().reset_index(drop=True).shift(-LAG - HORIZON)
+    gold = bars[["ts", "instrument"]].assign(
+        **{name: features[k].ravel() for k, name in enumerate(FEATURES)},
+        forward_return_5=forward.ravel(),
+        label_5=np.where(np.isnan(forward), np.nan, forward > 0).ravel(),
+        label_end_5=ends.repeat(instruments).array,
+    )
+    candidates = {name: make_bundle(name, gold, seed=seed, simulated=simulated) for name in ("logistic", "xgboost")}
+    oos, folds = make_oos(gold, times, rng)
+    return {
+        "silver_bars": bars,
+        "gold": gold,
+        "candidates": candidates,
+        "oos_predictions": oos,
+        "folds": folds,
+        "trials": make_trials(rng),
+        "leak_meter": make_leak_meter(),
+        "training_summary": {"market": "equity", "horizon": HORIZON, "seed": seed, "n_trials": 8},
+        "provenance": {
+            "source": "simulated" if simulated else "own",
+            "source_id": f"simulated-{seed}" if simulated else "own-1",
+            "simulated": simulated,
+            "content_hashes": {"bars": ["9f2c41d07be1aa52"], "benchmark": ["1b77c0de00aa1122"]},
+            "rows": {"bars": len(bars), "benchmark": days},
+            "first_ts": str(bars["ts"].min()),
+            "last_ts": str(bars["ts"].max()),
+            "instruments": instruments,
+        },
+        "incumbent": None,
+    }
+
+
+def make_bundle(name: str, gold: pd.DataFrame, *, seed: int = 0, simulated: bool = True) -> ModelBundle:
+    """A real model fitted on the labelled rows."""
+    known = gold.dropna(subset=["label_5"])
+    params = {"n_estimators": 20, "threads": 1} if name == "xgboost" else {}
+    matrix, label = known[list(FEATURES)], known["label_5"].to_numpy(float)
+    model = create_model(name, params).fit(matrix, label, seed=seed)
+    score = model.predict_score(matrix)
+    calibrator = PlattCalibrator().fit(score, label)
+    return ModelBundle(
+        market="equity",
+        name=name,
+        horizon=HORIZON,
+        feature_set=FeatureSet("equity", FEATURES, 60, "d" * 64, ("close",)),
+        model=model,
+        calibrator=calibrator,
+        reference=build_reference(matrix, label, calibrator.transform(score)),
+        metadata={
+            "source": "simulated" if simulated else "own", "source_id": f"simulated-{seed}" if simulated else "own-1",
+            "simulated": simulated, "data_hash": "ab12" * 16, "code_hash": "cd34" * 16, "feature_set_hash": "d" * 64,
+            "git_commit": "b8d81ae0c0ffee", "packages": {"numpy": "2"}, "seed": seed, "n_rows": len(known),
+            "trained_from": str(known["ts"].min()), "trained_to": str(known["ts"].max()), "params": params, "kind": "candidate",
+        },
+    )
+
+
+def make_oos(gold: pd.DataFrame, times: np.ndarray, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Walk-forward predictions: honest scores that see the planted feature through noise."""
+    start, n_folds, gap = int(len(times) * 0.4), 4, HORIZON + LAG + 5
+    edges = np.linspace(start, len(times) - HORIZON - LAG - 1, n_folds + 1).astype(int)
+    stamps = pd.DatetimeIndex(times)
+    stamps = stamps if stamps.tz is not None else stamps.tz_localize("UTC")
+    parts, rows = [], []
+    for fold in range(n_folds):
+        first, last = edges[fold], edges[fold + 1] - 1
+        test = gold[(gold["ts"] >= stamps[first]) & (gold["ts"] <= stamps[last])]
+        rows.append(
+            {
+                "fold": fold + 1, "train_start": stamps[0], "train_end": stamps[first - gap - 1],
+                "label_end_max": stamps[first - gap + 5], "purge_bars": 6, "embargo_bars": 5, "test_start": stamps[first],
+                "test_end": stamps[last], "n_train": 40 * (first - gap), "n_test": len(test), "n_purged": 40 * gap,
+            }
+        )
+        for model, kind, weight in (("base_rate", "naive", None), ("reversal", "naive", 0.0), ("logistic", "candidate", 1.0), ("xgboost", "candidate", 0.7)):
+            if weight is None:
+                score = np.full(len(test), 0.49)
+            else:
+                noise = rng.standard_normal(len(test))
+                score = 1.0 / (1.0 + np.exp(-0.12 * (weight * test[FEATURES[0]].to_numpy() + (1.0 - weight) * noise)))
+            parts.append(
+                test[["ts", "instrument"]].assign(
+                    fold=fold + 1, model=model, kind=kind, score=score, probability=score,
+                    label=test["label_5"], forward_return=test["forward_return_5"], label_end=test["label_end_5"],
+                )
+            )
+    return pd.concat(parts, ignore_index=True), pd.DataFrame(rows)
+
+
+def make_trials(rng: np.random.Generator) -> pd.DataFrame:
+    """A short search."""
+    rows = [
+        {"trial": k, "model": model, "value": float(rng.normal(0.69, 0.001)), "duration_s": 0.5, "state": "COMPLETE", "params": '{"C": 0.1}'}
+        for model in ("logistic", "xgboost")
+        for k in range(4)
+    ]
+    return pd.DataFrame(rows)
+
+
+def make_leak_meter(accuracy: float = 0.515, auc: float = 0.522) -> pd.DataFrame:
+    """What the leak meter found."""
+    rows = [
+        {"model": model, "split": split, "accuracy": a + extra, "auc": b + extra, "n": 10_000}
+        for model, extra in (("logistic", 0.0), ("xgboost", 0.004))
+        for split, a, b in (("random_rows", 0.66, 0.72), ("purged", accuracy, auc))
+    ]
+    return pd.DataFrame(rows)
