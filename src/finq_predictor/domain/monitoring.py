@@ -111,7 +111,8 @@ def measure_layers(layers: Iterable[Layer], as_of: pd.Timestamp, market: Market,
             }
         )
     table = pd.DataFrame(rows, columns=list(FRESHNESS_COLUMNS))
-    return table.astype({"latest": "datetime64[us, UTC]", "stale": "bool", "valid": "bool"})
+    latest = pd.to_datetime(table["latest"], utc=True).astype("datetime64[us, UTC]")
+    return table.assign(latest=latest).astype({"stale": "bool", "valid": "bool"})
 
 
 def _problem(table: pd.DataFrame, as_of: pd.Timestamp) -> str:

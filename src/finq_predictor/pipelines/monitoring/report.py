@@ -102,7 +102,7 @@ def render_page(page: Page) -> str:
     found = verdicts(page)
     features = page.drift[page.drift["kind"] == "feature"].sort_values("psi", ascending=False, kind="stable")
     missing = page.missing_rates.sort_values(["alert", "missing_ratio"], ascending=False, kind="stable")
-    return environment.get_template("monitoring.html").render(
+    return environment.get_template("monitoring.html.j2").render(
         market=page.market.name,
         verdicts=found,
         well=all(verdict.well for verdict in found),

@@ -1,0 +1,169 @@
+"""The monitoring pipeline on a real model: calm when nothing happened, and each alarm rings for its own cause."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+from finq_predictor.domain.bundle import ModelBundle, build_reference
+from finq_predictor.domain.calibration import PlattCalibrator
+from finq_predictor.domain.features import FeatureSet
+from finq_predictor.domain.markets import get_market
+from finq_predictor.domain.models import create_model
+from finq_predictor.pipelines.monitoring.params import MonitoringParams
+from finq_predictor.pipelines.monitoring.pipeline import create_pipeline
+
+NAMES = ("momentum_20", "reversal_5", "volatility_20", "tone")
+MARKET = get_market("equity")
+
+
+def world(days=260, instruments=20):
+    """Gold rows without any change, the bars below them and a logistic model trained on the first 240 days."""
+    random = np.random.default_rng(3)
+    ts = (pd.bdate_range("2023-01-02", periods=days, tz="UTC") + pd.Timedelta(hours=21)).astype("datetime64[us, UTC]")
+    gold = pd.DataFrame(
+        {
+            "ts": np.repeat(ts, instruments),
+            "instrument": pd.Series([f"S{i:02d}" for i in range(instruments)] * days, dtype="str"),
+        }
+    )
+    for name in NAMES:
+        gold[name] = random.normal(size=len(gold))
+    gold.loc[random.random(len(gold)) < 0.02, "tone"] = np.nan
+    past = gold[gold["ts"] < ts[240]]
+    label = (past["momentum_20"] + random.normal(size=len(past)) > 0).to_numpy(dtype="float64")
+    model = create_model("logistic", {}).fit(past[list(NAMES)], label, seed=1)
+    scores = model.predict_score(past[list(NAMES)])
+    calibrator = PlattCalibrator().fit(scores, label)
+    bundle = ModelBundle(
+        market="equity",
+        name="logistic",
+        horizon=5,
+        feature_set=FeatureSet(market="equity", names=NAMES, lookback=20, definitions_hash="test", inputs=("close",)),
+        model=model,
+        calibrator=calibrator,
+        reference=build_reference(past[list(NAMES)], label, calibrator.transform(scores)),
+        metadata={"simulated": True, "trained_to": past["ts"].max().isoformat(), "version": "3", "status": "promoted"},
+    )
+    return gold, bundle
+
+
+GOLD, BUNDLE = world()
+
+
+def run(gold=GOLD, simulated=True, predictions=None, **params):
+    predicted = BUNDLE.predict(GOLD[GOLD["ts"] >= GOLD["ts"].unique()[240]]) if predictions is None else predictions
+    data = {
+        "gold": gold,
+        "champion": BUNDLE if simulated else BUNDLE.with_metadata(simulated=False),
+        "predictions": predicted,
+        "silver_bars": GOLD[["ts", "instrument"]],
+        "provenance": {
+            "source": "simulated" if simulated else "own",
+            "source_id": "seed 1 & <co>",
+            "simulated": simulated,
+            "instruments": 20,
+            "first_ts": "2023-01-02",
+            "last_ts": "2023-12-29",
+        },
+        "params:monitoring": MonitoringParams(**params),
+    }
+    before = gold.copy(deep=True)
+    for node in create_pipeline(MARKET).nodes:
+        data |= node.run({name: data[name] for name in node.inputs})
+    pd.testing.assert_frame_equal(gold, before)
+    return data
+
+
+@pytest.fixture(scope="module")
+def calm():
+    return run()
+
+
+def test_nothing_rings_when_nothing_happened(calm):
+    assert not calm["freshness"]["stale"].any()
+    assert calm["freshness"]["valid"].all()
+    assert calm["freshness"]["layer"].tolist() == ["silver", "gold", "predictions"]
+    assert not calm["missing_rates"]["alert"].any()
+    assert not calm["drift"]["drifted"].any()
+    assert calm["drift"]["name"].tolist() == [*NAMES, "probability"]
+    assert "<h1>All is well: equity</h1>" in calm["monitoring_report"]
+
+
+def late(gold=GOLD):
+    return gold["ts"] >= gold["ts"].unique()[240]
+
+
+def test_a_moved_feature_rings_by_name():
+    moved = GOLD.assign(reversal_5=GOLD["reversal_5"].where(~late(), GOLD["reversal_5"] + 1.0))
+    out = run(moved)
+    assert out["drift"].set_index("name")["drifted"].to_dict() == {
+        "momentum_20": False,
+        "reversal_5": True,
+        "volatility_20": False,
+        "tone": False,
+        "probability": False,
+    }
+    assert "1 of 4 features drifted: reversal_5." in out["monitoring_report"]
+    assert 'finq_feature_drift_status{market="equity",feature="reversal_5"} 1.0' in out["monitoring_metrics"]
+
+
+def test_a_missing_feature_rings_as_missing():
+    out = run(GOLD.assign(tone=GOLD["tone"].where(~late())))
+    assert out["missing_rates"].set_index("feature")["alert"].to_dict()["tone"]
+    assert "1 features miss more values than in training: tone." in out["monitoring_report"]
+
+
+def test_a_feature_that_is_no_column_any_more_rings():
+    out = run(GOLD.drop(columns="tone"))
+    assert out["missing_rates"].set_index("feature")["missing_ratio"]["tone"] == 1.0
+    assert out["drift"].set_index("name")["drifted"]["tone"]
+
+
+def test_moved_predictions_ring():
+    predicted = BUNDLE.predict(GOLD[late()])
+    out = run(predictions=predicted.assign(probability=(predicted["probability"] + 0.3).clip(0, 1)))
+    assert out["drift"].set_index("name")["drifted"]["probability"]
+    assert "Predictions drifted away from training" in out["monitoring_report"]
+
+
+def test_no_predictions_are_said_and_not_hidden():
+    out = run(predictions=BUNDLE.predict(GOLD[late()]).iloc[:0])
+    assert "There are no current predictions" in out["monitoring_report"]
+    assert out["freshness"].set_index("layer").loc["predictions", "problem"] == "no rows"
+    assert "Needs attention" in out["monitoring_report"]
+
+
+def test_old_data_ring():
+    out = run(as_of="2024-03-01T21:00Z")
+    assert out["freshness"]["stale"].all()
+    assert "Stale data: silver, gold, predictions older than 48 h" in out["monitoring_report"]
+
+
+def test_the_page_says_simulated_only_when_it_is(calm):
+    assert "SIMULATED" in calm["monitoring_report"]
+    assert "SIMULATED" not in run(simulated=False)["monitoring_report"]
+
+
+def test_the_page_needs_nothing_from_elsewhere_and_escapes(calm):
+    page = calm["monitoring_report"]
+    assert not re.search(r'(?:src|href)="(?!#)', re.sub(r"xlink:href=\"#", "", page))
+    assert "@import" not in page
+    assert "seed 1 &amp; &lt;co&gt;" in page
+    assert page.count("<svg") == 2
+
+
+def test_the_same_data_give_the_same_page(calm):
+    again = run()
+    assert again["monitoring_report"] == calm["monitoring_report"]
+    assert again["monitoring_metrics"] == calm["monitoring_metrics"]
+
+
+@pytest.mark.parametrize("wrong", [{"window_days": 0}, {"false_discovery_rate": 1.0}, {"psy": 0.2}])
+def test_parameters_are_checked(wrong):
+    with pytest.raises(ValidationError):
+        MonitoringParams(**wrong)
