@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -65,10 +67,7 @@ def calendar_zone(calendar: str) -> str:
         return FX_ZONE
     if calendar in (ALWAYS_OPEN, INFERRED):
         return "UTC"
-    import exchange_calendars
-
-    _check_name(calendar)
-    return str(exchange_calendars.get_calendar(calendar).tz)
+    return str(_exchange(calendar, "2020-01-01", "2020-12-31").tz)
 
 
 def inferred_closes(dates: pd.Series, timezone: str, close_time: str) -> pd.Series:
@@ -117,11 +116,8 @@ def _date(moment: pd.Timestamp) -> pd.Timestamp:
 @lru_cache(maxsize=32)
 def _schedule(calendar: str, first_year: int, last_year: int) -> pd.DataFrame:
     """Opens and closes of whole years, so that neighbouring questions share one answer."""
-    import exchange_calendars
-
-    _check_name(calendar)
     try:
-        found = exchange_calendars.get_calendar(calendar, start=f"{first_year}-01-01", end=f"{last_year}-12-31")
+        found = _exchange(calendar, f"{first_year}-01-01", f"{last_year}-12-31")
     except ValueError as error:
         raise ConfigurationError(
             f"The calendar {calendar!r} does not reach over {first_year} to {last_year}: {error} "
@@ -132,9 +128,14 @@ def _schedule(calendar: str, first_year: int, last_year: int) -> pd.DataFrame:
     return frame
 
 
-def _check_name(calendar: str) -> None:
+@lru_cache(maxsize=32)
+def _exchange(calendar: str, start: str, end: str) -> Any:
     import exchange_calendars
 
     names = set(exchange_calendars.get_calendar_names(include_aliases=True))
     if calendar not in names:
         raise UnknownNameError("calendar", calendar, {*names, ALWAYS_OPEN, OPEN_ON_WEEKDAYS, INFERRED})
+    with warnings.catch_warnings():
+        # The library reads time zones the way pandas 2 did; the result is right.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return exchange_calendars.get_calendar(calendar, start=start, end=end)

@@ -266,14 +266,14 @@ def _judge_prices(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
     )
     low = table <= 0
     ledger.reject(
-        low.any(axis=1),
+        np.asarray(low.any(axis=1)),
         "price_not_positive",
         lambda rows: [f"{names[low[row].argmax()]} is {table[row][low[row].argmax()]:g}" for row in rows],
     )
     top, bottom = (pick(prices["open"], prices["close"]) for pick in (np.maximum, np.minimum))
     slack = rules.ohlc_tolerance * prices["close"]
     high, floor = prices["high"], prices["low"]
-    broken = (high < top - slack) | (floor > bottom + slack) | (high < floor - slack)
+    broken = (high < top - slack) | (floor > bottom + slack) | (high < floor)
     ledger.reject(
         broken,
         "impossible_prices",

@@ -86,7 +86,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "macro": ("series", "period", "value", "known_at"),
 }
 _HINTS = {
-    "known_at": "A macro series needs the time of each release: by its reference period alone a model would see it early.",
+    "known_at": "A macro series needs the time of each release: by its period alone a model would see it early.",
     "instrument": "If the file holds one instrument, set `instrument`.",
 }
 _PAIR_IN_NAME = re.compile(r"(?<![A-Za-z])([A-Za-z]{3})[_\-/]?([A-Za-z]{3})(?![A-Za-z])")
@@ -163,13 +163,13 @@ def normalise(name: object) -> str:
 
 def _recognise(delivered: Mapping[str, object], table: str, overrides: dict[str, str]) -> dict[str, str]:
     aliases = ALIASES[table]
-    for ours, theirs in overrides.items():
+    for ours, given in overrides.items():
         if ours not in aliases:
             raise MappingError(f"`columns.{table}` maps {ours!r}, which {table} do not have. {closest(ours, aliases)}")
-        if theirs not in delivered:
+        if given not in delivered:
             raise MappingError(
-                f"`columns.{table}.{ours}` names the column {theirs!r}, which was not delivered. "
-                f"{closest(theirs, delivered)}"
+                f"`columns.{table}.{ours}` names the column {given!r}, which was not delivered. "
+                f"{closest(given, delivered)}"
             )
     taken = set(overrides.values())
     folded: dict[str, str] = {}
@@ -177,10 +177,10 @@ def _recognise(delivered: Mapping[str, object], table: str, overrides: dict[str,
         folded.setdefault(normalise(name), name)
     found = dict(overrides)
     for ours, usual in aliases.items():
-        name = next((folded[alias] for alias in usual if alias in folded and folded[alias] not in taken), None)
-        if ours not in found and name is not None:
-            found[ours] = name
-            taken.add(name)
+        theirs = [folded[alias] for alias in usual if alias in folded and folded[alias] not in taken]
+        if ours not in found and theirs:
+            found[ours] = theirs[0]
+            taken.add(theirs[0])
     return found
 
 

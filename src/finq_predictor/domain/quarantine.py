@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ class Cleaned:
 
     silver: pd.DataFrame
     quarantine: pd.DataFrame
-    tally: dict[str, object]
+    tally: dict[str, Any]
 
 
 class Ledger:
@@ -69,7 +70,7 @@ class Ledger:
         rule, reason = (pd.Series(values[hit], dtype="str") for values in (self._rule, self._reason))
         return pd.DataFrame({**text, RULE: rule, REASON: reason})
 
-    def tally(self, keys: Callable[[np.ndarray], list[str]]) -> dict[str, object]:
+    def tally(self, keys: Callable[[np.ndarray], list[str]]) -> dict[str, Any]:
         """Count rows per rule, with a few examples.
 
         Args:

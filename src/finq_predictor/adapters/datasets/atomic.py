@@ -66,8 +66,7 @@ class AtomicDataset(AbstractDataset[Any, Any]):
         write_atomically(self._path, lambda temporary: self._at(temporary).save(data))
 
     def _at(self, path: Path) -> AbstractDataset[Any, Any]:
-        made: AbstractDataset[Any, Any] = self._type(**self._options, filepath=path.as_posix())
-        return made
+        return self._type(**{**self._options, "filepath": path.as_posix()})
 
     def _advice(self) -> str:
         if self._made_by:

@@ -114,7 +114,7 @@ class BronzeDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
 
     def _whole(self, entry: dict[str, Any]) -> bool:
         file = self._folder / entry["file"]
-        return file.exists() and sha256(file.read_bytes()).hexdigest() == entry["checksum"]
+        return file.exists() and sha256(file.read_bytes()).hexdigest() == str(entry["checksum"])
 
     def _entries(self) -> list[dict[str, Any]]:
         manifest = self._folder / MANIFEST
@@ -156,7 +156,7 @@ def content_hash(frame: pd.DataFrame) -> str:
 def _storable(frame: pd.DataFrame) -> pd.DataFrame:
     """Columns of mixed types become text: Parquet has one type per column and nothing may be lost."""
     mixed = {}
-    for name in frame.select_dtypes("object"):
+    for name in frame.select_dtypes("object", exclude="str"):
         kind = pd.api.types.infer_dtype(frame[name], skipna=True)
         if kind not in ("string", "date", "boolean", "empty"):
             mixed[name] = frame[name].map(str, na_action="ignore").astype("str")

@@ -57,5 +57,4 @@ class SourceDataset(AbstractDataset[None, pd.DataFrame]):
 
 def lineage(source: Source) -> str:
     """The value of ``_source``: kind of source and its identity, ``kind:id``."""
-    kind = "simulated" if source.simulated else "own"
-    return source.source_id if source.source_id.startswith(f"{kind}:") else f"{kind}:{source.source_id}"
+    return f"{'simulated' if source.simulated else 'own'}:{source.source_id}"

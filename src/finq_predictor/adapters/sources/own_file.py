@@ -40,8 +40,8 @@ class OwnFileSource:
     def source_id(self) -> str:
         """Name of the file, and a short hash of where it lies, so that equal names do not mix."""
         if self._path is None:
-            return "own:none"
-        return f"own:{self._path.name}#{sha256(str(self._path.resolve()).encode()).hexdigest()[:8]}"
+            return "none"
+        return f"{self._path.name}#{sha256(str(self._path.resolve()).encode()).hexdigest()[:8]}"
 
     def read(self) -> pd.DataFrame:
         """The table as it is in the file; no rows where none was given.
@@ -149,11 +149,11 @@ def _text(path: Path) -> str:
 def _records(content: Any) -> list[dict[str, Any]]:
     """The rows of a JSON document: a list of objects, or the one list in an object, beside what all rows share."""
     if isinstance(content, list):
-        return content
+        return list(content)
     lists = [name for name, value in content.items() if isinstance(value, list)]
     if len(lists) != 1:
         # Columns by name, as pandas writes them.
-        return pd.DataFrame(content).to_dict("records")
+        return list(pd.DataFrame(content).to_dict("records"))
     shared = {name: value for name, value in content.items() if not isinstance(value, list | dict)}
     return [{**shared, **row} for row in content[lists[0]]]
 
@@ -166,7 +166,7 @@ def _without_index(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:
     """Objects in cells, as in ``{"mid": {"o": 1.1, ...}}``, become columns ``mid_o``; names are text."""
-    nested = [name for name in frame.select_dtypes("object") if isinstance(_first(frame[name]), dict)]
+    nested = [name for name in frame.select_dtypes("object", exclude="str") if isinstance(_first(frame[name]), dict)]
     for name in nested:
         inner = pd.json_normalize(
             frame[name].map(lambda cell: cell if isinstance(cell, dict) else {}).tolist(), sep="_"

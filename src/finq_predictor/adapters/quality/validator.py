@@ -1,0 +1,102 @@
+"""Great Expectations as a validator of Kedro's catalog."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from kedro.validation import CheckFailure, DataValidationError
+
+from finq_predictor.adapters.quality.engine import failing
+from finq_predictor.adapters.quality.suites import MOMENT, MOMENTS, SUITES, with_derived
+from finq_predictor.domain.columns import INSTRUMENT, TS
+from finq_predictor.domain.errors import UnknownNameError
+
+_SHOWN = 5
+
+
+class SuiteValidator:
+    """Checks a frame against the suite of its layer whenever the catalog saves or loads it.
+
+    The frame is returned as it came. All expectations are first answered yes or no, which is quick; only what failed
+    is asked again for its rows.
+
+    Args:
+        suite: ``bronze``, ``silver`` or ``gold``.
+        market: Name of the market.
+        table: Name of the table, such as ``bars``.
+    """
+
+    def __init__(self, suite: str, market: str, table: str) -> None:
+        if suite not in SUITES:
+            raise UnknownNameError("expectation suite", suite, SUITES)
+        self._suite = suite
+        self._market = market
+        self._table = table
+
+    def validate(self, data: pd.DataFrame) -> pd.DataFrame:
+        """Return the frame if it is as expected.
+
+        Raises:
+            DataValidationError: Otherwise; names frame, rule, column and rows.
+        """
+        if wrong := self._mistyped(data):
+            raise self._error(wrong)
+        frame = with_derived(data.reset_index(drop=True))
+        try:
+            expectations = SUITES[self._suite](frame, self._market, self._table)
+        except KeyError as missing:
+            raise self._error(
+                [CheckFailure(message=f"the column {missing} is missing", check="column_exists")]
+            ) from None
+        failed = failing(frame, expectations, "BOOLEAN_ONLY")
+        if failed:
+            again = failing(frame, [result.expectation_config.to_domain_obj() for result in failed], "COMPLETE")
+            raise self._error([_failure(frame, result) for result in again])
+        return data
+
+    def _mistyped(self, data: pd.DataFrame) -> list[CheckFailure]:
+        """Times that are not UTC; Great Expectations sees a timestamp in all of them."""
+        if self._suite == "bronze":
+            return []
+        types = {name: str(data[name].dtype) for name in MOMENTS if name in data}
+        return [
+            CheckFailure(message=f"is {found}, not {MOMENT}", check="time_in_utc", column=name)
+            for name, found in types.items()
+            if found != MOMENT
+        ]
+
+    def _error(self, failures: list[CheckFailure]) -> DataValidationError:
+        rules = "; ".join(f"{failure.column or 'table'}: {failure.message}" for failure in failures[:_SHOWN])
+        return DataValidationError(
+            f"The {self._suite} {self._table} of {self._market} are not as expected. {rules}. "
+            "Nothing was written; look at the rows named, and at the quarantine of the table.",
+            failures=failures,
+        )
+
+
+def _failure(frame: pd.DataFrame, result: Any) -> CheckFailure:
+    config = result.expectation_config
+    arguments = {name: value for name, value in config.kwargs.items() if name not in ("batch_id", "column")}
+    column = config.kwargs.get("column") or config.kwargs.get("column_A")
+    rule = str(config.type).removeprefix("expect_")
+    found = result.result or {}
+    rows = found.get("unexpected_index_list") or []
+    count = int(found.get("unexpected_count") or len(rows) or 1)
+    broken = (result.exception_info or {}).get("exception_message") or ""
+    observed = found.get("observed_value")
+    shown = [_row_name(frame, row, column) for row in rows[:_SHOWN]]
+    detail = f", found {observed}" if observed is not None else ""
+    return CheckFailure(
+        message=f"{rule} {arguments}{detail} {broken} {f'in rows {shown}' if shown else ''}".strip(),
+        check=rule,
+        column=column,
+        failure_count=count,
+        failure_examples=shown,
+    )
+
+
+def _row_name(frame: pd.DataFrame, row: int, column: str | None) -> str:
+    """A row as a person would look for it: its position, instrument, time and the value that is wrong."""
+    names = [name for name in (INSTRUMENT, TS, column) if name is not None and name in frame]
+    return f"row {row}: " + " ".join(str(frame[name].iloc[row]) for name in dict.fromkeys(names))
