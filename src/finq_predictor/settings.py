@@ -8,7 +8,6 @@ from pathlib import Path
 from kedro.utils import find_kedro_project
 
 from finq_predictor.hooks.data_root import DataRootHooks
-from finq_predictor.hooks.warnings import KnownWarningsHooks
 
 # The libraries read these when they are first imported, which is after this file.
 for _switch, _off in {
@@ -29,7 +28,7 @@ def project_path(relative: str) -> str:
     return str((Path(root) / relative).resolve())
 
 
-HOOKS = (DataRootHooks(), KnownWarningsHooks())
+HOOKS = (DataRootHooks(),)
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial, update_wrapper
-from typing import Any
-
 from kedro.pipeline import Pipeline, node
 
 from finq_predictor.domain.markets import Market
@@ -20,6 +16,7 @@ from finq_predictor.pipelines.evaluation.nodes import (
     trade_on_paper,
 )
 from finq_predictor.pipelines.evaluation.report import write_report
+from finq_predictor.pipelines.market_binding import for_market
 
 PARAMS = "params:evaluation"
 
@@ -36,29 +33,52 @@ def create_pipeline(market: Market) -> Pipeline:
                 name="compute_metrics",
             ),
             node(
-                _of(market, trade_on_paper),
+                for_market(trade_on_paper, market),
                 ["oos_predictions", "silver_bars", "trials", "training_summary", PARAMS],
                 ["backtest", "backtest_summary"],
                 name="trade_on_paper",
             ),
             node(
-                _of(market, decide_promotion),
+                for_market(decide_promotion, market),
                 [
-                    "candidates", "metrics", "daily_rank_ic", "backtest_summary", "leak_meter", "incumbent", "provenance", PARAMS,
+                    "candidates",
+                    "metrics",
+                    "daily_rank_ic",
+                    "backtest_summary",
+                    "leak_meter",
+                    "incumbent",
+                    "provenance",
+                    PARAMS,
                 ],
                 "promotion",
                 name="decide_promotion",
             ),
             node(
-                _of(market, draw_plots),
-                ["oos_predictions", "candidates", "daily_rank_ic", "backtest", "folds", "leak_meter", "promotion", PARAMS],
+                for_market(draw_plots, market),
+                [
+                    "oos_predictions",
+                    "candidates",
+                    "daily_rank_ic",
+                    "backtest",
+                    "folds",
+                    "leak_meter",
+                    "promotion",
+                    PARAMS,
+                ],
                 pictures,
                 name="draw_plots",
             ),
             node(
-                _of(market, prepare_runs),
+                for_market(prepare_runs, market),
                 [
-                    "candidates", "metrics", "backtest_summary", "trials", "folds", "promotion", "plot_images", PARAMS,
+                    "candidates",
+                    "metrics",
+                    "backtest_summary",
+                    "trials",
+                    "folds",
+                    "promotion",
+                    "plot_images",
+                    PARAMS,
                 ],
                 "tracked_run",
                 name="track_runs",
@@ -71,13 +91,23 @@ def create_pipeline(market: Market) -> Pipeline:
             ),
             node(predict_latest, ["champion", "gold", PARAMS], "predictions", name="predict_latest"),
             node(
-                _of(market, write_report),
+                for_market(write_report, market),
                 {
-                    "metrics": "metrics", "metrics_by_fold": "metrics_by_fold", "backtest": "backtest",
-                    "backtest_summary": "backtest_summary", "promotion": "promotion", "champion": "champion",
-                    "candidates": "candidates", "folds": "folds", "trials": "trials", "leak_meter": "leak_meter",
-                    "provenance": "provenance", "tracked_run": "tracked_run",
-                    "oos_predictions": "oos_predictions", "plot_images": "plot_images", "params": PARAMS,
+                    "metrics": "metrics",
+                    "metrics_by_fold": "metrics_by_fold",
+                    "backtest": "backtest",
+                    "backtest_summary": "backtest_summary",
+                    "promotion": "promotion",
+                    "champion": "champion",
+                    "candidates": "candidates",
+                    "folds": "folds",
+                    "trials": "trials",
+                    "leak_meter": "leak_meter",
+                    "provenance": "provenance",
+                    "tracked_run": "tracked_run",
+                    "oos_predictions": "oos_predictions",
+                    "plot_images": "plot_images",
+                    "params": PARAMS,
                 },
                 "report",
                 name="write_report",
@@ -85,8 +115,3 @@ def create_pipeline(market: Market) -> Pipeline:
             node(prepare_attachment, ["report", "tracked_run"], "tracked_report", name="attach_report"),
         ]
     )
-
-
-def _of(market: Market, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Bind the market; Kedro reads name and type hints off the wrapper."""
-    return update_wrapper(partial(function, market=market), function)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from kedro.pipeline import Pipeline, node
 
 from finq_predictor.domain.markets import Market
 from finq_predictor.pipelines.features.nodes import assemble_panel, build_gold
+from finq_predictor.pipelines.market_binding import for_market
 
 
 def create_pipeline(market: Market) -> Pipeline:
@@ -21,9 +20,9 @@ def create_pipeline(market: Market) -> Pipeline:
         inputs["benchmark"] = "silver_benchmark"
     return Pipeline(
         [
-            node(partial(assemble_panel, market=market), inputs, "panel", name="assemble_panel"),
+            node(for_market(assemble_panel, market), inputs, "panel", name="assemble_panel"),
             node(
-                partial(build_gold, market=market),
+                for_market(build_gold, market),
                 ["panel", "params:features"],
                 ["feature_set", "gold"],
                 name="build_gold",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from kedro.pipeline import Pipeline, node
 
 from finq_predictor.domain.markets import Market
 from finq_predictor.pipelines.ingestion import nodes
+from finq_predictor.pipelines.market_binding import for_market
 
 
 def create_pipeline(market: Market) -> Pipeline:
@@ -31,7 +31,7 @@ def create_pipeline(market: Market) -> Pipeline:
         [
             *(part for table, clean in cleaning.items() for part in _table(table, clean)),
             node(
-                partial(nodes.check_gates, market=market),
+                for_market(nodes.check_gates, market),
                 {"params": "params:ingestion", "bars": "cleaned_bars", **benchmark, **{name: name for name in tallies}},
                 "ingestion_checks",
                 name="check_gates",

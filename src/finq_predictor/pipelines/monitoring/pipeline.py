@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial, update_wrapper
-from typing import Any
-
 from kedro.pipeline import Pipeline, node
 
 from finq_predictor.domain.markets import Market
+from finq_predictor.pipelines.market_binding import for_market
 from finq_predictor.pipelines.monitoring.nodes import (
     build_monitoring_report,
     measure_drift,
@@ -27,7 +24,7 @@ def create_pipeline(market: Market) -> Pipeline:
     return Pipeline(
         [
             node(
-                _for_market(measure_freshness, market),
+                for_market(measure_freshness, market),
                 ["silver_bars", "gold", "predictions", "params:monitoring"],
                 "freshness",
                 name="measure_freshness",
@@ -37,21 +34,16 @@ def create_pipeline(market: Market) -> Pipeline:
                 measure_drift, ["gold", "predictions", "champion", "params:monitoring"], "drift", name="measure_drift"
             ),
             node(
-                _for_market(build_monitoring_report, market),
+                for_market(build_monitoring_report, market),
                 ["freshness", "missing_rates", "drift", "gold", "champion", "provenance", "params:monitoring"],
                 "monitoring_report",
                 name="build_monitoring_report",
             ),
             node(
-                _for_market(render_monitoring_metrics, market),
+                for_market(render_monitoring_metrics, market),
                 ["freshness", "missing_rates", "drift"],
                 "monitoring_metrics",
                 name="render_monitoring_metrics",
             ),
         ]
     )
-
-
-def _for_market(function: Callable[..., Any], market: Market) -> Callable[..., Any]:
-    """Bind the market; the wrapper keeps the name and the annotations by which Kedro types the parameters."""
-    return update_wrapper(partial(function, market=market), function)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial, update_wrapper
-from typing import Any
-
 from kedro.pipeline import Pipeline, node
 
 from finq_predictor.domain.markets import Market
+from finq_predictor.pipelines.market_binding import for_market
 from finq_predictor.pipelines.sentiment.nodes import aggregate_sentiment, score_articles
 
 
@@ -21,21 +18,16 @@ def create_pipeline(market: Market) -> Pipeline:
     return Pipeline(
         [
             node(
-                _for_market(score_articles, market),
+                for_market(score_articles, market),
                 ["silver_articles", "params:sentiment"],
                 "scored_articles",
                 name="score_articles",
             ),
             node(
-                _for_market(aggregate_sentiment, market),
+                for_market(aggregate_sentiment, market),
                 ["scored_articles", "silver_bars", "params:sentiment"],
                 "silver_sentiment",
                 name="aggregate_sentiment",
             ),
         ]
     )
-
-
-def _for_market(function: Callable[..., Any], market: Market) -> Callable[..., Any]:
-    """Bind the market; the wrapper keeps the name and the annotations by which Kedro types the parameters."""
-    return update_wrapper(partial(function, market=market), function)
