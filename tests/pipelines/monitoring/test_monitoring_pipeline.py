@@ -115,7 +115,7 @@ def test_a_moved_feature_rings_by_name():
 def test_a_missing_feature_rings_as_missing():
     out = run(GOLD.assign(tone=GOLD["tone"].where(~late())))
     assert out["missing_rates"].set_index("feature")["alert"].to_dict()["tone"]
-    assert "1 features miss more values than in training: tone." in out["monitoring_report"]
+    assert "More values are missing than in training: tone." in out["monitoring_report"]
 
 
 def test_a_feature_that_is_no_column_any_more_rings():

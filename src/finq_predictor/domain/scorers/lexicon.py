@@ -131,7 +131,18 @@ def _fits(pattern: str, token: str) -> bool:
 
 
 def _contributions(read: list[Word]) -> list[tuple[int, float]]:
-    """Weigh every direction and tone of a text in its surroundings."""
+    """Weigh every direction and tone of a text, sentence by sentence."""
+    weighed: list[tuple[int, float]] = []
+    start = 0
+    for end in [p + 1 for p, word in enumerate(read) if word.role in _SENTENCE_ENDS] + [len(read)]:
+        if end > start:
+            weighed += [(start + place, weight) for place, weight in _of_sentence(read[start:end])]
+        start = end
+    return weighed
+
+
+def _of_sentence(read: list[Word]) -> list[tuple[int, float]]:
+    """Weigh every direction and tone of a sentence in its surroundings."""
     found: list[tuple[int, float]] = []
     used: set[int] = set()
     for position, word in enumerate(read):
@@ -202,7 +213,8 @@ def _conceded(read: list[Word], position: int) -> bool:
 
 
 _NOUNS = frozenset({"good", "bad", "inverse"})
-_CLAUSE_ENDS = frozenset({"reason", "break", "question", "concession", "turn"})
+_CLAUSE_ENDS = frozenset({"reason", "break", "stop", "question", "concession", "turn"})
+_SENTENCE_ENDS = frozenset({"stop", "question"})
 _EXTRAS = {
     "equity": (words.EQUITY_PHRASES, {}, {}),
     "fx": (words.FX_PHRASES, words.FX_POSITIVE, words.FX_NEGATIVE),
@@ -245,6 +257,7 @@ def _compile(
         (words.CONCESSIONS, "concession"),
         (words.REASONS, "reason"),
         (words.BREAKS, "break"),
+        (words.STOPS, "stop"),
         (words.TURNS, "turn"),
         (words.REST, "rest"),
         ("?", "question"),

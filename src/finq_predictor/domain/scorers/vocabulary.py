@@ -109,7 +109,8 @@ HEDGES: str = "may might could can likely possibly slightly marginally modestly 
 CONCESSIONS: str = "despite although though notwithstanding"
 TURNS: str = "but however yet"
 REASONS: str = "after as on amid due following with over because since ahead while"
-BREAKS: str = "and post ; : , . ! ?"
+BREAKS: str = "and post ; : ,"
+STOPS: str = ". !"
 REST: str = (
     "flat mixed unchanged steady steadies rangebound consolidat* sideways hold neutral stable wait sidelines "
     "balanced listless muted"

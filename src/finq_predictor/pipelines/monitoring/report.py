@@ -69,7 +69,7 @@ def verdicts(page: Page) -> list[Verdict]:
             missing.empty,
             "No feature misses more values than in training."
             if missing.empty
-            else f"{len(missing)} features miss more values than in training: {_listed(missing['feature'])}.",
+            else f"More values are missing than in training: {_listed(missing['feature'])}.",
         ),
         Verdict(
             drifted.empty,
@@ -133,18 +133,13 @@ def psi_plot(features: pd.DataFrame, threshold: float) -> str:
     figure = Figure(figsize=(9, 0.9 + 0.26 * len(shown)), layout="constrained")
     axes = figure.add_subplot()
     colours = [_ALARM if drifted else _CALM for drifted in shown["drifted"]]
-    axes.barh(shown["name"], shown["psi"].fillna(0.0), color=colours, height=0.7)
+    values, end = shown["psi"].fillna(0.0), 4 * threshold
+    bars = axes.barh(shown["name"], np.minimum(values, end), color=colours, height=0.7)
+    axes.bar_label(bars, [f"{value:.2f}" for value in values], padding=3, fontsize=8)
     axes.axvline(threshold, color="#333333", linestyle="--", linewidth=1)
-    axes.annotate(
-        f"threshold {threshold:g}",
-        (threshold, 0),
-        xycoords=("data", "axes fraction"),
-        xytext=(4, 6),
-        textcoords="offset points",
-        fontsize=8,
-    )
-    axes.set_xlim(0, max(1.15 * float(shown["psi"].max() or 0.0), 1.25 * threshold))
-    axes.set_xlabel("population stability index against training (no unit; red = drifted)")
+    axes.set_title(f"dashed: threshold {threshold:g}", fontsize=8, loc="right")
+    axes.set_xlim(0, 1.1 * min(end, max(float(values.max()), 1.2 * threshold)))
+    axes.set_xlabel(f"population stability index against training, cut at {end:g} (no unit; red = drifted)")
     axes.tick_params(axis="y", labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     return _svg(figure)
@@ -163,7 +158,7 @@ def shares_plot(features: pd.DataFrame, reference: Mapping[str, ColumnReference]
         column = reference[name]
         then = shares_in_training(column)
         now = shares_now(column, current[name].to_numpy(dtype="float64"))
-        bins = np.arange(len(then))
+        bins = np.append(np.arange(len(then) - 1), len(then))  # a gap before the missing ones
         axes.bar(bins - 0.2, 100 * then, width=0.4, color=_PAST, label="training")
         axes.bar(bins + 0.2, 100 * now, width=0.4, color=_CALM, label="now")
         axes.set_title(name, fontsize=9)
@@ -173,7 +168,7 @@ def shares_plot(features: pd.DataFrame, reference: Mapping[str, ColumnReference]
         if place % 3 == 1:
             axes.set_ylabel("rows, %", fontsize=8)
         if place == 1:
-            axes.legend(fontsize=7, frameon=False)
+            figure.legend(loc="outside upper right", ncols=2, fontsize=8, frameon=False)
     figure.supxlabel("training quantile bin of the feature's value (none = missing)", fontsize=9)
     return _svg(figure)
 
