@@ -86,6 +86,15 @@ class Bars:
         """When each bar began, T times in UTC."""
         return self.panel.ts - pd.Timedelta(minutes=self.market.bar_minutes)
 
+    def column(self, values: Any) -> Matrix:
+        """One number per bar as a (T, 1) matrix."""
+        return np.array(values, dtype=np.float64).reshape(-1, 1)
+
+    def between(self, zone: str, start: int, stop: int) -> Matrix:
+        """One for bars that began from hour ``start`` to before hour ``stop`` of a time zone, else 0; (T, 1)."""
+        hour = self.column(self.starts.tz_convert(zone).hour)
+        return ((hour >= start) & (hour < stop)).astype(np.float64)
+
     # Shared quantities --------------------------------------------------------------------------------------------
 
     @property
@@ -129,6 +138,61 @@ class Bars:
 
         return self._once("benchmark_returns", compute)
 
+    @property
+    def log_close(self) -> Matrix:
+        """Logarithm of the close; only its differences may become features."""
+        return self._once("log_close", lambda: self.log(self.close))
+
+    @property
+    def upward(self) -> Matrix:
+        """Rise of the high where it is larger than the fall of the low, else 0 (Wilder, 1978)."""
+        return self._once("upward", lambda: self._directional(1.0))
+
+    @property
+    def downward(self) -> Matrix:
+        """Fall of the low where it is larger than the rise of the high, else 0 (Wilder, 1978)."""
+        return self._once("downward", lambda: self._directional(-1.0))
+
+    def _directional(self, side: float) -> Matrix:
+        up, down = self.high - self.lag(self.high, 1), self.lag(self.low, 1) - self.low
+        this, other = (up, down) if side > 0.0 else (down, up)
+        return np.where(np.isnan(this + other), np.nan, np.where((this > other) & (this > 0.0), this, 0.0))
+
+    @property
+    def log_range(self) -> Matrix:
+        """Logarithm of high over low."""
+        return self._once("log_range", lambda: self.log(self.high / self.low))
+
+    @property
+    def high_low_spread(self) -> Matrix:
+        """Spread from the ranges of two bars, as a share of price, not below 0 (Corwin and Schultz, 2012)."""
+
+        def compute() -> Matrix:
+            k = 3.0 - 2.0 * np.sqrt(2.0)
+            beta = self.log_range**2 + self.lag(self.log_range, 1) ** 2
+            high = np.maximum(self.high, self.lag(self.high, 1))
+            low = np.minimum(self.low, self.lag(self.low, 1))
+            gamma = self.log(high / low) ** 2
+            alpha = (np.sqrt(2.0 * beta) - np.sqrt(beta)) / k - np.sqrt(gamma / k)
+            return np.maximum(2.0 * np.tanh(0.5 * alpha), 0.0)
+
+        return self._once("high_low_spread", compute)
+
+    @property
+    def quoted_spread(self) -> Matrix:
+        """Ask minus bid at the close, over their mean."""
+
+        def compute() -> Matrix:
+            bid, ask = self.field("bid_close"), self.field("ask_close")
+            return 2.0 * (ask - bid) / (ask + bid)
+
+        return self._once("quoted_spread", compute)
+
+    @property
+    def illiquidity(self) -> Matrix:
+        """Absolute return over turnover (Amihud, 2002); NaN without turnover."""
+        return self._once("illiquidity", lambda: self.divide(np.abs(self.returns), self.turnover))
+
     def change(self, n: int) -> Matrix:
         """Simple return over n bars."""
         return self.close / self.lag(self.close, n) - 1.0
@@ -145,6 +209,10 @@ class Bars:
     def log(self, x: Matrix) -> Matrix:
         """Natural logarithm; NaN where x is not positive."""
         return self._matrix(self._kernels.log(self._ready(x)))
+
+    def normal_cdf(self, x: Matrix) -> Matrix:
+        """Distribution function of the standard normal."""
+        return self._matrix(self._kernels.normal_cdf(self._ready(x)))
 
     def divide(self, x: Matrix, y: Matrix) -> Matrix:
         """``x / y``; NaN where y is not positive."""
@@ -172,19 +240,80 @@ class Bars:
         """Mean with weights, the newest bar's first; weights of missing values are shared out among the others."""
         return self._matrix(self._kernels.weighted_mean(self._ready(x), weights, self.first))
 
+    def fading(self, factor: float, n: int) -> Matrix:
+        """Weights 1, factor, factor squared ... for n bars, by products: the same bits on every machine."""
+        weights: Matrix = np.cumprod(np.full(n, factor)) / factor
+        return weights
+
     def ewma(self, x: Matrix, n: int) -> Matrix:
         """Exponential average with span n, alpha = 2 / (n + 1), cut after 5 n bars."""
-        return self.weighted(x, _fading(1.0 - 2.0 / (n + 1.0), EWMA_MEMORY * n))
+        return self.weighted(x, self.fading(1.0 - 2.0 / (n + 1.0), EWMA_MEMORY * n))
 
     def wilder(self, x: Matrix, n: int) -> Matrix:
         """Exponential average with alpha = 1 / n, cut after 10 n bars (Wilder, 1978)."""
-        return self.weighted(x, _fading(1.0 - 1.0 / n, 2 * EWMA_MEMORY * n))
+        return self.weighted(x, self.fading(1.0 - 1.0 / n, 2 * EWMA_MEMORY * n))
+
+    def moment(self, x: Matrix, n: int, power: int) -> Matrix:
+        """Mean of deviations to a power of 2, 3 or 4; power 1 takes absolute deviations."""
+        return self._matrix(self._kernels.moment(self._ready(x), n, power, self.first))
+
+    def bars_since_max(self, x: Matrix, n: int) -> Matrix:
+        """Bars since the maximum of n bars, 0 to n - 1."""
+        return self._matrix(self._kernels.bars_since_high(self._ready(x), n, self.first))
+
+    def share_below(self, x: Matrix, n: int, weight: Matrix | None = None) -> Matrix:
+        """Share of n bars (of their weight) with x below its current value; equal values count half."""
+        weight = np.ones_like(x) if weight is None else weight
+        return self._matrix(self._kernels.share_below(self._ready(x), self._ready(weight), n, self.first))
+
+    def max_drawdown(self, x: Matrix, n: int) -> Matrix:
+        """Deepest fall from a peak within n bars, 0 or below."""
+        return self._matrix(self._kernels.max_drawdown(self._ready(x), n, self.first))
+
+    def slope(self, y: Matrix, n: int) -> Matrix:
+        """Least-squares slope per bar over n bars."""
+        return self._matrix(self._kernels.trend_line(self._ready(y), n, False, self.first))
+
+    def straightness(self, y: Matrix, n: int) -> Matrix:
+        """Share of the variance over n bars that a straight line explains."""
+        return self._matrix(self._kernels.trend_line(self._ready(y), n, True, self.first))
+
+    def covariance(self, x: Matrix, y: Matrix, n: int) -> Matrix:
+        """Covariance over n bars."""
+        return self._comoment(x, y, n, 0)
+
+    def beta(self, x: Matrix, y: Matrix, n: int) -> Matrix:
+        """Slope of x on y over n bars."""
+        return self._comoment(x, y, n, 1)
+
+    def correlation(self, x: Matrix, y: Matrix, n: int) -> Matrix:
+        """Correlation over n bars."""
+        return self._comoment(x, y, n, 2)
+
+    def _comoment(self, x: Matrix, y: Matrix, n: int, kind: int) -> Matrix:
+        other = np.array(np.broadcast_to(y, x.shape))
+        return self._matrix(self._kernels.comoment(self._ready(x), other, n, kind, self.first))
 
     # Across instruments -------------------------------------------------------------------------------------------
 
     def rank(self, x: Matrix) -> Matrix:
         """Rank among the instruments of the same bar, in [-0.5, 0.5]; ties share; NaN with fewer than 3."""
         return self._matrix(self._kernels.row_rank(self._ready(x), MIN_CROSS_SECTION, self.first))
+
+    def row_mean(self, x: Matrix) -> Matrix:
+        """Mean of the instruments of the same bar, (T, 1); NaN with fewer than 3."""
+        count = np.isfinite(x).sum(axis=1, keepdims=True)
+        total = np.where(np.isfinite(x), x, 0.0).sum(axis=1, keepdims=True)
+        return np.where(count >= MIN_CROSS_SECTION, total / np.maximum(count, 1), np.nan)
+
+    def row_std(self, x: Matrix) -> Matrix:
+        """Standard deviation of the instruments of the same bar, (T, 1); NaN with fewer than 3."""
+        result: Matrix = np.sqrt(self.row_mean((x - self.row_mean(x)) ** 2))
+        return result
+
+    def group_mean(self, x: Matrix, group: Matrix) -> Matrix:
+        """Mean of the instruments of the same bar and group; NaN with fewer than 3."""
+        return self._matrix(self._kernels.group_mean(self._ready(x), self._ready(group), MIN_CROSS_SECTION, self.first))
 
     def _ready(self, x: Matrix) -> Matrix:
         return np.require(x, np.float64, ["C", "W"])
@@ -193,9 +322,3 @@ class Bars:
     def _matrix(x: Any) -> Matrix:
         result: Matrix = x
         return result
-
-
-def _fading(factor: float, bars: int) -> Matrix:
-    # Products, not powers: the same bits whatever mathematical library is underneath.
-    weights: Matrix = np.cumprod(np.full(bars, factor)) / factor
-    return weights

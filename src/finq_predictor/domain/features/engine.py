@@ -10,14 +10,37 @@ import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import ConfigurationError, DataError, UnknownNameError
-from finq_predictor.domain.features import momentum, trend, volatility
+from finq_predictor.domain.features import (
+    cross_section,
+    macro,
+    microstructure,
+    momentum,
+    news,
+    price_pattern,
+    session,
+    trend,
+    volatility,
+    volume,
+)
 from finq_predictor.domain.features._bars import Bars
 from finq_predictor.domain.features._registry import REGISTRY, FeatureSet, FeatureSpec, definitions_hash, expand
 from finq_predictor.domain.markets import Market
 from finq_predictor.domain.panel import Matrix, Panel
 
 Indices = np.ndarray[Any, np.dtype[Any]]
-FAMILIES = tuple(module.__name__.rpartition(".")[2] for module in (trend, momentum, volatility))
+_MODULES = (
+    trend,
+    momentum,
+    volatility,
+    volume,
+    price_pattern,
+    microstructure,
+    cross_section,
+    session,
+    news,
+    macro,
+)
+FAMILIES = tuple(module.__name__.rpartition(".")[2] for module in _MODULES)
 
 
 def select_features(
