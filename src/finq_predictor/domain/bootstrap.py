@@ -182,17 +182,12 @@ def optimal_block_length(values: Array) -> float:
         return 1.0
     x = x - x.mean()
     quiet = max(5, int(np.log10(n)))
-    lags = int(np.ceil(np.sqrt(n))) + quiet
-    covariance = np.array([x[k:] @ x[: n - k] / n for k in range(min(lags + 1, n))])
-    correlation = np.array([abs(np.corrcoef(x[k:], x[: n - k])[0, 1]) for k in range(1, min(lags + 1, n - 2))])
-    bound = 2.0 * np.sqrt(np.log10(n) / n)
-    quiet_runs = [k for k in range(len(correlation) - quiet + 1) if (correlation[k : k + quiet] < bound).all()]
-    if quiet_runs:
-        bandwidth = 2 * max(quiet_runs[0], 1)
-    else:
-        loud = np.flatnonzero(correlation > bound)
-        bandwidth = 2 * max(int(loud[-1]) + 1 if len(loud) else 1, 1)
-    bandwidth = min(bandwidth, lags, len(covariance) - 1)
+    lags = min(int(np.ceil(np.sqrt(n))) + quiet, n - 2)
+    covariance = np.array([x[lag:] @ x[: n - lag] / n for lag in range(lags + 1)])
+    scale = np.array([np.sqrt((x[lag + 1 :] @ x[lag + 1 :]) * (x[: -lag - 1] @ x[: -lag - 1])) for lag in range(lags)])
+    silent = np.abs(covariance[:lags]) * n < 2.0 * np.sqrt(np.log10(n) / n) * scale
+    runs = [lag for lag in range(lags - quiet + 1) if silent[lag : lag + quiet].all()]
+    bandwidth = min(2 * max(runs[0], 1), lags) if runs else lags
     k = np.arange(1, bandwidth + 1)
     taper = np.where(k / bandwidth <= 0.5, 1.0, 2.0 * (1.0 - k / bandwidth))
     slope = 2.0 * float((taper * k * covariance[1 : bandwidth + 1]).sum())

@@ -308,5 +308,5 @@ def _grouped_correlation(a: Vector, b: Vector, codes: Array, n_groups: int) -> V
 
 def _centered(values: Vector, codes: Array, count: Array) -> tuple[Vector, Vector]:
     """Values minus the mean of their group (n), and the sum of squares of each group before that."""
-    size = np.bincount(codes, weights=values * values, minlength=len(count))
+    size: Vector = np.bincount(codes, weights=values * values, minlength=len(count)).astype(np.float64)
     return values - (np.bincount(codes, weights=values, minlength=len(count)) / count)[codes], size

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from finq_predictor.adapters import bundle_store
+from finq_predictor.adapters.bundle_store import bundle_checksum, load_bundle, save_bundle
+from finq_predictor.adapters.datasets.bundles import BundlesDataset
+from finq_predictor.domain.bundle import ModelBundle, build_reference
+from finq_predictor.domain.calibration import PlattCalibrator
+from finq_predictor.domain.errors import StoreError
+from finq_predictor.domain.features import FeatureSet
+from finq_predictor.domain.models import create_model
+from synthetic_gold import feature_names, feature_set_dict, make_gold
+
+
+@pytest.fixture(scope="module")
+def gold():
+    return make_gold(n_instruments=8, n_dates=80)
+
+
+def make_bundle(gold, name: str = "xgboost", **metadata) -> ModelBundle:
+    known = gold.dropna(subset=["label_5"])
+    X, y = known[feature_names(gold)], known["label_5"].to_numpy()
+    model = create_model(name).fit(X, y, seed=1)
+    return ModelBundle(
+        market="equity",
+        name=name,
+        horizon=5,
+        feature_set=FeatureSet.from_dict(feature_set_dict(gold)),
+        model=model,
+        calibrator=PlattCalibrator().fit(model.predict_score(X), y),
+        reference=build_reference(X, y, model.predict_score(X)),
+        metadata={"seed": 1, "simulated": True, **metadata},
+    )
+
+
+@pytest.fixture(scope="module")
+def bundle(gold):
+    return make_bundle(gold)
+
+
+@pytest.mark.parametrize("name", ["base_rate", "logistic", "xgboost"])
+def test_what_is_read_predicts_the_same_bits(name, gold, tmp_path):
+    bundle = make_bundle(gold, name)
+    save_bundle(bundle, tmp_path / "deep" / "model")
+    again = load_bundle(tmp_path / "deep" / "model")
+    np.testing.assert_array_equal(again.predict(gold)["probability"], bundle.predict(gold)["probability"])
+    assert again.metadata == bundle.metadata
+    assert again.reference == bundle.reference
+    assert again.feature_set == bundle.feature_set
+    assert (again.market, again.name, again.horizon) == ("equity", name, 5)
+
+
+def test_a_bundle_is_readable_json_and_nothing_else(bundle, tmp_path):
+    save_bundle(bundle, tmp_path / "model")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["model"], "nothing is left beside it"
+    for file in (tmp_path / "model").iterdir():
+        json.loads(file.read_text())
+
+
+def test_equal_bundles_are_equal_bytes(gold, tmp_path):
+    for place in "ab":
+        save_bundle(make_bundle(gold), tmp_path / place)
+    assert bundle_checksum(tmp_path / "a") == bundle_checksum(tmp_path / "b")
+    save_bundle(make_bundle(gold, version="2"), tmp_path / "b")
+    assert bundle_checksum(tmp_path / "a") != bundle_checksum(tmp_path / "b")
+
+
+@pytest.mark.parametrize("name", ["bundle.json", "model.json", "checksums.json"])
+@pytest.mark.parametrize("damage", ["cut", "changed", "absent"])
+def test_damage_is_noticed(name, damage, bundle, tmp_path):
+    save_bundle(bundle, tmp_path / "model")
+    file = tmp_path / "model" / name
+    text = file.read_text()
+    if damage == "absent":
+        file.unlink()
+    else:
+        file.write_text(text[: len(text) // 2] if damage == "cut" else text.replace("1", "2", 1).replace("a", "b", 1))
+    with pytest.raises(StoreError):
+        load_bundle(tmp_path / "model")
+
+
+def test_an_absent_bundle_says_what_to_do(tmp_path):
+    with pytest.raises(StoreError, match="kedro run --pipelines"):
+        load_bundle(tmp_path / "nothing")
+    with pytest.raises(StoreError, match="There is no model bundle"):
+        bundle_checksum(tmp_path / "nothing")
+
+
+def test_another_format_is_refused(bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr(bundle_store, "FORMAT", 99)
+    save_bundle(bundle, tmp_path / "model")
+    monkeypatch.undo()
+    with pytest.raises(StoreError, match="has format 99; this code reads 1"):
+        load_bundle(tmp_path / "model")
+
+
+def test_what_json_cannot_say_is_refused_and_the_old_bundle_stays(bundle, tmp_path):
+    save_bundle(bundle, tmp_path / "model")
+    before = bundle_checksum(tmp_path / "model")
+    for value in (float("nan"), object()):
+        with pytest.raises(StoreError, match="JSON cannot say"):
+            save_bundle(bundle.with_metadata(odd=value), tmp_path / "model")
+    assert bundle_checksum(tmp_path / "model") == before
+
+
+def test_a_run_killed_while_swapping_loses_nothing(bundle, tmp_path):
+    save_bundle(bundle, tmp_path / "model")
+    (tmp_path / "model").rename(tmp_path / ".model.previous")
+    (tmp_path / ".model.new").mkdir()
+    assert load_bundle(tmp_path / "model").metadata == bundle.metadata
+    save_bundle(bundle.with_metadata(version="2"), tmp_path / "model")
+    assert load_bundle(tmp_path / "model").metadata["version"] == "2"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["model"]
+
+
+def test_a_reader_never_sees_half_a_bundle(bundle, tmp_path):
+    save_bundle(bundle, tmp_path / "model")
+    stop = threading.Event()
+
+    def write() -> None:
+        version = 0
+        while not stop.is_set():
+            version += 1
+            save_bundle(bundle.with_metadata(version=version), tmp_path / "model")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(30):
+            assert load_bundle(tmp_path / "model").market == "equity"
+    finally:
+        stop.set()
+        writer.join()
+
+
+def test_reading_needs_neither_mlflow_nor_kedro(bundle, tmp_path):
+    save_bundle(bundle, tmp_path / "model")
+    code = (
+        "import sys; from finq_predictor.adapters.bundle_store import load_bundle;"
+        f"load_bundle({str(tmp_path / 'model')!r});"
+        "print([name for name in ('mlflow', 'kedro', 'optuna', 'pickle5') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_the_dataset_keeps_bundles_by_name(gold, bundle, tmp_path):
+    dataset = BundlesDataset(str(tmp_path / "candidates"))
+    assert not dataset.exists()
+    dataset.save({"xgboost": bundle, "base_rate": make_bundle(gold, "base_rate")})
+    assert dataset.exists()
+    assert list(dataset.load()) == ["base_rate", "xgboost"]
+    dataset.save({"xgboost": bundle})
+    assert list(dataset.load()) == ["xgboost"], "a model that is no longer trained is gone"
