@@ -27,7 +27,7 @@ PRODUCTS: dict[str, tuple[str, ...]] = {
 
 TITLES: dict[str, tuple[str, ...]] = {
     "very_good": (
-        "{name} soars after regulators approve its {product}",
+        "{name} soars after winning approval for its {product}",
         "{name} surges as blockbuster order lifts outlook",
         "{broker} upgrades {name} to buy, sees strong growth ahead",
         "{name} wins record {million} contract in {region}",
@@ -74,7 +74,7 @@ TITLES: dict[str, tuple[str, ...]] = {
         "chief financial officer of {name} resigns unexpectedly",
     ),
     "very_bad": (
-        "{name} plunges after regulators reject its {product}",
+        "{name} plunges after authorities block its {product}",
         "{name} slumps as fraud investigation widens",
         "{broker} downgrades {name} to sell on weak outlook",
         "{name} slashes full-year guidance as orders collapse",
@@ -89,7 +89,7 @@ TITLES: dict[str, tuple[str, ...]] = {
 SENTENCES: dict[str, tuple[str, ...]] = {
     "very_good": (
         "shares of {name} surged {percent} after the company reported exceptionally strong orders.",
-        "regulators approved the {product}, a major win for {name}.",
+        "authorities approved plans for the {product}, a major win for {name}.",
         "management raised its outlook sharply and said demand was the strongest on record.",
         "{analyst} at {broker} upgraded the stock, citing outstanding growth and rising margins.",
         "the record contract, worth {million}, will boost profit for years.",
@@ -128,7 +128,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     ),
     "very_bad": (
         "shares of {name} plunged {percent} after the company reported a collapse in orders.",
-        "regulators rejected the {product}, a severe setback for {name}.",
+        "authorities rejected plans for the {product}, a severe setback for {name}.",
         "management slashed its outlook and warned of heavy losses.",
         "{analyst} at {broker} downgraded the stock, citing weak demand and shrinking margins.",
         "the lawsuit alleges fraud and could cost {name} {million}.",

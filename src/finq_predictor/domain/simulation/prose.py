@@ -59,9 +59,10 @@ def write_article(subject: Subject, tone: float, occasion: str, draw: np.random.
     kind = mood(tone)
     values = _values(subject, kind, turn)
     title = _pick(lead[kind], turn).format(**values)
-    sentences = [_pick(background[kind], turn).format(**values)]
+    first = _pick(background[kind], turn)
+    sentences = [first.format(**values)]
     wobble = mood(tone + 1.2 * (next(turn) - 0.5))
-    sentences.append(_pick(background[wobble], turn).format(**values))
+    sentences.append(_pick(tuple(line for line in background[wobble] if line != first), turn).format(**values))
     if next(turn) < 0.6:
         sentences.append(_pick(context["neutral"], turn).format(**values))
     if next(turn) < 0.35:

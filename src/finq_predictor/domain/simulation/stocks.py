@@ -169,11 +169,15 @@ def simulate_stocks(config: EquityMarketConfig, factors: EquityFactors, numbers:
     )  # fmt: skip
     market_variance = (beta * MARKET_VOLATILITY) ** 2 * factors.variance
     total = np.sqrt(deviation**2 + market_variance + (sector_beta * SECTOR_VOLATILITY) ** 2 * common_scale)
+    # Results come when the exchange is closed, and so does whatever moves a stock by many deviations at once.
+    overnight = volatility[:, None] * jumps
+    shock = surprise - overnight / deviation
+    overnight = overnight + deviation * (shock - np.clip(shock, -4.0, 4.0))
     first, last = _listing(config, traits, days)
     start_price = np.exp(np.log(18.0) + traits[:, 7] * np.log(12.0))
     pays = traits[:, 8] < 0.65
     prices, dividends, splits, adjusted = equity_prices(
-        returns, volatility[:, None] * jumps, total, drawn.night, drawn.extremes, first, last, start_price,
+        returns, overnight, total, drawn.night, drawn.extremes, first, last, start_price,
         np.where(pays, 0.002 + 0.008 * traits[:, 9], 0.0), (traits[:, 10] * QUARTER).astype(np.int64),
         160.0 + 340.0 * traits[:, 11],
     )  # fmt: skip
