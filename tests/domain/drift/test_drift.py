@@ -168,14 +168,18 @@ def test_without_history_days_are_the_observations():
     assert (calm["drifted"].tolist(), moved["drifted"].tolist()) == ([False], [True])
 
 
-def test_prediction_drift_rings_above_its_threshold_only():
+def test_prediction_drift_rings_when_it_is_large_and_unlikely():
     probabilities = 1 / (1 + np.exp(-0.2 * NORMAL))
     reference = ColumnReference.of(probabilities)
-    calm = prediction_drift(reference, probabilities[:500])
-    moved = prediction_drift(reference, probabilities[:500] + 0.1)
-    assert (calm["drifted"].tolist(), moved["drifted"].tolist()) == ([False], [True])
-    assert calm["kl"].iloc[0] < 0.1 < moved["kl"].iloc[0]
-    assert not prediction_drift(reference, np.empty(0))["drifted"].iloc[0]
+    steady = [probabilities[start::10] for start in range(10)]
+    restless = [window + 0.1 * (-1) ** number for number, window in enumerate(steady)]
+    calm = prediction_drift(reference, probabilities[:500], steady, days=20)
+    moved = prediction_drift(reference, probabilities[:500] + 0.1, steady, days=20)
+    usual = prediction_drift(reference, probabilities[:500] + 0.1, restless, days=20)
+    young = prediction_drift(reference, probabilities[:500] + 0.1, [], days=20)
+    assert [table["drifted"].iloc[0] for table in (calm, moved, usual, young)] == [False, True, False, True]
+    assert calm["kl"].iloc[0] < 0.1 < moved["kl"].iloc[0] == usual["kl"].iloc[0]
+    assert not prediction_drift(reference, np.empty(0), steady, days=20)["drifted"].iloc[0]
 
 
 def test_last_days_are_whole_dates():

@@ -16,6 +16,7 @@ from finq_predictor.domain.markets import get_market
 from finq_predictor.domain.models import create_model
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
 from finq_predictor.pipelines.monitoring.pipeline import create_pipeline
+from finq_predictor.pipelines.monitoring.report import prediction_verdict
 
 NAMES = ("momentum_20", "reversal_5", "volatility_20", "tone")
 MARKET = get_market("equity")
@@ -167,3 +168,13 @@ def test_the_same_data_give_the_same_page(calm):
 def test_parameters_are_checked(wrong):
     with pytest.raises(ValidationError):
         MonitoringParams(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("divergence", "drifted", "words"),
+    [(0.01, False, "alarm above 0.1"), (0.2, False, "usual for a window"), (0.2, True, "drifted away")],
+)
+def test_the_verdict_on_predictions_in_words(divergence, drifted, words):
+    verdict = prediction_verdict(divergence, drifted, 0.1)
+    assert words in verdict.text
+    assert verdict.well is not drifted

@@ -53,7 +53,7 @@ def feature_drift(
         distance and drifts by its index alone.
     """
     limit = get_drift_test("psi").threshold if psi_threshold is None else psi_threshold
-    windows = _past_windows(history, days)
+    windows = past_windows(history, days)
     rows = []
     for name, column in reference.items():
         values = current[name].to_numpy(dtype="float64")
@@ -80,32 +80,54 @@ def feature_drift(
 
 
 def prediction_drift(
-    reference: ColumnReference, probabilities: np.ndarray, threshold: float | None = None
+    reference: ColumnReference,
+    probabilities: np.ndarray,
+    past: Sequence[np.ndarray],
+    *,
+    days: int,
+    level: float = 0.05,
+    threshold: float | None = None,
 ) -> pd.DataFrame:
-    """Compare current probabilities with those of training by Kullback-Leibler divergence.
+    """Compare current probabilities with those of training.
+
+    As with features, they drifted when the difference is both large (Kullback-Leibler divergence above its
+    threshold) and unlikely (Kolmogorov-Smirnov distance against past windows).
 
     Args:
         reference: How probabilities looked in training.
         probabilities: N current probabilities.
+        past: The model's probabilities in windows of the same length before; may be empty.
+        days: Length of a window in dates.
+        level: Chance of a false alarm that is accepted.
         threshold: Replaces the test's own.
 
     Returns:
         One row, see ``DRIFT_COLUMNS``, of kind ``"prediction"``; without predictions nothing drifts.
     """
     test = get_drift_test("kl")
-    divergence = test.statistic(reference, probabilities) if len(probabilities) else float("nan")
-    row = dict.fromkeys(DRIFT_COLUMNS, np.nan) | {
+    if len(probabilities) == 0:
+        empty = dict.fromkeys(DRIFT_COLUMNS, np.nan) | {"kind": "prediction", "name": "probability", "drifted": False}
+        return pd.DataFrame([empty], columns=list(DRIFT_COLUMNS))
+    known = np.asarray(reference.quantiles, dtype="float64")
+    distances = np.array([ks_distance(known, window) for window in past])
+    distance, divergence = ks_distance(known, probabilities), test.statistic(reference, probabilities)
+    p_value = block_p_value(distance, distances, days)
+    row = {
         "kind": "prediction",
         "name": "probability",
-        "psi": get_drift_test("psi").statistic(reference, probabilities) if len(probabilities) else np.nan,
-        "js": get_drift_test("js").statistic(reference, probabilities) if len(probabilities) else np.nan,
+        "ks": distance,
+        "usual_ks": usual_distance(distances),
+        "p_value": p_value,
+        "p_adjusted": p_value,
+        "psi": get_drift_test("psi").statistic(reference, probabilities),
+        "js": get_drift_test("js").statistic(reference, probabilities),
         "kl": divergence,
-        "drifted": bool(divergence > (test.threshold if threshold is None else threshold)),
+        "drifted": bool(divergence > (test.threshold if threshold is None else threshold) and p_value <= level),
     }
     return pd.DataFrame([row], columns=list(DRIFT_COLUMNS))
 
 
-def _past_windows(history: pd.DataFrame, days: int) -> list[np.ndarray]:
+def past_windows(history: pd.DataFrame, days: int) -> list[np.ndarray]:
     """Cut history into consecutive windows of whole dates; each is an array of at most ``_MOST_ROWS`` row positions."""
     if history.empty:
         return []

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.bundle import ModelBundle
-from finq_predictor.domain.columns import TS
-from finq_predictor.domain.drift.features import feature_drift, last_days, prediction_drift
+from finq_predictor.domain.columns import INSTRUMENT, TS
+from finq_predictor.domain.drift.features import feature_drift, last_days, past_windows, prediction_drift
 from finq_predictor.domain.markets import Market
 from finq_predictor.domain.monitoring import (
     Layer,
@@ -79,7 +80,14 @@ def measure_drift(
         psi_threshold=params.psi,
     )
     recent = last_days(predictions, params.window_days)["probability"].to_numpy(dtype="float64")
-    outcome = prediction_drift(champion.reference.probability, recent, params.prediction_kl)
+    outcome = prediction_drift(
+        champion.reference.probability,
+        recent,
+        _past_probabilities(champion, history, params.window_days),
+        days=params.window_days,
+        level=params.false_discovery_rate,
+        threshold=params.prediction_kl,
+    )
     table = pd.concat([features, outcome], ignore_index=True)
     return table.astype({"drifted": "bool"})
 
@@ -118,6 +126,13 @@ def render_monitoring_metrics(
 ) -> str:
     """Write the three tables as Prometheus text."""
     return prometheus_text(monitoring_gauges(market.name, freshness, missing_rates, drift))
+
+
+def _past_probabilities(champion: ModelBundle, history: pd.DataFrame, days: int) -> list[np.ndarray]:
+    """Predict windows of the training period, to learn how far predictions of a window usually are from the whole."""
+    names = [TS, INSTRUMENT, *champion.feature_set.names]
+    windows = (history.iloc[rows].reindex(columns=names) for rows in past_windows(history, days))
+    return [champion.predict(window)["probability"].to_numpy(dtype="float64") for window in windows]
 
 
 def _with_columns(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:

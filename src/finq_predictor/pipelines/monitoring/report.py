@@ -77,15 +77,21 @@ def verdicts(page: Page) -> list[Verdict]:
             if drifted.empty
             else f"{len(drifted)} of {len(features)} features drifted: {_listed(drifted['name'])}.",
         ),
-        _prediction_verdict(float(prediction["kl"]), bool(prediction["drifted"]), page.kl_threshold),
+        prediction_verdict(float(prediction["kl"]), bool(prediction["drifted"]), page.kl_threshold),
     ]
 
 
-def _prediction_verdict(divergence: float, drifted: bool, threshold: float) -> Verdict:
+def prediction_verdict(divergence: float, drifted: bool, threshold: float) -> Verdict:
+    """Say whether predictions moved; a NaN divergence means that there are none."""
     if np.isnan(divergence):
         return Verdict(False, "There are no current predictions to compare with training.")
-    size = f"KL {divergence:.3f}, alarm above {threshold:g}"
-    return Verdict(not drifted, f"Predictions {'drifted away from' if drifted else 'look like'} training ({size}).")
+    if drifted:
+        return Verdict(
+            False, f"Predictions drifted away from training (KL {divergence:.3f}, alarm above {threshold:g})."
+        )
+    if divergence > threshold:
+        return Verdict(True, f"Predictions look like training: KL {divergence:.3f} is large, but usual for a window.")
+    return Verdict(True, f"Predictions look like training (KL {divergence:.3f}, alarm above {threshold:g}).")
 
 
 def _listed(names: pd.Series, most: int = 8) -> str:
