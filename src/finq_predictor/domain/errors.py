@@ -3,10 +3,12 @@
 FinqError
 ├── ConfigurationError          a parameter, option or environment that cannot work
 ├── UnknownNameError            a market, model, scorer, instrument ... that does not exist
+├── ScorerUnavailableError      a sentiment scorer whose library or weights are absent
 ├── DataError                   data that cannot be used
 │   ├── SourceError             a file or provider that cannot be read
 │   ├── MappingError            a file whose columns cannot be recognised
 │   ├── GateError               a quality gate stopped the run
+│   ├── LookAheadError          a feature knows the future
 │   ├── SplitError              a split that would leak or leaves nothing to test
 │   └── StoreError              a stored artefact is absent, damaged or from other code
 │       └── FeatureSetMismatchError  features were defined differently when the model was trained
@@ -42,6 +44,10 @@ class UnknownNameError(FinqError):
         super().__init__(f"Unknown {kind} {given!r}. {closest(given, names)}")
 
 
+class ScorerUnavailableError(FinqError):
+    """A sentiment scorer cannot work here: its library or its weights are absent."""
+
+
 class DataError(FinqError):
     """Data that cannot be used."""
 
@@ -56,6 +62,10 @@ class MappingError(DataError):
 
 class GateError(DataError):
     """A quality gate stopped the run; names the frame, the rule and the rows."""
+
+
+class LookAheadError(DataError):
+    """A feature, join or label changes when the future is taken away; names the columns."""
 
 
 class SplitError(DataError):

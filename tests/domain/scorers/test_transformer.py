@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
-from finq_predictor.domain.scorers.base import ScorerUnavailableError
+from finq_predictor.domain.errors import ScorerUnavailableError
 from finq_predictor.domain.scorers.transformer import TransformerScorer, label_signs
 
 TEXTS = ["profit rises", "profit falls and losses widen", "", "rises " * 400]

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
-from finq_predictor.domain.scorers.base import CONFIDENCE, SCORER, TONE, Scorer, ScorerUnavailableError
+from finq_predictor.domain.errors import ConfigurationError, ScorerUnavailableError, UnknownNameError
+from finq_predictor.domain.scorers.base import CONFIDENCE, SCORER, TONE, Scorer
 
 SCORERS: dict[str, str] = {
     "lexicon": "finq_predictor.domain.scorers.lexicon:LexiconScorer",

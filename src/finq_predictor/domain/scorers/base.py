@@ -9,18 +9,12 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.errors import FinqError
-
 TONE = "tone"
 CONFIDENCE = "confidence"
 SCORER = "scorer"
 
 NEUTRAL_BAND = 0.2
 """A tone nearer to zero than this reads as neutral when three classes are asked for."""
-
-
-class ScorerUnavailableError(FinqError):
-    """A scorer cannot work here: its library or its weights are absent."""
 
 
 class Scorer(ABC):

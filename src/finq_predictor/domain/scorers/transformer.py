@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.scorers.base import CONFIDENCE, TONE, Scorer, ScorerUnavailableError
+from finq_predictor.domain.errors import ScorerUnavailableError
+from finq_predictor.domain.scorers.base import CONFIDENCE, TONE, Scorer
 
 _GOOD, _BAD = ("pos", "bull"), ("neg", "bear")
 

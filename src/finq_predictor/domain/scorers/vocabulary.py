@@ -11,8 +11,8 @@ Six kinds of words carry meaning:
 
 Numbers are written ``#`` in phrases and hyphens read as spaces, so ``# week high`` matches "52-week high"; ``^`` is the
 start of a text, so ``^ sell`` is a recommendation and not a sale.
-The words were chosen from general knowledge of financial English and tuned on one half of a labelled headline
-corpus; the other half gives the figures that are reported.
+The words were chosen from general knowledge of financial English and tuned on one half each of a
+corpus of labelled headlines and one of labelled tweets; the other halves give the figures that are reported.
 """
 
 from __future__ import annotations
