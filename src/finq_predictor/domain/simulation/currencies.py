@@ -12,13 +12,13 @@ from finq_predictor.domain.simulation.seeding import stream, student_t
 
 # Hourly volatility in basis points; how active Asia, Europe and America are in it; value in US dollars.
 CURRENCIES: dict[str, tuple[float, tuple[float, float, float], float]] = {
-    "USD": (5.5, (0.35, 0.7, 1.1), 1.0),
-    "EUR": (6.0, (0.25, 1.2, 0.8), 1.10),
+    "USD": (5.0, (0.25, 0.7, 1.1), 1.0),
+    "EUR": (6.0, (0.15, 1.2, 0.8), 1.10),
     "JPY": (6.5, (0.9, 0.6, 0.8), 0.0085),
     "GBP": (6.5, (0.2, 1.3, 0.7), 1.28),
     "AUD": (8.0, (0.9, 0.7, 0.7), 0.70),
     "NZD": (8.0, (0.9, 0.6, 0.7), 0.65),
-    "SGD": (3.0, (0.8, 0.7, 0.6), 0.74),
+    "SGD": (2.5, (0.8, 0.7, 0.6), 0.74),
     "CHF": (6.0, (0.2, 1.2, 0.7), 1.05),
     "CAD": (5.5, (0.2, 0.6, 1.2), 0.76),
 }
@@ -63,10 +63,10 @@ class CurrencyPaths:
 def activity(weights: tuple[float, float, float], hours: pd.DatetimeIndex) -> np.ndarray:
     """How volatile each hour is: sessions in Asia, Europe and America; mean square one over a day."""
     clock = (np.arange(24) + 0.5)[None, :]
-    centres, widths = np.array([3.0, 9.0, 15.0])[:, None], np.array([3.0, 3.0, 2.6])[:, None]
+    centres, widths = np.array([3.0, 9.0, 15.0])[:, None], np.array([2.8, 2.6, 2.6])[:, None]
     distance = np.abs(clock - centres)
     bumps = np.exp(-0.5 * (np.minimum(distance, 24 - distance) / widths) ** 2)
-    shape = 0.25 + np.asarray(weights) @ bumps
+    shape = 0.18 + np.asarray(weights) @ bumps
     shape = shape / np.sqrt(np.mean(shape**2))
     return np.asarray(shape[hours.hour])
 
