@@ -68,7 +68,7 @@ class Rules:
     instrument: str | None = None
     columns: dict[str, dict[str, str]] = field(default_factory=dict)
     as_of: pd.Timestamp | None = None
-    correction_tolerance_hours: float = 24.0
+    correction_tolerance_hours: float = 0.0
     ohlc_tolerance: float = 1e-4
     jump_factor: float = 1.8
     jump_revert_tolerance: float = 0.05
@@ -255,7 +255,7 @@ def _outside_hours(bars: pd.DataFrame, rules: Rules) -> np.ndarray:
 
 
 def _judge_prices(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
-    names = [*OHLC, ADJ_CLOSE]
+    names = [*OHLC] if rules.market.name == "fx" else [*OHLC, ADJ_CLOSE]
     prices = {name: bars[name].to_numpy() for name in names}
     table = np.column_stack([prices[name] for name in names])
     empty = np.isnan(table)

@@ -140,6 +140,21 @@ def check_not_empty(table: str, tally: Mapping[str, Any]) -> Check:
     )
 
 
+def check_one_origin(tallies: Mapping[str, Mapping[str, Any]]) -> Check:
+    """Invented and real tables are never mixed."""
+    kinds = {table: str(tally["source"]).partition(":")[0] for table, tally in tallies.items() if tally["source"]}
+    found = sorted(set(kinds.values()))
+    return Check(
+        ", ".join(kinds),
+        "one_origin",
+        len(found) <= 1,
+        len(found),
+        1,
+        tuple(f"{table} is {kind}" for table, kind in kinds.items()) if len(found) > 1 else (),
+        "Take all tables of a market from the same kind of source; see the catalog's source entries.",
+    )
+
+
 def check_benchmark_age(
     bars: pd.DataFrame, benchmark: pd.DataFrame, calendar: str, as_of: pd.Timestamp | None, limits: Limits
 ) -> Check:

@@ -78,6 +78,7 @@ def check_gates(
     limits, by_table = params.limits(), {name.removeprefix("tally_"): tally for name, tally in tallies.items()}
     checks = [check for table, tally in by_table.items() for check in gates.check_nulls(table, tally, limits)]
     checks += [gates.check_quarantine(table, tally, limits) for table, tally in by_table.items()]
+    checks.append(gates.check_one_origin(by_table))
     checks.append(gates.check_not_empty("bars", by_table["bars"]))
     checks.append(gates.check_instruments(bars, limits))
     if benchmark is not None:

@@ -51,7 +51,7 @@ class IngestionParams(BaseModel):
     columns: dict[str, dict[str, str]] = Field(default_factory=dict)
     close_time: str = "16:00"
     as_of: str | None = None
-    correction_tolerance_hours: float = Field(default=24.0, ge=0)
+    correction_tolerance_hours: float = Field(default=0.0, ge=0)
     ohlc_tolerance: float = Field(default=1e-4, ge=0)
     jump_factor: float = Field(default=1.8, gt=1)
     jump_revert_tolerance: float = Field(default=0.05, gt=0)

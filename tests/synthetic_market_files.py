@@ -1,0 +1,40 @@
+"""A small equity market as a user would hold it: files with ordinary names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from finq_predictor.domain.calendar import session_closes
+
+
+def market_frames(instruments: int = 24, first: str = "2023-01-03", last: str = "2023-06-30", seed: int = 0):
+    """Bars (symbol, date, open ... volume) and a benchmark of the same sessions."""
+    rng = np.random.default_rng(seed)
+    dates = session_closes("XNYS", pd.Timestamp(first), pd.Timestamp(last)).index
+    close = 50 * np.exp(rng.normal(0, 0.01, (len(dates), instruments)).cumsum(axis=0))
+    opened = close * np.exp(rng.normal(0, 0.003, close.shape))
+    bars = pd.DataFrame(
+        {
+            "symbol": np.tile([f"S{number:02d}" for number in range(instruments)], len(dates)),
+            "date": np.repeat(dates.strftime("%Y-%m-%d"), instruments),
+            "open": opened.ravel(),
+            "high": (np.maximum(opened, close) * 1.002).ravel(),
+            "low": (np.minimum(opened, close) * 0.998).ravel(),
+            "close": close.ravel(),
+            "adj_close": close.ravel(),
+            "volume": rng.integers(1_000, 9_000, close.size),
+        }
+    )
+    benchmark = pd.DataFrame({"date": dates.strftime("%Y-%m-%d"), "close": close.mean(axis=1)})
+    return bars, benchmark
+
+
+def write_market(folder: Path, bars: pd.DataFrame, benchmark: pd.DataFrame) -> dict[str, str]:
+    """Write the files and return the run parameters that name them."""
+    paths = {"bars": folder / "bars.csv", "benchmark": folder / "benchmark.csv"}
+    bars.to_csv(paths["bars"], index=False)
+    benchmark.to_csv(paths["benchmark"], index=False)
+    return {name: str(path) for name, path in paths.items()}
