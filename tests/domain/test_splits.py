@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -60,7 +62,7 @@ def test_no_label_of_training_reaches_the_test(n_dates, n_instruments, label_bar
         tested += sorted(set(test["ts"]))
     assert tested == sorted(set(tested)), "test blocks follow each other without overlap"
     assert tested[-1] == rows["ts"].max()
-    assert [len(a.train) < len(b.train) for a, b in zip(folds, folds[1:], strict=False)] == [True] * (n_folds - 1)
+    assert [len(a.train) < len(b.train) for a, b in pairwise(folds)] == [True] * (n_folds - 1)
 
 
 @pytest.mark.parametrize("gap", [0, 1, 6])

@@ -128,7 +128,7 @@ def test_rules_say_one_half_where_they_know_nothing(fitted):
 def test_unknown_names_are_met_with_near_misses(rows):
     with pytest.raises(UnknownNameError, match="Did you mean 'xgboost'"):
         create_model("xgbost")
-    with pytest.raises(ConfigurationError, match="no parameter 'max_deph'. Did you mean 'max_depth'"):
+    with pytest.raises(ConfigurationError, match=r"no parameter 'max_deph'\. Did you mean 'max_depth'"):
         create_model("xgboost", {"max_deph": 3})
     with pytest.raises(ConfigurationError, match="'ret5', which is not in the feature set"):
         create_model("momentum", {"feature": "ret5"}).fit(*rows, seed=0)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from finq_predictor.domain.calibration import PlattCalibrator
 from finq_predictor.domain.markets import get_market
-from finq_predictor.domain.models import Model, create_model, model_parameters
+from finq_predictor.domain.models import Model, create_model
 from finq_predictor.domain.splits import Fold, purged_holdout
 from finq_predictor.pipelines.training.params import TrainingParams
 from finq_predictor.pipelines.training.samples import Positions, Samples, label_blocks, thin
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -30,17 +35,32 @@ class Fitted:
     held_out: np.ndarray[Any, np.dtype[np.float64]]
 
 
+def side_by_side(function: Callable[[Task], Result], tasks: Iterable[Task], threads: int) -> list[Result]:
+    """Apply a function to tasks in parallel, one core each, so that results do not depend on the number of threads.
+
+    Args:
+        function: Something that spends its time outside the interpreter lock, such as a fit.
+        tasks: Its arguments.
+        threads: How many run at once.
+
+    Returns:
+        Results in the order of the tasks.
+    """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=threads) as pool:
+        return list(pool.map(function, tasks))
+
+
 def new_model(name: str, chosen: dict[str, Any], params: TrainingParams) -> Model:
-    """Make an unfitted model of the race, with the threads of this run where it takes threads.
+    """Make an unfitted model of the race.
 
     Args:
         name: Name in the race.
         chosen: Its parameters.
         params: Parameters of the training.
     """
-    kind = model_of(name, params)
-    threads = {"threads": params.threads} if "threads" in model_parameters(kind) else {}
-    return create_model(kind, {**threads, **chosen})
+    return create_model(model_of(name, params), chosen)
 
 
 def model_of(name: str, params: TrainingParams) -> str:

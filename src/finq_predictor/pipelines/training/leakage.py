@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.metrics import accuracy, auc
-from finq_predictor.domain.models import create_model, model_parameters
-from finq_predictor.pipelines.training.fitting import holdout
+from finq_predictor.domain.models import create_model
+from finq_predictor.pipelines.training.fitting import holdout, side_by_side
 from finq_predictor.pipelines.training.params import TrainingParams
 from finq_predictor.pipelines.training.samples import Positions, Samples
 
@@ -39,7 +39,11 @@ def leak_table(samples: Samples, params: TrainingParams) -> pd.DataFrame:
         RANDOM_ROWS: (np.sort(shuffled[n_test:]), np.sort(shuffled[:n_test])),
         PURGED: (rows[fold.train], rows[fold.test]),
     }
-    return pd.DataFrame([_measure(split, *parts, samples, params) for split, parts in splits.items()])
+
+    def measure(split: str) -> dict[str, Any]:
+        return _measure(split, *splits[split], samples, params)
+
+    return pd.DataFrame(side_by_side(measure, splits, params.threads))
 
 
 def sample_instruments(samples: Samples, most: int, seed: int) -> Positions:
@@ -54,8 +58,7 @@ def sample_instruments(samples: Samples, most: int, seed: int) -> Positions:
 
 def _measure(split: str, train: Positions, test: Positions, samples: Samples, params: TrainingParams) -> dict[str, Any]:
     name = params.leak_meter.model
-    threads = {"threads": params.threads} if "threads" in model_parameters(name) else {}
-    model = create_model(name, {**threads, **params.leak_meter.params})
+    model = create_model(name, params.leak_meter.params)
     model.fit(samples.frame(train), samples.y[train], seed=params.seed)
     score, y = model.predict_score(samples.frame(test)), samples.y[test]
     threshold = float(samples.y[train].mean()) if model.kind == "naive" else 0.5

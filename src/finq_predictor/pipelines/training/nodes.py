@@ -13,7 +13,7 @@ from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.fingerprint import hash_content, hash_frame
 from finq_predictor.domain.models import model_class
 from finq_predictor.domain.splits import fold_masks, gap_table, purged_walk_forward
-from finq_predictor.pipelines.training.fitting import fit_calibrated, model_of
+from finq_predictor.pipelines.training.fitting import fit_calibrated, model_of, side_by_side
 from finq_predictor.pipelines.training.leakage import leak_table
 from finq_predictor.pipelines.training.params import TrainingParams
 from finq_predictor.pipelines.training.samples import Samples, make_samples
@@ -71,10 +71,10 @@ def search_hyperparameters(
     samples = _samples(gold, feature_set, params)
     train, _ = fold_masks(folds.iloc[0], samples.keys[TS], samples.keys["label_end"])
     window = samples.take(np.flatnonzero(train))
-    found = {name: search_model(name, window, params) for name in params.models}
-    trials = [frame for _, frame in found.values() if len(frame)]
+    found = side_by_side(lambda name: search_model(name, window, params), params.models, params.threads)
+    trials = [frame for _, frame in found if len(frame)]
     return (
-        {name: chosen for name, (chosen, _) in found.items()},
+        {name: chosen for name, (chosen, _) in zip(params.models, found, strict=True)},
         pd.concat(trials, ignore_index=True) if trials else no_trials(),
     )
 
@@ -99,30 +99,16 @@ def walk_forward(
         ``ts, instrument, fold, model, kind, score, probability, label, forward_return, label_end``.
     """
     samples = _samples(gold, feature_set, params)
-    parts = []
-    for _, gap in folds.iterrows():
-        train, test = (np.flatnonzero(mask) for mask in fold_masks(gap, samples.keys[TS], samples.keys["label_end"]))
-        for name in params.models:
-            logger.info("walk-forward: fold %d of %d, %s on %d rows", gap["fold"], len(folds), name, len(train))
-            fitted = fit_calibrated(name, hyperparameters[name], samples, train, params)
-            score = fitted.model.predict_score(samples.frame(test))
-            keys = samples.keys.iloc[test]
-            parts.append(
-                pd.DataFrame(
-                    {
-                        TS: keys[TS].array,
-                        INSTRUMENT: keys[INSTRUMENT].array,
-                        "fold": int(gap["fold"]),
-                        "model": name,
-                        "kind": fitted.model.kind,
-                        "score": score,
-                        "probability": fitted.calibrator.transform(score),
-                        "label": keys["label"].to_numpy(float),
-                        "forward_return": keys["forward_return"].to_numpy(float),
-                        "label_end": keys["label_end"].array,
-                    }
-                )
-            )
+    lines = [gap for _, gap in folds.iterrows()]
+    # The longest windows first, so that no thread is left alone with one at the end.
+    tasks = [(gap, name) for gap in reversed(lines) for name in params.models]
+
+    def predict(task: tuple[pd.Series, str]) -> pd.DataFrame:
+        gap, name = task
+        logger.info("walk-forward: fold %d of %d, %s on %d rows", gap["fold"], len(lines), name, gap["n_train"])
+        return _predict_fold(gap, name, hyperparameters[name], samples, params)
+
+    parts = side_by_side(predict, tasks, params.threads)
     predictions = pd.concat(parts, ignore_index=True)
     return predictions.sort_values(["model", TS, INSTRUMENT], kind="stable", ignore_index=True)
 
@@ -201,11 +187,11 @@ def fit_candidates(
     rows = np.arange(len(samples))
     origin = {name: value for name, value in training_summary.items() if name not in ("models", "market", "horizon")}
     reference = build_reference(samples.frame(rows), samples.y, np.empty(0))
-    bundles = {}
-    for name in params.models:
+
+    def fit(name: str) -> ModelBundle:
         logger.info("final fit: %s on %d rows", name, len(rows))
         fitted = fit_calibrated(name, hyperparameters[name], samples, rows, params)
-        bundles[name] = ModelBundle(
+        return ModelBundle(
             market=params.market,
             name=name,
             horizon=params.label_horizon,
@@ -215,7 +201,8 @@ def fit_candidates(
             reference=reference.with_probability(fitted.held_out),
             metadata={**origin, "kind": fitted.model.kind, "params": fitted.model.params},
         )
-    return bundles
+
+    return dict(zip(params.models, side_by_side(fit, params.models, params.threads), strict=True))
 
 
 def measure_leak(gold: pd.DataFrame, feature_set: dict[str, Any], params: TrainingParams) -> pd.DataFrame:
@@ -230,6 +217,29 @@ def measure_leak(gold: pd.DataFrame, feature_set: dict[str, Any], params: Traini
         ``model, split, accuracy, auc, n``.
     """
     return leak_table(_samples(gold, feature_set, params), params)
+
+
+def _predict_fold(
+    gap: pd.Series, name: str, chosen: dict[str, Any], samples: Samples, params: TrainingParams
+) -> pd.DataFrame:
+    train, test = (np.flatnonzero(mask) for mask in fold_masks(gap, samples.keys[TS], samples.keys["label_end"]))
+    fitted = fit_calibrated(name, chosen, samples, train, params)
+    score = fitted.model.predict_score(samples.frame(test))
+    keys = samples.keys.iloc[test]
+    return pd.DataFrame(
+        {
+            TS: keys[TS].array,
+            INSTRUMENT: keys[INSTRUMENT].array,
+            "fold": int(gap["fold"]),
+            "model": name,
+            "kind": fitted.model.kind,
+            "score": score,
+            "probability": fitted.calibrator.transform(score),
+            "label": keys["label"].to_numpy(float),
+            "forward_return": keys["forward_return"].to_numpy(float),
+            "label_end": keys["label_end"].array,
+        }
+    )
 
 
 def _samples(gold: pd.DataFrame, feature_set: dict[str, Any], params: TrainingParams) -> Samples:

@@ -107,7 +107,7 @@ class TrainingParams(BaseModel):
         embargo_bars: Bars left out in addition.
         calibration_fraction: Share of the last dates of a training window on which probabilities are calibrated.
         max_train_rows: Rows a model is fitted on at most, spread evenly over time; None uses all.
-        threads: Threads of a fit; a part of what makes results repeatable.
+        threads: Fits that run side by side; results do not depend on it, memory does.
         models: The race, by name.
         search: The search for parameters.
         leak_meter: The measurement of leakage.
