@@ -174,7 +174,8 @@ class Bars:
             low = np.minimum(self.low, self.lag(self.low, 1))
             gamma = self.log(high / low) ** 2
             alpha = (np.sqrt(2.0 * beta) - np.sqrt(beta)) / k - np.sqrt(gamma / k)
-            return np.maximum(2.0 * np.tanh(0.5 * alpha), 0.0)
+            spread: Matrix = np.maximum(2.0 * np.tanh(0.5 * alpha), 0.0)
+            return spread
 
         return self._once("high_low_spread", compute)
 
@@ -192,6 +193,19 @@ class Bars:
     def illiquidity(self) -> Matrix:
         """Absolute return over turnover (Amihud, 2002); NaN without turnover."""
         return self._once("illiquidity", lambda: self.divide(np.abs(self.returns), self.turnover))
+
+    def market_fit(self, n: int) -> tuple[Matrix, Matrix, Matrix]:
+        """Regression of returns on the benchmark's over n bars: beta, deviation of the residuals, alpha per bar."""
+        own, other = self.returns, self.benchmark_returns
+        key = f"market_fit_{n}_{self.first}"
+        beta = self._once(f"{key}_beta", lambda: self.beta(own, other, n))
+        alpha = self._once(f"{key}_alpha", lambda: self.mean(own, n) - beta * self.mean(other, n))
+
+        def compute() -> Matrix:
+            unexplained: Matrix = np.sqrt(np.maximum(1.0 - self.correlation(own, other, n) ** 2, 0.0))
+            return self.std(own, n) * unexplained
+
+        return beta, self._once(f"{key}_deviation", compute), alpha
 
     def change(self, n: int) -> Matrix:
         """Simple return over n bars."""

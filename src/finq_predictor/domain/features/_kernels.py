@@ -91,6 +91,7 @@ def moment(x: Matrix, n: int, power: int, first: int) -> Matrix:
             for j in range(columns):
                 d = x[s, j] - center[t, j]
                 known = d == d
+                d = 0.0 if abs(d) <= NEAR * abs(center[t, j]) else d
                 if power == 1:
                     d = abs(d)
                 elif power == 2:

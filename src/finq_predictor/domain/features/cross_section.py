@@ -162,6 +162,7 @@ def relative_strength(bars: Bars, n: int) -> Matrix:
     lookback=lambda n: n + 1,
     unit="ratio",
     source="Cooper et al. (2004)",
+    markets=("equity",),
 )
 def benchmark_ret(bars: Bars, n: int) -> Matrix:
     """Return of the benchmark over n bars."""
@@ -170,7 +171,12 @@ def benchmark_ret(bars: Bars, n: int) -> Matrix:
 
 
 @feature(
-    inputs=("benchmark_close",), windows=(20,), lookback=lambda n: n + 1, unit="per bar", source="French et al. (1987)"
+    inputs=("benchmark_close",),
+    windows=(20,),
+    lookback=lambda n: n + 1,
+    unit="per bar",
+    source="French et al. (1987)",
+    markets=("equity",),
 )
 def benchmark_vol(bars: Bars, n: int) -> Matrix:
     """Standard deviation of returns of the benchmark over n bars."""
@@ -187,7 +193,7 @@ def benchmark_vol(bars: Bars, n: int) -> Matrix:
 )
 def beta(bars: Bars, n: int) -> Matrix:
     """Slope of returns on those of the benchmark over n bars."""
-    return bars.beta(bars.returns, bars.benchmark_returns, n)
+    return bars.market_fit(n)[0]
 
 
 @feature(
@@ -213,8 +219,7 @@ def benchmark_corr(bars: Bars, n: int) -> Matrix:
 )
 def idiosyncratic_vol(bars: Bars, n: int) -> Matrix:
     """Standard deviation of what the benchmark does not explain, over n bars."""
-    share = bars.correlation(bars.returns, bars.benchmark_returns, n) ** 2
-    return bars.std(bars.returns, n) * np.sqrt(np.maximum(1.0 - share, 0.0))
+    return bars.market_fit(n)[1]
 
 
 @feature(
@@ -228,11 +233,8 @@ def idiosyncratic_vol(bars: Bars, n: int) -> Matrix:
 def residual_ret(bars: Bars, n: int, m: int) -> Matrix:
     """Mean residual of the last m bars from a regression on the benchmark over n, over the residuals' deviation."""
     own, other = bars.returns, bars.benchmark_returns
-    share = bars.correlation(own, other, n) ** 2
-    deviation = bars.std(own, n) * np.sqrt(np.maximum(1.0 - share, 0.0))
-    recent = bars.mean(own, m) - bars.mean(own, n)
-    explained = bars.beta(own, other, n) * (bars.mean(other, m) - bars.mean(other, n))
-    return bars.divide(recent - explained, deviation)
+    beta, deviation, alpha = bars.market_fit(n)
+    return bars.divide(bars.mean(own, m) - alpha - beta * bars.mean(other, m), deviation)
 
 
 @feature(
@@ -245,10 +247,7 @@ def residual_ret(bars: Bars, n: int, m: int) -> Matrix:
 )
 def residual_momentum(bars: Bars, n: int, m: int, skip: int) -> Matrix:
     """Mean residual from m bars ago until the skipped last ones, over the residuals' deviation of n bars."""
-    own, other = bars.returns, bars.benchmark_returns
-    share = bars.correlation(own, other, n) ** 2
-    deviation = bars.std(own, n) * np.sqrt(np.maximum(1.0 - share, 0.0))
+    beta, deviation, alpha = bars.market_fit(n)
     inner = bars.earlier(skip)
-    past, past_other = (bars.lag(inner.mean(x, m - skip), skip) for x in (own, other))
-    explained = bars.beta(own, other, n) * (past_other - bars.mean(other, n))
-    return bars.divide(past - bars.mean(own, n) - explained, deviation)
+    own, other = (bars.lag(inner.mean(x, m - skip), skip) for x in (bars.returns, bars.benchmark_returns))
+    return bars.divide(own - alpha - beta * other, deviation)

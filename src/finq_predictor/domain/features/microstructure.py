@@ -12,7 +12,7 @@ from finq_predictor.domain.panel import Matrix
 @feature(inputs=("bid_close", "ask_close"), lookback=1, unit="ratio", source="Demsetz (1968)")
 def spread_pct(bars: Bars) -> Matrix:
     """Quoted spread at the close, over the mid price."""
-    return bars.quoted_spread.copy()
+    return bars.quoted_spread
 
 
 @feature(

@@ -32,7 +32,9 @@ def news_tone(bars: Bars, n: int) -> Matrix:
 def news_tone_faded(bars: Bars, n: int) -> Matrix:
     """Tone of past articles, each counting half as much n bars later, shrunk by one neutral article."""
     weights = bars.fading(0.5 ** (1.0 / n), 8 * n)
-    tone, count = (weights.sum() * bars.weighted(bars.field(name), weights) for name in ("tone_sum", "article_count"))
+    tone, count = (
+        float(weights.sum()) * bars.weighted(bars.field(name), weights) for name in ("tone_sum", "article_count")
+    )
     return tone / (count + 1.0)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from finq_predictor.domain.features._bars import Bars
 from finq_predictor.domain.features._registry import feature
@@ -76,8 +75,7 @@ def week_cos(bars: Bars) -> Matrix:
 def pause(bars: Bars) -> Matrix:
     """Hours between the close of the bar before and the beginning of this one."""
     closes = bars.column(bars.panel.ts.as_unit("us").asi8)
-    bar = pd.Timedelta(minutes=bars.market.bar_minutes).total_seconds()
-    return ((closes - bars.lag(closes, 1)) / 1e6 - bar) / 3600.0
+    return (closes - bars.lag(closes, 1)) / 3.6e9 - bars.market.bar_minutes / 60.0
 
 
 @feature(inputs=(), lookback=1, unit="0 or 1", source="Lakonishok and Smidt (1988)", markets=("equity",))

@@ -93,7 +93,7 @@ def bollinger_width(bars: Bars, n: int) -> Matrix:
 @feature(inputs=("high", "low"), windows=(5, 20), lookback=lambda n: n, unit="per bar", source="Parkinson (1980)")
 def parkinson(bars: Bars, n: int) -> Matrix:
     """Volatility from the ranges of n bars."""
-    return np.sqrt(bars.mean(bars.log_range**2, n) / (4.0 * np.log(2.0)))
+    return np.sqrt(bars.mean(bars.log_range**2 / np.log(16.0), n))
 
 
 @feature(
