@@ -34,7 +34,7 @@ def equity_macro(config: EquityMarketConfig, factors: EquityFactors) -> pd.DataF
     slope = _walk(draw, len(dates), 1.0, 0.02, 0.997)
     level = daily + _walk(draw, len(dates), 0.3, 0.03, 0.995)
     noise = np.exp(0.06 * draw.standard_normal(len(dates)))
-    fear = 100.0 * 0.0105 * np.sqrt(252.0 * factors.variance[BURN_IN:]) * noise
+    fear = 100.0 * 0.0125 * np.sqrt(252.0 * (0.35 + 0.65 * factors.variance[BURN_IN:])) * noise
     after = pd.Series(factors.closes + pd.Timedelta(minutes=15))
     tables = [
         _table("policy_rate", meetings, rate, _at(meetings, 14, 0)),
@@ -78,10 +78,15 @@ def _policy_rate(draw: np.random.Generator, dates: pd.DatetimeIndex) -> tuple[pd
     rate, direction, level = np.empty(len(meetings)), 0.0, 1.5 + 0.25 * float(draw.integers(0, 9))
     for number in range(len(meetings)):
         if draw.random() < 0.3:
-            direction = float(draw.choice([-1.0, 0.0, 0.0, 1.0])) if level > 0.25 else 1.0
+            direction = _pull(level) or float(draw.choice([-1.0, 0.0, 0.0, 1.0]))
         level = min(max(level + 0.25 * direction, 0.0), 8.0)
         rate[number] = level
     return meetings, rate
+
+
+def _pull(level: float) -> float:
+    """Rates at the edge of what is usual turn back."""
+    return 1.0 if level < 0.5 else -1.0 if level > 5.0 else 0.0
 
 
 def _prices(draw: np.random.Generator, dates: pd.DatetimeIndex) -> np.ndarray:
