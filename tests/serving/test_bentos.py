@@ -53,5 +53,5 @@ def test_bento_holds_package_models_data_and_pins(bento):
 
 def test_bento_serves_by_itself(bento, tmp_path):
     command = (str(BIN / "bentoml"), "serve", str(bento), "--host", "127.0.0.1", "--port")
-    with serving(command, tmp_path, PYTHONPATH=str(bento / "src")) as url:
+    with serving(command, tmp_path, seconds=240.0, PYTHONPATH=str(bento / "src")) as url:
         assert httpx.post(f"{url}/predict", json={"instrument": "AAPL"}, timeout=30).json()["market"] == "equity"

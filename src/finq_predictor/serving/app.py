@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
@@ -32,6 +33,8 @@ _ROUTES = (
     Route("/openapi.json", pages.openapi, methods=["GET"]),
     Route("/docs", pages.docs, methods=["GET"]),
 )
+# A worker takes no requests before its models are loaded; one that takes longer (compiling, a cold disk) answers 503.
+_START_SECONDS = 20.0
 PATHS = frozenset(route.path for route in _ROUTES)
 
 
@@ -47,6 +50,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         app.state.runtime = make_runtime(settings, metrics, app.state.remote)
         app.state.runtime.store.start()
+        await run_in_threadpool(app.state.runtime.store.wait, _START_SECONDS)
         yield
         app.state.runtime.store.stop()
 

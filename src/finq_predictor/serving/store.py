@@ -107,6 +107,7 @@ class Store:
         self.failure = failure
         self.loading = failure is None
         self._stop = threading.Event()
+        self._loaded = threading.Event()
         self._thread: threading.Thread | None = None
         self._markets = {name: self._watch(MARKETS[name]) for name in settings.markets if failure is None}
 
@@ -121,6 +122,11 @@ class Store:
             self._thread = threading.Thread(target=self._follow, name="finq-store", daemon=True)
             self._thread.start()
 
+    def wait(self, seconds: float) -> None:
+        """Wait for the first load to end, well or badly, but no longer than this."""
+        if self.failure is None:
+            self._loaded.wait(seconds)
+
     def stop(self) -> None:
         """Stop to follow the files."""
         self._stop.set()
@@ -133,6 +139,7 @@ class Store:
         for watched in self._markets.values():
             watched.refresh()
         self.loading = False
+        self._loaded.set()
 
     def _follow(self) -> None:
         while True:
