@@ -1,4 +1,5 @@
-"""A small equity world made in memory: bars, predictions of chosen skill, fitted bundles; what evaluation is tested on."""
+"""A small equity world made in memory: bars, predictions of chosen skill, fitted bundles; what evaluation is "
+"tested on."""
 
 from __future__ import annotations
 
@@ -22,10 +23,14 @@ def make_bars(days: int, instruments: int, rng: np.random.Generator, drift: np.n
     close = 100.0 * np.exp(np.cumsum(daily, axis=0))
     names = np.array([f"S{i:03d}" for i in range(instruments)])
     frame = pd.DataFrame({"ts": ts.repeat(instruments), "instrument": np.tile(names, days), "close": close.ravel()})
-    return frame.assign(open=frame["close"], high=frame["close"], low=frame["close"], adj_close=frame["close"], volume=1e6)
+    return frame.assign(
+        open=frame["close"], high=frame["close"], low=frame["close"], adj_close=frame["close"], volume=1e6
+    )
 
 
-def make_world(*, signal: float = 1.0, days: int = 700, instruments: int = 40, seed: int = 0, simulated: bool = True) -> dict:
+def make_world(
+    *, signal: float = 1.0, days: int = 700, instruments: int = 40, seed: int = 0, simulated: bool = True
+) -> dict:
     """Everything the evaluation pipeline reads; the candidates' skill is proportional to ``signal``."""
     rng = np.random.default_rng(seed)
     features = rng.standard_normal((len(FEATURES), days, instruments))
@@ -89,10 +94,20 @@ def make_bundle(name: str, gold: pd.DataFrame, *, seed: int = 0, simulated: bool
         calibrator=calibrator,
         reference=build_reference(matrix, label, calibrator.transform(score)),
         metadata={
-            "source": "simulated" if simulated else "own", "source_id": f"simulated-{seed}" if simulated else "own-1",
-            "simulated": simulated, "data_hash": "ab12" * 16, "code_hash": "cd34" * 16, "feature_set_hash": "d" * 64,
-            "git_commit": "b8d81ae0c0ffee", "packages": {"numpy": "2"}, "seed": seed, "n_rows": len(known),
-            "trained_from": str(known["ts"].min()), "trained_to": str(known["ts"].max()), "params": params, "kind": "candidate",
+            "source": "simulated" if simulated else "own",
+            "source_id": f"simulated-{seed}" if simulated else "own-1",
+            "simulated": simulated,
+            "data_hash": "ab12" * 16,
+            "code_hash": "cd34" * 16,
+            "feature_set_hash": "d" * 64,
+            "git_commit": "b8d81ae0c0ffee",
+            "packages": {"numpy": "2"},
+            "seed": seed,
+            "n_rows": len(known),
+            "trained_from": str(known["ts"].min()),
+            "trained_to": str(known["ts"].max()),
+            "params": params,
+            "kind": "candidate",
         },
     )
 
@@ -109,12 +124,25 @@ def make_oos(gold: pd.DataFrame, times: np.ndarray, rng: np.random.Generator) ->
         test = gold[(gold["ts"] >= stamps[first]) & (gold["ts"] <= stamps[last])]
         rows.append(
             {
-                "fold": fold + 1, "train_start": stamps[0], "train_end": stamps[first - gap - 1],
-                "label_end_max": stamps[first - gap + 5], "purge_bars": 6, "embargo_bars": 5, "test_start": stamps[first],
-                "test_end": stamps[last], "n_train": 40 * (first - gap), "n_test": len(test), "n_purged": 40 * gap,
+                "fold": fold + 1,
+                "train_start": stamps[0],
+                "train_end": stamps[first - gap - 1],
+                "label_end_max": stamps[first - gap + 5],
+                "purge_bars": 6,
+                "embargo_bars": 5,
+                "test_start": stamps[first],
+                "test_end": stamps[last],
+                "n_train": 40 * (first - gap),
+                "n_test": len(test),
+                "n_purged": 40 * gap,
             }
         )
-        for model, kind, weight in (("base_rate", "naive", None), ("reversal", "naive", 0.0), ("logistic", "candidate", 1.0), ("xgboost", "candidate", 0.7)):
+        for model, kind, weight in (
+            ("base_rate", "naive", None),
+            ("reversal", "naive", 0.0),
+            ("logistic", "candidate", 1.0),
+            ("xgboost", "candidate", 0.7),
+        ):
             if weight is None:
                 score = np.full(len(test), 0.49)
             else:
@@ -122,8 +150,14 @@ def make_oos(gold: pd.DataFrame, times: np.ndarray, rng: np.random.Generator) ->
                 score = 1.0 / (1.0 + np.exp(-0.12 * (weight * test[FEATURES[0]].to_numpy() + (1.0 - weight) * noise)))
             parts.append(
                 test[["ts", "instrument"]].assign(
-                    fold=fold + 1, model=model, kind=kind, score=score, probability=score,
-                    label=test["label_5"], forward_return=test["forward_return_5"], label_end=test["label_end_5"],
+                    fold=fold + 1,
+                    model=model,
+                    kind=kind,
+                    score=score,
+                    probability=score,
+                    label=test["label_5"],
+                    forward_return=test["forward_return_5"],
+                    label_end=test["label_end_5"],
                 )
             )
     return pd.concat(parts, ignore_index=True), pd.DataFrame(rows)
@@ -132,7 +166,14 @@ def make_oos(gold: pd.DataFrame, times: np.ndarray, rng: np.random.Generator) ->
 def make_trials(rng: np.random.Generator) -> pd.DataFrame:
     """A short search."""
     rows = [
-        {"trial": k, "model": model, "value": float(rng.normal(0.69, 0.001)), "duration_s": 0.5, "state": "COMPLETE", "params": '{"C": 0.1}'}
+        {
+            "trial": k,
+            "model": model,
+            "value": float(rng.normal(0.69, 0.001)),
+            "duration_s": 0.5,
+            "state": "COMPLETE",
+            "params": '{"C": 0.1}',
+        }
         for model in ("logistic", "xgboost")
         for k in range(4)
     ]

@@ -41,7 +41,9 @@ def evidence(**changes) -> Evidence:
 
 
 def incumbent(**changes) -> Incumbent:
-    champion = Incumbent("3", "promoted", "logistic", "source", False, "old", pd.DataFrame(), {"a": 0.6, "b": 0.3, "c": 0.1})
+    champion = Incumbent(
+        "3", "promoted", "logistic", "source", False, "old", pd.DataFrame(), {"a": 0.6, "b": 0.3, "c": 0.1}
+    )
     return replace(champion, **changes)
 
 
@@ -150,7 +152,12 @@ def test_importance_is_reported_and_can_gate():
     reported = judge(reversed_use, champion=incumbent(), champion_ic=ranks(-0.02, 3))
     assert reported.decision == PROMOTE
     assert next(check for check in reported.checks if check.name == "importance").value == pytest.approx(-1.0)
-    gated = judge(reversed_use, champion=incumbent(), champion_ic=ranks(-0.02, 3), rules=replace(RULES, min_importance_correlation=0.5))
+    gated = judge(
+        reversed_use,
+        champion=incumbent(),
+        champion_ic=ranks(-0.02, 3),
+        rules=replace(RULES, min_importance_correlation=0.5),
+    )
     assert failed(gated) == {"importance"}
 
 
@@ -196,7 +203,9 @@ def test_a_champion_of_another_source_is_not_compared_and_the_reason_says_so():
     decision = judge(champion=incumbent(source_id="elsewhere"), champion_ic=ranks(0.5, 3))
     assert decision.decision == PROMOTE
     assert "not comparable" in decision.reason
-    made_up = judge(evidence(**BAD), champion=incumbent(source_id="elsewhere", simulated=True), champion_ic=ranks(0.5, 3))
+    made_up = judge(
+        evidence(**BAD), champion=incumbent(source_id="elsewhere", simulated=True), champion_ic=ranks(0.5, 3)
+    )
     assert "simulated market" in made_up.reason
 
 

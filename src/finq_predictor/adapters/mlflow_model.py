@@ -1,6 +1,7 @@
 """The model that MLflow loads and serves: a script, so that nothing is pickled.
 
-MLflow executes this file when a registered version is loaded (``mlflow models serve -m models:/finq-equity-outperform@champion``).
+MLflow executes this file when a registered version is loaded (``mlflow models serve -m
+models:/finq-equity-outperform@champion``).
 It needs the ``finq_predictor`` package in its environment.
 """
 
@@ -23,7 +24,12 @@ class BundlePythonModel(PythonModel):  # type: ignore[misc]
         """Load the bundle that was registered with this version."""
         self.bundle = load_bundle(Path(context.artifacts["bundle"]))
 
-    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+    def predict(
+        self,
+        context: Any,  # noqa: ARG002 - the interface of MLflow
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,  # noqa: ARG002
+    ) -> pd.DataFrame:
         """Score feature rows; ``ts`` and ``instrument`` are carried along where given."""
         frame = model_input.copy()
         for key in ("ts", "instrument"):

@@ -1,7 +1,9 @@
 """The registered models: versions, aliases and the exported folder that serving reads.
 
-The registry is the truth. ``champion`` is the model in use, ``previous`` the one before it (for roll-back), ``challenger`` the last
-candidate that was registered. The exported folder is a copy of the champion in the bundle format, renewed whenever it disagrees.
+The registry is the truth. ``champion`` is the model in use, ``previous`` the one before it (for roll-back),
+``challenger`` the last
+candidate that was registered. The exported folder is a copy of the champion in the bundle format, renewed whenever it
+disagrees.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -228,13 +231,16 @@ def _save_pyfunc(bundle: ModelBundle, path: Path, work: Path) -> None:
     save_bundle(bundle, work)
     keys = [ColSpec(DataType.string, key, required=False) for key in ("ts", "instrument")]
     features = [ColSpec(DataType.double, name) for name in bundle.feature_set.names]
-    save_model(
-        path,
-        python_model=str(Path(__file__).with_name("mlflow_model.py")),
-        artifacts={"bundle": str(work)},
-        signature=ModelSignature(inputs=Schema([*keys, *features])),
-        pip_requirements=_requirements(),
-    )
+    with warnings.catch_warnings():
+        # An example is run through the model when it is logged; the signature says the same at no cost.
+        warnings.filterwarnings("ignore", message=".*input example was not provided")
+        save_model(
+            path,
+            python_model=str(Path(__file__).with_name("mlflow_model.py")),
+            artifacts={"bundle": str(work)},
+            signature=ModelSignature(inputs=Schema([*keys, *features])),
+            pip_requirements=_requirements(),
+        )
     shutil.rmtree(work)
 
 

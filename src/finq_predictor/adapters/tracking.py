@@ -55,7 +55,12 @@ class Tracker:
     def __init__(
         self, tracking_uri: str, artifact_root: str | Path, experiment: str, clock: Callable[[], datetime] = utc_now
     ) -> None:
-        self.tracking_uri, self.artifact_root, self.experiment, self.clock = tracking_uri, artifact_root, experiment, clock
+        self.tracking_uri, self.artifact_root, self.experiment, self.clock = (
+            tracking_uri,
+            artifact_root,
+            experiment,
+            clock,
+        )
 
     def write(self, run: TrackedRun) -> dict[str, str]:
         """Write one run and its nested trials.

@@ -1,9 +1,10 @@
 """What the predictions would have earned: next-bar execution, costs on every traded side, no hindsight.
 
-Execution timing. A probability known at the close of bar t is traded one bar later: at the close of bar t+1 (``execution="close"``)
-or at its open (``execution="open"``), and held for ``horizon`` bars. With a horizon of h, one h-th of the capital is renewed at every
-bar, so h overlapping tranches run side by side. Profit is dated at the close of the bar in which it is earned; the cost of a trade at
-the bar in which it is traded. Profits are added, not compounded: the capital at work is the same every day.
+Execution timing. A probability known at the close of bar t is traded one bar later: at the close of bar t+1
+(``execution="close"``) or at its open (``execution="open"``), and held for ``horizon`` bars. With a horizon of h, one
+h-th of the capital is renewed at every bar, so h overlapping tranches run side by side. Profit is dated at the close of
+the bar in which it is earned; the cost of a trade at the bar in which it is traded. Profits are added, not compounded:
+the capital at work is the same every day.
 
 Reference for overlapping portfolios: Jegadeesh and Titman (1993).
 """
@@ -67,7 +68,9 @@ class BacktestRules:
         if self.execution not in ("close", "open"):
             raise ConfigurationError(f"execution is {self.execution!r}; expected 'close' or 'open'.")
         if self.entry_lag < 1:
-            raise ConfigurationError(f"entry_lag is {self.entry_lag}; a decision at a close can be filled in the next bar at best.")
+            raise ConfigurationError(
+                f"entry_lag is {self.entry_lag}; a decision at a close can be filled in the next bar at best."
+            )
         if not 0.0 < self.quantile <= 0.5:
             raise ConfigurationError(f"quantile is {self.quantile}; expected more than 0 and at most 0.5.")
         if self.short_below > self.long_above:
@@ -83,7 +86,8 @@ class PriceGrid:
     Attributes:
         ts: Close times of the bars, UTC, ascending (T).
         instruments: Names (N).
-        returns: Simple return from the execution price of the bar before to that of this bar; 0 where not traded (T, N).
+        returns: Simple return from the execution price of the bar before to that of this bar; 0 where not traded (T,
+            N).
         tradable: Whether an order can be filled in this bar (T, N).
         side_cost: Cost of one traded side as a fraction of its value (T, N).
     """
@@ -99,12 +103,14 @@ def make_price_grid(bars: pd.DataFrame, rules: BacktestRules) -> PriceGrid:
     """Arrange silver bars for a backtest.
 
     Args:
-        bars: ``ts``, ``instrument``, ``close``, ``open`` and, where known, ``adj_close``, ``bid_open``, ``ask_open`` (or the same
+        bars: ``ts``, ``instrument``, ``close``, ``open`` and, where known, ``adj_close``, ``bid_open``, ``ask_open``
+            (or the same
             of the close). Prices are adjusted by ``adj_close / close`` where that column is present.
         rules: Which price is traded and what it costs.
 
     Returns:
-        The grid. A missing price is not tradable; a position held through it earns the whole move when the price returns.
+        The grid. A missing price is not tradable; a position held through it earns the whole move when the price
+        returns.
     """
     price_name = rules.execution
     if missing := {TS, INSTRUMENT, "close", price_name} - set(bars.columns):
@@ -130,7 +136,9 @@ def make_price_grid(bars: pd.DataFrame, rules: BacktestRules) -> PriceGrid:
     if rules.use_quotes and {bid, ask} <= set(bars.columns):
         half_spread = grid((bars[ask] - bars[bid]) / (bars[ask] + bars[bid]))
         cost = np.where(half_spread >= 0.0, half_spread, cost)
-    return PriceGrid(pd.DatetimeIndex(ts), pd.Index(instruments), returns, np.isfinite(price), cost + rules.slippage_bp / 1e4)
+    return PriceGrid(
+        pd.DatetimeIndex(ts), pd.Index(instruments), returns, np.isfinite(price), cost + rules.slippage_bp / 1e4
+    )
 
 
 def run_backtest(
@@ -152,8 +160,10 @@ def run_backtest(
         strategy: ``"quantile"`` or ``"threshold"``.
 
     Returns:
-        One row per day from the first to the last possible position: ``ts`` (the day), ``gross_return``, ``net_return`` (fractions of
-        capital), ``turnover`` (traded value over capital, both sides), ``exposure`` (mean gross), ``n_long``, ``n_short`` (means).
+        One row per day from the first to the last possible position: ``ts`` (the day), ``gross_return``,
+        ``net_return`` (fractions of
+        capital), ``turnover`` (traded value over capital, both sides), ``exposure`` (mean gross), ``n_long``,
+        ``n_short`` (means).
 
     Raises:
         DataError: If a prediction has no bar, or no prediction is given.
@@ -211,7 +221,7 @@ def _decide_weights(probability: Matrix, ts: pd.DatetimeIndex, rules: BacktestRu
         raise ConfigurationError(f"Unknown strategy {strategy!r}; known: {', '.join(STRATEGIES)}.")
     if rules.masked_hours_utc:
         weights[np.isin(ts.hour, rules.masked_hours_utc)] = 0.0
-    return weights
+    return np.asarray(weights, dtype=np.float64)
 
 
 def _quantile_sides(probability: Matrix, rules: BacktestRules) -> tuple[Matrix, Matrix]:
@@ -227,7 +237,8 @@ def _quantile_sides(probability: Matrix, rules: BacktestRules) -> tuple[Matrix, 
 
 
 def _share(chosen: Matrix) -> Matrix:
-    return chosen / np.maximum(chosen.sum(axis=1, keepdims=True), 1.0)
+    share: Matrix = chosen / np.maximum(chosen.sum(axis=1, keepdims=True), 1.0)
+    return share
 
 
 def _hold(decided: Matrix, tradable: np.ndarray[Any, np.dtype[np.bool_]], horizon: int, lag: int) -> Matrix:
@@ -254,7 +265,12 @@ def _by_day(bars: pd.DataFrame, market: Market) -> pd.DataFrame:
 
 
 def backtest_models(
-    oos: pd.DataFrame, bars: pd.DataFrame, market: Market, horizon: int, rules: BacktestRules, trials: int,
+    oos: pd.DataFrame,
+    bars: pd.DataFrame,
+    market: Market,
+    horizon: int,
+    rules: BacktestRules,
+    trials: int,
     strategies: Iterable[str] = STRATEGIES,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Trade every model under every strategy.
@@ -269,7 +285,8 @@ def backtest_models(
         strategies: Which strategies to trade.
 
     Returns:
-        Daily results with ``model`` and ``strategy``, and the measures with ``model``, ``strategy``, ``measure``, ``gross``, ``net``.
+        Daily results with ``model`` and ``strategy``, and the measures with ``model``, ``strategy``, ``measure``,
+        ``gross``, ``net``.
     """
     since = oos[TS].min()
     grid = make_price_grid(bars.loc[bars[TS] >= since], rules)

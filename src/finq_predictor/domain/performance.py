@@ -20,7 +20,8 @@ def summarise(daily: pd.DataFrame, market: Market, trials: int) -> pd.DataFrame:
         trials: How many configurations were tried before this one was chosen; deflates the Sharpe ratio.
 
     Returns:
-        ``measure``, ``gross``, ``net``. Returns, volatility, drawdown and turnover are fractions of capital; Sharpe, Sortino and
+        ``measure``, ``gross``, ``net``. Returns, volatility, drawdown and turnover are fractions of capital; Sharpe,
+        Sortino and
         Calmar are annualised. A measure that is not defined (no position was ever held) is NaN.
     """
     days = days_per_year(market)
@@ -30,7 +31,9 @@ def summarise(daily: pd.DataFrame, market: Market, trials: int) -> pd.DataFrame:
         "days": float(len(daily)),
         "days_with_position": float((daily["exposure"] > 0.0).sum()),
     }
-    sides = {side: measures(daily[f"{side}_return"].to_numpy(float), days, trials) | shared for side in ("gross", "net")}
+    sides = {
+        side: measures(daily[f"{side}_return"].to_numpy(float), days, trials) | shared for side in ("gross", "net")
+    }
     return pd.DataFrame(sides).rename_axis("measure").reset_index()
 
 

@@ -1,7 +1,9 @@
 """Whether a candidate may become the champion: every check is a number, a limit and a sentence.
 
-The rule of the house: nothing is promoted that does not beat the naive baselines and the champion by more than luck, that looks like a
-leak, that is badly calibrated, or that loses money after costs. What is not good enough may serve only while there is nothing better,
+The rule of the house: nothing is promoted that does not beat the naive baselines and the champion by more than luck,
+that looks like a
+leak, that is badly calibrated, or that loses money after costs. What is not good enough may serve only while there is
+nothing better,
 and then says so (``provisional``).
 """
 
@@ -37,7 +39,8 @@ class PromotionRules:
         min_brier_skill: Smallest Brier skill against the base rate.
         min_net_sharpe: Smallest annualised Sharpe ratio after costs; None reports without gating.
         max_net_drawdown: Largest fall after costs, as a fraction of capital; None reports without gating.
-        min_importance_correlation: Smallest rank correlation of importances with the champion's; None reports without gating.
+        min_importance_correlation: Smallest rank correlation of importances with the champion's; None reports without
+            gating.
         user_accuracy: The user's wish, reported only.
         user_auc: The user's wish, reported only.
         user_precision: The user's wish, reported only.
@@ -157,7 +160,11 @@ class Decision:
 
     def to_dict(self) -> dict[str, Any]:
         """The decision as JSON-able values."""
-        return {**asdict(self), "checks": [asdict(check) for check in self.checks], "others": {k: list(v) for k, v in self.others.items()}}
+        return {
+            **asdict(self),
+            "checks": [asdict(check) for check in self.checks],
+            "others": {k: list(v) for k, v in self.others.items()},
+        }
 
 
 def decide(
@@ -181,7 +188,8 @@ def decide(
         rules: The limits.
 
     Returns:
-        The decision. The candidates are judged in the order of their rank IC; the first that passes every check is promoted.
+        The decision. The candidates are judged in the order of their rank IC; the first that passes every check is
+        promoted.
 
     Raises:
         DataError: If there is no candidate, or no naive baseline to beat.
@@ -265,9 +273,7 @@ def _verdict(
     return _verdict_without_champion(chosen, checks, f"It replaces {holder}", aside)
 
 
-def _verdict_without_champion(
-    chosen: Evidence, checks: Sequence[Check], instead: str, aside: str
-) -> tuple[str, str]:
+def _verdict_without_champion(chosen: Evidence, checks: Sequence[Check], instead: str, aside: str) -> tuple[str, str]:
     failed = failures(checks)
     if not failed:
         gating = sum(check.gating for check in checks)
@@ -276,7 +282,8 @@ def _verdict_without_champion(
             f"{_detail(checks, 'net_sharpe')}{aside}"
         )
     return PROVISIONAL, (
-        f"{chosen.model} is not promoted: do not trade on it. {_sentences(failed)} {instead} as a provisional champion, and "
+        f"{chosen.model} is not promoted: do not trade on it. {_sentences(failed)} {instead} as a provisional "
+        f"champion, and "
         f"every answer says so; the first candidate that passes replaces it.{aside}"
     )
 
@@ -318,7 +325,8 @@ def _beats_naive(candidate: Evidence, name: str, naive: pd.Series, level: float,
     relation = "beats" if p_value <= level else "does not beat"
     detail = (
         f"{candidate.model} {relation} the best naive rule, {name}: the difference in daily rank correlation is "
-        f"{_mean(difference):+.4f} on {len(difference)} days (chance under no difference {p_value:.4f}, limit {level:.4f})."
+        f"{_mean(difference):+.4f} on {len(difference)} days (chance under no difference {p_value:.4f}, limit "
+        f"{level:.4f})."
     )
     return Check("beats_naive", p_value <= level, p_value, level, detail)
 
@@ -327,7 +335,10 @@ def _no_leak(candidate: Evidence, rules: PromotionRules) -> Check:
     accuracy, auc = candidate.purged.get("accuracy", np.nan), candidate.purged.get("auc", np.nan)
     alarm = accuracy > rules.max_purged_accuracy or auc > rules.max_purged_auc
     known = np.isfinite(accuracy) and np.isfinite(auc)
-    measured = f"accuracy {accuracy:.3f} (alarm above {rules.max_purged_accuracy}) and AUC {auc:.3f} (alarm above {rules.max_purged_auc})"
+    measured = (
+        f"accuracy {accuracy:.3f} (alarm above {rules.max_purged_accuracy}) and AUC {auc:.3f} (alarm above "
+        f"{rules.max_purged_auc})"
+    )
     if not known:
         detail = "The leak meter was not read, so a leak cannot be excluded."
     elif not alarm:
@@ -344,7 +355,10 @@ def _calibrated(candidate: Evidence, rules: PromotionRules) -> Check:
     ece = candidate.metrics.get("ece", np.nan)
     passed = bool(ece <= rules.max_ece)
     relation = "mean what they say" if passed else "do not mean what they say"
-    detail = f"Its probabilities {relation}: they miss the observed frequency by {100 * ece:.1f} points on average (limit {100 * rules.max_ece:.1f})."
+    detail = (
+        f"Its probabilities {relation}: they miss the observed frequency by {100 * ece:.1f} points on average "
+        f"(limit {100 * rules.max_ece:.1f})."
+    )
     return Check("calibration", passed, _finite(ece), rules.max_ece, detail)
 
 
@@ -352,7 +366,10 @@ def _brier(candidate: Evidence, rules: PromotionRules) -> Check:
     skill = candidate.metrics.get("brier_skill", np.nan)
     passed = bool(skill >= rules.min_brier_skill)
     relation = "are no worse than" if passed else "are worse than"
-    detail = f"Its probabilities {relation} always quoting the base rate: Brier skill {100 * skill:+.2f} % (limit {100 * rules.min_brier_skill:+.2f} %)."
+    detail = (
+        f"Its probabilities {relation} always quoting the base rate: Brier skill {100 * skill:+.2f} % (limit "
+        f"{100 * rules.min_brier_skill:+.2f} %)."
+    )
     return Check("brier_skill", passed, _finite(skill), rules.min_brier_skill, detail)
 
 
@@ -408,7 +425,10 @@ def _importance(candidate: Evidence, rival: Incumbent | None, rules: PromotionRu
     correlation = float(mine.corr(theirs)) if mine.nunique() > 1 and theirs.nunique() > 1 else 0.0
     passed = limit is None or correlation >= limit
     bound = "reported only" if limit is None else f"at least {limit:.2f} is asked"
-    detail = f"Its use of the {len(common)} common features agrees with the champion's at a rank correlation of {correlation:.2f} ({bound})."
+    detail = (
+        f"Its use of the {len(common)} common features agrees with the champion's at a rank correlation of "
+        f"{correlation:.2f} ({bound})."
+    )
     return Check("importance", passed, correlation, limit, detail, gating=limit is not None)
 
 
@@ -419,7 +439,9 @@ def _wishes(candidate: Evidence, rules: PromotionRules) -> list[Check]:
         value = candidate.metrics.get(name, np.nan)
         bound = "asked for" if rules.gate_on_user_thresholds else "wished for, reported only"
         detail = f"Its {'AUC' if name == 'auc' else name} is {value:.3f}; {limit:.2f} is {bound}."
-        checks.append(Check(f"user_{name}", bool(value >= limit), _finite(value), limit, detail, rules.gate_on_user_thresholds))
+        checks.append(
+            Check(f"user_{name}", bool(value >= limit), _finite(value), limit, detail, rules.gate_on_user_thresholds)
+        )
     return checks
 
 

@@ -84,16 +84,27 @@ def _day_statistics(y: Array, p: Array, base_rate: Array, codes: Array, n_days: 
         return np.bincount(codes, weights=values, minlength=n_days)
 
     truth, said = y > 0.5, p > 0.5
-    counts = np.stack([per_day(cell.astype(float)) for cell in (~truth & ~said, ~truth & said, truth & ~said, truth & said)])
-    errors = np.stack([per_day((p - y) ** 2), per_day((base_rate - y) ** 2), per_day(metrics.log_losses(y, p)), per_day(np.ones(len(y)))])
-    statistics: dict[str, Statistic] = {
-        name: lambda weight, of=of: of(*(counts @ weight)) for name, of in _BY_COUNTS.items()
-    }
+    counts = np.stack(
+        [per_day(cell.astype(float)) for cell in (~truth & ~said, ~truth & said, truth & ~said, truth & said)]
+    )
+    errors = np.stack(
+        [
+            per_day((p - y) ** 2),
+            per_day((base_rate - y) ** 2),
+            per_day(metrics.log_losses(y, p)),
+            per_day(np.ones(len(y))),
+        ]
+    )
+    statistics = {name: _by_counts(of, counts) for name, of in _BY_COUNTS.items()}
     statistics["brier"] = lambda weight: _ratio(errors[0] @ weight, errors[3] @ weight)
     statistics["log_loss"] = lambda weight: _ratio(errors[2] @ weight, errors[3] @ weight)
     statistics["brier_skill"] = lambda weight: 1.0 - _ratio(errors[0] @ weight, errors[1] @ weight)
     statistics["ece"] = _ece_statistic(y, p, codes, n_days)
     return statistics
+
+
+def _by_counts(of: Callable[..., float], counts: Array) -> Statistic:
+    return lambda weight: of(*(counts @ weight))
 
 
 def _ece_statistic(y: Array, p: Array, codes: Array, n_days: int) -> Statistic:

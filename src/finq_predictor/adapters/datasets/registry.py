@@ -24,7 +24,13 @@ class ChampionDataset(AbstractDataset[Registration, ModelBundle]):
     """
 
     def __init__(
-        self, *, market: str, tracking_uri: str, artifact_root: str, export_dir: str, metadata: dict[str, Any] | None = None
+        self,
+        *,
+        market: str,
+        tracking_uri: str,
+        artifact_root: str,
+        export_dir: str,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         self.registry = ModelRegistry(market, tracking_uri, artifact_root, export_dir)
         self.metadata = metadata
@@ -59,12 +65,18 @@ class IncumbentDataset(AbstractDataset[None, Incumbent | None]):
     """
 
     def __init__(
-        self, *, market: str, tracking_uri: str, artifact_root: str, export_dir: str, metadata: dict[str, Any] | None = None
+        self,
+        *,
+        market: str,
+        tracking_uri: str,
+        artifact_root: str,
+        export_dir: str,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         self.registry = ModelRegistry(market, tracking_uri, artifact_root, export_dir)
         self.metadata = metadata
 
-    def save(self, data: None) -> None:
+    def save(self, data: None) -> None:  # noqa: ARG002 - the interface of a dataset
         """Refuse: an incumbent is made by saving the champion."""
         raise DatasetError("The incumbent is read only; save the champion dataset instead.")
 

@@ -25,7 +25,11 @@ class HtmlDataset(AbstractDataset[str, str]):
 
     def save(self, data: str) -> None:
         """Replace the file."""
-        write_atomically(self.path, lambda temporary: temporary.write_text(data, encoding="utf-8"))
+
+        def write(temporary: Path) -> None:
+            temporary.write_text(data, encoding="utf-8")
+
+        write_atomically(self.path, write)
 
     def load(self) -> str:
         """Read the file.

@@ -27,7 +27,13 @@ class TrackedRunDataset(AbstractDataset[Sequence[TrackedRun], RunIds]):
     """
 
     def __init__(
-        self, *, market: str, tracking_uri: str, artifact_root: str, filepath: str, metadata: dict[str, Any] | None = None
+        self,
+        *,
+        market: str,
+        tracking_uri: str,
+        artifact_root: str,
+        filepath: str,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         self.tracker = Tracker(tracking_uri, artifact_root, f"finq-{market}")
         self.path = Path(filepath)
@@ -37,7 +43,11 @@ class TrackedRunDataset(AbstractDataset[Sequence[TrackedRun], RunIds]):
         """Write the runs, then their ids."""
         ids = {run.model: self.tracker.write(run) for run in data}
         text = json.dumps(ids, indent=2, sort_keys=True)
-        write_atomically(self.path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+        def write(temporary: Path) -> None:
+            temporary.write_text(text, encoding="utf-8")
+
+        write_atomically(self.path, write)
 
     def load(self) -> RunIds:
         """Model -> ``run_id``, ``run_name``, ``experiment`` of the last runs."""
@@ -50,7 +60,11 @@ class TrackedRunDataset(AbstractDataset[Sequence[TrackedRun], RunIds]):
         return self.path.is_file()
 
     def _describe(self) -> dict[str, Any]:
-        return {"experiment": self.tracker.experiment, "tracking_uri": self.tracker.tracking_uri, "filepath": str(self.path)}
+        return {
+            "experiment": self.tracker.experiment,
+            "tracking_uri": self.tracker.tracking_uri,
+            "filepath": str(self.path),
+        }
 
 
 class TrackedReportDataset(AbstractDataset[dict[str, Any], None]):

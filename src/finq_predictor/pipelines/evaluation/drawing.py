@@ -32,12 +32,13 @@ def draw_plots(
     """Draw every picture once.
 
     Returns:
-        ``plot_<name>`` -> matplotlib figure for the catalog, and ``plot_images``: name -> PNG bytes for report and tracking.
+        ``plot_<name>`` -> matplotlib figure for the catalog, and ``plot_images``: name -> PNG bytes for report and
+        tracking.
     """
     chosen, naive = str(promotion["candidate"]), str(promotion["best_naive"])
     kinds = oos_predictions.drop_duplicates("model").set_index("model")["kind"]
     names = sorted(kinds.index[kinds == "candidate"], key=lambda name: (name != chosen, name))
-    horizon = _horizon(market, candidates[chosen].horizon)
+    outcome = _outcome(market, candidates[chosen].horizon)
     figures = {
         "calibration": plots.calibration_plot(oos_predictions, names),
         "pnl": plots.pnl_plot(backtest, names, naive, params.gate_strategy),
@@ -48,7 +49,7 @@ def draw_plots(
         "leak_meter": plots.leak_meter_plot(
             leak_meter, params.promotion.max_purged_accuracy, params.promotion.max_purged_auc
         ),
-        "deciles": plots.decile_plot(oos_predictions, chosen, horizon),
+        "deciles": plots.decile_plot(oos_predictions, chosen, outcome),
     }
     return {
         **{f"plot_{name}": figure for name, figure in figures.items()},
@@ -56,9 +57,10 @@ def draw_plots(
     }
 
 
-def _horizon(market: Market, bars: int) -> str:
+def _outcome(market: Market, bars: int) -> str:
     unit = "day" if market.bar_minutes >= 1440 else "hour"
-    return f"{bars} {unit}{'' if bars == 1 else 's'}"
+    what = "return beyond the benchmark" if market.has_benchmark else "return"
+    return f"{what}, {bars} {unit}{'' if bars == 1 else 's'}"
 
 
 def _png(figure: Any) -> bytes:

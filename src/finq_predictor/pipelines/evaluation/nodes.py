@@ -38,18 +38,25 @@ def compute_metrics(
         params: Resampling.
 
     Returns:
-        ``metrics`` (``model``, ``kind``, ``metric``, ``value``, ``ci_low``, ``ci_high``, ``n_days``); ``metrics_by_fold`` (``model``,
+        ``metrics`` (``model``, ``kind``, ``metric``, ``value``, ``ci_low``, ``ci_high``, ``n_days``);
+        ``metrics_by_fold`` (``model``,
         ``fold``, ``metric``, ``value``); daily rank correlations (``ts``: the day; one column per model).
 
     Raises:
         DataError: If no prediction has a known outcome.
     """
     known = _with_base_rate(oos_predictions)
-    cards, folds, daily = [], [], {}
+    cards: list[pd.DataFrame] = []
+    folds: list[dict[str, Any]] = []
+    daily: dict[str, pd.Series] = {}
     for (model, kind), rows in known.groupby(["model", "kind"], sort=True):
         card = scorecard(
-            rows, rows[BASE_RATE].to_numpy(), min_block=params.block_days, n_resamples=params.n_bootstrap,
-            level=params.confidence, seed=params.seed,
+            rows,
+            rows[BASE_RATE].to_numpy(),
+            min_block=params.block_days,
+            n_resamples=params.n_bootstrap,
+            level=params.confidence,
+            seed=params.seed,
         )
         cards.append(card.assign(model=model, kind=kind))
         for fold, part in rows.groupby("fold", sort=True):
@@ -85,7 +92,11 @@ def trade_on_paper(
         ``backtest``, one row per day, model and strategy; ``backtest_summary``, one row per measure.
     """
     return backtest_models(
-        oos_predictions, silver_bars, market, int(training_summary["horizon"]), params.backtest,
+        oos_predictions,
+        silver_bars,
+        market,
+        int(training_summary["horizon"]),
+        params.backtest,
         count_trials(oos_predictions, trials, params),
     )
 
@@ -196,7 +207,8 @@ def predict_latest(champion: ModelBundle, gold: pd.DataFrame, params: Evaluation
     """Score the last bars with the champion.
 
     Returns:
-        ``ts``, ``instrument``, ``probability``, ``prediction`` (boolean), ``confidence`` = 2 |probability - 0.5|, ``model``,
+        ``ts``, ``instrument``, ``probability``, ``prediction`` (boolean), ``confidence`` = 2 |probability - 0.5|,
+        ``model``,
         ``version``, ``status``, ``simulated``, sorted by time and instrument.
 
     Raises:
@@ -206,8 +218,10 @@ def predict_latest(champion: ModelBundle, gold: pd.DataFrame, params: Evaluation
     recent = gold[gold[TS] >= times.iloc[-min(params.predict_bars, len(times))]]
     if absent := sorted(set(champion.feature_set.names) - set(gold.columns)):
         raise DataError(
-            f"The champion {champion.name!r} version {champion.metadata.get('version')} reads {len(absent)} features that these data do not "
-            f"have ({', '.join(absent[:5])}...). It was trained on {champion.metadata.get('source_id')}; deliver the same inputs, or "
+            f"The champion {champion.name!r} version {champion.metadata.get('version')} reads {len(absent)} "
+            f"features that these data do not "
+            f"have ({', '.join(absent[:5])}...). It was trained on {champion.metadata.get('source_id')}; deliver "
+            f"the same inputs, or "
             "keep this market apart with --params data_root=FOLDER so that it gets a champion of its own."
         )
     scored = champion.predict(recent).sort_values([TS, INSTRUMENT], ignore_index=True)
@@ -252,7 +266,9 @@ def _with_base_rate(oos: pd.DataFrame) -> pd.DataFrame:
         raise DataError("No out-of-sample prediction has a known outcome; train on a longer history.")
     base = known.loc[known["model"] == BASE_RATE, [TS, INSTRUMENT, "probability"]]
     if base.empty:
-        raise DataError(f"The predictions hold no model {BASE_RATE!r}, which says what was known beforehand; train with it.")
+        raise DataError(
+            f"The predictions hold no model {BASE_RATE!r}, which says what was known beforehand; train with it."
+        )
     base = base.rename(columns={"probability": BASE_RATE})
     return known.merge(base, on=[TS, INSTRUMENT], how="left").fillna({BASE_RATE: base[BASE_RATE].mean()})
 
@@ -266,7 +282,9 @@ def _evidence(
     leak_meter: pd.DataFrame,
     params: EvaluationParams,
 ) -> Evidence:
-    traded = backtest_summary[(backtest_summary["model"] == name) & (backtest_summary["strategy"] == params.gate_strategy)]
+    traded = backtest_summary[
+        (backtest_summary["model"] == name) & (backtest_summary["strategy"] == params.gate_strategy)
+    ]
     purged = leak_meter[(leak_meter["model"] == name) & (leak_meter["split"] == "purged")]
     return Evidence(
         model=name,
@@ -291,8 +309,14 @@ def _decision_about(name: str, promotion: Mapping[str, Any]) -> str:
 def _run_params(bundle: ModelBundle, params: EvaluationParams) -> dict[str, Any]:
     origin = {name: bundle.metadata.get(name) for name in ("seed", "n_rows", "trained_from", "trained_to")}
     chosen = {f"model.{name}": value for name, value in bundle.model.params.items()}
-    return {"model": bundle.name, "horizon": bundle.horizon, "n_features": len(bundle.feature_set.names), **origin, **chosen,
-            "backtest": params.backtest.__dict__}
+    return {
+        "model": bundle.name,
+        "horizon": bundle.horizon,
+        "n_features": len(bundle.feature_set.names),
+        **origin,
+        **chosen,
+        "backtest": params.backtest.__dict__,
+    }
 
 
 def _run_metrics(
@@ -305,5 +329,3 @@ def _run_metrics(
     for row in backtest_summary[backtest_summary["model"] == name].itertuples():
         found |= {f"{row.strategy}.{row.measure}.net": row.net, f"{row.strategy}.{row.measure}.gross": row.gross}
     return found
-
-

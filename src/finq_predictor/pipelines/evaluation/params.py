@@ -20,7 +20,8 @@ class EvaluationParams(BaseModel):
         rolling_days: Window of the rolling means in the plots.
         predict_bars: The champion scores the last so many bars.
         gate_strategy: The strategy whose net result the gate looks at.
-        extra_trials: Configurations tried outside this run, added to those of the search; they deflate the Sharpe ratio.
+        extra_trials: Configurations tried outside this run, added to those of the search; they deflate the Sharpe
+            ratio.
         target_sharpe: The user's target, reported only.
         target_drawdown: The user's target, reported only.
         target_profit_days: The user's target is a profit over so many days, reported only.

@@ -35,14 +35,23 @@ def calibration_plot(oos: pd.DataFrame, candidates: Sequence[str], bins: int = 1
         table = calibration_table(known["label"].to_numpy(), known["probability"].to_numpy(), bins)
         error = 2.0 * np.sqrt(table["frequency"] * (1.0 - table["frequency"]) / table["count"])
         above.errorbar(
-            table["probability"], table["frequency"], yerr=error, color=colours[name], marker="o", ms=4.5, lw=1.4,
-            capsize=2, label=name,
+            table["probability"],
+            table["frequency"],
+            yerr=error,
+            color=colours[name],
+            marker="o",
+            ms=4.5,
+            lw=1.4,
+            capsize=2,
+            label=name,
         )
         below.hist(known["probability"], bins=40, histtype="step", color=colours[name], lw=1.3)
     low, high = above.get_xlim()
     above.plot([low, high], [low, high], color=MUTED, lw=1, ls="--", label="perfect calibration", zorder=0)
     _finish(above, "Do the probabilities mean what they say?", None, "Observed frequency")
-    above.text(0.99, 0.02, "bars: two binomial standard errors", transform=above.transAxes, ha="right", color=MUTED, size=8)
+    above.text(
+        0.99, 0.02, "bars: two binomial standard errors", transform=above.transAxes, ha="right", color=MUTED, size=8
+    )
     _finish(below, None, "Predicted probability", "Predictions")
     below.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     _legend(above)
@@ -98,13 +107,12 @@ def gap_plot(folds: pd.DataFrame) -> Figure:
         _span(above, fold.fold, fold.train_start, fold.train_end, CANDIDATES[0])
         _span(above, fold.fold, fold.train_end, fold.test_start, WARN)
         _span(above, fold.fold, fold.test_start, fold.test_end, GOOD)
-        above.text(
-            fold.test_end, fold.fold, f"  {int(fold.n_test):,} rows", va="center", size=8, color=MUTED
-        )
+        above.text(fold.test_end, fold.fold, f"  {int(fold.n_test):,} rows", va="center", size=8, color=MUTED)
     above.set_yticks(folds["fold"], [f"fold {number}" for number in folds["fold"]])
     above.invert_yaxis()
     above.margins(x=0.11)
     _finish(above, "Trained on the past, tested on what came after", None, None)
+    above.grid(visible=False, axis="y")
     handles = [_patch(CANDIDATES[0], "training"), _patch(WARN, "gap"), _patch(GOOD, "test")]
     above.legend(handles=handles, loc="upper right", bbox_to_anchor=(1.0, 1.14), frameon=False, fontsize=8, ncols=3)
     _zoom(below, folds.iloc[-1])
@@ -119,8 +127,8 @@ def _zoom(axes: Axes, fold: Any) -> None:
     axes.axvline(fold["label_end_max"], color=BAD, lw=1.6)
     axes.text(fold["label_end_max"], 0.62, "last training label known ", ha="right", color=BAD, size=8)
     note = f"purge {int(fold['purge_bars'])} + embargo {int(fold['embargo_bars'])} bars"
-    axes.text(fold["train_end"] + gap / 2, 0, note, ha="center", va="center", size=8.5, color=INK)
-    axes.set_ylim(-0.55, 1.0)
+    axes.text(fold["train_end"] + gap / 2, -0.62, note, ha="center", va="center", size=8.5, color=INK)
+    axes.set_ylim(-0.9, 0.95)
     axes.set_yticks([])
     _finish(axes, f"The gap of fold {fold['fold']}, enlarged: no label reaches into the test", "Date", None)
 
@@ -175,30 +183,61 @@ def leak_meter_plot(meter: pd.DataFrame, accuracy_limit: float, auc_limit: float
         axis.axhline(0.5, color=MUTED, lw=0.8)
         axis.set_xticks(places, models)
         axis.set_ylim(0.4, max(0.7, float(np.nanmax(table.to_numpy())) + 0.06))
-        _finish(axis, "Accuracy" if measure == "accuracy" else "AUC", None, "Out of sample" if measure == "accuracy" else None)
+        _finish(
+            axis,
+            "Accuracy" if measure == "accuracy" else "AUC",
+            None,
+            "Out of sample" if measure == "accuracy" else None,
+        )
         axis.grid(visible=False, axis="x")
-    handles = [_patch(NAIVE, "random rows (leaks)"), _patch(CANDIDATES[0], "purged in time (honest)"), _line(BAD, "alarm for the honest split")]
+    handles = [
+        _patch(NAIVE, "random rows (leaks)"),
+        _patch(CANDIDATES[0], "purged in time (honest)"),
+        _line(BAD, "alarm for the honest split"),
+    ]
     figure.legend(handles=handles, loc="outside lower center", frameon=False, fontsize=8.5, ncols=3)
     return figure
 
 
-def decile_plot(oos: pd.DataFrame, model: str, horizon: str) -> Figure:
+def decile_plot(oos: pd.DataFrame, model: str, outcome: str) -> Figure:
     """Does a higher probability go with a higher return? Mean forward return by decile of the probability."""
     figure, axes = _figure(1, size=(6.4, 3.8))
     axes = axes[0]
     table = decile_returns(oos[oos["model"] == model])
     colours = [GOOD if value > 0 else BAD for value in table["mean"]]
-    axes.bar(table.index, 1e4 * table["mean"], yerr=1e4 * table["error"], color=colours, width=0.7, error_kw={"lw": 1, "ecolor": INK})
+    axes.bar(
+        table.index,
+        1e4 * table["mean"],
+        yerr=1e4 * table["error"],
+        color=colours,
+        width=0.7,
+        error_kw={"lw": 1, "ecolor": INK},
+    )
     axes.axhline(0.0, color=MUTED, lw=0.8)
     axes.set_xticks(table.index)
-    _finish(axes, f"Does a higher probability of {model} earn more?", "Decile of probability (10: highest)", f"Mean return over {horizon}, bp")
-    axes.text(0.01, 0.97, "bars: two standard errors, clustered by day", transform=axes.transAxes, va="top", color=MUTED, size=8)
+    _finish(
+        axes,
+        f"Does a higher probability of {model} earn more?",
+        "Decile of probability (10: highest)",
+        f"Mean {outcome}, bp",
+    )
+    axes.text(
+        0.01,
+        0.97,
+        "bars: two standard errors, clustered by day",
+        transform=axes.transAxes,
+        va="top",
+        color=MUTED,
+        size=8,
+    )
     axes.grid(visible=False, axis="x")
     return figure
 
 
 def decile_returns(oos: pd.DataFrame) -> pd.DataFrame:
-    """Mean forward return per decile with two day-clustered standard errors; deciles per time where ten instruments are known.
+    """Mean forward return per decile with two day-clustered standard errors.
+
+    Deciles are cut per time where ten instruments are known, otherwise over all times.
 
     Returns:
         Index 1 to 10 (those that occur); ``mean`` and ``error`` as fractions.
@@ -214,7 +253,12 @@ def decile_returns(oos: pd.DataFrame) -> pd.DataFrame:
 
 
 def _figure(
-    rows: int, columns: int = 1, *, size: tuple[float, float], heights: Sequence[float] | None = None, share_x: bool = False
+    rows: int,
+    columns: int = 1,
+    *,
+    size: tuple[float, float],
+    heights: Sequence[float] | None = None,
+    share_x: bool = False,
 ) -> tuple[Figure, list[Axes]]:
     from matplotlib.figure import Figure as MatplotlibFigure
 

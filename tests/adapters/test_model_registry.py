@@ -1,0 +1,164 @@
+"""Registration, aliases, export and roll-back on a real MLflow store."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from finq_predictor.adapters.bundle_store import load_bundle, save_bundle
+from finq_predictor.adapters.datasets.registry import ChampionDataset, IncumbentDataset
+from finq_predictor.adapters.model_registry import ModelRegistry, Registration
+from finq_predictor.adapters.tracking import connect
+from finq_predictor.domain.errors import StoreError
+from synthetic_evaluation import make_world
+
+# Known warnings of MLflow's own imports.
+KNOWN = ("The ``noload``", ".*Add type hints to the `predict`", ".*Any type hint is inferred")
+pytestmark = [pytest.mark.filterwarnings(f"ignore:{text}") for text in KNOWN]
+NAME = "finq-equity-outperform"
+
+
+@pytest.fixture(scope="module")
+def world():
+    return make_world(days=200, instruments=10)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """An empty store; making its tables takes seconds, copying it does not."""
+    folder = tmp_path_factory.mktemp("store")
+    connect(f"sqlite:///{folder}/mlflow.db").search_experiments()
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def place(template, tmp_path):
+    shutil.copy(template, tmp_path / "mlflow.db")
+    return {
+        "market": "equity",
+        "tracking_uri": f"sqlite:///{tmp_path}/mlflow.db",
+        "artifact_root": str(tmp_path / "mlartifacts"),
+        "export_dir": str(tmp_path / "04_models" / "equity" / "champion"),
+    }
+
+
+def registration(world, name: str = "logistic", decision: str = "promote") -> Registration:
+    bundle = world["candidates"][name]
+    oos = world["oos_predictions"]
+    return Registration(
+        decision={"decision": decision, "reason": "because", "candidate": name},
+        bundle=bundle,
+        oos=oos[oos["model"] == name],
+        importance=bundle.model.importance(),
+        tags={"model": name, "model_hash": name, "source_id": "simulated-0", "simulated": "true"},
+    )
+
+
+def test_before_the_first_registration_there_is_nothing(place):
+    assert IncumbentDataset(**place).load() is None
+    assert not ChampionDataset(**place).exists()
+    with pytest.raises(Exception, match=r"No champion is registered as 'finq-equity-outperform'.*kedro run"):
+        ChampionDataset(**place).load()
+
+
+def test_register_load_and_export(place, world):
+    dataset = ChampionDataset(**place)
+    dataset.save(registration(world))
+    champion = dataset.load()
+    assert champion.metadata["version"] == "1"
+    assert champion.metadata["status"] == "promoted"
+    exported = load_bundle(place["export_dir"])
+    assert exported.metadata == champion.metadata
+    rows = world["gold"].head(50)
+    pd.testing.assert_frame_equal(exported.predict(rows), world["candidates"]["logistic"].predict(rows))
+    version = ModelRegistry(**place).champion()
+    assert version.tags["simulated"] == "true"
+    assert version.tags["reason"] == "because"
+    assert sorted(version.aliases) == ["challenger", "champion"]
+
+
+def test_the_incumbent_comes_back_with_its_evidence(place, world):
+    ChampionDataset(**place).save(registration(world, "xgboost", "provisional"))
+    incumbent = IncumbentDataset(**place).load()
+    given = registration(world, "xgboost")
+    assert (incumbent.version, incumbent.status, incumbent.model, incumbent.simulated) == (
+        "1",
+        "provisional",
+        "xgboost",
+        True,
+    )
+    assert incumbent.importance == pytest.approx(given.importance)
+    pd.testing.assert_frame_equal(incumbent.oos, given.oos.reset_index(drop=True))
+
+
+def test_a_successor_keeps_the_old_champion_for_roll_back(place, world):
+    registry = ModelRegistry(**place)
+    assert registry.register(registration(world)) == "1"
+    assert registry.register(registration(world, "xgboost")) == "2"
+    assert load_bundle(place["export_dir"]).name == "xgboost"
+    assert registry.roll_back() == "1"
+    assert load_bundle(place["export_dir"]).name == "logistic"
+    assert registry.roll_back() == "2"
+
+
+def test_there_is_no_way_back_from_the_first(place, world):
+    registry = ModelRegistry(**place)
+    registry.register(registration(world))
+    with pytest.raises(StoreError, match="no previous champion"):
+        registry.roll_back()
+
+
+def test_a_rejection_changes_nothing(place, world):
+    registry = ModelRegistry(**place)
+    registry.register(registration(world))
+    assert registry.register(registration(world, "xgboost", "reject")) is None
+    assert registry.load_champion().name == "logistic"
+    assert len(connect(place["tracking_uri"]).search_model_versions(f"name='{NAME}'")) == 1
+
+
+def test_the_registry_wins_over_the_exported_folder(place, world, tmp_path):
+    registry = ModelRegistry(**place)
+    registry.register(registration(world))
+    save_bundle(world["candidates"]["xgboost"].with_metadata(version="9", status="promoted"), place["export_dir"])
+    assert registry.load_champion().name == "logistic"
+    assert load_bundle(place["export_dir"]).metadata["version"] == "1"
+
+    next((tmp_path / "04_models/equity/champion").glob("model*")).write_text("damaged", encoding="utf-8")
+    assert registry.load_champion().name == "logistic"
+
+    shutil.rmtree(place["export_dir"])
+    registry.register(registration(world, "xgboost", "reject"))
+    assert load_bundle(place["export_dir"]).name == "logistic"
+
+
+def test_mlflow_itself_can_serve_the_registered_model(place, world):
+    import mlflow
+
+    registry = ModelRegistry(**place)
+    registry.register(registration(world))
+    source = registry.champion().source
+    model = mlflow.pyfunc.load_model(source)
+    rows = world["gold"].head(20)
+    names = list(world["candidates"]["logistic"].feature_set.names)
+    served = model.predict(rows[names])
+    expected = world["candidates"]["logistic"].predict(rows)
+    assert served["probability"].tolist() == expected["probability"].tolist()
+    requirements = registry._local(source) / "requirements.txt"
+    assert any(line.startswith("scikit-learn==") for line in requirements.read_text().splitlines())
+
+
+def test_the_incumbent_is_read_only(place):
+    with pytest.raises(Exception, match="read only"):
+        IncumbentDataset(**place).save(object())
+
+
+def test_a_registration_with_a_run_belongs_to_it(place, world):
+    client = connect(place["tracking_uri"])
+    experiment = client.create_experiment("elsewhere", artifact_location=f"file://{place['artifact_root']}")
+    run_id = client.create_run(experiment).info.run_id
+    ModelRegistry(**place).register(replace(registration(world), run_id=run_id))
+    version = ModelRegistry(**place).champion()
+    assert version.run_id == run_id
+    assert json.loads((ModelRegistry(**place)._local(version.source) / "evidence/importance.json").read_text())

@@ -1,0 +1,140 @@
+"""Runs land in the market's experiment, with trials below them, and disturb nobody's active run."""
+
+from datetime import UTC, datetime
+
+import mlflow
+import pandas as pd
+import pytest
+
+from finq_predictor.adapters.datasets.report import HtmlDataset
+from finq_predictor.adapters.datasets.tracked_run import TrackedReportDataset, TrackedRunDataset
+from finq_predictor.adapters.tracking import PARENT, TrackedRun, connect
+from finq_predictor.domain.errors import StoreError
+
+# Known warnings of MLflow's own imports.
+KNOWN = ("The ``noload``", ".*Add type hints to the `predict`", ".*Any type hint is inferred")
+pytestmark = [pytest.mark.filterwarnings(f"ignore:{text}") for text in KNOWN]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tracking")
+    return {
+        "market": "fx",
+        "tracking_uri": f"sqlite:///{folder}/mlflow.db",
+        "artifact_root": str(folder / "mlartifacts"),
+    }
+
+
+@pytest.fixture(scope="module")
+def tracked(place, tmp_path_factory):
+    dataset = TrackedRunDataset(**place, filepath=str(tmp_path_factory.mktemp("ids") / "tracked_runs.json"))
+    dataset.tracker.clock = lambda: datetime(2025, 1, 15, 9, 30, tzinfo=UTC)
+    trials = pd.DataFrame(
+        {
+            "trial": [0, 1],
+            "model": "xgboost",
+            "value": [0.69, float("nan")],
+            "duration_s": [1.0, 2.0],
+            "state": ["COMPLETE", "PRUNED"],
+            "params": ['{"max_depth": 3}', "{}"],
+        }
+    )
+    run = TrackedRun(
+        "xgboost",
+        params={"seed": 7, "long": "x" * 9000, "nested": {"b": 1, "a": 2}, **{f"p{k}": k for k in range(150)}},
+        metrics={"auc": 0.51, "undefined": float("nan"), **{f"m{k}": float(k) for k in range(150)}},
+        tags={"data_hash": "abc", "simulated": "true"},
+        artifacts={
+            "importance.json": {"a": 1.0},
+            "plots/x.png": b"png",
+            "gap_table.csv": pd.DataFrame({"a": [1]}),
+            "note.txt": "hello",
+        },
+        trials=trials,
+    )
+    dataset.save([run])
+    return dataset
+
+
+def test_a_run_has_its_name_numbers_and_lineage(place, tracked):
+    ids = tracked.load()
+    assert ids["xgboost"]["run_name"] == "xgboost-20250115-0930"
+    assert ids["xgboost"]["experiment"] == "finq-fx"
+    run = connect(place["tracking_uri"]).get_run(ids["xgboost"]["run_id"])
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["auc"] == 0.51
+    assert "undefined" not in run.data.metrics
+    assert len(run.data.metrics) == 151
+    assert len(run.data.params) == 153
+    assert run.data.params["nested"] == '{"a": 2, "b": 1}'
+    assert run.data.tags["data_hash"] == "abc"
+
+
+def test_artifacts_of_every_kind_arrive(place, tracked):
+    client, run_id = connect(place["tracking_uri"]), tracked.load()["xgboost"]["run_id"]
+    names = {item.path for item in client.list_artifacts(run_id)} | {
+        item.path for item in client.list_artifacts(run_id, "plots")
+    }
+    assert {"importance.json", "gap_table.csv", "note.txt", "plots/x.png"} <= names
+
+
+def test_trials_are_nested_runs(place, tracked):
+    client, run_id = connect(place["tracking_uri"]), tracked.load()["xgboost"]["run_id"]
+    experiment = client.get_experiment_by_name("finq-fx").experiment_id
+    nested = client.search_runs([experiment], f"tags.`{PARENT}` = '{run_id}'", order_by=["attribute.run_name"])
+    assert [run.info.run_name for run in nested] == ["xgboost-trial-000", "xgboost-trial-001"]
+    assert [run.info.status for run in nested] == ["FINISHED", "KILLED"]
+    assert nested[0].data.params == {"max_depth": "3"}
+    assert nested[0].data.metrics == {"value": 0.69, "duration_s": 1.0}
+
+
+def test_the_report_is_attached_later(place, tracked):
+    run_id = tracked.load()["xgboost"]["run_id"]
+    dataset = TrackedReportDataset(**place)
+    dataset.save({"run_ids": [run_id], "artifacts": {"report.html": "<html>"}})
+    assert "report.html" in {item.path for item in connect(place["tracking_uri"]).list_artifacts(run_id)}
+    with pytest.raises(Exception, match="write only"):
+        dataset.load()
+
+
+def test_an_active_run_of_someone_else_is_left_alone(place, tmp_path):
+    other = f"sqlite:///{tmp_path}/other.db"
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(other)
+    try:
+        with mlflow.start_run() as active:
+            TrackedRunDataset(**place, filepath=str(tmp_path / "ids.json")).save(
+                [TrackedRun("m", {"a": 1}, {"b": 2.0}, {})]
+            )
+            assert mlflow.active_run().info.run_id == active.info.run_id
+        assert mlflow.get_run(active.info.run_id).data.metrics == {}
+        assert mlflow.get_tracking_uri() == other
+    finally:
+        mlflow.set_tracking_uri(before)
+
+
+def test_a_deleted_experiment_is_restored(place, tmp_path):
+    client = connect(place["tracking_uri"])
+    client.delete_experiment(client.get_experiment_by_name("finq-fx").experiment_id)
+    TrackedRunDataset(**place, filepath=str(tmp_path / "ids.json")).save([TrackedRun("m", {}, {}, {})])
+    assert client.get_experiment_by_name("finq-fx").lifecycle_stage == "active"
+
+
+def test_a_failed_run_is_marked(place, tmp_path):
+    dataset = TrackedRunDataset(**place, filepath=str(tmp_path / "ids.json"))
+    with pytest.raises(Exception, match="real number"):
+        dataset.save([TrackedRun("broken", {}, {"not a number": "metrics"}, {})])
+    client = connect(place["tracking_uri"])
+    runs = client.search_runs([client.get_experiment_by_name("finq-fx").experiment_id], "attribute.status = 'FAILED'")
+    assert len(runs) == 1
+    assert not dataset.exists()
+
+
+def test_text_is_replaced_in_one_step(tmp_path):
+    dataset = HtmlDataset(filepath=str(tmp_path / "deep" / "report.html"))
+    with pytest.raises(Exception, match="no file") as caught:
+        dataset.load()
+    assert isinstance(caught.value.__cause__ or caught.value, StoreError)
+    dataset.save("<p>ü</p>")
+    assert dataset.load() == "<p>ü</p>"

@@ -1,0 +1,105 @@
+"""The evaluation pipeline as wired, on the real store: first run, second run, a better candidate."""
+
+import json
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+from kedro_datasets.json import JSONDataset
+from kedro_datasets.matplotlib import MatplotlibDataset
+from kedro_datasets.pandas import ParquetDataset
+
+from finq_predictor.adapters.bundle_store import load_bundle
+from finq_predictor.adapters.datasets.registry import ChampionDataset, IncumbentDataset
+from finq_predictor.adapters.datasets.report import HtmlDataset
+from finq_predictor.adapters.datasets.tracked_run import TrackedReportDataset, TrackedRunDataset
+from finq_predictor.adapters.tracking import connect
+from finq_predictor.domain.markets import get_market
+from finq_predictor.domain.promotion import PromotionRules
+from finq_predictor.pipelines.evaluation.drawing import NAMES
+from finq_predictor.pipelines.evaluation.params import EvaluationParams
+from finq_predictor.pipelines.evaluation.pipeline import create_pipeline
+from synthetic_evaluation import make_world
+
+KNOWN = ("The ``noload``", ".*Add type hints to the `predict`", ".*Any type hint is inferred")
+pytestmark = [pytest.mark.filterwarnings(f"ignore:{text}") for text in KNOWN]
+PARAMS = EvaluationParams(
+    n_bootstrap=200, promotion=PromotionRules(n_bootstrap=500), command="kedro run --pipelines=equity"
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("evaluation")
+
+
+def run(folder, world) -> dict:
+    store = {
+        "market": "equity",
+        "tracking_uri": f"sqlite:///{folder}/mlflow.db",
+        "artifact_root": str(folder / "mlartifacts"),
+    }
+    champion = {**store, "export_dir": str(folder / "champion")}
+    datasets = {name: MemoryDataset(value) for name, value in world.items() if name != "incumbent"}
+    datasets |= {
+        "params:evaluation": MemoryDataset(PARAMS),
+        "incumbent": IncumbentDataset(**champion),
+        "champion": ChampionDataset(**champion),
+        "tracked_run": TrackedRunDataset(**store, filepath=str(folder / "tracked_runs.json")),
+        "tracked_report": TrackedReportDataset(**store),
+        "report": HtmlDataset(filepath=str(folder / "report.html")),
+        **{f"plot_{name}": MatplotlibDataset(filepath=str(folder / f"plots/{name}.png")) for name in NAMES},
+        "promotion": JSONDataset(filepath=str(folder / "promotion.json")),
+        **{name: ParquetDataset(filepath=str(folder / f"{name}.parquet")) for name in ("predictions", "metrics")},
+    }
+    catalog = DataCatalog(datasets)
+    SequentialRunner().run(create_pipeline(get_market("equity")), catalog)
+    return {name: catalog.load(name) for name in ("promotion", "predictions", "report", "tracked_run", "metrics")}
+
+
+def test_from_nothing_to_a_promoted_champion_and_on(folder):
+    weak = make_world(signal=0.0, days=450, instruments=25, seed=3)
+    first = run(folder, weak)
+    assert first["promotion"]["decision"] == "provisional"
+    assert set(first["predictions"]["status"]) == {"provisional"}
+    assert "the model is provisional" in first["report"]
+
+    again = run(folder, weak)
+    assert again["promotion"]["decision"] == "reject"
+    assert "very model" in again["promotion"]["reason"]
+    assert set(again["predictions"]["version"]) == {"1"}
+    pd.testing.assert_frame_equal(first["predictions"], again["predictions"])
+    pd.testing.assert_frame_equal(first["metrics"], again["metrics"])
+
+    good = make_world(signal=1.0, days=450, instruments=25, seed=4)
+    better = run(folder, good)
+    assert better["promotion"]["decision"] == "promote"
+    assert better["promotion"]["incumbent"]["version"] == "1"
+    assert set(better["predictions"]["status"]) == {"promoted"}
+    assert load_bundle(folder / "champion").metadata["version"] == "2"
+
+    rejected = run(folder, replace_source(weak, good))
+    assert rejected["promotion"]["decision"] == "reject"
+    assert set(rejected["predictions"]["version"]) == {"2"}
+    assert "stays in use" in rejected["report"]
+    json.dumps(rejected["promotion"])
+
+    client = connect(f"sqlite:///{folder}/mlflow.db")
+    run_id = better["tracked_run"][better["promotion"]["candidate"]]["run_id"]
+    assert {"report.html", "importance.json"} <= {item.path for item in client.list_artifacts(run_id)}
+    version = client.get_model_version_by_alias("finq-equity-outperform", "champion")
+    assert version.run_id == run_id
+    assert all((folder / f"plots/{name}.png").stat().st_size > 5_000 for name in NAMES)
+
+
+def replace_source(world: dict, like: dict) -> dict:
+    bundles = {
+        name: replace(bundle, metadata={**bundle.metadata, "source_id": like["provenance"]["source_id"]})
+        for name, bundle in world["candidates"].items()
+    }
+    return world | {
+        "candidates": bundles,
+        "provenance": world["provenance"] | {"source_id": like["provenance"]["source_id"]},
+    }
