@@ -44,8 +44,6 @@ def test_sp500_with_benchmark_and_tweets(ingestion, slice_of, shared_data):
     assert (bars["known_at"] == bars["ts"]).all()
     assert not articles.duplicated(["instrument", "title"]).any()
     assert set(catalog.load("equity.quarantine_articles")["rule"]) == {"duplicate"}
-    # BHF was another company's ticker; most of that history is not there.
-    assert "BHF" not in set(bars["instrument"])
     assert catalog.load("equity.provenance")["source_id"].startswith("sp500_adj_2012-12_2017-12.parquet#")
 
 
@@ -112,3 +110,13 @@ def test_headlines_with_broken_rows(shared_data):
     cleaned = clean_articles(raw, Rules(get_market("equity")))
     assert cleaned.tally["rules"] == {"bad_time": 4, "duplicate": 310}
     assert len(cleaned.silver) + len(cleaned.quarantine) == len(raw)
+
+
+def test_ticker_that_was_another_company_is_left_out(shared_data):
+    from finq_predictor.domain.cleaning import Rules, clean_bars
+    from finq_predictor.domain.markets import get_market
+
+    raw = pd.read_parquet(_real(shared_data, EQUITIES), filters=[("symbol", "in", ["BHF", "BK"])])
+    cleaned = clean_bars(raw, Rules(get_market("equity")))
+    assert set(cleaned.silver["instrument"]) == {"BK"}
+    assert "42% of the rows of BHF are unusable" in set(cleaned.quarantine["reason"])

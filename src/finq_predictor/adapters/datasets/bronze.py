@@ -82,8 +82,9 @@ class BronzeDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
             )
         chosen = [entries[-1]]
         if self._deliveries == "all":
-            distinct = {entry["hash"]: entry for entry in reversed(entries) if entry["source"] == entries[-1]["source"]}
-            chosen = list(reversed(distinct.values()))
+            source = entries[-1]["source"]
+            # A dict keeps the place of the first, so that what came again stays where it first came.
+            chosen = list({entry["hash"]: entry for entry in entries if entry["source"] == source}.values())
         parts = [self._read(entry) for entry in chosen]
         return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
 

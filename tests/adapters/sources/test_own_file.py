@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import gzip
+import json
+
+import pandas as pd
+import pytest
+
+from finq_predictor.adapters.sources.own_file import OwnFileSource
+from finq_predictor.domain.errors import ConfigurationError, SourceError
+
+ROWS = [{"symbol": "NA", "date": "2024-01-02", "close": 1.5}, {"symbol": "TRUE", "date": "2024-01-03", "close": None}]
+FRAME = pd.DataFrame(ROWS)
+
+
+def read(path, **options):
+    return OwnFileSource(str(path), "bars", **options).read()
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("a.csv", lambda path: FRAME.to_csv(path, index=False)),
+        ("a.csv.gz", lambda path: FRAME.to_csv(path, index=False)),
+        ("a.txt", lambda path: FRAME.to_csv(path, index=False, sep=";")),
+        ("a.tsv.gz", lambda path: FRAME.to_csv(path, index=False, sep="\t")),
+        ("a.parquet", lambda path: FRAME.to_parquet(path)),
+        ("a.feather", lambda path: FRAME.to_feather(path)),
+        ("a.json", lambda path: FRAME.to_json(path, orient="records")),
+        ("a.JSON", lambda path: FRAME.to_json(path)),
+        ("a.ndjson", lambda path: FRAME.to_json(path, orient="records", lines=True)),
+        ("a.jsonl.gz", lambda path: FRAME.to_json(path, orient="records", lines=True)),
+    ],
+)
+def test_every_format(tmp_path, name, write):
+    write(tmp_path / name)
+    frame = read(tmp_path / name)
+    assert frame["symbol"].tolist() == ["NA", "TRUE"]
+    assert frame["date"].tolist() == ["2024-01-02", "2024-01-03"]
+    assert frame["close"].iloc[0] == 1.5
+    assert pd.isna(frame["close"].iloc[1])
+
+
+def test_index_with_dates_is_a_column(tmp_path):
+    indexed = pd.DataFrame({"close": [1.0]}, index=pd.DatetimeIndex(["2024-01-02"], name="Date"))
+    indexed.to_parquet(tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet").columns.tolist() == ["Date", "close"]
+
+
+def test_answer_of_a_candle_service(tmp_path):
+    answer = {
+        "instrument": "EUR_USD",
+        "granularity": "H1",
+        "candles": [{"complete": True, "time": "2016-10-17T15:00:00.000000000Z", "mid": {"o": "1.1", "c": "1.2"}}],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(answer))
+    frame = read(tmp_path / "a.json")
+    assert frame.loc[0, ["instrument", "mid_o", "mid_c"]].tolist() == ["EUR_USD", "1.1", "1.2"]
+
+
+def test_absent_file_suggests_its_neighbours(tmp_path):
+    (tmp_path / "prices.csv").write_text("a\n1\n")
+    with pytest.raises(SourceError, match=r"run parameter `quotes`.*Did you mean 'prices\.csv'"):
+        read(tmp_path / "price.csv", parameter="quotes")
+    with pytest.raises(SourceError, match="There is no folder"):
+        read(tmp_path / "no" / "price.csv")
+
+
+def test_unknown_format_lists_the_known(tmp_path):
+    (tmp_path / "a.xlsb").write_text("")
+    with pytest.raises(SourceError, match=r"unknown format.*csv"):
+        read(tmp_path / "a.xlsb")
+
+
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.parquet", "a.json", "a.ndjson.gz"])
+def test_cut_off_file_is_named(tmp_path, name):
+    path = tmp_path / name
+    content = pd.DataFrame({"close": range(5000)})
+    if "parquet" in name:
+        content.to_parquet(path)
+    elif "csv" in name:
+        content.to_csv(path)
+    else:
+        content.to_json(path, orient="records", lines="nd" in name)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(SourceError, match=rf"{name}.*cannot be read as.*deliver it again"):
+        read(path)
+
+
+def test_needed_file_names_its_parameter():
+    with pytest.raises(ConfigurationError, match=r'No file was given for the bars.*--params "quotes=FILE"'):
+        OwnFileSource(None, "bars", parameter="quotes", required=True).read()
+    assert OwnFileSource(None, "articles").read().empty
+
+
+def test_equal_names_in_two_folders_are_two_sources(tmp_path):
+    ids = {OwnFileSource(str(tmp_path / folder / "x.csv"), "bars").source_id for folder in ("a", "b")}
+    assert len(ids) == 2
+    assert all(found.startswith("x.csv#") for found in ids)
+
+
+def test_byte_order_mark_is_no_part_of_a_name(tmp_path):
+    with gzip.open(tmp_path / "a.csv.gz", "wt", encoding="utf-8-sig") as file:
+        file.write("Date,Close\n2024-01-02,1\n")
+    assert read(tmp_path / "a.csv.gz").columns.tolist() == ["Date", "Close"]
