@@ -33,7 +33,7 @@ def random_tables(market: Market, seed: int = 0, length: int = LENGTH) -> dict[s
     # Holes: a tenth of a per cent everywhere, one instrument that starts late, one that ends early.
     keep = rng.random(len(bars)) > 0.001
     late, early = bars["instrument"] == names[-1], bars["instrument"] == names[-2]
-    keep &= ~(late & (bars["ts"] < ts[30])).to_numpy() & ~(early & (bars["ts"] > ts[-6])).to_numpy()
+    keep &= ~(late & (bars["ts"] < ts[min(30, length // 4)])).to_numpy() & ~(early & (bars["ts"] > ts[-6])).to_numpy()
     bars = bars[keep].sort_values(["ts", "instrument"], ignore_index=True)
     articles = bars.loc[rng.random(len(bars)) < 0.3, ["ts", "instrument"]].reset_index(drop=True)
     articles["article_count"] = rng.integers(1, 4, len(articles))

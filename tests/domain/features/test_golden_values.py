@@ -1,0 +1,206 @@
+"""Our values beside those of TA-Lib, pandas, NumPy and SciPy on the same bars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+import talib
+from feature_markets import STOCKS, random_panel
+from scipy import stats
+
+from finq_predictor.domain.features import compute_features, make_feature_set, select_features
+from finq_predictor.domain.markets import get_market
+from finq_predictor.domain.panel import Panel
+
+NAME = STOCKS[0]
+CONVERGED = 300
+EQUITY = get_market("equity")
+
+
+@pytest.fixture(scope="module")
+def whole() -> Panel:
+    """A panel without holes, as the peers need."""
+    panel = random_panel(EQUITY, seed=4, length=500)
+    fields = {
+        name: pd.DataFrame(values).ffill().bfill().to_numpy() if name != "tone_sum" else values
+        for name, values in panel.fields.items()
+    }
+    return Panel(panel.market, panel.ts, panel.instruments, fields)
+
+
+@pytest.fixture(scope="module")
+def ours(whole: Panel) -> pd.DataFrame:
+    table = compute_features(whole, make_feature_set(select_features(EQUITY, whole.available)))
+    return table[table["instrument"] == NAME].set_index("ts")
+
+
+@pytest.fixture(scope="module")
+def bars(whole: Panel) -> pd.DataFrame:
+    fields = {name: whole.fields[name][:, 0] for name in ("open", "high", "low", "close", "volume")}
+    return pd.DataFrame({**fields, "benchmark": whole.fields["benchmark_close"][:, 0]}, index=whole.ts)
+
+
+Peer = Callable[[pd.DataFrame], object]
+
+TALIB: dict[str, Peer] = {
+    "rsi_7": lambda b: talib.RSI(b.close, 7),
+    "rsi_14": lambda b: talib.RSI(b.close, 14),
+    "rsi_28": lambda b: talib.RSI(b.close, 28),
+    "atr_14": lambda b: talib.ATR(b.high, b.low, b.close, 14) / b.close,
+    "adx_14": lambda b: talib.ADX(b.high, b.low, b.close, 14),
+    "aroon_25": lambda b: talib.AROONOSC(b.high, b.low, 25),
+    "macd_12_26": lambda b: talib.MACD(b.close, 12, 26, 9)[0] / b.close,
+    "macd_histogram_12_26_9": lambda b: talib.MACD(b.close, 12, 26, 9)[2] / b.close,
+    "stochastic_k_14": lambda b: talib.STOCHF(b.high, b.low, b.close, 14, 3)[0],
+    "stochastic_d_14_3": lambda b: talib.STOCHF(b.high, b.low, b.close, 14, 3)[1],
+    "cci_20": lambda b: talib.CCI(b.high, b.low, b.close, 20),
+    "ultimate_7_14_28": lambda b: talib.ULTOSC(b.high, b.low, b.close, 7, 14, 28),
+    "money_flow_index_14": lambda b: talib.MFI(b.high, b.low, b.close, b.volume, 14),
+    "sma_gap_50": lambda b: b.close / talib.SMA(b.close, 50) - 1,
+    "slope_20": lambda b: talib.LINEARREG_SLOPE(np.log(b.close), 20),
+    "ret_10": lambda b: talib.ROCP(b.close, 10),
+    "bollinger_width_20": lambda b: (
+        (talib.BBANDS(b.close, 20, 2, 2)[0] - talib.BBANDS(b.close, 20, 2, 2)[2])
+        / talib.SMA(b.close, 20)
+        * np.sqrt(20 / 19)
+    ),
+    "max_ret_20": lambda b: talib.MAX(b.close.pct_change().fillna(0.0), 20),
+}
+
+
+def log_returns(b: pd.DataFrame) -> pd.Series:
+    return np.log(b.close).diff()
+
+
+def vol(b: pd.DataFrame, n: int) -> pd.Series:
+    return log_returns(b).rolling(n).std()
+
+
+PANDAS: dict[str, Peer] = {
+    "ret_1": lambda b: b.close.pct_change(),
+    "ret_lag_3": lambda b: b.close.pct_change().shift(3),
+    "ret_skip_250_20": lambda b: b.close.shift(20) / b.close.shift(250) - 1,
+    "vol_20": lambda b: vol(b, 20),
+    "vol_ratio_20_60": lambda b: vol(b, 20) / vol(b, 60) - 1,
+    "vol_of_vol_20_20": lambda b: vol(b, 20).rolling(20).std(),
+    "vol_percentile_20_100": lambda b: (vol(b, 20).rolling(100).rank() - 0.5) / 100,
+    "ewma_vol_32": lambda b: np.sqrt((log_returns(b) ** 2).ewm(span=32).mean()),
+    "zscore_20": lambda b: (b.close - b.close.rolling(20).mean()) / b.close.rolling(20).std(),
+    "kurt_60": lambda b: log_returns(b).rolling(60).apply(stats.kurtosis),
+    "skew_20": lambda b: log_returns(b).rolling(20).apply(stats.skew),
+    "high_gap_60": lambda b: b.close / b.high.rolling(60).max() - 1,
+    "low_gap_20": lambda b: b.close / b.low.rolling(20).min() - 1,
+    "max_drawdown_60": lambda b: b.close.rolling(60).apply(
+        lambda x: (x / np.maximum.accumulate(x) - 1).min(), raw=True
+    ),
+    "volume_zscore_20": lambda b: (b.volume - b.volume.rolling(20).mean()) / b.volume.rolling(20).std(),
+    "volume_trend_5_20": lambda b: np.log(b.volume.rolling(5).mean() / b.volume.rolling(20).mean()),
+    "volume_ret_corr_20": lambda b: b.close.pct_change().rolling(20).corr(b.volume),
+    "signed_volume_20": lambda b: (
+        (np.sign(b.close.pct_change()) * b.volume).rolling(20).sum() / b.volume.rolling(20).sum()
+    ),
+    "autocorr_60": lambda b: log_returns(b).rolling(60).corr(log_returns(b).shift(1)),
+    "efficiency_20": lambda b: b.close.diff(20) / b.close.diff().abs().rolling(20).sum(),
+    "parkinson_20": lambda b: np.sqrt((np.log(b.high / b.low) ** 2).rolling(20).mean() / (4 * np.log(2))),
+    "beta_60": lambda b: (
+        b.close.pct_change().rolling(60).cov(b.benchmark.pct_change()) / b.benchmark.pct_change().rolling(60).var()
+    ),
+    "benchmark_corr_60": lambda b: b.close.pct_change().rolling(60).corr(b.benchmark.pct_change()),
+    "relative_strength_20": lambda b: b.close.pct_change(20) - b.benchmark.pct_change(20),
+    "benchmark_ret_5": lambda b: b.benchmark.pct_change(5),
+}
+
+
+@pytest.mark.parametrize("name", TALIB)
+def test_like_talib(ours, bars, name):
+    # Exponential averages of TA-Lib never forget how they began; ours do, after a declared number of bars.
+    expected = np.asarray(TALIB[name](bars))[CONVERGED:]
+    scale = np.nanstd(expected)
+    np.testing.assert_allclose(ours[name].to_numpy()[CONVERGED:], expected, rtol=1e-3, atol=2e-3 * scale)
+
+
+@pytest.mark.parametrize("name", PANDAS)
+def test_like_pandas(ours, bars, name):
+    expected = np.asarray(PANDAS[name](bars))[CONVERGED:]
+    tolerance = 1e-4 if name == "ewma_vol_32" else 1e-9
+    np.testing.assert_allclose(ours[name].to_numpy()[CONVERGED:], expected, rtol=tolerance, atol=tolerance * 1e-2)
+
+
+def test_residual_returns_are_those_of_a_regression(ours, bars):
+    own, other = bars.close.pct_change().to_numpy()[-250:], bars.benchmark.pct_change().to_numpy()[-250:]
+    fit = stats.linregress(other, own)
+    residual = own - fit.intercept - fit.slope * other
+    deviation = residual.std() * np.sqrt(250 / 249)
+    assert ours["residual_ret_250_20"].iloc[-1] == pytest.approx(residual[-20:].mean() / deviation, rel=1e-9)
+    assert ours["residual_momentum_250_120_20"].iloc[-1] == pytest.approx(
+        residual[-120:-20].mean() / deviation, rel=1e-9
+    )
+
+
+def test_ranks_are_those_of_pandas(whole):
+    table = compute_features(whole, make_feature_set(select_features(EQUITY, whole.available)))
+    wide = table.pivot(index="ts", columns="instrument", values="ret_20")
+    rank = (wide.rank(axis=1) - 1).div(wide.count(axis=1) - 1, axis=0) - 0.5
+    ours = table.pivot(index="ts", columns="instrument", values="rank_ret_20")
+    pd.testing.assert_frame_equal(ours, rank, rtol=1e-12)
+
+
+def test_ties_share_their_rank():
+    from finq_predictor.domain.features._kernels import row_rank
+
+    values = np.array([[3.0, 1.0, np.nan, 3.0, 2.0], [1.0, np.nan, np.nan, np.nan, 2.0]])
+    ranks = row_rank(values, 3, 0)
+    np.testing.assert_allclose(ranks[0], [0.5 * 5 / 3 - 0.5, -0.5, np.nan, 0.5 * 5 / 3 - 0.5, 1 / 3 - 0.5])
+    assert np.isnan(ranks[1]).all()
+
+
+def test_sector_means_leave_other_sectors_out(whole):
+    table = compute_features(whole, make_feature_set(select_features(EQUITY, whole.available)))
+    last = table[table["ts"] == whole.ts[-1]].set_index("instrument")
+    tech = last.loc[["AAA", "BBB", "CCC"]]
+    assert tech["sector_excess_ret_5"].to_numpy() == pytest.approx((tech["ret_5"] - tech["ret_5"].mean()).to_numpy())
+    assert last["sector_ret_20"].nunique() == 2
+
+
+def test_spread_estimators_find_a_planted_bounce():
+    """Two-sided prices around a random walk: each estimator finds the spread within its known bias."""
+    rng = np.random.default_rng(8)
+    days, ticks, spread = 1500, 400, 0.01
+    steps = rng.normal(0, 0.02 / np.sqrt(ticks), (days, ticks))
+    mid = 100 * np.exp(np.cumsum(steps.ravel())).reshape(days, ticks)
+    traded = mid * (1 + spread / 2 * rng.choice([-1.0, 1.0], (days, ticks)))
+    fields = {
+        name: np.repeat(values[:, None], 1, axis=1)
+        for name, values in {
+            "open": traded[:, 0],
+            "high": traded.max(axis=1),
+            "low": traded.min(axis=1),
+            "close": traded[:, -1],
+        }.items()
+    }
+    panel = Panel("equity", pd.date_range("2000-01-01", periods=days, tz="UTC").as_unit("us"), ("A",), fields)
+    table = compute_features(panel, make_feature_set(select_features(EQUITY, panel.available)))
+    for name, low, high in [
+        ("high_low_spread_60", 0.006, 0.016),
+        ("close_high_low_spread_20", 0.006, 0.020),
+        ("roll_spread_60", 0.003, 0.016),
+    ]:
+        assert low < table[name].mean() < high, (name, table[name].mean())
+
+
+def test_volatility_estimators_agree_on_a_random_walk():
+    rng = np.random.default_rng(3)
+    path = 50 * np.exp(np.cumsum(rng.normal(0, 0.02 / np.sqrt(500), 1000 * 500))).reshape(1000, 500)
+    fields = {
+        "open": np.r_[path[0, 0], path[:-1, -1]][:, None],
+        "high": path.max(axis=1)[:, None],
+        "low": path.min(axis=1)[:, None],
+        "close": path[:, -1:].copy(),
+    }
+    panel = Panel("equity", pd.date_range("2000-01-01", periods=1000, tz="UTC").as_unit("us"), ("A",), fields)
+    table = compute_features(panel, make_feature_set(select_features(EQUITY, panel.available)))
+    for name in ("vol_20", "parkinson_20", "garman_klass_20", "yang_zhang_20", "ewma_vol_32"):
+        assert table[name].mean() == pytest.approx(0.02, rel=0.1), name
