@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finq_predictor.domain.calendar import session_closes
-from finq_predictor.domain.cleaning import Rules, clean_bars, clean_benchmark
+from finq_predictor.domain.cleaning import clean_bars, clean_benchmark
+from finq_predictor.domain.delivery import Rules
 from finq_predictor.domain.markets import get_market
 
 EQUITY = Rules(get_market("equity"), correction_tolerance_hours=16)

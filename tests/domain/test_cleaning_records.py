@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pandas as pd
 
-from finq_predictor.domain.cleaning import Rules
 from finq_predictor.domain.cleaning_records import clean_articles, clean_macro
+from finq_predictor.domain.delivery import Rules
 from finq_predictor.domain.markets import get_market
 
 RULES = Rules(get_market("equity"))

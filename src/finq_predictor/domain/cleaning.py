@@ -6,8 +6,6 @@ is rejected, and the bar is missing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,13 +13,9 @@ import pandas as pd
 
 from finq_predictor.domain.calendar import (
     ALWAYS_OPEN,
-    FIRST_YEAR,
     INFERRED,
-    LAST_YEAR,
     OPEN_ON_WEEKDAYS,
-    calendar_zone,
     fx_market_closed,
-    inferred_closes,
     session_closes,
     session_opens,
 )
@@ -37,58 +31,16 @@ from finq_predictor.domain.columns import (
     TS,
     VOLUME,
 )
+from finq_predictor.domain.delivery import START, Rules, typed_bars
 from finq_predictor.domain.mapping import Mapped, map_columns
 from finq_predictor.domain.markets import Market
 from finq_predictor.domain.quarantine import HARMLESS, Cleaned, Ledger
-from finq_predictor.domain.times import UTC_MICROSECONDS, Times, parse_times
+from finq_predictor.domain.times import UTC_MICROSECONDS
+from finq_predictor.domain.versions import known_times, settle_versions
 from finq_predictor.domain.wrong_prints import reverted_jumps, wild_wicks
 
-_DAY = 1440
-_MICROSECONDS_PER_HOUR = 3_600_000_000
 # Fewer rows say nothing about an instrument as a whole.
 _FEWEST_ROWS_TO_JUDGE = 50
-
-
-@dataclass(frozen=True)
-class Rules:
-    """How a delivery is read and cleaned; the ingestion parameters explain each.
-
-    Attributes:
-        market: The market, with its defaults.
-        columns: For each table, our name to the delivered name.
-    """
-
-    market: Market
-    calendar: str | None = None
-    bar_minutes: int | None = None
-    time_marks: str = "open"
-    timezone: str | None = None
-    close_time: str = "16:00"
-    day_first: bool = False
-    instrument: str | None = None
-    columns: dict[str, dict[str, str]] = field(default_factory=dict)
-    as_of: pd.Timestamp | None = None
-    correction_tolerance_hours: float = 0.0
-    ohlc_tolerance: float = 1e-4
-    jump_factor: float = 1.8
-    jump_revert_tolerance: float = 0.05
-    wick_factor: float = 5.0
-    max_bad_share: float = 0.25
-
-    @property
-    def sessions(self) -> str:
-        """The calendar that holds."""
-        return self.calendar or self.market.calendar
-
-    @property
-    def bar(self) -> pd.Timedelta:
-        """Length of a bar."""
-        return pd.Timedelta(minutes=self.bar_minutes or self.market.bar_minutes)
-
-    @property
-    def daily(self) -> bool:
-        """Whether a bar is a session of an exchange, whose date is enough to know its close."""
-        return self.bar >= pd.Timedelta(minutes=_DAY) and self.sessions not in (OPEN_ON_WEEKDAYS, ALWAYS_OPEN)
 
 
 def clean_bars(raw: pd.DataFrame, rules: Rules) -> Cleaned:
@@ -118,13 +70,13 @@ def clean_benchmark(raw: pd.DataFrame, rules: Rules) -> Cleaned:
 def _clean(raw: pd.DataFrame, table: str, rules: Rules) -> Cleaned:
     mapped = map_columns(raw, table, rules.columns.get(table), instrument=rules.instrument)
     ledger = Ledger(len(raw))
-    bars = _typed(mapped, rules)
+    bars = typed_bars(mapped, rules)
     _judge_times(bars, ledger, rules)
     keyed = bars[TS].notna().to_numpy() & bars[INSTRUMENT].notna().to_numpy()
     _judge_prices(bars, ledger, rules)
-    bars = _known(bars, raw, keyed)
+    bars = known_times(bars, raw, keyed)
     _judge_moment(bars, raw, ledger, rules)
-    bars = _settle_versions(bars, ledger, keyed, rules)
+    bars = settle_versions(bars, ledger, keyed, rules)
     _judge_prints(bars, ledger, rules)
     if table == "bars":
         _judge_instruments(bars, ledger, rules)
@@ -142,89 +94,10 @@ def _clean(raw: pd.DataFrame, table: str, rules: Rules) -> Cleaned:
     return Cleaned(silver[_silver_columns(silver, table, rules.market)], ledger.quarantine(raw), tally)
 
 
-def _typed(mapped: Mapped, rules: Rules) -> pd.DataFrame:
-    """Numbers, names and times; what cannot be read is missing."""
-    frame = mapped.frame
-    prices = [name for name in (*OHLC, ADJ_CLOSE, VOLUME, *BID, *ASK) if name in frame]
-    typed: dict[str, Any] = {name: as_numbers(frame[name]) for name in prices}
-    if INSTRUMENT in frame:
-        typed[INSTRUMENT] = as_names(frame[INSTRUMENT], rules.market)
-    else:
-        typed[INSTRUMENT] = pd.Series("benchmark", index=frame.index, dtype="str")
-    if SECTOR in frame:
-        typed[SECTOR] = frame[SECTOR].astype("str")
-    if rules.market.name == "fx":
-        for name in (*BID, *ASK):
-            typed.setdefault(name, pd.Series(np.nan, index=frame.index))
-    for part in OHLC[:3]:
-        # A benchmark may have closes only.
-        typed.setdefault(part, typed["close"])
-    if ADJ_CLOSE not in typed:
-        typed[ADJ_CLOSE] = typed["close"]
-    if VOLUME not in typed:
-        typed[VOLUME] = pd.Series(np.nan, index=frame.index)
-    times = parse_times(frame["time"], rules.timezone or "UTC", day_first=rules.day_first)
-    # Our own name marks the close, whatever the source's times mark.
-    closes = mapped.columns.get("time") == TS or rules.time_marks == "close"
-    typed[TS], typed["_start"] = _closes(times, rules, closes)
-    if KNOWN_AT in frame:
-        typed[KNOWN_AT] = parse_times(frame[KNOWN_AT], rules.timezone or "UTC", day_first=rules.day_first).utc
-    return pd.DataFrame(typed)
-
-
-def as_numbers(values: pd.Series) -> pd.Series:
-    """Numbers as float64; thousands' commas and currency signs are dropped, infinities and words are missing."""
-    if not pd.api.types.is_numeric_dtype(values):
-        values = values.astype("str").str.replace(r"[,$€£\s]", "", regex=True)
-    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
-    return numbers.where(np.isfinite(numbers))
-
-
-def as_names(values: pd.Series, market: Market) -> pd.Series:
-    """Names of instruments: upper case, without cashtag; currency pairs as ``EUR_USD``."""
-    codes, unique = pd.factorize(values)
-    names = pd.Series(unique).astype("str").str.strip().str.lstrip("$").str.upper()
-    if market.name == "fx":
-        names = names.str.replace(r"^([A-Z]{3})[^A-Z0-9]?([A-Z]{3})(?:=X)?$", r"\1_\2", regex=True)
-    names = names.where(names != "")
-    return pd.Series(names.array.take(codes, allow_fill=True), index=values.index, dtype="str")
-
-
-def _closes(times: Times, rules: Rules, times_are_closes: bool) -> tuple[pd.Series, pd.Series]:
-    """UTC close and start of each bar; a bar of an exchange that is no session has no close."""
-    plausible = times.utc.dt.year.between(FIRST_YEAR, LAST_YEAR)
-    utc = times.utc.where(plausible)
-    if not rules.daily:
-        close = utc if times_are_closes else utc + rules.bar
-        close = close.astype(UTC_MICROSECONDS)
-        return close, close - rules.bar
-    dates = session_dates(Times(utc, times.wall.where(plausible)), _zone(rules))
-    if not dates.notna().any():
-        return utc, utc
-    if rules.sessions == INFERRED:
-        closes = inferred_closes(dates, rules.timezone or "UTC", rules.close_time)
-    else:
-        closes = session_closes(rules.sessions, dates.min(), dates.max())
-    return dates.map(closes).astype(UTC_MICROSECONDS), utc
-
-
-def session_dates(times: Times, zone: str) -> pd.Series:
-    """The session a daily bar belongs to: the date as written if it is midnight there, else the exchange's date."""
-    dates = times.wall.dt.normalize()
-    timed = (times.wall != dates) & times.wall.notna()
-    if timed.any():
-        dates[timed] = times.utc[timed].dt.tz_convert(zone).dt.tz_localize(None).dt.normalize().dt.as_unit("us")
-    return dates
-
-
-def _zone(rules: Rules) -> str:
-    return rules.timezone or "UTC" if rules.sessions == INFERRED else calendar_zone(rules.sessions)
-
-
 def _judge_times(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
     ledger.reject(bars[INSTRUMENT].isna().to_numpy(), "no_instrument", "the name of the instrument is missing")
-    ledger.reject(bars["_start"].isna().to_numpy(), "bad_time", "the time is missing or cannot be read")
-    starts = bars["_start"]
+    ledger.reject(bars[START].isna().to_numpy(), "bad_time", "the time is missing or cannot be read")
+    starts = bars[START]
     if rules.daily:
         reason = f"not a session of the calendar {rules.sessions}"
         ledger.reject(
@@ -247,9 +120,9 @@ def _outside_hours(bars: pd.DataFrame, rules: Rules) -> np.ndarray:
     """Intraday bars of an exchange that do not overlap any session."""
     if rules.sessions == INFERRED:
         return np.zeros(len(bars), dtype=bool)
-    span = bars["_start"].min() - pd.Timedelta(days=7), bars[TS].max() + pd.Timedelta(days=7)
+    span = bars[START].min() - pd.Timedelta(days=7), bars[TS].max() + pd.Timedelta(days=7)
     opens, closes = (each(rules.sessions, *span).astype("int64").to_numpy() for each in (session_opens, session_closes))
-    start, end = (bars[name].astype("int64").to_numpy() for name in ("_start", TS))
+    start, end = (bars[name].astype("int64").to_numpy() for name in (START, TS))
     session = np.searchsorted(closes, start, side="right").clip(max=len(opens) - 1)
     return np.asarray(end <= opens[session], dtype=bool)
 
@@ -305,75 +178,6 @@ def _judge_moment(bars: pd.DataFrame, raw: pd.DataFrame, ledger: Ledger, rules: 
     if rules.as_of is not None:
         later = (known > rules.as_of).to_numpy()
         ledger.reject(later, "future", lambda rows: [f"known {known[row]}, after {rules.as_of}" for row in rows])
-
-
-def _known(bars: pd.DataFrame, raw: pd.DataFrame, keyed: np.ndarray) -> pd.DataFrame:
-    """When each row could be known: as delivered, else at its close, else when a later delivery changed it."""
-    if KNOWN_AT in bars:
-        known = bars[KNOWN_AT].fillna(bars[TS])
-        return bars.assign(**{KNOWN_AT: known.where(known > bars[TS], bars[TS])})
-    known = bars[TS]
-    if RECEIVED_AT in raw and raw[RECEIVED_AT].nunique() > 1:
-        received = raw[RECEIVED_AT].reset_index(drop=True).astype(UTC_MICROSECONDS)
-        again = bars.duplicated([INSTRUMENT, TS], keep="first") & keyed & (received > received.min())
-        known = known.where(~again, received)
-    return bars.assign(**{KNOWN_AT: known})
-
-
-def _settle_versions(bars: pd.DataFrame, ledger: Ledger, keyed: np.ndarray, rules: Rules) -> pd.DataFrame:
-    """Of several rows with one key keep what was known in time: the last one delivered within the tolerance."""
-    several = np.flatnonzero(bars.duplicated([INSTRUMENT, TS], keep=False).to_numpy() & keyed)
-    if not len(several):
-        return bars
-    part = bars.iloc[several]
-    group = part.groupby([INSTRUMENT, TS], sort=False).ngroup().to_numpy()
-    known, ts = (part[name].astype("int64").to_numpy() for name in (KNOWN_AT, TS))
-    first = _least(known, group)
-    late = (known > ts + int(rules.correction_tolerance_hours * _MICROSECONDS_PER_HOUR)) & (known > first[group])
-    eligible = ledger.alive[several] & ~late
-    winner = np.full(len(first), -1)
-    # Positions ascend, so that the last eligible row of a group stays.
-    winner[group[eligible]] = np.flatnonzero(eligible)
-    chosen = winner[group]
-    own = chosen == np.arange(len(several))
-    same = (chosen >= 0) & _same_values(part, chosen)
-    mark = partial(_marked, several, len(bars))
-    times = bars[KNOWN_AT]
-    ledger.reject(mark(same & ~own), "duplicate", "the same row was delivered more than once")
-    ledger.reject(
-        mark(late),
-        "late_correction",
-        lambda rows: [f"known {times[row]}, too long after the close; history stays what was known" for row in rows],
-    )
-    ledger.reject(mark(~own), "superseded", "another row for the same instrument and time came later and was used")
-    # A row that was delivered again was known when it came first.
-    earliest = _least(np.where(same, known, np.iinfo(np.int64).max), group)
-    settled = times.astype("int64").to_numpy().copy()
-    settled[several[own]] = earliest[group[own]]
-    return bars.assign(
-        **{KNOWN_AT: pd.Series(settled, index=bars.index).astype("datetime64[us]").dt.tz_localize("UTC")}
-    )
-
-
-def _least(values: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Smallest value of each group."""
-    least = np.full(group.max() + 1, np.iinfo(np.int64).max)
-    np.minimum.at(least, group, values)
-    return least
-
-
-def _marked(positions: np.ndarray, rows: int, mask: np.ndarray) -> np.ndarray:
-    marked = np.zeros(rows, dtype=bool)
-    marked[positions[mask]] = True
-    return marked
-
-
-def _same_values(part: pd.DataFrame, chosen: np.ndarray) -> np.ndarray:
-    """Rows whose numbers equal those of the row chosen for their key; missing equals missing."""
-    names = [name for name in (*OHLC, ADJ_CLOSE, VOLUME, *BID, *ASK) if name in part]
-    values = part[names].to_numpy()
-    other = values[np.where(chosen >= 0, chosen, 0)]
-    return np.asarray(((values == other) | (np.isnan(values) & np.isnan(other))).all(axis=1), dtype=bool)
 
 
 def _judge_prints(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
@@ -446,9 +250,7 @@ def _missing(bars: pd.DataFrame, mapped: Mapped) -> dict[str, Any]:
 
 def _names(bars: pd.DataFrame, rows: np.ndarray) -> list[str]:
     part = bars.iloc[rows]
-    return [
-        f"row {row} ({name} {start})" for row, name, start in zip(rows, part[INSTRUMENT], part["_start"], strict=True)
-    ]
+    return [f"row {row} ({name} {start})" for row, name, start in zip(rows, part[INSTRUMENT], part[START], strict=True)]
 
 
 def _notes(mapped: Mapped, table: str, rules: Rules) -> list[str]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.cleaning import Rules, as_names, as_numbers
 from finq_predictor.domain.columns import INSTRUMENT, KNOWN_AT, RECEIVED_AT
+from finq_predictor.domain.delivery import Rules, as_names, as_numbers
 from finq_predictor.domain.mapping import Mapped, map_columns
 from finq_predictor.domain.quarantine import Cleaned, Ledger
 from finq_predictor.domain.times import UTC_MICROSECONDS, parse_times

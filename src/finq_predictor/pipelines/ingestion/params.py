@@ -7,7 +7,7 @@ from typing import Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from finq_predictor.domain.cleaning import Rules
+from finq_predictor.domain.delivery import Rules
 from finq_predictor.domain.gates import Limits
 from finq_predictor.domain.markets import get_market
 
