@@ -89,7 +89,7 @@ dags: $(VENV)/.airflow  ## Export the pipelines as Airflow DAGs to deploy/airflo
 bench: $(VENV)/.dev  ## Benchmarks beside their peers
 	$(BIN)/python -m pytest -o addopts="-q -s" tests/benchmarks
 
-docs: $(VENV)/.base  ## Write the generated reference pages
+docs: $(VENV)/.serve  ## Write the generated reference pages
 	$(BIN)/finq docs
 
 lock: $(VENV)/.base  ## Pin every dependency anew

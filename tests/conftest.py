@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 for _name, _value in {
     "KEDRO_DISABLE_TELEMETRY": "1",
@@ -33,3 +38,27 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the real research data is not there: no folder {folder.name!r} in ../shared")
     return folder
+
+
+def _made_by() -> str:
+    """What the data of the small project depend on: the code and the configuration."""
+    digest = sha256()
+    for folder, pattern in (("src", "*.py"), ("conf", "*.yml"), ("src", "*.j2")):
+        for file in sorted((PROJECT / folder).rglob(pattern)):
+            digest.update(file.relative_to(PROJECT).as_posix().encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+@pytest.fixture(scope="session")
+def small_project() -> Path:
+    """Data root of a whole run of both markets with ``--env test``, made once by the code that is tested."""
+    root = PROJECT / "data" / "test"
+    stamp, made_by = root / ".made_by", _made_by()
+    with FileLock(PROJECT / "data" / ".test.lock"):
+        if not stamp.exists() or stamp.read_text() != made_by:
+            shutil.rmtree(root, ignore_errors=True)
+            command = [str(Path(sys.executable).parent / "kedro"), "run", "--env", "test"]
+            result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=900)
+            assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-5000:]
+            stamp.write_text(made_by)
+    return root

@@ -39,10 +39,11 @@ def predict(instruments: tuple[str, ...], root: Path, market: str | None) -> Non
     unknown = [name for name in instruments if not any(one.find(name) for one in served)]
     if unknown:
         _fail(_unknown(unknown[0], served))
-    for one, name in wanted or [(one, None) for one in served]:
-        answers = one.answers(one.predictor.newest)
-        click.echo(_sentence(answers[one.instrument(name)] if name else _most_confident(answers)))
+    for one, name in wanted:
+        click.echo(_sentence(one.answers(one.predictor.newest)[one.instrument(name)]))
     if not instruments:
+        for one in served:
+            click.echo(_sentence(_most_confident(one.answers(one.predictor.newest))))
         click.echo(_next_commands(root, served))
 
 
@@ -55,15 +56,17 @@ def audit(root: Path, market: str | None, times: int, seed: int) -> None:
     """Recompute every feature from data cut at sampled times; a feature that looks ahead is named and fails."""
     from finq_predictor.look_ahead import audit_market
 
-    leaking = False
-    for name in [market] if market else sorted(MARKETS):
-        findings = audit_market(root, MARKETS[name], times=times, seed=seed)
-        for finding in findings:
-            click.echo(finding)
-        leaking = leaking or any(finding.leaks for finding in findings)
-        if not findings:
-            click.echo(f"{name}: no feature looks ahead and every declared lookback suffices.")
-    if leaking:
+    audits = [audit_market(root, MARKETS[name], times=times, seed=seed) for name in _present(root, market)]
+    for one in audits:
+        for kind, names in (("looks ahead", one.leaking), ("needs more bars than it declares", one.short)):
+            for name in names:
+                click.echo(f"{one.market}: {name} {kind}")
+        if one.clean:
+            click.echo(
+                f"{one.market}: none of {one.features} features looks ahead and every declared lookback suffices "
+                f"(recomputed at {len(one.times)} times)."
+            )
+    if not all(one.clean for one in audits):
         sys.exit(1)
 
 
@@ -92,6 +95,13 @@ def _served(root: Path, market: str | None) -> list[Served]:
     return served
 
 
+def _present(root: Path, market: str | None) -> list[str]:
+    names = [market] if market else [name for name in sorted(MARKETS) if (root / "02_silver" / name).is_dir()]
+    if not names:
+        _fail(f"No silver data below {root}; run `make run` or give --root.")
+    return names
+
+
 def _unknown(name: str, served: list[Served]) -> str:
     from finq_predictor.domain.errors import UnknownNameError
 
@@ -112,7 +122,9 @@ def _sentence(answer: Answer) -> str:
     if answer["probability"] is None:
         verdict = f"withheld: {answer['reason']}"
     else:
-        verdict = f"{answer['direction']}, probability {answer['probability']:.3f}, confidence {answer['confidence']:.3f}"
+        verdict = (
+            f"{answer['direction']}, probability {answer['probability']:.3f}, confidence {answer['confidence']:.3f}"
+        )
     return f"{answer['question']}\n    {verdict}\n    by {origin} from the bar of {answer['feature_ts']}" + (
         f"  [{marks}]" if marks else ""
     )

@@ -1,0 +1,138 @@
+"""The reference pages of the documentation that are generated from the code."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+WRITTEN = "<!-- Written by `make docs`; change the code instead. -->\n\n"
+
+
+def pages() -> dict[str, Callable[[], str]]:
+    """The pages by file name; each is made when it is asked for."""
+    return {
+        "features.md": _features,
+        "parameters.md": _parameters,
+        "errors.md": _errors,
+        "api.md": _api,
+        "environment.md": _environment,
+        "commands.md": _commands,
+    }
+
+
+def write_pages(target: Path) -> list[Path]:
+    """Write every page into a folder.
+
+    Args:
+        target: The folder; it is made when it is not there.
+
+    Returns:
+        The files that were written.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, make in pages().items():
+        page = target / name
+        page.write_text(WRITTEN + make().rstrip() + "\n")
+        written.append(page)
+    return written
+
+
+def _features() -> str:
+    from finq_predictor.domain.features.reference import features_markdown
+
+    return features_markdown()
+
+
+def _parameters() -> str:
+    from finq_predictor.pipelines.evaluation.params import EvaluationParams
+    from finq_predictor.pipelines.features.params import FeaturesParams
+    from finq_predictor.pipelines.ingestion.params import IngestionParams
+    from finq_predictor.pipelines.monitoring.params import MonitoringParams
+    from finq_predictor.pipelines.sentiment.params import SentimentParams
+    from finq_predictor.pipelines.training.params import TrainingParams
+
+    stages: tuple[type[BaseModel], ...] = (
+        IngestionParams,
+        SentimentParams,
+        FeaturesParams,
+        TrainingParams,
+        EvaluationParams,
+        MonitoringParams,
+    )
+    intro = (
+        "# Parameters\n\nEach stage takes one typed object per market from `conf/base/parameters/<stage>.yml`; an "
+        "unknown key or a wrong type stops the run before any node. On the command line: "
+        '`--params "fx.training.n_folds=5"`.\n\n'
+    )
+    return intro + "\n".join(_parameter_table(stage) for stage in stages)
+
+
+def _parameter_table(stage: type[BaseModel]) -> str:
+    name = stage.__name__.removesuffix("Params").lower()
+    documentation = inspect.cleandoc(stage.__doc__ or "")
+    return f"## {name}\n\n{_to_markdown(documentation)}\n"
+
+
+def _to_markdown(documentation: str) -> str:
+    """Turn the attributes of a Google-style docstring into a list."""
+    text, _, attributes = documentation.partition("Attributes:\n")
+    lines: list[str] = []
+    for line in attributes.splitlines():
+        if line.startswith("    ") and not line.startswith("        ") and ":" in line:
+            name, _, meaning = line.strip().partition(":")
+            lines.append(f"- `{name}`: {meaning.strip()}")
+        elif line.strip() and lines:
+            lines[-1] += " " + line.strip()
+    return text.strip() + ("\n\n" + "\n".join(lines) if lines else "")
+
+
+def _errors() -> str:
+    from finq_predictor.domain import errors
+
+    tree = inspect.cleandoc(errors.__doc__ or "").partition("\n\n")[2]
+    return (
+        "# Errors\n\nEvery error the product raises on purpose is a `FinqError`. It says what was given, what was "
+        f"expected and what to do.\n\n```text\n{tree}\n```\n"
+    )
+
+
+def _api() -> str:
+    from finq_predictor import __name__ as package
+    from finq_predictor.serving.openapi import document
+
+    described = document("")
+    rows = "\n".join(f"| {method} | `{path}` | {summary} |" for method, path, summary in _operations(described))
+    return (
+        "# HTTP API\n\n`make serve` answers on port 8000; the whole contract is at `/openapi.json`, "
+        "readable at `/docs`.\n\n"
+        f"| method | path | what it does |\n|---|---|---|\n{rows}\n\nThe routes live in `{package}.serving`.\n"
+    )
+
+
+def _operations(described: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    for path, operations in sorted(described["paths"].items()):
+        for method, operation in sorted(operations.items()):
+            yield method.upper(), path, operation.get("summary", "")
+
+
+def _environment() -> str:
+    from finq_predictor.serving import settings
+
+    table = inspect.cleandoc(settings.__doc__ or "").partition("\n\n")[2]
+    return f"# Environment variables of the API\n\nRead once, at start.\n\n{table}\n"
+
+
+def _commands() -> str:
+    from finq_predictor.cli import cli
+
+    rows = "\n".join(f"| `finq {name}` | {command.get_short_help_str(200)} |" for name, command in cli.commands.items())
+    return (
+        "# Commands\n\nThe commands of the project, as `.venv/bin/finq COMMAND` and as `.venv/bin/kedro COMMAND`; "
+        "`--help` lists the options. The targets of the Makefile: `make help`.\n\n"
+        f"| command | what it does |\n|---|---|\n{rows}\n"
+    )
