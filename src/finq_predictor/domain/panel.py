@@ -139,21 +139,31 @@ class _Places:
 
     def of(self, table: pd.DataFrame, what: str) -> tuple[Matrix, Any]:
         """Flat places (-1 for rows that belong nowhere), refusing two rows for one place."""
-        row = self.ts.get_indexer(pd.DatetimeIndex(table[TS].astype(TIME_DTYPE)))
-        column = pd.Index(self.names).get_indexer(pd.Index(table[INSTRUMENT].astype("str")))
+        row = _codes(table[TS].astype(TIME_DTYPE), self.ts)
+        column = _codes(table[INSTRUMENT].astype("str"), pd.Index(self.names))
         flat = np.where((row >= 0) & (column >= 0), row * len(self.names) + column, -1)
-        real = flat[flat >= 0]
-        if len(np.unique(real)) != len(real):
+        if (np.bincount(flat[flat >= 0]) > 1).any():
             twice = table[table.duplicated([TS, INSTRUMENT], keep=False)].iloc[0]
             raise DataError(f"Two rows of {what} are of {twice[INSTRUMENT]} at {twice[TS]}; keep one of them.")
         return flat, self.shape
 
 
+def _codes(values: pd.Series, known: pd.Index) -> np.ndarray[Any, np.dtype[np.intp]]:
+    """Place of each value among the known ones, -1 where it is none; each distinct value is looked up once."""
+    codes, distinct = pd.factorize(values)
+    places: np.ndarray[Any, np.dtype[np.intp]] = np.append(known.get_indexer(pd.Index(distinct)), -1)[codes]
+    return places
+
+
 def _grid(values: pd.Series, place: tuple[Any, Any], fill: float = np.nan) -> Matrix:
     flat, shape = place
     matrix = np.full(shape, fill)
+    given = values.to_numpy(dtype=np.float64, na_value=np.nan)
     here = flat >= 0
-    matrix.reshape(-1)[flat[here]] = values.to_numpy(dtype=np.float64, na_value=np.nan)[here]
+    if here.all():
+        matrix.reshape(-1)[flat] = given
+    else:
+        matrix.reshape(-1)[flat[here]] = given[here]
     return matrix
 
 

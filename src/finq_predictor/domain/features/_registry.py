@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 Window = int | tuple[int, ...]
 FeatureFunction = Callable[..., "Matrix"]
-SHARED_SOURCES = tuple(f"finq_predictor.domain.{name}" for name in ("panel", "features._bars", "features._kernels"))
+SHARED_SOURCES = tuple(
+    f"finq_predictor.domain.{name}" for name in ("panel", "features._bars", "features._windows", "features._kernels")
+)
 """Code that every feature goes through; a change of it changes every definition."""
 EVERY = "macro_*"
 """Input of features that exist once per macro series."""

@@ -153,5 +153,5 @@ def compute_columns(bars: Bars, specs: Sequence[FeatureSpec], row: Indices, colu
 def _to_frame(panel: Panel, row: Indices, column: Indices, values: Matrix, names: Sequence[str]) -> pd.DataFrame:
     frame = pd.DataFrame(values.T, columns=pd.Index(names, dtype="str"), copy=False)
     frame.insert(0, TS, panel.ts[row])
-    frame.insert(1, INSTRUMENT, pd.array(np.array(panel.instruments, dtype=object)[column], dtype="str"))
+    frame.insert(1, INSTRUMENT, pd.array(list(panel.instruments), dtype="str").take(column))
     return frame

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from finq_predictor.domain.features._bars import EWMA_MEMORY, Bars
+from finq_predictor.domain.features._bars import Bars
 from finq_predictor.domain.features._registry import feature
+from finq_predictor.domain.features._windows import EWMA_MEMORY
 from finq_predictor.domain.panel import Matrix
 
 

@@ -74,8 +74,8 @@ def build_gold(panel: Panel, params: FeaturesParams, *, market: Market) -> tuple
     logger.info("%d features of %s, lookback %d bars", len(specs), market.name, feature_set.lookback)
     labels = make_labels(panel, market, params.horizons or market.horizons)
     # Both have a row wherever an instrument has a close, in the same order.
-    gold = pd.concat([features, labels.drop(columns=[TS, INSTRUMENT])], axis=1)
-    return feature_set.to_dict(), gold
+    outcome = labels.drop(columns=[TS, INSTRUMENT])
+    return feature_set.to_dict(), features.assign(**{str(name): values for name, values in outcome.items()})
 
 
 def _chosen(panel: Panel, params: FeaturesParams, market: Market) -> list[FeatureSpec]:
