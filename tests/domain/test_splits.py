@@ -133,7 +133,7 @@ def test_the_gap_table_shows_the_arithmetic_and_finds_the_rows_again():
         ({"n_folds": 50}, "Too few dates: 30 labelled dates x 0.5 leave 15 .* 15 for 50 test blocks"),
         ({"purge_bars": 15}, "minus a gap of 15 = 0 to train on"),
         ({"min_train_fraction": 1.0}, "between 0 and 1"),
-        ({"n_folds": 0}, "at least 1"),
+        ({"n_folds": 0}, "expected >= 1"),
         ({"embargo_bars": -1}, "none may be negative"),
     ],
 )
@@ -151,3 +151,14 @@ def test_rows_without_label_end_and_labels_into_the_past_are_refused():
         purged_walk_forward(rows["ts"], unknown, n_folds=1, min_train_fraction=0.5, purge_bars=1)
     with pytest.raises(SplitError, match="end before their own row"):
         purged_walk_forward(rows["label_end"], rows["ts"], n_folds=1, min_train_fraction=0.5, purge_bars=1)
+
+
+def test_hourly_blocks_start_with_a_day_so_that_no_day_is_ranked_by_two_models():
+    ts = pd.Series(pd.date_range("2024-01-01 05:00", periods=1000, freq="h", tz="UTC"))
+    folds = purged_walk_forward(
+        ts, ts + pd.Timedelta("1h"), n_folds=3, min_train_fraction=0.4, purge_bars=1, embargo_bars=24, label_bars=1
+    )
+    assert [fold.test_start.hour for fold in folds] == [0, 0, 0]
+    tested = np.concatenate([fold.test for fold in folds])
+    np.testing.assert_array_equal(tested, np.arange(tested[0], 1000))
+    assert [fold.test[0] - fold.train[-1] - 1 for fold in folds] == [25, 25, 25]

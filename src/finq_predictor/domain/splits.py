@@ -19,6 +19,7 @@ from finq_predictor.domain.errors import SplitError
 Positions = np.ndarray[Any, np.dtype[np.intp]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
+DAY_US = 86_400_000_000
 GAP_COLUMNS = (
     "fold",
     "train_start",
@@ -81,7 +82,7 @@ def purged_walk_forward(
     Args:
         ts: Time of each row (n), any order, many rows per date.
         label_end: When the label of each row is known (n), never before ``ts``.
-        n_folds: Number of test blocks, of about equally many dates.
+        n_folds: Number of test blocks, of about equally many whole UTC days.
         min_train_fraction: Share of the dates before the first test block, in (0, 1).
         purge_bars: Bars left out before each test block because labels reach over them.
         embargo_bars: Bars left out in addition.
@@ -102,8 +103,10 @@ def purged_walk_forward(
         raise SplitError(f"{int((ends < times).sum())} labels end before their own row; expected label_end >= ts.")
     dates = np.unique(times)
     bars = dates if sessions is None else np.union1d(_ticks(sessions), dates)
-    first = _first_test(len(dates), n_folds, min_train_fraction, purge_bars + embargo_bars)
-    blocks = np.array_split(dates[first:], n_folds)
+    # Whole UTC days: a day cut in two would be ranked by two models at once.
+    _, day_start = np.unique(dates // DAY_US, return_index=True)
+    first = _first_test(day_start, n_folds, min_train_fraction, purge_bars + embargo_bars)
+    blocks = np.split(dates[day_start[first] :], _cuts(day_start[first:], n_folds))
     return [
         _make_fold(number, times, ends, bars, block, purge_bars, embargo_bars)
         for number, block in enumerate(blocks, start=1)
@@ -189,19 +192,29 @@ def fold_masks(gap: pd.Series, ts: pd.Series, label_end: pd.Series) -> tuple[Mas
     return train.to_numpy(), test.to_numpy()
 
 
-def _first_test(n_dates: int, n_folds: int, min_train_fraction: float, gap: int) -> int:
+def _first_test(day_start: Positions, n_folds: int, min_train_fraction: float, gap: int) -> int:
+    """Number of the first day of the first test block; ``day_start`` is the bar at which each day starts."""
     if n_folds < 1 or not 0.0 < min_train_fraction < 1.0:
         raise SplitError(
-            f"n_folds is {n_folds} and min_train_fraction {min_train_fraction}; expected at least 1, and between 0 and 1."
+            f"n_folds is {n_folds} and min_train_fraction {min_train_fraction}; expected >= 1, and between 0 and 1."
         )
-    first = round(n_dates * min_train_fraction)
-    if first - gap < 1 or n_dates - first < n_folds:
+    n_days = len(day_start)
+    first = round(n_days * min_train_fraction)
+    bars = int(day_start[first]) if first < n_days else 0
+    if bars - gap < 1 or n_days - first < n_folds:
         raise SplitError(
-            f"Too few dates: {n_dates} labelled dates x {min_train_fraction:g} leave {first} before the first test, "
-            f"minus a gap of {gap} = {first - gap} to train on, and {n_dates - first} for {n_folds} test blocks. "
+            f"Too few dates: {n_days} labelled dates x {min_train_fraction:g} leave {bars} bars before the first test, "
+            f"minus a gap of {gap} = {bars - gap} to train on, and {n_days - first} for {n_folds} test blocks. "
             "Bring a longer history, fewer folds, or a shorter horizon."
         )
     return first
+
+
+def _cuts(day_start: Positions, n_folds: int) -> Positions:
+    """Bars, counted from the first test, at which the blocks after the first begin."""
+    starts = [block[0] for block in np.array_split(day_start, n_folds)[1:]]
+    cuts: Positions = np.array(starts, dtype=np.intp) - day_start[0]
+    return cuts
 
 
 def _make_fold(

@@ -38,7 +38,8 @@ def search_model(name: str, samples: Samples, params: TrainingParams) -> tuple[d
         params: Parameters of the training.
 
     Returns:
-        The parameters to use (fixed ones and the best found) and the trials.
+        The parameters to use (fixed ones and the best found) and the trials; the value of a pruned trial is the
+        mean over the inner folds it has seen.
     """
     config = params.models[name]
     if not config.search or not params.search.trials:
