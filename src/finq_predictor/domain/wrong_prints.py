@@ -8,6 +8,11 @@ import pandas as pd
 from finq_predictor.domain.columns import INSTRUMENT, TS
 
 
+# The neighbours of a misprint trade on: what they may differ by grows with the jump, so that a price a hundred times too
+# high is seen on a day of news as well.
+REVERSION_SHARE = 0.1
+
+
 def reverted_jumps(bars: pd.DataFrame, alive: np.ndarray, factor: float, tolerance: float) -> np.ndarray:
     """Closes that stand alone: far from the bar before and the bar after, which agree with each other.
 
@@ -19,7 +24,8 @@ def reverted_jumps(bars: pd.DataFrame, alive: np.ndarray, factor: float, toleran
         bars: Bars with ``instrument``, ``ts``, ``close``.
         alive: (n,) rows to look at.
         factor: Ratio of closes from which a move counts as a jump; > 1.
-        tolerance: Difference of the logarithms of the neighbours' closes up to which they agree.
+        tolerance: Difference of the logarithms of the neighbours' closes up to which they agree; at least a tenth of
+            the jump's logarithm is always allowed.
 
     Returns:
         (n,) booleans.
@@ -35,7 +41,8 @@ def reverted_jumps(bars: pd.DataFrame, alive: np.ndarray, factor: float, toleran
     same = codes[1:] == codes[:-1]
     into, out = move[:-1], move[1:]
     limit = np.log(factor)
-    alone = (np.abs(into) > limit) & (np.abs(out) > limit) & (np.abs(into + out) <= tolerance) & same[:-1] & same[1:]
+    allowed = np.maximum(tolerance, REVERSION_SHARE * np.minimum(np.abs(into), np.abs(out)))
+    alone = (np.abs(into) > limit) & (np.abs(out) > limit) & (np.abs(into + out) <= allowed) & same[:-1] & same[1:]
     flagged[order[1:-1][alone]] = True
     return flagged
 
