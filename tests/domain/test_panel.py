@@ -57,6 +57,8 @@ def test_two_bars_for_one_place_are_refused():
         build_panel(bars, EQUITY)
     with pytest.raises(DataError, match="no bars of equity"):
         build_panel(bars.iloc[:0], EQUITY)
+    with pytest.raises(DataError, match="no column close; they have ts, instrument, price"):
+        build_panel(bars[["ts", "instrument"]].assign(price=1.0), EQUITY)
 
 
 def test_the_benchmark_keeps_its_gaps():

@@ -109,10 +109,15 @@ def build_panel(
         The panel; bars x instruments that do not exist are NaN.
 
     Raises:
-        DataError: If bars are empty, or two bars have the same instrument and ts.
+        DataError: If bars are empty or have no close, or two bars have the same instrument and ts.
     """
     if bars.empty:
         raise DataError(f"There are no bars of {market.name}; run ingestion first.")
+    if missing := {TS, INSTRUMENT, "close"} - set(bars.columns):
+        raise DataError(
+            f"Bars of {market.name} have no column {', '.join(sorted(missing))}; they have {', '.join(bars.columns)}. "
+            "Give silver bars, as ingestion writes them."
+        )
     ts = pd.DatetimeIndex(bars[TS].astype(TIME_DTYPE).unique()).sort_values()
     names = tuple(sorted(str(name) for name in bars[INSTRUMENT].unique()))
     place = _Places(ts, names)

@@ -69,7 +69,7 @@ def build_gold(panel: Panel, params: FeaturesParams, *, market: Market) -> tuple
     if empty:
         logger.warning("%d features have no value on these bars and are left out: %s", len(empty), sorted(empty))
         specs = [spec for spec in specs if spec.name not in empty]
-        features = features.drop(columns=sorted(empty))
+        features = features[[TS, INSTRUMENT, *(spec.name for spec in specs)]]
     feature_set = make_feature_set(specs, left_out=(*left_out, *sorted(empty)))
     logger.info("%d features of %s, lookback %d bars", len(specs), market.name, feature_set.lookback)
     labels = make_labels(panel, market, params.horizons or market.horizons)
