@@ -53,3 +53,9 @@ def test_one_coin_toss_a_day_has_a_wide_interval():
 def test_the_same_seed_gives_the_same_intervals():
     pd.testing.assert_frame_equal(card(predictions(), seed=3), card(predictions(), seed=3))
     assert not card(predictions(), seed=3).equals(card(predictions(), seed=4))
+
+
+def test_a_constant_that_changes_once_ranks_nothing():
+    frame = predictions()
+    frame["score"] = np.where(np.arange(len(frame)) < 1000, 0.49, 0.51)
+    assert card(frame)["value"][["rank_ic", "ic"]].isna().all()

@@ -88,7 +88,7 @@ class Evidence:
         rank_ic: Rank correlation of probability and forward return, one value per day (index: day).
         metrics: Out-of-sample ``accuracy``, ``auc``, ``precision``, ``ece``, ``brier_skill``.
         backtest: Net ``sharpe`` and ``max_drawdown``.
-        purged: ``accuracy`` and ``auc`` of the leak meter on the purged split.
+        purged: ``accuracy`` and ``auc`` on purged splits: the higher of leak meter and walk-forward.
         importance: Feature -> importance; empty where the model has none.
     """
 

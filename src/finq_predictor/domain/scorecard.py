@@ -47,11 +47,12 @@ def scorecard(
     block = max(min_block, optimal_block_length(metrics.daily_accuracy(y, p, day).to_numpy()))
     block = min(block, max(1.0, len(days) / 3.0))
 
+    ranks, correlations = metrics.daily_rank_ic(score, outcome, day), metrics.daily_ic(score, outcome, day)
     intervals = {
         name: bootstrap_mean(daily, min_block=min_block, n_resamples=n_resamples, seed=seed, level=level)
         for name, daily in {
-            "rank_ic": metrics.daily_rank_ic(score, outcome, day),
-            "ic": metrics.daily_ic(score, outcome, day),
+            "rank_ic": ranks,
+            "ic": correlations,
             "within_day_auc": metrics.daily_auc(y, score, day),
         }.items()
     }
@@ -64,6 +65,11 @@ def scorecard(
     intervals["auc"] = bootstrap_statistic(
         ranking.value, codes, block=block, n_resamples=max(100, n_resamples // 10), seed=seed, level=level
     )
+    # A constant that changes between folds ranks a handful of days by accident; that is no rank correlation.
+    for name, daily in (("rank_ic", ranks), ("ic", correlations)):
+        if daily.notna().mean() < 0.5:
+            values[name] = NAN
+            intervals.pop(name)
     rows = [
         {
             "metric": name,

@@ -107,6 +107,14 @@ def test_planted_skill_is_promoted_and_a_leak_is_not(world, measured, traded):
     assert decision["decided_as_of"] == world["provenance"]["last_ts"]
     alarmed = judge(world, measured, traded, leak_meter=make_leak_meter(accuracy=0.6))
     assert alarmed["decision"] == "provisional"
+    unmetered = judge(world, measured, traded, leak_meter=world["leak_meter"].iloc[:0])
+    assert unmetered["decision"] == "promote"
+
+
+def test_predictions_without_their_model_are_refused(world, measured, traded):
+    alone = world | {"candidates": {"logistic": world["candidates"]["logistic"]}}
+    with pytest.raises(DataError, match=r"predictions of xgboost.*run the whole training"):
+        judge(alone, measured, traded)
 
 
 def test_nodes_change_no_input(world, measured, traded):
