@@ -48,6 +48,20 @@ def test_no_feature_knows_the_future(panel, specs):
     assert list(report["feature"]) == [spec.name for spec in specs]
 
 
+def test_an_input_that_comes_later_is_no_leak(market, panel, specs):
+    bars = random_tables(market)["bars"]
+
+    def rebuild(ts: pd.Timestamp) -> Panel:
+        return build_panel(bars[bars["ts"] <= ts], market)
+
+    fields = {name: values for name, values in panel.fields.items() if not name.startswith(("tone", "article"))}
+    late = {name: np.where(np.arange(LENGTH)[:, None] > 200, values, np.nan) for name, values in fields.items()}
+    outside = {name: late[name] for name in fields if name.startswith(("macro", "benchmark"))}
+    whole = Panel(panel.market, panel.ts, panel.instruments, {**fields, **outside})
+    chosen = [spec for spec in specs if spec.family == "macro" or "benchmark_close" in spec.inputs]
+    require_no_look_ahead(audit_look_ahead(whole, chosen, panel.ts[[100, 200]], rebuild))
+
+
 def test_no_join_knows_the_future(market, panel, specs):
     tables = random_tables(market)
 
@@ -59,7 +73,7 @@ def test_no_join_knows_the_future(market, panel, specs):
         }
         return build_panel(known.pop("bars"), market, **known)
 
-    require_no_look_ahead(audit_look_ahead(panel, specs, panel.ts[[120, 300]], rebuild))
+    require_no_look_ahead(audit_look_ahead(panel, specs, panel.ts[[20, 120, 300]], rebuild))
 
 
 @pytest.mark.parametrize(

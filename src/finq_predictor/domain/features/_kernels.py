@@ -296,6 +296,21 @@ def normal_cdf(x: Matrix) -> Matrix:
 
 
 @compiled
+def row_mean(x: Matrix, least: int, first: int) -> Matrix:
+    """Mean of each row (T, 1), added from left to right, so that columns without a value change no bit."""
+    out = np.full((x.shape[0], 1), np.nan)
+    for t in range(first, x.shape[0]):
+        total, count = 0.0, 0
+        for j in range(x.shape[1]):
+            if x[t, j] == x[t, j]:
+                total += x[t, j]
+                count += 1
+        if count >= least:
+            out[t, 0] = total / count
+    return out
+
+
+@compiled
 def group_mean(x: Matrix, group: Matrix, least: int, first: int) -> Matrix:
     """Mean of each row within groups coded 0, 1, ...; NaN in groups with fewer than ``least`` values."""
     rows, columns = x.shape

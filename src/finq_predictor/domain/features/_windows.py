@@ -134,9 +134,7 @@ class Windows:
 
     def row_mean(self, x: Matrix) -> Matrix:
         """Mean of the instruments of the same bar, (T, 1); NaN with fewer than 3."""
-        count = np.isfinite(x).sum(axis=1, keepdims=True)
-        total = np.where(np.isfinite(x), x, 0.0).sum(axis=1, keepdims=True)
-        return np.where(count >= MIN_CROSS_SECTION, total / np.maximum(count, 1), np.nan)
+        return self._matrix(self._kernels.row_mean(self._ready(x), MIN_CROSS_SECTION, self.first))
 
     def row_std(self, x: Matrix) -> Matrix:
         """Standard deviation of the instruments of the same bar, (T, 1); NaN with fewer than 3."""

@@ -10,7 +10,7 @@ import pandas as pd
 from finq_predictor.domain.errors import LookAheadError
 from finq_predictor.domain.features._bars import Bars
 from finq_predictor.domain.features._registry import FeatureSpec
-from finq_predictor.domain.panel import TIME_DTYPE, Matrix, Panel
+from finq_predictor.domain.panel import CROSS_SECTION, TIME_DTYPE, Matrix, Panel
 
 
 def audit_look_ahead(
@@ -108,9 +108,12 @@ def _last(spec: FeatureSpec, panel: Panel, place: int, bars: int) -> Matrix:
 
 
 def _values(spec: FeatureSpec, bars: Bars, panel: Panel) -> Matrix:
+    shape = (len(panel.ts), len(panel.instruments))
+    # A series that was first released after the cut is no field of the cut panel: then nothing was known.
+    if not set(spec.inputs) - {CROSS_SECTION} <= set(panel.fields):
+        return np.full(shape, np.nan)
     with np.errstate(all="ignore"):
         values = spec.compute(bars)
-    shape = (len(panel.ts), len(panel.instruments))
     return np.broadcast_to(np.where(np.isfinite(values), values, np.nan), shape)
 
 

@@ -46,7 +46,7 @@ def rank_vol(bars: Bars, n: int) -> Matrix:
 
 
 @feature(
-    inputs=("volume", "cross_section"),
+    inputs=("close", "volume", "cross_section"),
     windows=((5, 60),),
     lookback=lambda _, slow: slow,
     unit="rank, -0.5 to 0.5",

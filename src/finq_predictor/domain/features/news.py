@@ -118,7 +118,7 @@ def news_coherence(bars: Bars, n: int) -> Matrix:
 
 
 @feature(
-    inputs=("tone_sum", "article_count", "cross_section"),
+    inputs=("tone_sum", "article_count", "close", "cross_section"),
     windows=(5, 20),
     lookback=lambda n: n,
     unit="rank, -0.5 to 0.5",
@@ -131,7 +131,7 @@ def rank_news_tone(bars: Bars, n: int) -> Matrix:
 
 
 @feature(
-    inputs=("tone_sum", "article_count", "cross_section"),
+    inputs=("tone_sum", "article_count", "close", "cross_section"),
     windows=(5,),
     lookback=lambda n: n,
     unit="-1 to 1",
