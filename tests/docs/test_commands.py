@@ -23,6 +23,7 @@ from finq_predictor.domain.markets import MARKETS
 PROJECT = Path(__file__).resolve().parents[2]
 COMMANDS = commands(PROJECT)
 PAGES = pages(PROJECT)
+ONCE = list({command.words: command for command in COMMANDS}.values())
 MADE_BY_A_RUN = re.compile(r"^data/(0\d_\w+)")
 OUR_SETTINGS = re.compile(r"FINQ_\w+|AIRFLOW_HOME|AIRFLOW__\w+|KEDRO_ENV")
 
@@ -164,7 +165,7 @@ def client(small_project: Path) -> Iterator[Any]:
         yield started
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.words and c.words[0] == "curl"], ids=str)
+@pytest.mark.parametrize("command", [c for c in ONCE if c.words and c.words[0] == "curl"], ids=str)
 def test_a_request_is_answered(command: Command, client: Any) -> None:
     asked = _request(command)
     answer = client.request(asked.method, asked.url, content=asked.body, headers=asked.headers)
@@ -173,7 +174,7 @@ def test_a_request_is_answered(command: Command, client: Any) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.words and Path(c.words[0]).name == "finq"], ids=str)
+@pytest.mark.parametrize("command", [c for c in ONCE if c.words and Path(c.words[0]).name == "finq"], ids=str)
 def test_a_command_of_the_project_runs(command: Command, small_project: Path, tmp_path: Path) -> None:
     words = _without_option(list(command.words[1:]), "--root")
     match words[0]:
@@ -189,7 +190,7 @@ def test_a_command_of_the_project_runs(command: Command, small_project: Path, tm
     assert done.stdout.strip()
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.words and c.words[0] == "ls"], ids=str)
+@pytest.mark.parametrize("command", [c for c in ONCE if c.words and c.words[0] == "ls"], ids=str)
 def test_a_listed_folder_is_there_after_a_run(command: Command, small_project: Path) -> None:
     for word in command.words[1:]:
         path = small_project / word.removeprefix("data/") if MADE_BY_A_RUN.match(word) else PROJECT / word
