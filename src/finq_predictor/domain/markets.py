@@ -61,7 +61,7 @@ MARKETS: dict[str, Market] = {
             has_benchmark=False,
             bars_per_year=6240,
             registered_model="finq-fx-direction",
-            question="Will {instrument} rise over the next {horizon} hour(s)?",
+            question="Will {instrument} be higher {horizon} h from now?",
         ),
     )
 }

@@ -21,7 +21,7 @@ HORIZON = 5
 QUARTER = 63
 MEMORIES = np.array([0.80, 0.985, 0.92])
 # Weights of short residual shocks (they revert), long ones (they go on) and news at strength one.
-WEIGHTS = np.array([-0.030, 0.015, 0.028])
+WEIGHTS = np.array([-0.026, 0.012, 0.040])
 SHORTEST_LIFE = 60
 
 

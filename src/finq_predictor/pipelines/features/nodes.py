@@ -65,12 +65,17 @@ def build_gold(panel: Panel, params: FeaturesParams, *, market: Market) -> tuple
     specs = _chosen(panel, params, market)
     left_out = left_out_features(market, panel.available)
     features = compute_features(panel, make_feature_set(specs))
-    empty = {spec.name for spec in specs if features[spec.name].isna().all()}
-    if empty:
-        logger.warning("%d features have no value on these bars and are left out: %s", len(empty), sorted(empty))
-        specs = [spec for spec in specs if spec.name not in empty]
+    sparse = {spec.name for spec in specs if features[spec.name].notna().mean() < params.min_known_share}
+    if sparse:
+        logger.warning(
+            "%d features are known on less than %.0f %% of these rows and are left out: %s",
+            len(sparse),
+            100 * params.min_known_share,
+            sorted(sparse),
+        )
+        specs = [spec for spec in specs if spec.name not in sparse]
         features = features[[TS, INSTRUMENT, *(spec.name for spec in specs)]]
-    feature_set = make_feature_set(specs, left_out=(*left_out, *sorted(empty)))
+    feature_set = make_feature_set(specs, left_out=(*left_out, *sorted(sparse)))
     logger.info("%d features of %s, lookback %d bars", len(specs), market.name, feature_set.lookback)
     labels = make_labels(panel, market, params.horizons or market.horizons)
     # Both have a row wherever an instrument has a close, in the same order.

@@ -1,0 +1,93 @@
+"""Real files through the overlay `own`: slices of what lies beside the checkout, and files written here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+
+from finq_predictor.adapters.bundle_store import load_bundle
+
+QUICK = {"n_folds": 2, "search": {"trials": 2}}
+
+
+def _run(project: Path, market: str, root: Path, **files: str) -> None:
+    bootstrap_project(project)
+    params = {"data_root": str(root), **files, market: {"training": QUICK, "evaluation": {"n_bootstrap": 200}}}
+    with KedroSession.create(project, env="own", runtime_params=params) as session:
+        session.run(pipeline_names=[market])
+
+
+def _check(root: Path, market: str, instruments: int) -> dict:
+    provenance = json.loads((root / "02_silver" / market / "provenance.json").read_text())
+    assert provenance["simulated"] is False
+    assert provenance["instruments"] == instruments
+    champion = load_bundle(root / "04_models" / market / "champion")
+    assert champion.metadata["simulated"] is False
+    page = (root / "06_reports" / market / "report.html").read_text()
+    assert "SIMULATED" not in page
+    metrics = pd.read_parquet(root / "06_reports" / market / "metrics.parquet")
+    auc = metrics[(metrics["metric"] == "auc") & (metrics["kind"] == "candidate")]["value"]
+    assert auc.between(0.40, 0.60).all(), "outside this range something leaks"
+    return json.loads((root / "06_reports" / market / "promotion.json").read_text())
+
+
+@pytest.mark.slow
+def test_sp500_with_benchmark_and_tweets(project_path, shared_data, tmp_path):
+    bars = pd.read_parquet(shared_data / "equities/sp500_adj_2012-12_2017-12.parquet")
+    keep = [*sorted(bars["symbol"].unique())[:40:2], "AAPL", "MSFT", "GE", "XOM", "JNJ"]
+    bars = bars[bars["symbol"].isin(keep) & (bars["date"] >= "2013-06-01") & (bars["date"] < "2016-06-01")]
+    bars.to_parquet(tmp_path / "bars.parquet")
+    _run(
+        project_path,
+        "equity",
+        tmp_path / "data",
+        bars=str(tmp_path / "bars.parquet"),
+        benchmark=str(shared_data / "equities/benchmark_sp500_index_2012-09_2018-02.csv.gz"),
+        articles=str(shared_data / "text/stocknet_tweets_2014_2015.parquet"),
+    )
+    decision = _check(tmp_path / "data", "equity", bars["symbol"].nunique())
+    assert decision["decision"] in ("provisional", "promote")
+    gold = pd.read_parquet(tmp_path / "data/03_gold/equity/gold.parquet")
+    assert any("tone" in name for name in gold.columns)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "pair"),
+    [
+        ("EUR_USD_H1_mid_bid_ask_2016-01_2021-12.parquet", "EUR_USD"),
+        ("USD_SGD_H1_mid_bid_ask_2025-01_2025-06.ndjson.gz", "USD_SGD"),
+    ],
+)
+def test_hourly_quotes_of_one_pair(project_path, shared_data, tmp_path, file, pair):
+    quotes = shared_data / "fx" / file
+    if file.endswith(".parquet"):
+        frame = pd.read_parquet(quotes).tail(6000)
+        quotes = tmp_path / file
+        frame.to_parquet(quotes)
+    _run(project_path, "fx", tmp_path / "data", quotes=str(quotes))
+    _check(tmp_path / "data", "fx", 1)
+    predictions = pd.read_parquet(tmp_path / "data/05_predictions/fx/predictions.parquet")
+    assert set(predictions["instrument"]) == {pair}
+
+
+def test_a_missing_file_is_named_with_the_parameter_to_give(project_path, tmp_path):
+    bootstrap_project(project_path)
+    session = KedroSession.create(project_path, env="own", runtime_params={"data_root": str(tmp_path)})
+    with session, pytest.raises(Exception, match=r"bars=FILE"):
+        session.run(pipeline_names=["equity"], namespaces=["ingestion.equity"])
+
+
+def test_a_file_that_cannot_be_mapped_lists_what_was_found(project_path, tmp_path):
+    bootstrap_project(project_path)
+    file = tmp_path / "odd.csv"
+    file.write_text("when,what,worth\n2020-01-02,AAA,1.0\n")
+    params = {"data_root": str(tmp_path / "data"), "quotes": str(file)}
+    session = KedroSession.create(project_path, env="own", runtime_params=params)
+    with session, pytest.raises(Exception, match=r"(?s)worth.*close"):
+        session.run(pipeline_names=["fx"], namespaces=["ingestion.fx"])

@@ -1,0 +1,164 @@
+"""A whole run of both markets: what it leaves behind, and that the service answers with the very same numbers."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from starlette.testclient import TestClient
+
+from finq_predictor.adapters.bundle_store import load_bundle
+from finq_predictor.domain.markets import MARKETS
+from serving.parity import TOLERANCE, largest_difference
+
+STAGES = ("ingestion", "sentiment", "features", "training", "evaluation", "monitoring")
+
+
+def _run(project: Path, root: Path, **options: object) -> None:
+    bootstrap_project(project)
+    with KedroSession.create(project, env="test", runtime_params={"data_root": str(root)}) as session:
+        session.run(**options)
+
+
+@pytest.fixture(scope="module")
+def client(small_project):
+    from finq_predictor.serving.app import create_app
+    from finq_predictor.serving.settings import Settings
+
+    with TestClient(create_app(Settings(data_root=small_project))) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def second_run(project_path, tmp_path_factory) -> Path:
+    """The same run once more, elsewhere."""
+    root = tmp_path_factory.mktemp("second")
+    _run(project_path, root)
+    return root
+
+
+@pytest.mark.parametrize("market", sorted(MARKETS))
+def test_a_champion_is_registered_with_its_origin(small_project, market):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{small_project}/mlflow.db")
+    version = client.get_model_version_by_alias(MARKETS[market].registered_model, "champion")
+    assert version.tags["simulated"].lower() == "true"
+    assert {"data_hash", "feature_set_hash", "code_hash", "seed"} <= set(version.tags)
+    exported = load_bundle(small_project / "04_models" / market / "champion")
+    assert exported.metadata["version"] == version.version
+    assert exported.metadata["status"] == version.tags["status"]
+
+
+@pytest.mark.parametrize("market", sorted(MARKETS))
+def test_each_model_is_a_run_in_the_experiment_of_its_market(small_project, market):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{small_project}/mlflow.db")
+    experiment = client.get_experiment_by_name(f"finq-{market}")
+    runs = client.search_runs([experiment.experiment_id], max_results=200)
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    assert {re.sub(r"-\d{8}-\d{4}.*", "", run.info.run_name) for run in parents} == {"logistic", "xgboost"}
+    assert all({"auc", "rank_ic", "ece"} <= {name.split("/")[-1] for name in run.data.metrics} for run in parents)
+    assert len(runs) > len(parents), "the trials of the search are nested runs"
+
+
+@pytest.mark.parametrize("market", sorted(MARKETS))
+def test_reports_say_simulated_and_load_nothing_from_elsewhere(small_project, market):
+    for report in ("report.html", "monitoring/report.html"):
+        page = (small_project / "06_reports" / market / report).read_text()
+        assert "simulated" in page.lower()
+        assert not re.search(r"""(src|href)=["']https?://""", page)
+    metrics = (small_project / "06_reports" / market / "monitoring" / "metrics.prom").read_text()
+    assert "finq_data_freshness_hours{" in metrics
+
+
+@pytest.mark.parametrize("market", sorted(MARKETS))
+def test_service_answers_what_the_batch_path_says(client, small_project, market):
+    def post(path: str, body: dict) -> dict:
+        answer = client.post(path, json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    assert largest_difference(post, small_project, market, last_bars=10) <= TOLERANCE
+    stored = pd.read_parquet(small_project / "05_predictions" / market / "predictions.parquet")
+    last = stored[stored["ts"] == stored["ts"].max()].set_index("instrument")["probability"]
+    for name, probability in last.items():
+        answer = post("/predict", {"instrument": name})
+        assert answer["probability"] == pytest.approx(probability, abs=TOLERANCE)
+        assert answer["simulated"] is True
+        assert answer["model"]["status"] in ("promoted", "provisional")
+
+
+def test_same_seed_makes_the_same_gold_and_the_same_predictions(small_project, second_run):
+    for market in MARKETS:
+        for table in (
+            "03_gold/{}/gold.parquet",
+            "05_predictions/{}/oos_predictions.parquet",
+            "05_predictions/{}/predictions.parquet",
+        ):
+            first, second = (root / table.format(market) for root in (small_project, second_run))
+            assert first.read_bytes() == second.read_bytes(), f"{first.name} of {market} differs"
+
+
+def test_running_again_adds_nothing(project_path, second_run):
+    def bronze() -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in sorted((second_run / "01_bronze").rglob("*.parquet"))}
+
+    before, gold = bronze(), (second_run / "03_gold/fx/gold.parquet").read_bytes()
+    champion = load_bundle(second_run / "04_models/fx/champion").metadata["version"]
+    _run(
+        project_path,
+        second_run,
+        pipeline_names=["ingestion", "sentiment", "features"],
+        namespaces=["ingestion.fx", "sentiment.fx", "features.fx"],
+    )
+    _run(project_path, second_run, pipeline_names=["evaluation"], namespaces=["evaluation.fx"])
+    assert bronze() == before
+    assert (second_run / "03_gold/fx/gold.parquet").read_bytes() == gold
+    assert load_bundle(second_run / "04_models/fx/champion").metadata["version"] == champion
+    assert json.loads((second_run / "06_reports/fx/promotion.json").read_text())["decision"] == "reject"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_runs_alone(project_path, small_project, tmp_path, stage):
+    root = tmp_path / "alone"
+    shutil.copytree(small_project, root, ignore=shutil.ignore_patterns("mlflow.db*", "mlartifacts", "champion"))
+    if stage == "monitoring":
+        for part in ("mlartifacts",):
+            shutil.copytree(small_project / part, root / part)
+        shutil.copytree(small_project / "04_models/fx/champion", root / "04_models/fx/champion")
+        shutil.copy(small_project / "mlflow.db", root / "mlflow.db")
+    _run(project_path, root, pipeline_names=[stage], namespaces=[f"{stage}.fx"])
+
+
+def test_the_command_line_shows_a_prediction_and_what_to_try_next(small_project):
+    finq = str(Path(sys.executable).parent / "finq")
+    shown = subprocess.run(
+        [finq, "predict", "--root", small_project], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert "SIMULATED" in shown.stdout
+    assert "probability" in shown.stdout
+    assert "make serve" in shown.stdout
+    wrong = subprocess.run(
+        [finq, "predict", "EUR_UDS", "--root", small_project], capture_output=True, text=True, timeout=120
+    )
+    assert wrong.returncode == 1
+    assert "Did you mean 'EUR_USD'" in wrong.stderr
+
+
+def test_the_audit_finds_no_look_ahead(small_project):
+    finq = str(Path(sys.executable).parent / "finq")
+    shown = subprocess.run(
+        [finq, "audit", "--root", small_project, "--times", "3"], capture_output=True, text=True, timeout=300
+    )
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    assert shown.stdout.count("none of") == len(MARKETS)
