@@ -27,7 +27,7 @@ UNLISTED = (6.0, (0.5, 0.8, 0.8), 1.0)
 LEADERS = {"USD": "", "EUR": "", "GBP": "EUR", "CHF": "EUR", "JPY": "USD", "AUD": "JPY", "NZD": "AUD", "SGD": "JPY"}
 MEMORIES = np.array([0.50, 0.20, 0.88])
 # Weights of a currency's own last shocks (they revert), its leader's (they spread) and news at strength one.
-WEIGHTS = np.array([-0.050, 0.055, 0.100])
+WEIGHTS = np.array([-0.030, 0.062, 0.110])
 HOUR = 3_600_000_000  # microseconds
 QUIET, BUSY = 1.0, 0.55
 
