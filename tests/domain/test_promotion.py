@@ -31,7 +31,7 @@ def evidence(**changes) -> Evidence:
     good = Evidence(
         model="xgboost",
         model_hash="new",
-        rank_ic=ranks(0.05),
+        skill=ranks(0.05),
         metrics={"accuracy": 0.52, "auc": 0.52, "precision": 0.51, "ece": 0.01, "brier_skill": 0.002},
         backtest={"sharpe": 0.8, "max_drawdown": 0.1},
         purged={"accuracy": 0.52, "auc": 0.53},
@@ -67,8 +67,8 @@ def test_a_good_candidate_is_promoted_with_reasons():
 @pytest.mark.parametrize(
     ("changes", "check", "said"),
     [
-        ({"rank_ic": ranks(0.0)}, "has_skill", "luck can explain"),
-        ({"rank_ic": ranks(0.05, days=DAYS[:60])}, "enough_days", "60 days"),
+        ({"skill": ranks(0.0)}, "has_skill", "luck can explain"),
+        ({"skill": ranks(0.05, days=DAYS[:60])}, "enough_days", "60 days"),
         ({"purged": {"accuracy": 0.59, "auc": 0.55}}, "leak_alarm", "Too good to be true"),
         ({"purged": {"accuracy": 0.55, "auc": 0.61}}, "leak_alarm", "Too good to be true"),
         ({"purged": {}}, "leak_alarm", "not read"),
@@ -113,15 +113,15 @@ def test_the_level_is_shared_by_the_candidates():
 
 
 def test_the_best_that_passes_is_taken_and_others_are_explained():
-    better_but_leaking = evidence(model="leaky", rank_ic=ranks(0.2), purged={"accuracy": 0.9, "auc": 0.9})
+    better_but_leaking = evidence(model="leaky", skill=ranks(0.2), purged={"accuracy": 0.9, "auc": 0.9})
     decision = judge(better_but_leaking, evidence())
     assert (decision.decision, decision.candidate) == (PROMOTE, "xgboost")
     assert "Too good" in decision.others["leaky"][0]
 
 
 def test_a_suspected_leak_serves_only_if_there_is_nothing_else():
-    leaking = evidence(model="leaky", rank_ic=ranks(0.2), purged={"accuracy": 0.9, "auc": 0.9})
-    poor = evidence(model="poor", rank_ic=ranks(0.0))
+    leaking = evidence(model="leaky", skill=ranks(0.2), purged={"accuracy": 0.9, "auc": 0.9})
+    poor = evidence(model="poor", skill=ranks(0.0))
     assert judge(leaking, poor).candidate == "poor"
     assert judge(leaking).decision == PROVISIONAL
 
@@ -135,7 +135,7 @@ def test_the_champion_must_be_beaten_on_common_days():
 
 
 def test_identical_predictions_are_not_better():
-    decision = judge(champion=incumbent(), champion_ic=evidence().rank_ic)
+    decision = judge(champion=incumbent(), champion_ic=evidence().skill)
     assert decision.decision == KEEP
     assert next(check for check in decision.checks if check.name == "beats_champion").value == 1.0
 
@@ -172,7 +172,7 @@ def test_limits_that_are_none_do_not_gate():
     assert judge(poor, rules=replace(RULES, min_net_sharpe=None, max_net_drawdown=None)).decision == PROMOTE
 
 
-BAD = {"rank_ic": ranks(0.0)}
+BAD = {"skill": ranks(0.0)}
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_a_champion_of_another_source_is_not_compared_and_the_reason_says_so():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_noise_is_not_promoted(seed):
-    noise = [evidence(model=f"m{k}", rank_ic=ranks(0.0, 100 * seed + k)) for k in range(3)]
+    noise = [evidence(model=f"m{k}", skill=ranks(0.0, 100 * seed + k)) for k in range(3)]
     assert judge(*noise).decision == PROVISIONAL
 
 

@@ -23,6 +23,12 @@ def day_codes(ts: pd.Series) -> Array:
     return days
 
 
+def bar_times(ts: pd.Series) -> Array:
+    """UTC time of each bar as ``datetime64[us]`` (n), the groups in which instruments are ranked against each other."""
+    times: Array = pd.DatetimeIndex(ts).tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[us]")
+    return times
+
+
 def confusion(y: Array, p: Array, threshold: float = 0.5) -> tuple[int, int, int, int]:
     """Count (true negatives, false positives, false negatives, true positives); ``p > threshold`` means 1."""
     truth, said = np.asarray(y) > 0.5, np.asarray(p) > threshold
@@ -184,23 +190,34 @@ def daily_log_loss(y: Array, p: Array, day: Array) -> pd.Series:
     return daily_mean(log_losses(y, p), day)
 
 
-def daily_ic(score: Array, forward_return: Array, day: Array) -> pd.Series:
-    """Pearson correlation of score and forward return within each day; NaN where either is constant or one row."""
-    days, codes = np.unique(day, return_inverse=True)
+def daily_ic(score: Array, forward_return: Array, bar: Array) -> pd.Series:
+    """Pearson correlation of score and forward return across the instruments of each bar, averaged per day.
+
+    NaN where either is constant or a bar has one row. Times of bars are compared with each other nowhere: ranking the
+    hours of a day would favour scores that follow the price level, even on a random walk.
+    """
+    bars, codes = np.unique(bar, return_inverse=True)
     a, b = np.asarray(score, dtype=np.float64), np.asarray(forward_return, dtype=np.float64)
-    return pd.Series(_grouped_correlation(a, b, codes, len(days)), index=days)
+    return _per_day(_grouped_correlation(a, b, codes, len(bars)), bars)
 
 
-def daily_rank_ic(score: Array, forward_return: Array, day: Array) -> pd.Series:
-    """Spearman correlation of score and forward return within each day, ties sharing their mean rank."""
-    days, codes = np.unique(day, return_inverse=True)
+def daily_rank_ic(score: Array, forward_return: Array, bar: Array) -> pd.Series:
+    """Spearman correlation across the instruments of each bar, averaged per day; ties share their mean rank."""
+    bars, codes = np.unique(bar, return_inverse=True)
     a, b = grouped_ranks(score, codes), grouped_ranks(forward_return, codes)
-    return pd.Series(_grouped_correlation(a, b, codes, len(days)), index=days)
+    return _per_day(_grouped_correlation(a, b, codes, len(bars)), bars)
 
 
-def daily_auc(y: Array, score: Array, day: Array) -> pd.Series:
-    """AUC within each day; NaN where a day has one class only."""
-    days, codes = np.unique(day, return_inverse=True)
+def _per_day(values: Array, bars: Array) -> pd.Series:
+    """Mean of the values of a day's bars, without NaN."""
+    days = bars.astype("datetime64[D]") if np.issubdtype(bars.dtype, np.datetime64) else bars
+    series = pd.Series(np.asarray(values, dtype=np.float64), index=days)
+    return series.groupby(level=0).mean()
+
+
+def daily_auc(y: Array, score: Array, bar: Array) -> pd.Series:
+    """AUC across the instruments of each bar, averaged per day; NaN where all bars have one class only."""
+    bars, codes = np.unique(bar, return_inverse=True)
     truth = np.asarray(y, dtype=np.float64)
     ranks = grouped_ranks(score, codes)
     ones = np.bincount(codes, weights=truth)
@@ -208,22 +225,22 @@ def daily_auc(y: Array, score: Array, day: Array) -> pd.Series:
     rank_sum = np.bincount(codes, weights=ranks * truth)
     with np.errstate(invalid="ignore", divide="ignore"):
         values = (rank_sum - 0.5 * ones * (ones + 1.0)) / (ones * zeros)
-    return pd.Series(np.where(ones * zeros > 0, values, np.nan), index=days)
+    return _per_day(np.where(ones * zeros > 0, values, np.nan), bars)
 
 
-def ic(score: Array, forward_return: Array, day: Array) -> float:
+def ic(score: Array, forward_return: Array, bar: Array) -> float:
     """Mean daily Pearson correlation."""
-    return mean_of(daily_ic(score, forward_return, day))
+    return mean_of(daily_ic(score, forward_return, bar))
 
 
-def rank_ic(score: Array, forward_return: Array, day: Array) -> float:
+def rank_ic(score: Array, forward_return: Array, bar: Array) -> float:
     """Mean daily Spearman correlation."""
-    return mean_of(daily_rank_ic(score, forward_return, day))
+    return mean_of(daily_rank_ic(score, forward_return, bar))
 
 
-def within_day_auc(y: Array, score: Array, day: Array) -> float:
-    """Mean AUC within days: what is left when guessing the direction of the day pays nothing."""
-    return mean_of(daily_auc(y, score, day))
+def within_day_auc(y: Array, score: Array, bar: Array) -> float:
+    """Mean AUC within bars: what is left when guessing the direction of all instruments at once pays nothing."""
+    return mean_of(daily_auc(y, score, bar))
 
 
 def icir(daily: pd.Series) -> float:
@@ -275,19 +292,19 @@ def score_metrics(
     """
     y, p = predictions["label"].to_numpy(float), predictions["probability"].to_numpy(float)
     score, outcome = predictions["score"].to_numpy(float), predictions["forward_return"].to_numpy(float)
-    day = day_codes(predictions["ts"])
+    bar = bar_times(predictions["ts"])
     by_class = {f.__name__: f(y, p, threshold) for f in (accuracy, precision, recall, f1, mcc)}
-    ranks = daily_rank_ic(score, outcome, day)
+    ranks = daily_rank_ic(score, outcome, bar)
     return by_class | {
         "auc": auc(y, score),
         "brier": brier(y, p),
         "brier_skill": brier_skill(y, p, base_rate),
         "log_loss": log_loss(y, p),
         "ece": ece(y, p, n_bins),
-        "ic": ic(score, outcome, day),
+        "ic": ic(score, outcome, bar),
         "rank_ic": mean_of(ranks),
         "icir": icir(ranks),
-        "within_day_auc": within_day_auc(y, score, day),
+        "within_day_auc": within_day_auc(y, score, bar),
     }
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 
 from finq_predictor.domain.bootstrap import bootstrap_mean
 from finq_predictor.domain.errors import ConfigurationError, DataError
+from finq_predictor.domain.skill import get_skill
 
 PROMOTE, PROVISIONAL, KEEP = "promote", "provisional", "reject"
 PROMOTED = "promoted"
@@ -28,6 +29,7 @@ class PromotionRules:
     """Limits of the gate.
 
     Attributes:
+        skill: What is tested for significance, ``rank_ic`` or ``log_loss``; see ``domain.skill``.
         alpha: One-sided level of every test of significance; divided by the number of candidates (Bonferroni).
         n_bootstrap: Resamples per test.
         block_days: Smallest mean block length in days; twice the label horizon, because its labels overlap.
@@ -50,6 +52,7 @@ class PromotionRules:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
+    skill: str = "rank_ic"
     alpha: float = 0.01
     n_bootstrap: int = 2000
     block_days: int = 10
@@ -70,6 +73,7 @@ class PromotionRules:
 
     def __post_init__(self) -> None:
         """Refuse limits that make a check pointless."""
+        get_skill(self.skill)
         if not 0.0 < self.alpha < 0.5:
             raise ConfigurationError(f"alpha is {self.alpha}; a test needs a level between 0 and 0.5.")
         if self.n_bootstrap < 1.0 / self.alpha:
@@ -85,7 +89,7 @@ class Evidence:
     Attributes:
         model: Its name.
         model_hash: Equal for equal models.
-        rank_ic: Rank correlation of probability and forward return, one value per day (index: day).
+        skill: Skill by the measure of the rules, one value per day (index: day).
         metrics: Out-of-sample ``accuracy``, ``auc``, ``precision``, ``ece``, ``brier_skill``.
         backtest: Net ``sharpe`` and ``max_drawdown``.
         purged: ``accuracy`` and ``auc`` on purged splits: the higher of leak meter and walk-forward.
@@ -94,7 +98,7 @@ class Evidence:
 
     model: str
     model_hash: str
-    rank_ic: pd.Series
+    skill: pd.Series
     metrics: Mapping[str, float]
     backtest: Mapping[str, float]
     purged: Mapping[str, float]
@@ -171,7 +175,7 @@ def decide(
     candidates: Sequence[Evidence],
     naive: Mapping[str, pd.Series],
     incumbent: Incumbent | None,
-    incumbent_rank_ic: pd.Series | None,
+    incumbent_skill: pd.Series | None,
     source_id: str,
     simulated: bool,
     rules: PromotionRules,
@@ -180,15 +184,15 @@ def decide(
 
     Args:
         candidates: At least one.
-        naive: Naive baseline -> its daily rank IC; NaN counts as no skill.
+        naive: Naive baseline -> its daily skill; NaN counts as no skill.
         incumbent: The champion, if any.
-        incumbent_rank_ic: Its daily rank IC.
+        incumbent_skill: Its daily skill.
         source_id: Where the candidates' data comes from; champions of other sources are not compared.
         simulated: Whether that data was made up; a champion of a made-up market never speaks about a real one.
         rules: The limits.
 
     Returns:
-        The decision. The candidates are judged in the order of their rank IC; the first that passes every check is
+        The decision. The candidates are judged in the order of their skill; the first that passes every check is
         promoted.
 
     Raises:
@@ -196,12 +200,12 @@ def decide(
     """
     if not candidates or not naive:
         raise DataError(f"A decision needs candidates and naive baselines; given {len(candidates)} and {len(naive)}.")
-    ranked = sorted(candidates, key=lambda each: (-_mean(each.rank_ic), each.model))
+    ranked = sorted(candidates, key=lambda each: (-_mean(each.skill), each.model))
     best_naive = max(sorted(naive), key=lambda name: _mean(naive[name]))
     level = rules.alpha / len(ranked)
     rival = incumbent if incumbent is not None and _is_rival(incumbent, source_id) else None
     judged = {
-        each.model: check_candidate(each, best_naive, naive[best_naive], rival, incumbent_rank_ic, level, rules)
+        each.model: check_candidate(each, best_naive, naive[best_naive], rival, incumbent_skill, level, rules)
         for each in ranked
     }
     passing = [each for each in ranked if not failures(judged[each.model])]
@@ -301,32 +305,34 @@ def _mean(values: pd.Series) -> float:
 
 
 def _enough_days(candidate: Evidence, rules: PromotionRules) -> Check:
-    days = int(candidate.rank_ic.notna().sum())
+    days = int(candidate.skill.notna().sum())
     passed = days >= rules.min_oos_days
     detail = f"{candidate.model} was tested on {days} days it had not seen; at least {rules.min_oos_days} are needed."
     return Check("enough_days", passed, float(days), float(rules.min_oos_days), detail)
 
 
 def _beats_nothing(candidate: Evidence, level: float, rules: PromotionRules) -> Check:
-    p_value = p_value_of_mean(candidate.rank_ic.dropna(), rules)
+    p_value = p_value_of_mean(candidate.skill.dropna(), rules)
+    measure = get_skill(rules.skill)
     relation = "more than luck explains" if p_value <= level else "which luck can explain"
     detail = (
-        f"Its daily rank correlation with what happened is {_mean(candidate.rank_ic):+.4f}, {relation} "
+        f"Its daily {measure.phrase} is {_mean(candidate.skill):+.{measure.digits}f}, {relation} "
         f"(chance under no skill {p_value:.4f}, limit {level:.4f})."
     )
     return Check("has_skill", p_value <= level, p_value, level, detail)
 
 
 def _beats_naive(candidate: Evidence, name: str, naive: pd.Series, level: float, rules: PromotionRules) -> Check:
-    mine = candidate.rank_ic.dropna()
+    mine = candidate.skill.dropna()
     # A baseline that says the same of everything ranks nothing: no skill, which is zero.
     difference = mine - naive.reindex(mine.index).fillna(0.0)
     p_value = p_value_of_mean(difference, rules)
+    measure = get_skill(rules.skill)
     relation = "beats" if p_value <= level else "does not beat"
     detail = (
-        f"{candidate.model} {relation} the best naive rule, {name}: the difference in daily rank correlation is "
-        f"{_mean(difference):+.4f} on {len(difference)} days (chance under no difference {p_value:.4f}, limit "
-        f"{level:.4f})."
+        f"{candidate.model} {relation} the best naive rule, {name}: the difference in daily {measure.phrase} is "
+        f"{_mean(difference):+.{measure.digits}f} on {len(difference)} days "
+        f"(chance under no difference {p_value:.4f}, limit {level:.4f})."
     )
     return Check("beats_naive", p_value <= level, p_value, level, detail)
 
@@ -399,17 +405,19 @@ def _beats_champion(
     if rival is None or rival_ic is None:
         detail = "There is no promoted champion from the same data to beat."
         return Check("beats_champion", True, None, level, detail, gating=False)
-    mine, theirs = candidate.rank_ic.dropna().align(rival_ic.dropna(), join="inner")
+    mine, theirs = candidate.skill.dropna().align(rival_ic.dropna(), join="inner")
     name = f"champion version {rival.version} ({rival.model})"
     if len(mine) < rules.min_oos_days:
         detail = f"Only {len(mine)} days are common with {name}; {rules.min_oos_days} are needed for a comparison."
         return Check("beats_champion", False, None, level, detail)
     difference = mine - theirs
     p_value = p_value_of_mean(difference, rules)
+    measure = get_skill(rules.skill)
     relation = "is better than" if p_value <= level else "is not better than"
     detail = (
-        f"{candidate.model} {relation} {name}: the difference in daily rank correlation is {_mean(difference):+.4f} on "
-        f"{len(difference)} common days (chance under no difference {p_value:.4f}, limit {level:.4f})."
+        f"{candidate.model} {relation} {name}: the difference in daily {measure.phrase} is "
+        f"{_mean(difference):+.{measure.digits}f} on {len(difference)} common days "
+        f"(chance under no difference {p_value:.4f}, limit {level:.4f})."
     )
     return Check("beats_champion", p_value <= level, p_value, level, detail)
 

@@ -47,13 +47,14 @@ def scorecard(
     block = max(min_block, optimal_block_length(metrics.daily_accuracy(y, p, day).to_numpy()))
     block = min(block, max(1.0, len(days) / 3.0))
 
-    ranks, correlations = metrics.daily_rank_ic(score, outcome, day), metrics.daily_ic(score, outcome, day)
+    bar = metrics.bar_times(predictions["ts"])
+    ranks, correlations = metrics.daily_rank_ic(score, outcome, bar), metrics.daily_ic(score, outcome, bar)
     intervals = {
         name: bootstrap_mean(daily, min_block=min_block, n_resamples=n_resamples, seed=seed, level=level)
         for name, daily in {
             "rank_ic": ranks,
             "ic": correlations,
-            "within_day_auc": metrics.daily_auc(y, score, day),
+            "within_day_auc": metrics.daily_auc(y, score, bar),
         }.items()
     }
     order = np.arange(len(days))

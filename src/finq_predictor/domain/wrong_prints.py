@@ -7,9 +7,8 @@ import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT, TS
 
-
-# The neighbours of a misprint trade on: what they may differ by grows with the jump, so that a price a hundred times too
-# high is seen on a day of news as well.
+# The neighbours of a misprint trade on: what they may differ by grows with the jump, so that a price a hundred times
+# too high is seen on a day of news as well.
 REVERSION_SHARE = 0.1
 
 

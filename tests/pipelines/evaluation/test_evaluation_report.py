@@ -132,7 +132,7 @@ def test_every_check_has_a_heading(evaluated):
 
 
 def test_axes_are_labelled(evaluated):
-    for name in ("calibration", "pnl", "rank_ic", "importance", "confusion", "deciles"):
+    for name in ("calibration", "pnl", "skill", "importance", "confusion", "deciles"):
         axes = evaluated["drawn"][f"plot_{name}"].axes
         assert any(axis.get_xlabel() for axis in axes), name
         assert all(axis.get_ylabel() for axis in axes) or name == "importance", name

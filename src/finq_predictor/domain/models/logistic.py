@@ -54,10 +54,12 @@ class Logistic(Model):
         return scores
 
     def _standardise(self, matrix: Matrix) -> Vector:
-        values = matrix.astype(np.float64)
-        values = np.where(np.isnan(values), self.median, values)
-        standardised: Vector = np.clip((values - self.mean) / self.scale, -self.clip, self.clip)
-        return standardised
+        # In place: a whole market's matrix is the largest thing in memory.
+        values: Vector = matrix.astype(np.float64)
+        np.copyto(values, self.median, where=np.isnan(values))
+        values -= self.mean
+        values /= self.scale
+        return np.clip(values, -self.clip, self.clip, out=values)
 
     def importance(self) -> dict[str, float] | None:
         """Absolute standardised weights, summing to 1."""

@@ -10,17 +10,18 @@ import pandas as pd
 
 from finq_predictor.domain.bundle import ModelBundle
 from finq_predictor.domain.markets import Market
+from finq_predictor.domain.skill import get_skill
 from finq_predictor.pipelines.evaluation import plots
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 
-NAMES = ("calibration", "pnl", "rank_ic", "gap", "importance", "confusion", "leak_meter", "deciles")
+NAMES = ("calibration", "pnl", "skill", "gap", "importance", "confusion", "leak_meter", "deciles")
 DPI = 150
 
 
 def draw_plots(
     oos_predictions: pd.DataFrame,
     candidates: Mapping[str, ModelBundle],
-    daily_ranks: pd.DataFrame,
+    daily: pd.DataFrame,
     backtest: pd.DataFrame,
     folds: pd.DataFrame,
     leak_meter: pd.DataFrame,
@@ -42,7 +43,9 @@ def draw_plots(
     figures = {
         "calibration": plots.calibration_plot(oos_predictions, names),
         "pnl": plots.pnl_plot(backtest, names, naive, params.gate_strategy),
-        "rank_ic": plots.rank_ic_plot(daily_ranks.set_index("ts"), names, naive, params.rolling_days),
+        "skill": plots.skill_plot(
+            daily.set_index("ts"), names, naive, params.rolling_days, get_skill(params.promotion.skill)
+        ),
         "gap": plots.gap_plot(folds),
         "importance": plots.importance_plot(candidates[chosen].model.importance() or {}, chosen),
         "confusion": plots.confusion_plot(oos_predictions, chosen),

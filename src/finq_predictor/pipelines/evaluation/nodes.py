@@ -19,6 +19,7 @@ from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.markets import Market
 from finq_predictor.domain.promotion import KEEP, Evidence, Incumbent, decide
 from finq_predictor.domain.scorecard import scorecard
+from finq_predictor.domain.skill import daily_skill
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 
 BASE_RATE = "base_rate"
@@ -40,7 +41,7 @@ def compute_metrics(
     Returns:
         ``metrics`` (``model``, ``kind``, ``metric``, ``value``, ``ci_low``, ``ci_high``, ``n_days``);
         ``metrics_by_fold`` (``model``,
-        ``fold``, ``metric``, ``value``); daily rank correlations (``ts``: the day; one column per model).
+        ``fold``, ``metric``, ``value``); daily skill (``ts``: the day; one column per model).
 
     Raises:
         DataError: If no prediction has a known outcome.
@@ -62,19 +63,10 @@ def compute_metrics(
         for fold, part in rows.groupby("fold", sort=True):
             values = measures.score_metrics(part, part[BASE_RATE].to_numpy())
             folds.extend({"model": model, "fold": fold, "metric": name, "value": values[name]} for name in FOLD_METRICS)
-        daily[str(model)] = daily_rank_ic(rows)
+        daily[str(model)] = daily_skill(rows, params.promotion.skill)
     table = pd.concat(cards, ignore_index=True)[["model", "kind", "metric", "value", "ci_low", "ci_high", "n_days"]]
     ranks = pd.DataFrame(daily).sort_index().rename_axis(TS).reset_index()
     return table, pd.DataFrame(folds), ranks
-
-
-def daily_rank_ic(predictions: pd.DataFrame) -> pd.Series:
-    """Rank correlation of score and outcome, one value per UTC day."""
-    known = predictions.dropna(subset=[*KNOWN, "score"])
-    ranks = measures.daily_rank_ic(
-        known["score"].to_numpy(float), known["forward_return"].to_numpy(float), measures.day_codes(known[TS])
-    )
-    return ranks.set_axis(pd.DatetimeIndex(ranks.index).as_unit("us"))
 
 
 def trade_on_paper(
@@ -110,7 +102,7 @@ def count_trials(oos_predictions: pd.DataFrame, trials: pd.DataFrame, params: Ev
 def decide_promotion(
     candidates: Mapping[str, ModelBundle],
     metrics: pd.DataFrame,
-    daily_ranks: pd.DataFrame,
+    daily: pd.DataFrame,
     backtest_summary: pd.DataFrame,
     leak_meter: pd.DataFrame,
     incumbent: Incumbent | None,
@@ -124,7 +116,7 @@ def decide_promotion(
     Returns:
         The decision with all its checks, JSON-able.
     """
-    ranks = daily_ranks.set_index(TS)
+    skill = daily.set_index(TS)
     kinds = metrics.drop_duplicates("model").set_index("model")["kind"]
     judged = sorted(kinds.index[kinds == CANDIDATE])
     if absent := sorted(set(judged) - set(candidates)):
@@ -133,14 +125,14 @@ def decide_promotion(
             f"run the whole training: kedro run --pipelines=training --namespaces=training.{market.name}"
         )
     evidence = [
-        _evidence(name, candidates[name], ranks[name], metrics, backtest_summary, leak_meter, params) for name in judged
+        _evidence(name, candidates[name], skill[name], metrics, backtest_summary, leak_meter, params) for name in judged
     ]
-    naive = {str(name): ranks[name] for name in kinds.index[kinds == NAIVE]}
+    naive = {str(name): skill[name] for name in kinds.index[kinds == NAIVE]}
     decision = decide(
         evidence,
         naive,
         incumbent,
-        None if incumbent is None else daily_rank_ic(incumbent.oos),
+        None if incumbent is None else daily_skill(incumbent.oos, params.promotion.skill),
         str(provenance["source_id"]),
         bool(provenance["simulated"]),
         params.promotion,
@@ -281,7 +273,7 @@ def _with_base_rate(oos: pd.DataFrame) -> pd.DataFrame:
 def _evidence(
     name: str,
     bundle: ModelBundle,
-    ranks: pd.Series,
+    skill: pd.Series,
     metrics: pd.DataFrame,
     backtest_summary: pd.DataFrame,
     leak_meter: pd.DataFrame,
@@ -295,7 +287,7 @@ def _evidence(
     return Evidence(
         model=name,
         model_hash=model_hash(bundle),
-        rank_ic=ranks,
+        skill=skill,
         metrics=values,
         backtest=traded.set_index("measure")["net"].to_dict(),
         # Walk-forward results come from a purged split too; the higher of the two readings raises the alarm.

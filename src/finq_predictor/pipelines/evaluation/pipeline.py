@@ -29,7 +29,7 @@ def create_pipeline(market: Market) -> Pipeline:
             node(
                 compute_metrics,
                 ["oos_predictions", PARAMS],
-                ["metrics", "metrics_by_fold", "daily_rank_ic"],
+                ["metrics", "metrics_by_fold", "daily_skill"],
                 name="compute_metrics",
             ),
             node(
@@ -43,7 +43,7 @@ def create_pipeline(market: Market) -> Pipeline:
                 [
                     "candidates",
                     "metrics",
-                    "daily_rank_ic",
+                    "daily_skill",
                     "backtest_summary",
                     "leak_meter",
                     "incumbent",
@@ -58,7 +58,7 @@ def create_pipeline(market: Market) -> Pipeline:
                 [
                     "oos_predictions",
                     "candidates",
-                    "daily_rank_ic",
+                    "daily_skill",
                     "backtest",
                     "folds",
                     "leak_meter",

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.metrics import calibration_table, confusion
+from finq_predictor.domain.skill import SkillMeasure
 
 INK, MUTED, GRID = "#1c2733", "#7b8794", "#e3e8ee"
 CANDIDATES = ("#1f5fa8", "#c8642b", "#2f8f6b", "#7a4fa3", "#b03a5b")
@@ -78,14 +79,17 @@ def pnl_plot(backtest: pd.DataFrame, candidates: Sequence[str], naive: str, stra
     return figure
 
 
-def rank_ic_plot(daily: pd.DataFrame, candidates: Sequence[str], naive: str, window: int) -> Figure:
-    """Is the skill steady? Daily rank correlation with the outcome, averaged over a window.
+def skill_plot(
+    daily: pd.DataFrame, candidates: Sequence[str], naive: str, window: int, measure: SkillMeasure
+) -> Figure:
+    """Is the skill steady? What the promotion is judged by, averaged over a window.
 
     Args:
         daily: Index: day; one column per model.
         candidates: Which columns are candidates.
         naive: The best naive baseline.
         window: Days in the rolling mean.
+        measure: What the columns hold.
     """
     figure, axes = _figure(1, size=(8.6, 3.8))
     axes = axes[0]
@@ -93,9 +97,10 @@ def rank_ic_plot(daily: pd.DataFrame, candidates: Sequence[str], naive: str, win
     for name in (naive, *candidates):
         values = daily[name].fillna(0.0)
         rolled = values.rolling(window, min_periods=max(2, window // 2)).mean()
-        axes.plot(rolled.index, rolled, color=colours[name], lw=1.6, label=f"{name} (mean {values.mean():+.3f})")
+        label = f"{name} (mean {values.mean():+.{measure.digits - 1}f})"
+        axes.plot(rolled.index, rolled, color=colours[name], lw=1.6, label=label)
     axes.axhline(0.0, color=MUTED, lw=0.8)
-    _finish(axes, f"Is the skill steady? Rolling {window}-day mean", "Date", "Rank correlation with outcome")
+    _finish(axes, f"Is the skill steady? Rolling {window}-day mean", "Date", measure.axis)
     _legend(axes)
     return figure
 

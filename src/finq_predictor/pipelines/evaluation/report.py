@@ -48,7 +48,7 @@ VERDICTS = {
 CAPTIONS = {
     "calibration": "Observed frequency against predicted probability, with the number of predictions below",
     "pnl": "Cumulative profit before and after costs, with the fall from the last high below",
-    "rank_ic": "Rolling mean of the daily rank correlation",
+    "skill": "Rolling mean of the daily skill",
     "gap": "Training, gap and test of every fold, and one gap enlarged",
     "importance": "Share of importance of the most used features",
     "confusion": "Calls against outcomes",
@@ -123,6 +123,18 @@ def _verdict(promotion: Mapping[str, Any], champion: ModelBundle) -> tuple[str, 
     return "warn", f"No: version {version} ({champion.name}) is still provisional."
 
 
+def _skill_card(name: str, metrics: pd.DataFrame, best_naive: str, params: EvaluationParams) -> Card:
+    """What the promotion is judged by, in the metric of that kind which people know."""
+    if params.promotion.skill == "rank_ic":
+        rank, naive = metric_of(metrics, name, "rank_ic"), metric_of(metrics, best_naive, "rank_ic")
+        text = f"95 % interval {interval_text(rank, 3)}; best naive rule ({best_naive}) {signed(naive['value'])}"
+        return Card("Rank correlation with outcome", signed(rank["value"]), text, tone(rank["ci_low"]))
+    gain, naive = metric_of(metrics, name, "brier_skill"), metric_of(metrics, best_naive, "brier_skill")
+    bounds = f"{100 * gain['ci_low']:+.2f} % to {100 * gain['ci_high']:+.2f} %"
+    text = f"95 % interval {bounds}; best naive rule ({best_naive}) {100 * naive['value']:+.2f} %"
+    return Card("Brier skill over the base rate", f"{100 * gain['value']:+.2f} %", text, tone(gain["ci_low"]))
+
+
 def _cards(
     name: str,
     metrics: pd.DataFrame,
@@ -130,19 +142,12 @@ def _cards(
     promotion: Mapping[str, Any],
     params: EvaluationParams,
 ) -> list[Card]:
-    skill, rank = metric_of(metrics, name, "auc"), metric_of(metrics, name, "rank_ic")
-    naive = metric_of(metrics, str(promotion["best_naive"]), "rank_ic")
+    skill = metric_of(metrics, name, "auc")
     net = measures_of(summary, name, params.gate_strategy, "net")
     gross = measures_of(summary, name, params.gate_strategy, "gross")
     ece = metric_of(metrics, name, "ece")
     return [
-        Card(
-            "Rank correlation with outcome",
-            signed(rank["value"]),
-            f"95 % interval {interval_text(rank, 3)}; best naive rule "
-            f"({promotion['best_naive']}) {signed(naive['value'])}",
-            tone(rank["ci_low"]),
-        ),
+        _skill_card(name, metrics, str(promotion["best_naive"]), params),
         Card(
             "AUC (0.5 is a coin)",
             f"{skill['value']:.3f}",

@@ -131,7 +131,7 @@ def skill_section(metrics: pd.DataFrame, promotion: Mapping[str, Any], text: Tex
             "shown that it knows more.",
         ],
         {"Out of sample": _metric_table(metrics, promotion, SHORT)},
-        figures=("rank_ic", "deciles"),
+        figures=("skill", "deciles"),
     )
 
 

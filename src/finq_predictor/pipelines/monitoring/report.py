@@ -106,7 +106,9 @@ def render_page(page: Page) -> str:
     loader = PackageLoader("finq_predictor.adapters", "report")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     found = verdicts(page)
-    features = page.drift[page.drift["kind"] == "feature"].sort_values("psi", ascending=False, kind="stable")
+    features = page.drift[page.drift["kind"] == "feature"].sort_values(
+        ["drifted", "p_value", "psi"], ascending=[False, True, False], kind="stable"
+    )
     missing = page.missing_rates.sort_values(["alert", "missing_ratio"], ascending=False, kind="stable")
     return environment.get_template("monitoring.html.j2").render(
         market=page.market.name,
@@ -121,32 +123,30 @@ def render_page(page: Page) -> str:
         window_days=page.window_days,
         first=page.current["ts"].min(),
         last=page.current["ts"].max(),
-        psi_plot=psi_plot(features, page.psi_threshold),
+        moved_plot=moved_plot(features),
         shares_plot=shares_plot(features, page.reference, page.current),
     )
 
 
-def psi_plot(features: pd.DataFrame, threshold: float) -> str:
-    """Draw the largest stability indices as bars, drifted ones in red, as inline SVG.
+def moved_plot(features: pd.DataFrame) -> str:
+    """Draw how far features lie from training beside how far windows of that length usually do, as inline SVG.
 
     Args:
-        features: Drift rows of features, largest index first.
-        threshold: Drawn as a line.
+        features: Drift rows of features, the most unusual first.
     """
     from matplotlib.figure import Figure
 
     shown = features.head(_MOST_BARS).iloc[::-1]
-    figure = Figure(figsize=(9, 0.9 + 0.26 * len(shown)), layout="constrained")
+    figure = Figure(figsize=(9, 1.0 + 0.26 * len(shown)), layout="constrained")
     axes = figure.add_subplot()
+    places = np.arange(len(shown))
     colours = [_ALARM if drifted else _CALM for drifted in shown["drifted"]]
-    values, end = shown["psi"].fillna(0.0), 4 * threshold
-    bars = axes.barh(shown["name"], np.minimum(values, end), color=colours, height=0.7)
-    axes.bar_label(bars, [f"{value:.2f}" for value in values], padding=3, fontsize=8)
-    axes.axvline(threshold, color="#333333", linestyle="--", linewidth=1)
-    axes.set_title(f"dashed: threshold {threshold:g}", fontsize=8, loc="right")
-    axes.set_xlim(0, 1.1 * min(end, max(float(values.max()), 1.2 * threshold)))
-    axes.set_xlabel(f"population stability index against training, cut at {end:g} (no unit; red = drifted)")
-    axes.tick_params(axis="y", labelsize=8)
+    axes.barh(places, shown["ks"].fillna(0.0), color=colours, height=0.7, label="now (red: drifted)")
+    axes.plot(shown["usual_ks"], places, "|", color="#333333", markersize=11, markeredgewidth=2, label="usual")
+    axes.set_yticks(places, shown["name"], fontsize=8)
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("Kolmogorov-Smirnov distance from training (0: the same, 1: no overlap)", fontsize=9)
+    figure.legend(loc="outside upper right", ncols=2, fontsize=8, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     return _svg(figure)
 

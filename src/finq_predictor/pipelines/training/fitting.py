@@ -46,7 +46,7 @@ def side_by_side(function: Callable[[Task], Result], tasks: Iterable[Task], thre
     Returns:
         Results in the order of the tasks.
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=threads) as pool:
         return list(pool.map(function, tasks))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.metrics import day_codes, log_loss, rank_ic
+from finq_predictor.domain.metrics import bar_times, log_loss, rank_ic
 from finq_predictor.domain.splits import purged_walk_forward
 from finq_predictor.pipelines.training.fitting import new_model
 from finq_predictor.pipelines.training.params import ModelConfig, SearchRange, TrainingParams
@@ -108,7 +108,7 @@ def _judge(score: np.ndarray[Any, Any], samples: Samples, rows: Positions, param
     if params.search.objective == "log_loss":
         return log_loss(samples.y[rows], score)
     keys = samples.keys.iloc[rows]
-    return rank_ic(score, keys["forward_return"].to_numpy(), day_codes(keys["ts"]))
+    return rank_ic(score, keys["forward_return"].to_numpy(), bar_times(keys["ts"]))
 
 
 def _suggest(trial: Any, config: ModelConfig) -> dict[str, Any]:
