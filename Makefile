@@ -61,7 +61,7 @@ run: $(VENV)/.base  ## Both markets, from bars to a promoted model and a predict
 	@$(BIN)/finq predict --root $(ROOT)
 
 test: $(VENV)/.dev .venv-airflow/.ready  ## All tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 15
 
 lint: $(VENV)/.dev  ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .
