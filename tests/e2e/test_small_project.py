@@ -54,7 +54,7 @@ def test_a_champion_is_registered_with_its_origin(small_project, market):
     assert version.tags["simulated"].lower() == "true"
     assert {"data_hash", "feature_set_hash", "code_hash", "seed"} <= set(version.tags)
     exported = load_bundle(small_project / "04_models" / market / "champion")
-    assert exported.metadata["version"] == version.version
+    assert exported.metadata["version"] == str(version.version)
     assert exported.metadata["status"] == version.tags["status"]
 
 

@@ -97,7 +97,7 @@ def test_seconds_and_columns_in_unusual_order(ingestion, shared_data):
     assert (first["open"], first["close"], first["high"], first["low"]) == (0.9302, 0.9297, 0.9305, 0.9297)
     assert bars["bid_close"].isna().all()
     aside = catalog.load("fx.quarantine_bars")
-    assert aside["rule"].value_counts().to_dict() == {"no_session": 218, "wild_wick": 1}
+    assert aside["rule"].value_counts().to_dict() == {"no_session": 218, "wild_wick": 1, "wrong_print": 8}
 
 
 def test_headlines_with_broken_rows(shared_data):

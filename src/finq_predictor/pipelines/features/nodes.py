@@ -80,12 +80,12 @@ def build_gold(panel: Panel, params: FeaturesParams, *, market: Market) -> tuple
     labels = make_labels(panel, market, params.horizons or market.horizons)
     # Both have a row wherever an instrument has a close, in the same order.
     outcome = labels.drop(columns=[TS, INSTRUMENT])
-    return feature_set.to_dict(), features.assign(**{str(name): values for name, values in outcome.items()})
+    return feature_set.to_dict(), pd.concat([features, outcome], axis=1)
 
 
 def _narrow(features: pd.DataFrame) -> pd.DataFrame:
     """Halve the memory: models read features as float32, here as in the service."""
-    return features.astype({name: "float32" for name in features.columns if name not in (TS, INSTRUMENT)})
+    return pd.concat([features[[TS, INSTRUMENT]], features.drop(columns=[TS, INSTRUMENT]).astype("float32")], axis=1)
 
 
 def _chosen(panel: Panel, params: FeaturesParams, market: Market) -> list[FeatureSpec]:
