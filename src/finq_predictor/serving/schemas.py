@@ -99,7 +99,7 @@ class ModelInfo(BaseModel):
     name: str
     version: str
     status: Literal["promoted", "provisional"] = Field(
-        description="`provisional`: the best candidate, but it has not yet beaten the naive baselines."
+        description="`provisional`: the best candidate, but it has not passed every check of the promotion gate."
     )
     provisional: bool
 
