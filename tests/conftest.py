@@ -41,7 +41,9 @@ def shared_data() -> Path:
 
 
 def _made_by() -> str:
-    """What the data of the small project depend on: the code and the configuration."""
+    """What the data of the small project depend on: this run of the tests, or the code and the configuration."""
+    if session := os.environ.get("PYTEST_XDIST_TESTRUNUID"):
+        return session
     digest = sha256()
     for folder, pattern in (("src", "*.py"), ("conf", "*.yml"), ("src", "*.j2")):
         for file in sorted((PROJECT / folder).rglob(pattern)):

@@ -30,7 +30,7 @@ def audit_look_ahead(
 
     Returns:
         One row per feature: ``feature``, ``leaks`` (any difference in any bar up to a cut), ``cells`` (how many values
-        differ), ``first_leak`` (the first such bar; NaT), ``largest_difference`` (NaN where one side is missing).
+        differ), ``first_leak`` (the first such bar; NaT), ``largest_difference`` (of values known on both sides).
     """
     everything = Bars(panel)
     cuts = [Bars(rebuild(ts) if rebuild else panel.until(ts)) for ts in at]
@@ -46,7 +46,7 @@ def audit_look_ahead(
             if differs.any():
                 found = cut.panel.ts[int(np.nonzero(differs.any(axis=1))[0][0])]
                 first = found if first is pd.NaT else min(first, found)
-                largest = max(largest, float(np.abs(before - past)[differs].max(initial=0.0)))
+                largest = max(largest, float(np.nanmax(np.abs(before - past)[differs], initial=0.0)))
         rows.append((spec.name, cells > 0, cells, first, largest))
     columns = ["feature", "leaks", "cells", "first_leak", "largest_difference"]
     report = pd.DataFrame(rows, columns=columns).astype({"leaks": bool})
