@@ -18,6 +18,6 @@ if "build" in sys.argv[1:] and (HERE / "staging.py").exists():
 _inside = HERE / "data"
 os.environ.setdefault("FINQ_DATA_ROOT", str(_inside if _inside.is_dir() else HERE.parent / "data"))
 
-from finq_predictor.serving.service import Api, Inference  # noqa: E402
+from finq_predictor.serving.service import Api, Inference  # noqa: E402 - it reads the data root when it is imported
 
 __all__ = ["Api", "Inference"]

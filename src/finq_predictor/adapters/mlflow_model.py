@@ -17,6 +17,7 @@ from mlflow.pyfunc import PythonModel
 from finq_predictor.adapters.bundle_store import load_bundle
 
 
+# MLflow is untyped here, so its base class is Any.
 class BundlePythonModel(PythonModel):  # type: ignore[misc]
     """A :class:`~finq_predictor.domain.bundle.ModelBundle` behind MLflow's interface."""
 
@@ -28,7 +29,7 @@ class BundlePythonModel(PythonModel):  # type: ignore[misc]
         self,
         context: Any,  # noqa: ARG002 - the interface of MLflow
         model_input: pd.DataFrame,
-        params: dict[str, Any] | None = None,  # noqa: ARG002
+        params: dict[str, Any] | None = None,  # noqa: ARG002 - the interface of MLflow
     ) -> pd.DataFrame:
         """Score feature rows; ``ts`` and ``instrument`` are carried along where given."""
         frame = model_input.copy()
