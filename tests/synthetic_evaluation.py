@@ -6,11 +6,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.bundle import ModelBundle
-from finq_predictor.domain.calibration import PlattCalibrator
 from finq_predictor.domain.features import FeatureSet
-from finq_predictor.domain.models import create_model
-from finq_predictor.domain.reference import build_reference
+from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.modelling.calibration import PlattCalibrator
+from finq_predictor.domain.modelling.models import create_model
+from finq_predictor.domain.modelling.training_profile import build_reference
 
 HORIZON, LAG = 5, 1
 FEATURES = ("ret_5", "zscore_20", "vol_20", "rsi_14", "sma_gap_50", "macd_12_26")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.calendar import session_closes
+from finq_predictor.domain.market.calendars import session_closes
 
 
 def market_frames(instruments: int = 24, first: str = "2023-01-03", last: str = "2023-06-30", seed: int = 0):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from finq_predictor.domain.errors import FinqError, StoreError
-from finq_predictor.domain.markets import MARKETS
+from finq_predictor.domain.market.markets import MARKETS
 
 if TYPE_CHECKING:
     from finq_predictor.serving.answers import Answer, Served

@@ -12,7 +12,7 @@ from finq_predictor.domain.columns import KNOWN_AT, TS
 from finq_predictor.domain.errors import StoreError
 from finq_predictor.domain.features import select_features
 from finq_predictor.domain.features.audit import audit_look_ahead, certify_lookback
-from finq_predictor.domain.markets import Market
+from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.panel import Panel, build_panel
 from finq_predictor.serving.store import silver_files
 

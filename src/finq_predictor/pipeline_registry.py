@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from kedro.pipeline import Pipeline
 
-from finq_predictor.domain.markets import MARKETS, Market
+from finq_predictor.domain.market.markets import MARKETS, Market
 from finq_predictor.pipelines.evaluation.pipeline import create_pipeline as evaluation
 from finq_predictor.pipelines.features.pipeline import create_pipeline as features
 from finq_predictor.pipelines.ingestion.pipeline import create_pipeline as ingestion

@@ -11,11 +11,11 @@ import pytest
 from finq_predictor.adapters import bundle_store
 from finq_predictor.adapters.bundle_store import bundle_checksum, load_bundle, save_bundle
 from finq_predictor.adapters.datasets.bundles import BundlesDataset
-from finq_predictor.domain.bundle import ModelBundle, build_reference
-from finq_predictor.domain.calibration import PlattCalibrator
 from finq_predictor.domain.errors import StoreError
 from finq_predictor.domain.features import FeatureSet
-from finq_predictor.domain.models import create_model
+from finq_predictor.domain.modelling.bundle import ModelBundle, build_reference
+from finq_predictor.domain.modelling.calibration import PlattCalibrator
+from finq_predictor.domain.modelling.models import create_model
 from synthetic_gold import feature_names, feature_set_dict, make_gold
 
 

@@ -62,7 +62,7 @@ LIGHT = {
         "matplotlib",
     },
     "finq_predictor.settings": {"mlflow", "great_expectations", "xgboost", "sklearn", "numba", "torch", "matplotlib"},
-    "finq_predictor.domain.markets": {"pandas", "numpy", "kedro"},
+    "finq_predictor.domain.market.markets": {"pandas", "numpy", "kedro"},
 }
 
 

@@ -11,7 +11,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 from finq_predictor.adapters.sources.simulated import SimulatedSource
-from finq_predictor.domain.metrics import bar_times, rank_ic
+from finq_predictor.domain.evaluation.metrics import bar_times, rank_ic
 
 SIZE = {"instruments": 40, "years": 3}
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.features import compute_features, make_feature_set, select_features
-from finq_predictor.domain.markets import get_market
+from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.panel import build_panel
 
 EQUITY = get_market("equity")

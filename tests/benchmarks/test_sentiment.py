@@ -8,7 +8,7 @@ from time import perf_counter
 
 import pytest
 
-from finq_predictor.domain.scorers.lexicon import LexiconScorer
+from finq_predictor.domain.sentiment.scorers.lexicon import LexiconScorer
 
 HEADLINES = [
     "Acme beats estimates as cloud revenue jumps 24%",

@@ -22,7 +22,7 @@ import httpx
 import pytest
 
 from finq_predictor.adapters.bundle_store import load_bundle
-from finq_predictor.domain.markets import MARKETS
+from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.serving.inference import identity
 from finq_predictor.serving.settings import Settings
 from finq_predictor.serving.store import read_panel

@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 import pytest
 
-from finq_predictor.domain.simulation import (
+from finq_predictor.simulation import (
     EquityMarketConfig,
     FxMarketConfig,
     simulate_equity,

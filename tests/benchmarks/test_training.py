@@ -14,9 +14,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from finq_predictor.domain import metrics
-from finq_predictor.domain.bootstrap import bootstrap_mean
-from finq_predictor.domain.models import create_model
+from finq_predictor.domain.evaluation import metrics
+from finq_predictor.domain.evaluation.bootstrap import bootstrap_mean
+from finq_predictor.domain.modelling.models import create_model
 from synthetic_gold import feature_names, make_gold
 
 

@@ -18,7 +18,7 @@ import yaml
 from doc_pages import Command, anchors, blocks, commands, files, links, pages
 from packaging.requirements import Requirement
 
-from finq_predictor.domain.markets import MARKETS
+from finq_predictor.domain.market.markets import MARKETS
 
 PROJECT = Path(__file__).resolve().parents[2]
 COMMANDS = commands(PROJECT)

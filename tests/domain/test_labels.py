@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from finq_predictor.domain.errors import ConfigurationError, DataError
 from finq_predictor.domain.labels import make_labels
-from finq_predictor.domain.markets import get_market
+from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.panel import Panel
 
 EQUITY, FX = get_market("equity"), get_market("fx")

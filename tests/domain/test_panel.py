@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finq_predictor.domain.errors import DataError
-from finq_predictor.domain.markets import get_market
+from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.panel import Panel, build_panel, macro_state, series_name
 
 EQUITY, FX = get_market("equity"), get_market("fx")

@@ -16,7 +16,7 @@ from kedro.framework.startup import bootstrap_project
 from starlette.testclient import TestClient
 
 from finq_predictor.adapters.bundle_store import load_bundle
-from finq_predictor.domain.markets import MARKETS
+from finq_predictor.domain.market.markets import MARKETS
 from serving.parity import TOLERANCE, largest_difference
 
 STAGES = ("ingestion", "sentiment", "features", "training", "evaluation", "monitoring")

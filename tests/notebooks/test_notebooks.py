@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from finq_predictor.domain.markets import MARKETS
+from finq_predictor.domain.market.markets import MARKETS
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 FIGURES = {"01-explore-the-data": 4, "02-study-features-and-labels": 3, "03-compare-models": 6}

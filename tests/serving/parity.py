@@ -11,7 +11,7 @@ import pandas as pd
 
 from finq_predictor.adapters.bundle_store import load_bundle
 from finq_predictor.domain.features import compute_features
-from finq_predictor.domain.markets import MARKETS
+from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.serving.store import champion_folder, read_panel
 
 TOLERANCE = 1e-9

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.adapters.bundle_store import save_bundle
-from finq_predictor.domain.bundle import ModelBundle, build_reference
-from finq_predictor.domain.calibration import PlattCalibrator
 from finq_predictor.domain.features import compute_features, make_feature_set, select_features
 from finq_predictor.domain.labels import make_labels
-from finq_predictor.domain.markets import MARKETS, Market
-from finq_predictor.domain.models import create_model
+from finq_predictor.domain.market.markets import MARKETS, Market
+from finq_predictor.domain.modelling.bundle import ModelBundle, build_reference
+from finq_predictor.domain.modelling.calibration import PlattCalibrator
+from finq_predictor.domain.modelling.models import create_model
 from finq_predictor.domain.panel import Panel, build_panel
 
 STOCKS = ("AAPL", "ABBV", "BRK.B", "GOOG", "MSFT", "NVDA", "ORCL", "TSLA")

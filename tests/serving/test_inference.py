@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from finq_predictor.domain.prediction import Predictor
+from finq_predictor.domain.modelling.prediction import Predictor
 from finq_predictor.serving.inference import Models, Remote
 from finq_predictor.serving.metrics import Metrics
 from finq_predictor.serving.settings import Settings

@@ -7,7 +7,7 @@ import pytest
 
 from finq_predictor.adapters.bundle_store import load_bundle
 from finq_predictor.domain.errors import StoreError
-from finq_predictor.domain.markets import MARKETS
+from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.serving.inference import Models, describe_device, identity
 from finq_predictor.serving.settings import Settings
 from finq_predictor.serving.store import read_panel

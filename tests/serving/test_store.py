@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from finq_predictor.adapters.bundle_store import load_bundle, save_bundle
-from finq_predictor.domain.markets import MARKETS
+from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.serving.settings import Settings
 from finq_predictor.serving.watch import Watched, fingerprint
 from serving import small_market

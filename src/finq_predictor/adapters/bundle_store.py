@@ -9,12 +9,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from finq_predictor.domain.bundle import ModelBundle
-from finq_predictor.domain.calibration import PlattCalibrator
 from finq_predictor.domain.errors import StoreError
 from finq_predictor.domain.features import FeatureSet
-from finq_predictor.domain.models import restore_model
-from finq_predictor.domain.reference import TrainingReference
+from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.modelling.calibration import PlattCalibrator
+from finq_predictor.domain.modelling.models import restore_model
+from finq_predictor.domain.modelling.training_profile import TrainingReference
 
 FORMAT = 1
 BUNDLE_FILE = "bundle.json"

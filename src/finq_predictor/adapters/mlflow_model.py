@@ -19,7 +19,7 @@ from finq_predictor.adapters.bundle_store import load_bundle
 
 # MLflow is untyped here, so its base class is Any.
 class BundlePythonModel(PythonModel):  # type: ignore[misc]
-    """A :class:`~finq_predictor.domain.bundle.ModelBundle` behind MLflow's interface."""
+    """A :class:`~finq_predictor.domain.modelling.bundle.ModelBundle` behind MLflow's interface."""
 
     def load_context(self, context: Any) -> None:
         """Load the bundle that was registered with this version."""

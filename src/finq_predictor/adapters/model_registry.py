@@ -22,10 +22,10 @@ import pandas as pd
 
 from finq_predictor.adapters.bundle_store import load_bundle, save_bundle
 from finq_predictor.adapters.tracking import TrackedRun, Tracker, connect
-from finq_predictor.domain.bundle import ModelBundle
 from finq_predictor.domain.errors import StoreError
-from finq_predictor.domain.markets import get_market
-from finq_predictor.domain.promotion import KEEP, PROMOTE, Incumbent
+from finq_predictor.domain.market.markets import get_market
+from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.promotion.decision import KEEP, PROMOTE, Incumbent
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 PROMOTED, PROVISIONAL = "promoted", "provisional"

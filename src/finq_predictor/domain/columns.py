@@ -7,6 +7,9 @@ INSTRUMENT = "instrument"
 KNOWN_AT = "known_at"
 KEY = (INSTRUMENT, TS)
 
+# Every time of every table: microseconds, UTC.
+UTC_MICROSECONDS = "datetime64[us, UTC]"
+
 OHLC = ("open", "high", "low", "close")
 ADJ_CLOSE = "adj_close"
 VOLUME = "volume"

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from finq_predictor.domain.arrays import Matrix
 from finq_predictor.domain.columns import INSTRUMENT, TS, forward_return, label, label_end
 from finq_predictor.domain.errors import ConfigurationError, DataError
-from finq_predictor.domain.markets import Market
-from finq_predictor.domain.panel import BENCHMARK_CLOSE, Matrix, Panel
+from finq_predictor.domain.market.markets import Market
+from finq_predictor.domain.panel import BENCHMARK_CLOSE, Panel
 
 
 def make_labels(panel: Panel, market: Market, horizons: Iterable[int]) -> pd.DataFrame:

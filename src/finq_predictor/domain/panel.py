@@ -12,12 +12,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.columns import ADJ_CLOSE, ASK, BID, INSTRUMENT, KNOWN_AT, OHLC, SECTOR, TS, VOLUME
+from finq_predictor.domain.arrays import Matrix
+from finq_predictor.domain.columns import (
+    ADJ_CLOSE,
+    ASK,
+    BID,
+    INSTRUMENT,
+    KNOWN_AT,
+    OHLC,
+    SECTOR,
+    TS,
+    UTC_MICROSECONDS,
+    VOLUME,
+)
 from finq_predictor.domain.errors import DataError
-from finq_predictor.domain.markets import Market
+from finq_predictor.domain.market.markets import Market
 
-Matrix = np.ndarray[Any, np.dtype[np.float64]]
-TIME_DTYPE = "datetime64[us, UTC]"
 BENCHMARK_CLOSE = "benchmark_close"
 CROSS_SECTION = "cross_section"
 MIN_CROSS_SECTION = 3
@@ -118,7 +128,7 @@ def build_panel(
             f"Bars of {market.name} have no column {', '.join(sorted(missing))}; they have {', '.join(bars.columns)}. "
             "Give silver bars, as ingestion writes them."
         )
-    ts = pd.DatetimeIndex(bars[TS].astype(TIME_DTYPE).unique()).sort_values()
+    ts = pd.DatetimeIndex(bars[TS].astype(UTC_MICROSECONDS).unique()).sort_values()
     names = tuple(sorted(str(name) for name in bars[INSTRUMENT].unique()))
     place = _Places(ts, names)
     fields = _price_fields(bars, place.of(bars, "bars"))
@@ -144,7 +154,7 @@ class _Places:
 
     def of(self, table: pd.DataFrame, what: str) -> tuple[Matrix, Any]:
         """Flat places (-1 for rows that belong nowhere), refusing two rows for one place."""
-        row = _codes(table[TS].astype(TIME_DTYPE), self.ts)
+        row = _codes(table[TS].astype(UTC_MICROSECONDS), self.ts)
         column = _codes(table[INSTRUMENT].astype("str"), pd.Index(self.names))
         flat = np.where((row >= 0) & (column >= 0), row * len(self.names) + column, -1)
         if (np.bincount(flat[flat >= 0]) > 1).any():
@@ -192,7 +202,9 @@ def _price_fields(bars: pd.DataFrame, place: tuple[Any, Any]) -> dict[str, Matri
 
 
 def _benchmark_close(benchmark: pd.DataFrame, ts: pd.DatetimeIndex) -> Matrix:
-    known = pd.Series(benchmark["close"].to_numpy(dtype=np.float64), pd.DatetimeIndex(benchmark[TS].astype(TIME_DTYPE)))
+    known = pd.Series(
+        benchmark["close"].to_numpy(dtype=np.float64), pd.DatetimeIndex(benchmark[TS].astype(UTC_MICROSECONDS))
+    )
     if known.index.has_duplicates:
         raise DataError(f"The benchmark has two rows at {known.index[known.index.duplicated()][0]}; keep one of them.")
     level = known.reindex(ts).to_numpy(dtype=np.float64, copy=True)
@@ -222,7 +234,7 @@ def macro_state(series: pd.DataFrame, ts: pd.DatetimeIndex) -> pd.DataFrame:
         the newest release). NaN before the first release. A row counts from its ``known_at``, not from its period.
     """
     known = series.dropna(subset=["value", KNOWN_AT, "period"]).sort_values([KNOWN_AT, "period"], kind="stable")
-    times = pd.DatetimeIndex(known[KNOWN_AT].astype(TIME_DTYPE))
+    times = pd.DatetimeIndex(known[KNOWN_AT].astype(UTC_MICROSECONDS))
     values: dict[Any, float] = {}
     periods: list[Any] = []
     states = []

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial, update_wrapper
 from typing import Any
 
-from finq_predictor.domain.markets import Market
+from finq_predictor.domain.market.markets import Market
 
 
 def for_market(function: Callable[..., Any], market: Market) -> Callable[..., Any]:

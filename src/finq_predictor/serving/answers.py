@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.bundle import ModelBundle
 from finq_predictor.domain.columns import INSTRUMENT
 from finq_predictor.domain.errors import UnknownNameError
-from finq_predictor.domain.markets import Market
-from finq_predictor.domain.prediction import BoundedCache, Predictor
+from finq_predictor.domain.market.markets import Market
+from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.modelling.prediction import BoundedCache, Predictor
 
 PROVISIONAL = "provisional"
 Answer = dict[str, Any]

@@ -17,10 +17,10 @@ import pandas as pd
 from starlette.concurrency import run_in_threadpool
 
 from finq_predictor.adapters.bundle_store import load_bundle
-from finq_predictor.domain.bundle import ModelBundle
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import StoreError
-from finq_predictor.domain.markets import MARKETS
+from finq_predictor.domain.market.markets import MARKETS
+from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.metrics import Metrics
 from finq_predictor.serving.settings import Settings

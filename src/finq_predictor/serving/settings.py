@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from finq_predictor.domain.errors import ConfigurationError
-from finq_predictor.domain.markets import MARKETS, get_market
-from finq_predictor.domain.prediction import AbstentionRules
+from finq_predictor.domain.market.markets import MARKETS, get_market
+from finq_predictor.domain.modelling.prediction import AbstentionRules
 
 IN_PROCESS = "in_process"
 SERVICE = "service"

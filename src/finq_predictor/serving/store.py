@@ -16,9 +16,9 @@ import pandas as pd
 
 from finq_predictor.adapters.bundle_store import load_bundle
 from finq_predictor.domain.errors import StoreError, UnknownNameError
-from finq_predictor.domain.markets import MARKETS, Market
+from finq_predictor.domain.market.markets import MARKETS, Market
+from finq_predictor.domain.modelling.prediction import Predictor
 from finq_predictor.domain.panel import Panel, build_panel
-from finq_predictor.domain.prediction import Predictor
 from finq_predictor.serving.answers import Served
 from finq_predictor.serving.errors import InvalidRequestError, UnavailableError
 from finq_predictor.serving.settings import Settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from feature_markets import random_panel
 
-from finq_predictor.domain.markets import MARKETS, Market
+from finq_predictor.domain.market.markets import MARKETS, Market
 from finq_predictor.domain.panel import Panel
 
 

@@ -12,7 +12,7 @@ from feature_markets import STOCKS, random_panel
 from scipy import stats
 
 from finq_predictor.domain.features import compute_features, make_feature_set, select_features
-from finq_predictor.domain.markets import get_market
+from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.panel import Panel
 
 NAME = STOCKS[0]

@@ -13,7 +13,7 @@ from finq_predictor.domain.errors import LookAheadError
 from finq_predictor.domain.features import FeatureSpec, compute_features, make_feature_set, select_features
 from finq_predictor.domain.features._bars import Bars
 from finq_predictor.domain.features.audit import audit_look_ahead, certify_lookback, require_no_look_ahead
-from finq_predictor.domain.markets import Market
+from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.panel import Panel, build_panel
 
 PRICES = ("open", "high", "low", "close")

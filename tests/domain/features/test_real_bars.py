@@ -8,7 +8,7 @@ import pytest
 
 from finq_predictor.domain.features import compute_features, make_feature_set, select_features
 from finq_predictor.domain.features.audit import audit_look_ahead, certify_lookback, require_no_look_ahead
-from finq_predictor.domain.markets import get_market
+from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.panel import Panel, build_panel
 
 EQUITY, FX = get_market("equity"), get_market("fx")

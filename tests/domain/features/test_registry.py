@@ -32,7 +32,7 @@ from finq_predictor.domain.features import (
     select_features,
 )
 from finq_predictor.domain.features.reference import describe_features, features_markdown
-from finq_predictor.domain.markets import get_market
+from finq_predictor.domain.market.markets import get_market
 
 EQUITY, FX = get_market("equity"), get_market("fx")
 OHLCV = ("open", "high", "low", "close", "volume")
@@ -161,7 +161,7 @@ def test_the_order_of_columns_is_part_of_the_definition():
 
 def test_another_process_computes_the_same_hash(feature_set):
     code = (
-        "from finq_predictor.domain.features import *; from finq_predictor.domain.markets import get_market;"
+        "from finq_predictor.domain.features import *; from finq_predictor.domain.market.markets import get_market;"
         f"s = make_feature_set(select_features(get_market('equity'), {OHLCV!r})); print(s.definitions_hash);"
         "import sys; assert 'numba' not in sys.modules"
     )

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from finq_predictor.domain.errors import DataError
-from finq_predictor.domain.markets import get_market
-from finq_predictor.domain.promotion import PromotionRules
+from finq_predictor.domain.market.markets import get_market
+from finq_predictor.domain.promotion.decision import PromotionRules
 from finq_predictor.pipelines.evaluation.nodes import (
     compute_metrics,
     count_trials,
@@ -77,7 +77,7 @@ def test_every_metric_of_every_model_with_intervals(measured):
 
 
 def test_intervals_from_daily_sums_are_those_of_the_rows(measured, world):
-    from finq_predictor.domain import metrics as measures
+    from finq_predictor.domain.evaluation import metrics as measures
 
     rows = world["oos_predictions"].query("model == 'xgboost'").dropna(subset=["label"])
     values = measured[0].query("model == 'xgboost'").set_index("metric")["value"]

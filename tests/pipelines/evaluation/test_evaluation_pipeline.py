@@ -16,8 +16,8 @@ from finq_predictor.adapters.datasets.registry import ChampionDataset, Incumbent
 from finq_predictor.adapters.datasets.report import HtmlDataset
 from finq_predictor.adapters.datasets.tracked_run import TrackedReportDataset, TrackedRunDataset
 from finq_predictor.adapters.tracking import connect
-from finq_predictor.domain.markets import get_market
-from finq_predictor.domain.promotion import PromotionRules
+from finq_predictor.domain.market.markets import get_market
+from finq_predictor.domain.promotion.decision import PromotionRules
 from finq_predictor.pipelines.evaluation.drawing import NAMES
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.pipeline import create_pipeline

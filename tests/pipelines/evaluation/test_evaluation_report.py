@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from finq_predictor.domain.markets import get_market
-from finq_predictor.domain.promotion import PromotionRules
+from finq_predictor.domain.market.markets import get_market
+from finq_predictor.domain.promotion.decision import PromotionRules
 from finq_predictor.pipelines.evaluation import plots
 from finq_predictor.pipelines.evaluation.drawing import NAMES, draw_plots
 from finq_predictor.pipelines.evaluation.nodes import compute_metrics, decide_promotion, trade_on_paper

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from finq_predictor.domain.errors import UnknownNameError
 from finq_predictor.domain.features import FeatureSet
-from finq_predictor.domain.markets import MARKETS, Market
+from finq_predictor.domain.market.markets import MARKETS, Market
 from finq_predictor.pipelines.features.nodes import assemble_panel, build_gold
 from finq_predictor.pipelines.features.params import FeaturesParams
 from finq_predictor.pipelines.features.pipeline import create_pipeline

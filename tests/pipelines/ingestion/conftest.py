@@ -13,7 +13,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
-from finq_predictor.domain.markets import MARKETS
+from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.pipelines.ingestion.params import IngestionParams
 from finq_predictor.pipelines.ingestion.pipeline import create_pipeline
 

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from finq_predictor.domain.bundle import ModelBundle, build_reference
-from finq_predictor.domain.calibration import PlattCalibrator
 from finq_predictor.domain.features import FeatureSet
-from finq_predictor.domain.markets import get_market
-from finq_predictor.domain.models import create_model
+from finq_predictor.domain.market.markets import get_market
+from finq_predictor.domain.modelling.bundle import ModelBundle, build_reference
+from finq_predictor.domain.modelling.calibration import PlattCalibrator
+from finq_predictor.domain.modelling.models import create_model
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
 from finq_predictor.pipelines.monitoring.pipeline import create_pipeline
 from finq_predictor.pipelines.monitoring.report import prediction_verdict

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from finq_predictor.domain.markets import get_market
+from finq_predictor.domain.market.markets import get_market
 from finq_predictor.pipelines.sentiment.nodes import article_texts, score_articles
 from finq_predictor.pipelines.sentiment.params import SentimentParams
 from finq_predictor.pipelines.sentiment.pipeline import create_pipeline

@@ -11,12 +11,12 @@ import yaml
 from pydantic import ValidationError
 
 from finq_predictor.adapters.datasets.bundles import BundlesDataset
-from finq_predictor.domain.bundle import ModelBundle
 from finq_predictor.domain.errors import ConfigurationError, DataError, SplitError, UnknownNameError
+from finq_predictor.domain.evaluation.metrics import day_codes, rank_ic, score_metrics
 from finq_predictor.domain.fingerprint import hash_frame
-from finq_predictor.domain.markets import MARKETS
-from finq_predictor.domain.metrics import day_codes, rank_ic, score_metrics
-from finq_predictor.domain.models import MODELS, model_parameters
+from finq_predictor.domain.market.markets import MARKETS
+from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.modelling.models import MODELS, model_parameters
 from finq_predictor.pipelines.training import nodes
 from finq_predictor.pipelines.training.params import TrainingParams
 from finq_predictor.pipelines.training.pipeline import create_pipeline

@@ -9,7 +9,7 @@ from typing import Any
 from kedro.io import AbstractDataset
 
 from finq_predictor.adapters.bundle_store import load_bundle, save_bundle
-from finq_predictor.domain.bundle import ModelBundle
+from finq_predictor.domain.modelling.bundle import ModelBundle
 
 
 class BundlesDataset(AbstractDataset[dict[str, ModelBundle], dict[str, ModelBundle]]):

@@ -7,9 +7,9 @@ from typing import Any
 from kedro.io import AbstractDataset, DatasetError
 
 from finq_predictor.adapters.model_registry import ModelRegistry, Registration
-from finq_predictor.domain.bundle import ModelBundle
 from finq_predictor.domain.errors import FinqError
-from finq_predictor.domain.promotion import Incumbent
+from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.promotion.decision import Incumbent
 
 
 class ChampionDataset(AbstractDataset[Registration, ModelBundle]):

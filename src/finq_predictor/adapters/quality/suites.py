@@ -20,8 +20,6 @@ Expectations = list[Any]
 # Columns that only the suites see, made by `with_derived`.
 HIGH_SHORTFALL, LOW_EXCESS = "high_shortfall", "low_excess"
 _REQUIRED = ("bars", "benchmark")
-# What every time in silver and gold is.
-MOMENT = "datetime64[us, UTC]"
 MOMENTS = (TS, KNOWN_AT, "published_at")
 _PRICE_CEILING = 1e7
 _OHLC_TOLERANCE = 1e-3

@@ -8,8 +8,8 @@ import pandas as pd
 from kedro.validation import CheckFailure, DataValidationError
 
 from finq_predictor.adapters.quality.engine import failing
-from finq_predictor.adapters.quality.suites import MOMENT, MOMENTS, SUITES, with_derived
-from finq_predictor.domain.columns import INSTRUMENT, TS
+from finq_predictor.adapters.quality.suites import MOMENTS, SUITES, with_derived
+from finq_predictor.domain.columns import INSTRUMENT, TS, UTC_MICROSECONDS
 from finq_predictor.domain.errors import UnknownNameError
 
 _SHOWN = 5
@@ -61,9 +61,9 @@ class SuiteValidator:
             return []
         types = {name: str(data[name].dtype) for name in MOMENTS if name in data}
         return [
-            CheckFailure(message=f"is {found}, not {MOMENT}", check="time_in_utc", column=name)
+            CheckFailure(message=f"is {found}, not {UTC_MICROSECONDS}", check="time_in_utc", column=name)
             for name, found in types.items()
-            if found != MOMENT
+            if found != UTC_MICROSECONDS
         ]
 
     def _error(self, failures: list[CheckFailure]) -> DataValidationError:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
-from finq_predictor.domain.simulation import (
+from finq_predictor.simulation import (
     DirtConfig,
     EquityMarketConfig,
     FxMarketConfig,

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from finq_predictor.domain.arrays import Matrix
 from finq_predictor.domain.features._windows import Windows
-from finq_predictor.domain.markets import Market, get_market
-from finq_predictor.domain.panel import Matrix, Panel
+from finq_predictor.domain.market.markets import Market, get_market
+from finq_predictor.domain.panel import Panel
 
 
 class Bars(Windows):

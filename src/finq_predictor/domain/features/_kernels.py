@@ -16,7 +16,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numba import njit
 
-Matrix = np.ndarray[Any, np.dtype[np.float64]]
+from finq_predictor.domain.arrays import Matrix
+
 MIN_SHARE = 0.8
 NEAR = 1e-12
 F = TypeVar("F", bound=Callable[..., Any])

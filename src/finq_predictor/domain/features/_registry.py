@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from finq_predictor.domain.arrays import Matrix
 from finq_predictor.domain.errors import ConfigurationError, FeatureSetMismatchError, UnknownNameError, closest
-from finq_predictor.domain.markets import MARKETS
+from finq_predictor.domain.market.markets import MARKETS
 
 if TYPE_CHECKING:
     from finq_predictor.domain.features._bars import Bars
-    from finq_predictor.domain.panel import Matrix
 
 Window = int | tuple[int, ...]
 FeatureFunction = Callable[..., "Matrix"]

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from finq_predictor.domain.panel import MIN_CROSS_SECTION, Matrix
+from finq_predictor.domain.arrays import Matrix
+from finq_predictor.domain.panel import MIN_CROSS_SECTION
 
 EWMA_MEMORY = 5
 """An exponential average with span n is cut after 5 n bars, where 0.005 % of the weight is left."""

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from finq_predictor.domain.arrays import Matrix
+from finq_predictor.domain.columns import UTC_MICROSECONDS
 from finq_predictor.domain.errors import LookAheadError
 from finq_predictor.domain.features._bars import Bars
 from finq_predictor.domain.features._registry import FeatureSpec
-from finq_predictor.domain.panel import CROSS_SECTION, TIME_DTYPE, Matrix, Panel
+from finq_predictor.domain.panel import CROSS_SECTION, Panel
 
 
 def audit_look_ahead(
@@ -50,7 +52,7 @@ def audit_look_ahead(
         rows.append((spec.name, cells > 0, cells, first, largest))
     columns = ["feature", "leaks", "cells", "first_leak", "largest_difference"]
     report = pd.DataFrame(rows, columns=columns).astype({"leaks": bool})
-    return report.assign(first_leak=pd.to_datetime(report["first_leak"], utc=True).astype(TIME_DTYPE))
+    return report.assign(first_leak=pd.to_datetime(report["first_leak"], utc=True).astype(UTC_MICROSECONDS))
 
 
 def require_no_look_ahead(report: pd.DataFrame) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from finq_predictor.domain.arrays import Matrix
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import ConfigurationError, DataError, UnknownNameError
 from finq_predictor.domain.features import (
@@ -24,8 +25,8 @@ from finq_predictor.domain.features import (
 )
 from finq_predictor.domain.features._bars import Bars
 from finq_predictor.domain.features._registry import REGISTRY, FeatureSet, FeatureSpec, definitions_hash, expand
-from finq_predictor.domain.markets import Market
-from finq_predictor.domain.panel import Matrix, Panel
+from finq_predictor.domain.market.markets import Market
+from finq_predictor.domain.panel import Panel
 
 Indices = np.ndarray[Any, np.dtype[Any]]
 _MODULES = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from finq_predictor.domain.arrays import Matrix
 from finq_predictor.domain.features._bars import Bars
 from finq_predictor.domain.features._registry import feature
-from finq_predictor.domain.panel import Matrix
 
 
 @feature(inputs=("macro_*",), lookback=1, unit="z-score", source="McQueen and Roley (1993)")

@@ -8,7 +8,7 @@ import pandas as pd
 
 from finq_predictor.domain.features._registry import REGISTRY, FeatureSpec
 from finq_predictor.domain.features.engine import FAMILIES
-from finq_predictor.domain.markets import MARKETS
+from finq_predictor.domain.market.markets import MARKETS
 
 
 def describe_features(specs: Iterable[FeatureSpec]) -> pd.DataFrame:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from finq_predictor.domain.arrays import Matrix
 from finq_predictor.domain.features._bars import Bars
 from finq_predictor.domain.features._registry import feature
 from finq_predictor.domain.features._windows import EWMA_MEMORY
-from finq_predictor.domain.panel import Matrix
 
 
 @feature(

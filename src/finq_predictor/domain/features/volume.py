@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from finq_predictor.domain.arrays import Matrix
 from finq_predictor.domain.features._bars import Bars
 from finq_predictor.domain.features._registry import feature
-from finq_predictor.domain.panel import Matrix
 
 
 @feature(inputs=("volume",), windows=(5, 20, 60), lookback=lambda n: n, unit="ratio", source="Gervais et al. (2001)")

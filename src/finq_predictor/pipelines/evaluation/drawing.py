@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from finq_predictor.domain.bundle import ModelBundle
-from finq_predictor.domain.markets import Market
-from finq_predictor.domain.skill import get_skill
+from finq_predictor.domain.evaluation.skill import get_skill
+from finq_predictor.domain.market.markets import Market
+from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.pipelines.evaluation import plots
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 

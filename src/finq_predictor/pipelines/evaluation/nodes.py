@@ -11,15 +11,15 @@ import pandas as pd
 
 from finq_predictor.adapters.model_registry import Registration
 from finq_predictor.adapters.tracking import TrackedRun
-from finq_predictor.domain import metrics as measures
-from finq_predictor.domain.backtest import backtest_models
-from finq_predictor.domain.bundle import ModelBundle
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import DataError
-from finq_predictor.domain.markets import Market
-from finq_predictor.domain.promotion import KEEP, Evidence, Incumbent, decide
-from finq_predictor.domain.scorecard import scorecard
-from finq_predictor.domain.skill import daily_skill
+from finq_predictor.domain.evaluation import metrics as measures
+from finq_predictor.domain.evaluation.backtest import backtest_models
+from finq_predictor.domain.evaluation.scorecard import scorecard
+from finq_predictor.domain.evaluation.skill import daily_skill
+from finq_predictor.domain.market.markets import Market
+from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.promotion.decision import KEEP, Evidence, Incumbent, decide
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 
 BASE_RATE = "base_rate"

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from finq_predictor.domain.backtest import BacktestRules
-from finq_predictor.domain.promotion import PromotionRules
+from finq_predictor.domain.evaluation.backtest import BacktestRules
+from finq_predictor.domain.promotion.decision import PromotionRules
 
 
 class EvaluationParams(BaseModel):

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.metrics import calibration_table, confusion
-from finq_predictor.domain.skill import SkillMeasure
+from finq_predictor.domain.evaluation.metrics import calibration_table, confusion
+from finq_predictor.domain.evaluation.skill import SkillMeasure
 
 INK, MUTED, GRID = "#1c2733", "#7b8794", "#e3e8ee"
 CANDIDATES = ("#1f5fa8", "#c8642b", "#2f8f6b", "#7a4fa3", "#b03a5b")

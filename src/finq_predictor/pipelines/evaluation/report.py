@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from finq_predictor.adapters.report.page import Card, Image, ReportContent, render_report
-from finq_predictor.domain.bundle import ModelBundle
-from finq_predictor.domain.markets import Market
+from finq_predictor.domain.market.markets import Market
+from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.pipelines.evaluation.formatting import (
     interval_text,
     measures_of,

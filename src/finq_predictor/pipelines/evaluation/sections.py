@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from finq_predictor.adapters.report.page import Section, Table
-from finq_predictor.domain.bundle import ModelBundle
-from finq_predictor.domain.markets import Market
+from finq_predictor.domain.market.markets import Market
+from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.pipelines.evaluation.formatting import (
     MEASURES,
     METRICS,

@@ -17,7 +17,7 @@ from finq_predictor.domain.features import (
     select_features,
 )
 from finq_predictor.domain.labels import make_labels
-from finq_predictor.domain.markets import Market
+from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.panel import Panel, build_panel
 from finq_predictor.pipelines.features.params import FeaturesParams
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node
 
-from finq_predictor.domain.markets import Market
+from finq_predictor.domain.market.markets import Market
 from finq_predictor.pipelines.features.nodes import assemble_panel, build_gold
 from finq_predictor.pipelines.market_binding import for_market
 

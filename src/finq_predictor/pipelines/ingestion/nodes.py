@@ -7,11 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from finq_predictor.domain import cleaning, cleaning_records, gates
 from finq_predictor.domain.columns import CONTENT_HASH, INSTRUMENT, SOURCE, TS
 from finq_predictor.domain.errors import GateError
-from finq_predictor.domain.markets import Market
-from finq_predictor.domain.quarantine import Cleaned
+from finq_predictor.domain.ingestion import bars as cleaning
+from finq_predictor.domain.ingestion import gates
+from finq_predictor.domain.ingestion import records as cleaning_records
+from finq_predictor.domain.ingestion.quarantine import Cleaned
+from finq_predictor.domain.market.markets import Market
 from finq_predictor.pipelines.ingestion.params import IngestionParams
 
 logger = logging.getLogger(__name__)

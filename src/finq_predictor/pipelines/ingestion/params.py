@@ -7,9 +7,9 @@ from typing import Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from finq_predictor.domain.delivery import Rules
-from finq_predictor.domain.gates import Limits
-from finq_predictor.domain.markets import get_market
+from finq_predictor.domain.ingestion.gates import Limits
+from finq_predictor.domain.ingestion.parsing import Rules
+from finq_predictor.domain.market.markets import get_market
 
 
 class IngestionParams(BaseModel):

@@ -7,7 +7,7 @@ from typing import Any
 
 from kedro.pipeline import Pipeline, node
 
-from finq_predictor.domain.markets import Market
+from finq_predictor.domain.market.markets import Market
 from finq_predictor.pipelines.ingestion import nodes
 from finq_predictor.pipelines.market_binding import for_market
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.bundle import ModelBundle
 from finq_predictor.domain.columns import INSTRUMENT, TS
-from finq_predictor.domain.drift.features import feature_drift, last_days, past_windows, prediction_drift
-from finq_predictor.domain.markets import Market
-from finq_predictor.domain.monitoring import (
+from finq_predictor.domain.market.markets import Market
+from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.monitoring.drift.features import feature_drift, last_days, past_windows, prediction_drift
+from finq_predictor.domain.monitoring.freshness import (
     Layer,
     measure_layers,
     measure_missing_rates,
@@ -36,7 +36,7 @@ def measure_freshness(
         market: The market, whose week-ends do not age data.
 
     Returns:
-        One row per layer, see ``domain.monitoring.FRESHNESS_COLUMNS``.
+        One row per layer, see ``domain.monitoring.freshness.FRESHNESS_COLUMNS``.
     """
     layers = [
         Layer("silver", "ingestion", bars),
@@ -65,7 +65,7 @@ def measure_drift(
         params: Window and thresholds.
 
     Returns:
-        One row per feature and one for the predictions, see ``domain.drift.features.DRIFT_COLUMNS``.
+        One row per feature and one for the predictions, see ``domain.monitoring.drift.features.DRIFT_COLUMNS``.
     """
     reference = champion.reference.features
     current = last_days(gold, params.window_days)

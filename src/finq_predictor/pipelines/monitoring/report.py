@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.drift.base import shares_in_training, shares_now
-from finq_predictor.domain.markets import Market
-from finq_predictor.domain.reference import ColumnReference
+from finq_predictor.domain.market.markets import Market
+from finq_predictor.domain.modelling.training_profile import ColumnReference
+from finq_predictor.domain.monitoring.drift.base import shares_in_training, shares_now
 
 _CALM, _ALARM, _PAST = "#4c78a8", "#c44e52", "#b8bec9"
 _MOST_BARS, _MOST_PANELS = 20, 6
@@ -20,7 +20,7 @@ _MOST_BARS, _MOST_PANELS = 20, 6
 
 @dataclass(frozen=True)
 class Page:
-    """What the page shows; the tables are those of ``domain.monitoring`` and ``domain.drift``."""
+    """What the page shows; the tables are those of ``domain.monitoring``."""
 
     market: Market
     freshness: pd.DataFrame

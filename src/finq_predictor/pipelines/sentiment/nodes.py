@@ -6,9 +6,9 @@ import logging
 
 import pandas as pd
 
-from finq_predictor.domain.markets import Market
-from finq_predictor.domain.scorers import score_with_ladder
-from finq_predictor.domain.sentiment import aggregate_tone, scored_frame
+from finq_predictor.domain.market.markets import Market
+from finq_predictor.domain.sentiment.aggregation import aggregate_tone, scored_frame
+from finq_predictor.domain.sentiment.scorers import score_with_ladder
 from finq_predictor.pipelines.sentiment.params import SentimentParams
 
 logger = logging.getLogger(__name__)

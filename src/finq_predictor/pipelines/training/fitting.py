@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from finq_predictor.domain.calibration import PlattCalibrator
-from finq_predictor.domain.markets import get_market
-from finq_predictor.domain.models import Model, create_model
-from finq_predictor.domain.splits import Fold, purged_holdout
+from finq_predictor.domain.arrays import Positions
+from finq_predictor.domain.market.markets import get_market
+from finq_predictor.domain.modelling.calibration import PlattCalibrator
+from finq_predictor.domain.modelling.models import Model, create_model
+from finq_predictor.domain.modelling.splits import Fold, purged_holdout
 from finq_predictor.pipelines.training.params import TrainingParams
-from finq_predictor.pipelines.training.samples import Positions, Samples, label_blocks, thin
+from finq_predictor.pipelines.training.samples import Samples, label_blocks, thin
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

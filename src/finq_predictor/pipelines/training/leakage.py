@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.metrics import accuracy, auc
-from finq_predictor.domain.models import create_model
+from finq_predictor.domain.arrays import Positions
+from finq_predictor.domain.evaluation.metrics import accuracy, auc
+from finq_predictor.domain.modelling.models import create_model
 from finq_predictor.pipelines.training.fitting import holdout, side_by_side
 from finq_predictor.pipelines.training.params import TrainingParams
-from finq_predictor.pipelines.training.samples import Positions, Samples
+from finq_predictor.pipelines.training.samples import Samples
 
 RANDOM_ROWS = "random_rows"
 PURGED = "purged"

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.bundle import ModelBundle, build_reference
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.fingerprint import hash_content, hash_frame
-from finq_predictor.domain.models import model_class
-from finq_predictor.domain.splits import fold_masks, gap_table, purged_walk_forward
+from finq_predictor.domain.modelling.bundle import ModelBundle, build_reference
+from finq_predictor.domain.modelling.models import model_class
+from finq_predictor.domain.modelling.splits import fold_masks, gap_table, purged_walk_forward
 from finq_predictor.pipelines.training.fitting import fit_calibrated, model_of, side_by_side
 from finq_predictor.pipelines.training.leakage import leak_table
 from finq_predictor.pipelines.training.params import TrainingParams
@@ -33,7 +33,7 @@ def make_folds(gold: pd.DataFrame, feature_set: dict[str, Any], params: Training
         params: Parameters of the training.
 
     Returns:
-        One row per fold with the columns of :func:`~finq_predictor.domain.splits.gap_table`.
+        One row per fold with the columns of :func:`~finq_predictor.domain.modelling.splits.gap_table`.
 
     Raises:
         SplitError: If the gap is shorter than the label, or there are too few dates.

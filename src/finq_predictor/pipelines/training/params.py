@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from finq_predictor.domain.markets import get_market
+from finq_predictor.domain.market.markets import get_market
 
 
 class SearchRange(BaseModel):
@@ -44,7 +44,7 @@ class ModelConfig(BaseModel):
     """One model of the race.
 
     Attributes:
-        model: Its kind, a key of ``finq_predictor.domain.models.MODELS``; None takes the name it has in the race.
+        model: Its kind, a key of ``domain.modelling.models.MODELS``; None takes the name it has in the race.
         params: Fixed parameters.
         search: Ranges of the parameters that are searched; empty means no search.
     """

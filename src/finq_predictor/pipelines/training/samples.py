@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain import columns
+from finq_predictor.domain.arrays import Positions
 from finq_predictor.domain.errors import DataError, closest
-from finq_predictor.domain.metrics import day_codes
-from finq_predictor.domain.models.base import to_matrix
-
-Positions = np.ndarray[Any, np.dtype[np.intp]]
+from finq_predictor.domain.evaluation.metrics import day_codes
+from finq_predictor.domain.modelling.models.base import to_matrix
 
 
 @dataclass(frozen=True)

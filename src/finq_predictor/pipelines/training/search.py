@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.metrics import bar_times, log_loss, rank_ic
-from finq_predictor.domain.splits import purged_walk_forward
+from finq_predictor.domain.arrays import Positions
+from finq_predictor.domain.evaluation.metrics import bar_times, log_loss, rank_ic
+from finq_predictor.domain.modelling.splits import purged_walk_forward
 from finq_predictor.pipelines.training.fitting import new_model
 from finq_predictor.pipelines.training.params import ModelConfig, SearchRange, TrainingParams
-from finq_predictor.pipelines.training.samples import Positions, Samples, thin
+from finq_predictor.pipelines.training.samples import Samples, thin
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""From what was delivered to silver: read, cleaned, judged."""

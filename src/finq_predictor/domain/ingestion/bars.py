@@ -1,0 +1,265 @@
+"""From bars as delivered to bars that can be computed with; what cannot be used is set aside with its reason.
+
+Rows that are merely out of order are sorted. Zero volume is a fact, not an error. Nothing is repaired: a wrong value
+is rejected, and the bar is missing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from finq_predictor.domain.columns import (
+    ADJ_CLOSE,
+    ASK,
+    BID,
+    INSTRUMENT,
+    KNOWN_AT,
+    OHLC,
+    RECEIVED_AT,
+    SECTOR,
+    TS,
+    UTC_MICROSECONDS,
+    VOLUME,
+)
+from finq_predictor.domain.ingestion.column_mapping import Mapped, map_columns
+from finq_predictor.domain.ingestion.parsing import START, Rules, typed_bars
+from finq_predictor.domain.ingestion.price_outliers import reverted_jumps, wild_wicks
+from finq_predictor.domain.ingestion.quarantine import HARMLESS, Cleaned, Ledger
+from finq_predictor.domain.ingestion.revisions import known_times, settle_versions
+from finq_predictor.domain.market.calendars import (
+    ALWAYS_OPEN,
+    INFERRED,
+    OPEN_ON_WEEKDAYS,
+    fx_market_closed,
+    session_closes,
+    session_opens,
+)
+from finq_predictor.domain.market.markets import Market
+
+# Fewer rows say nothing about an instrument as a whole.
+_FEWEST_ROWS_TO_JUDGE = 50
+
+
+def clean_bars(raw: pd.DataFrame, rules: Rules) -> Cleaned:
+    """Divide delivered bars into silver and quarantine.
+
+    Args:
+        raw: Bars as delivered, with lineage columns.
+        rules: How to read and judge them.
+
+    Returns:
+        Silver: ``ts`` (UTC close), ``instrument``, prices, ``volume``, ``known_at``, for foreign exchange bid and ask
+        (NaN where not delivered), sorted by ``ts, instrument``, one row per key. Every delivered row is either in
+        silver or in quarantine.
+
+    Raises:
+        MappingError: If the columns are not recognised.
+        ConfigurationError: If calendar or time zone do not exist.
+    """
+    return _clean(raw, "bars", rules)
+
+
+def clean_benchmark(raw: pd.DataFrame, rules: Rules) -> Cleaned:
+    """Divide the delivered benchmark; as `clean_bars`, but silver is ``ts, close, known_at``, close adjusted."""
+    return _clean(raw, "benchmark", rules)
+
+
+def _clean(raw: pd.DataFrame, table: str, rules: Rules) -> Cleaned:
+    mapped = map_columns(raw, table, rules.columns.get(table), instrument=rules.instrument)
+    ledger = Ledger(len(raw))
+    bars = typed_bars(mapped, rules)
+    _judge_times(bars, ledger, rules)
+    keyed = bars[TS].notna().to_numpy() & bars[INSTRUMENT].notna().to_numpy()
+    _judge_prices(bars, ledger, rules)
+    bars = known_times(bars, raw, keyed)
+    _judge_moment(bars, raw, ledger, rules)
+    bars = settle_versions(bars, ledger, keyed, rules)
+    _judge_prints(bars, ledger, rules)
+    if table == "bars":
+        _judge_instruments(bars, ledger, rules)
+    kept = bars[ledger.alive]
+    if table == "benchmark":
+        kept = kept.assign(close=kept[ADJ_CLOSE])
+    silver = kept.sort_values([TS, INSTRUMENT], kind="stable", ignore_index=True)
+    tally = {
+        **ledger.tally(lambda rows: _names(bars, rows)),
+        **_missing(bars, mapped),
+        "columns": mapped.columns,
+        "notes": [*mapped.notes, *_notes(mapped, table, rules)],
+        "out_of_order": _out_of_order(kept),
+    }
+    return Cleaned(silver[_silver_columns(silver, table, rules.market)], ledger.quarantine(raw), tally)
+
+
+def _judge_times(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
+    ledger.reject(bars[INSTRUMENT].isna().to_numpy(), "no_instrument", "the name of the instrument is missing")
+    ledger.reject(bars[START].isna().to_numpy(), "bad_time", "the time is missing or cannot be read")
+    starts = bars[START]
+    if rules.daily:
+        reason = f"not a session of the calendar {rules.sessions}"
+        ledger.reject(
+            bars[TS].isna().to_numpy(),
+            "no_session",
+            lambda rows: [f"{starts[row]:%Y-%m-%d} is {reason}" for row in rows],
+        )
+    elif rules.sessions == OPEN_ON_WEEKDAYS:
+        ledger.reject(
+            fx_market_closed(starts, rules.bar),
+            "no_session",
+            lambda rows: [f"the market is closed at {starts[row]:%a %Y-%m-%d %H:%M} UTC" for row in rows],
+        )
+    elif rules.sessions != ALWAYS_OPEN and starts.notna().any():
+        outside = _outside_hours(bars, rules)
+        ledger.reject(outside, "no_session", f"the bar lies outside the trading hours of the calendar {rules.sessions}")
+
+
+def _outside_hours(bars: pd.DataFrame, rules: Rules) -> np.ndarray:
+    """Intraday bars of an exchange that do not overlap any session."""
+    if rules.sessions == INFERRED:
+        return np.zeros(len(bars), dtype=bool)
+    span = bars[START].min() - pd.Timedelta(days=7), bars[TS].max() + pd.Timedelta(days=7)
+    opens, closes = (each(rules.sessions, *span).astype("int64").to_numpy() for each in (session_opens, session_closes))
+    start, end = (bars[name].astype("int64").to_numpy() for name in (START, TS))
+    session = np.searchsorted(closes, start, side="right").clip(max=len(opens) - 1)
+    return np.asarray(end <= opens[session], dtype=bool)
+
+
+def _judge_prices(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
+    names = [*OHLC] if rules.market.name == "fx" else [*OHLC, ADJ_CLOSE]
+    prices = {name: bars[name].to_numpy() for name in names}
+    table = np.column_stack([prices[name] for name in names])
+    empty = np.isnan(table)
+    ledger.reject(
+        empty.any(axis=1),
+        "missing_price",
+        lambda rows: [f"no number in {', '.join(np.array(names)[empty[row]])}" for row in rows],
+    )
+    low = table <= 0
+    ledger.reject(
+        np.asarray(low.any(axis=1)),
+        "price_not_positive",
+        lambda rows: [f"{names[low[row].argmax()]} is {table[row][low[row].argmax()]:g}" for row in rows],
+    )
+    top, bottom = (pick(prices["open"], prices["close"]) for pick in (np.maximum, np.minimum))
+    slack = rules.ohlc_tolerance * prices["close"]
+    high, floor = prices["high"], prices["low"]
+    broken = (high < top - slack) | (floor > bottom + slack) | (high < floor)
+    ledger.reject(
+        broken,
+        "impossible_prices",
+        lambda rows: [
+            f"open {prices['open'][row]:g} and close {prices['close'][row]:g} do not lie between low {floor[row]:g} "
+            f"and high {high[row]:g}"
+            for row in rows
+        ],
+    )
+    volume = bars[VOLUME].to_numpy()
+    ledger.reject(volume < 0, "negative_volume", lambda rows: [f"volume is {volume[row]:g}" for row in rows])
+    for bid_name, ask_name in zip(BID, ASK, strict=True):
+        if bid_name in bars and ask_name in bars:
+            bid, ask = bars[bid_name].to_numpy(), bars[ask_name].to_numpy()
+            ledger.reject(bid > ask, "crossed_quote", _crossed(bid_name, bid, ask_name, ask))
+
+
+def _crossed(bid_name: str, bid: np.ndarray, ask_name: str, ask: np.ndarray) -> Any:
+    return lambda rows: [f"{bid_name} {bid[row]:g} is above {ask_name} {ask[row]:g}" for row in rows]
+
+
+def _judge_moment(bars: pd.DataFrame, raw: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
+    """A bar cannot be later than the moment it was received, nor known later than the moment of the run."""
+    ts, known = bars[TS], bars[KNOWN_AT]
+    if RECEIVED_AT in raw:
+        received = raw[RECEIVED_AT].reset_index(drop=True).astype(UTC_MICROSECONDS)
+        early = (ts > received).to_numpy()
+        ledger.reject(early, "future", lambda rows: [f"closes {ts[row]}, received {received[row]}" for row in rows])
+    if rules.as_of is not None:
+        later = (known > rules.as_of).to_numpy()
+        ledger.reject(later, "future", lambda rows: [f"known {known[row]}, after {rules.as_of}" for row in rows])
+
+
+def _judge_prints(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
+    wicks = wild_wicks(bars, rules.wick_factor)
+    ledger.reject(
+        wicks,
+        "wild_wick",
+        lambda rows: [
+            f"low {bars['low'][row]:g} or high {bars['high'][row]:g} is more than {rules.wick_factor:g} times beyond "
+            f"open {bars['open'][row]:g} and close {bars['close'][row]:g}"
+            for row in rows
+        ],
+    )
+    while True:
+        jumps = reverted_jumps(bars, ledger.alive, rules.jump_factor, rules.jump_revert_tolerance)
+        if not jumps.any():
+            return
+        ledger.reject(
+            jumps,
+            "wrong_print",
+            lambda rows: [
+                f"close {bars['close'][row]:g} is more than {rules.jump_factor:g} times off the bars before and after, "
+                "which agree"
+                for row in rows
+            ],
+        )
+
+
+def _judge_instruments(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
+    """Reject an instrument most of whose history is unusable: what is left of it is not one history."""
+    harmless = np.logical_or.reduce([ledger.broke(rule) for rule in (*HARMLESS, "future")])
+    counted = ~harmless & bars[INSTRUMENT].notna().to_numpy()
+    names = bars[INSTRUMENT][counted]
+    bad = pd.Series(~ledger.alive[counted], index=names.index).groupby(names).agg(["mean", "sum", "size"])
+    worst = bad[(bad["mean"] > rules.max_bad_share) & (bad["size"] >= _FEWEST_ROWS_TO_JUDGE)]
+    if worst.empty:
+        return
+    shares = worst["mean"].to_dict()
+    instruments = bars[INSTRUMENT]
+    ledger.reject(
+        instruments.isin(worst.index).to_numpy(),
+        "unreliable_instrument",
+        lambda rows: [f"{shares[instruments[row]]:.0%} of the rows of {instruments[row]} are unusable" for row in rows],
+    )
+
+
+def _silver_columns(silver: pd.DataFrame, table: str, market: Market) -> list[str]:
+    if table == "benchmark":
+        return [TS, "close", KNOWN_AT]
+    if market.name == "fx":
+        return [INSTRUMENT, TS, *OHLC, *BID, *ASK, VOLUME, KNOWN_AT]
+    sector = [SECTOR] if SECTOR in silver else []
+    return [INSTRUMENT, TS, *OHLC, ADJ_CLOSE, VOLUME, KNOWN_AT, *sector]
+
+
+def _missing(bars: pd.DataFrame, mapped: Mapped) -> dict[str, Any]:
+    """Share of missing values in each delivered column, and the first rows that miss one."""
+    # Volume is not delivered by every market and sectors are labels.
+    names = [name for name in (*OHLC, ADJ_CLOSE, VOLUME, *BID, *ASK) if name in mapped.frame]
+    missing = bars[names].isna()
+    return {
+        "null_shares": {name: float(share) for name, share in missing.mean().items()},
+        "null_rows": {
+            name: _names(bars, np.flatnonzero(column.to_numpy())[:3])
+            for name, column in missing.items()
+            if column.any()
+        },
+    }
+
+
+def _names(bars: pd.DataFrame, rows: np.ndarray) -> list[str]:
+    part = bars.iloc[rows]
+    return [f"row {row} ({name} {start})" for row, name, start in zip(rows, part[INSTRUMENT], part[START], strict=True)]
+
+
+def _notes(mapped: Mapped, table: str, rules: Rules) -> list[str]:
+    if table == "bars" and rules.market.name == "equity" and ADJ_CLOSE not in mapped.frame:
+        return ["the source has no adjusted close: splits, dividends and spin-offs look like returns"]
+    return []
+
+
+def _out_of_order(kept: pd.DataFrame) -> int:
+    """Rows that came after a later bar of the same instrument."""
+    newest = kept[TS].astype("int64").groupby(kept[INSTRUMENT]).cummax()
+    return int((kept[TS].astype("int64") < newest).sum())

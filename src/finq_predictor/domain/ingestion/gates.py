@@ -1,0 +1,224 @@
+"""The gates of a delivery: whether a run may go on with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from finq_predictor.domain.columns import INSTRUMENT, TS
+from finq_predictor.domain.errors import GateError
+from finq_predictor.domain.ingestion.quarantine import HARMLESS
+from finq_predictor.domain.market.calendars import INFERRED, session_closes
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where the gates close; the ingestion parameters explain each."""
+
+    min_instruments: int = 1
+    max_null_share: float = 0.10
+    max_quarantine_share: float = 0.05
+    max_benchmark_age: int = 2
+    max_benchmark_gap: int = 1
+
+
+@dataclass(frozen=True)
+class Check:
+    """The answer of one gate.
+
+    Attributes:
+        frame: Table, and column where the gate is about one.
+        rule: Short name of the gate.
+        passed: Whether the run may go on.
+        value: What was found.
+        limit: What is allowed.
+        rows: What was found where: rows, dates or names, at most a few.
+        advice: What to do when it has not passed.
+    """
+
+    frame: str
+    rule: str
+    passed: bool
+    value: float
+    limit: float
+    rows: tuple[str, ...] = ()
+    advice: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return {**asdict(self), "rows": list(self.rows)}
+
+
+def judge(checks: list[Check]) -> list[dict[str, Any]]:
+    """Let a run go on, or stop it with everything that is wrong at once.
+
+    Returns:
+        All checks in JSON-able form.
+
+    Raises:
+        GateError: If any gate is closed; names frame, rule, rows and what to do.
+    """
+    failed = [check for check in checks if not check.passed]
+    if failed:
+        lines = [_sentence(check) for check in failed]
+        raise GateError(
+            f"{len(failed)} quality gate(s) stopped the run; silver is what it was before.\n  - " + "\n  - ".join(lines)
+        )
+    return [check.to_dict() for check in checks]
+
+
+def _sentence(check: Check) -> str:
+    rows = f" Rows: {'; '.join(check.rows)}." if check.rows else ""
+    found = f"{check.frame}, rule {check.rule}: found {check.value:g}, allowed {check.limit:g}."
+    return f"{found}{rows} {check.advice}".rstrip()
+
+
+def check_instruments(bars: pd.DataFrame, limits: Limits) -> Check:
+    """Enough instruments to compare (R21)."""
+    names = sorted(bars[INSTRUMENT].unique())
+    return Check(
+        "bars",
+        "min_instruments",
+        len(names) >= limits.min_instruments,
+        len(names),
+        limits.min_instruments,
+        tuple(names[:_SHOWN]),
+        "Deliver more instruments, see quarantine for rejected ones, or lower `min_instruments`.",
+    )
+
+
+def check_nulls(table: str, tally: Mapping[str, Any], limits: Limits) -> list[Check]:
+    """Not too many missing values in any column of a delivery."""
+    return [
+        Check(
+            f"{table}.{column}",
+            "max_null_share",
+            share < limits.max_null_share or share == 0,
+            share,
+            limits.max_null_share,
+            tuple(tally["null_rows"].get(column, ())),
+            "Deliver the column's values, or map another column to it.",
+        )
+        for column, share in tally["null_shares"].items()
+        # A source may have no volume or only mids; then the features that need more are not selected.
+        if not (column == "volume" and share == 1)
+    ]
+
+
+def check_quarantine(table: str, tally: Mapping[str, Any], limits: Limits) -> Check:
+    """Not too many rows in quarantine; rows that only repeat others do not count."""
+    bad = {rule: count for rule, count in tally["rules"].items() if rule not in HARMLESS}
+    share = sum(bad.values()) / max(tally["rows"], 1)
+    examples = [text for rule in sorted(bad, key=lambda name: -bad[name]) for text in tally["examples"][rule][:2]]
+    return Check(
+        table,
+        "max_quarantine_share",
+        share <= limits.max_quarantine_share,
+        share,
+        limits.max_quarantine_share,
+        tuple(examples[:_SHOWN]),
+        f"Rejected by rule: {bad}. Read the quarantine table, correct the source or the rule's parameter.",
+    )
+
+
+def check_not_empty(table: str, tally: Mapping[str, Any]) -> Check:
+    """A needed table has rows left."""
+    return Check(
+        table,
+        "not_empty",
+        tally["kept"] > 0,
+        tally["kept"],
+        1,
+        (),
+        "Every row was rejected; read its quarantine table.",
+    )
+
+
+def check_one_origin(tallies: Mapping[str, Mapping[str, Any]]) -> Check:
+    """Invented and real tables are never mixed."""
+    kinds = {table: str(tally["source"]).partition(":")[0] for table, tally in tallies.items() if tally["source"]}
+    found = sorted(set(kinds.values()))
+    return Check(
+        ", ".join(kinds),
+        "one_origin",
+        len(found) <= 1,
+        len(found),
+        1,
+        tuple(f"{table} is {kind}" for table, kind in kinds.items()) if len(found) > 1 else (),
+        "Take all tables of a market from the same kind of source; see the catalog's source entries.",
+    )
+
+
+def check_benchmark_age(
+    bars: pd.DataFrame, benchmark: pd.DataFrame, calendar: str, as_of: pd.Timestamp | None, limits: Limits
+) -> Check:
+    """The benchmark reaches up to the last closed session before ``as_of``, but for a few (R21: two).
+
+    Args:
+        bars: Silver bars.
+        benchmark: Silver benchmark.
+        calendar: Calendar of both.
+        as_of: Time of the run; None takes the last bar.
+        limits: Where the gate closes.
+    """
+    now = as_of if as_of is not None else bars[TS].max()
+    last = benchmark[TS].max()
+    closes = _expected(calendar, bars, last, now)
+    missing = closes[(closes > last) & (closes <= now)]
+    return Check(
+        "benchmark",
+        "max_benchmark_age",
+        len(missing) <= limits.max_benchmark_age,
+        len(missing),
+        limits.max_benchmark_age,
+        (f"last benchmark {last}", f"as of {now}", *_dates(missing)),
+        "Deliver a newer benchmark.",
+    )
+
+
+def check_benchmark_gaps(bars: pd.DataFrame, benchmark: pd.DataFrame, calendar: str, limits: Limits) -> Check:
+    """No long hole in the benchmark between the first bar and the benchmark's end.
+
+    Args:
+        bars: Silver bars.
+        benchmark: Silver benchmark.
+        calendar: Calendar of both.
+        limits: Where the gate closes; what lacks at the end is judged by age.
+    """
+    first, last = bars[TS].min(), min(bars[TS].max(), benchmark[TS].max())
+    closes = _expected(calendar, bars, first, last)
+    closes = closes[(closes >= first) & (closes <= last)]
+    missing = ~closes.isin(benchmark[TS]).to_numpy()
+    run = _longest_run(missing)
+    return Check(
+        "benchmark",
+        "max_benchmark_gap",
+        run <= limits.max_benchmark_gap,
+        run,
+        limits.max_benchmark_gap,
+        tuple(_dates(closes[missing])),
+        "Deliver the missing sessions of the benchmark.",
+    )
+
+
+def _expected(calendar: str, bars: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp) -> pd.Series:
+    if calendar == INFERRED:
+        return pd.Series(np.sort(bars[TS].unique()))
+    return session_closes(calendar, start, max(start, end)).reset_index(drop=True)
+
+
+def _longest_run(flags: np.ndarray) -> int:
+    """Length of the longest run of true values."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(int), [0]])))
+    return int((edges[1::2] - edges[::2]).max(initial=0))
+
+
+def _dates(times: pd.Series) -> list[str]:
+    shown = [f"{time:%Y-%m-%d}" for time in times[:_SHOWN]]
+    return [*shown, f"and {len(times) - _SHOWN} more"] if len(times) > _SHOWN else shown

@@ -1,0 +1,160 @@
+"""How a delivery of bars is read: names, numbers, and the close that each time stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from finq_predictor.domain.columns import (
+    ADJ_CLOSE,
+    ASK,
+    BID,
+    INSTRUMENT,
+    KNOWN_AT,
+    OHLC,
+    SECTOR,
+    TS,
+    UTC_MICROSECONDS,
+    VOLUME,
+)
+from finq_predictor.domain.ingestion.column_mapping import Mapped
+from finq_predictor.domain.ingestion.times import Times, parse_times
+from finq_predictor.domain.market.calendars import (
+    ALWAYS_OPEN,
+    FIRST_YEAR,
+    INFERRED,
+    LAST_YEAR,
+    OPEN_ON_WEEKDAYS,
+    calendar_zone,
+    inferred_closes,
+    session_closes,
+)
+from finq_predictor.domain.market.markets import Market
+
+_DAY = 1440
+# Start of the bar as written, for messages and calendars; not part of silver.
+START = "_start"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How a delivery is read and cleaned; the ingestion parameters explain each.
+
+    Attributes:
+        market: The market, with its defaults.
+        columns: For each table, our name to the delivered name.
+    """
+
+    market: Market
+    calendar: str | None = None
+    bar_minutes: int | None = None
+    time_marks: str = "open"
+    timezone: str | None = None
+    close_time: str = "16:00"
+    day_first: bool = False
+    instrument: str | None = None
+    columns: dict[str, dict[str, str]] = field(default_factory=dict)
+    as_of: pd.Timestamp | None = None
+    correction_tolerance_hours: float = 0.0
+    ohlc_tolerance: float = 1e-4
+    jump_factor: float = 1.8
+    jump_revert_tolerance: float = 0.05
+    wick_factor: float = 5.0
+    max_bad_share: float = 0.25
+
+    @property
+    def sessions(self) -> str:
+        """The calendar that holds."""
+        return self.calendar or self.market.calendar
+
+    @property
+    def bar(self) -> pd.Timedelta:
+        """Length of a bar."""
+        return pd.Timedelta(minutes=self.bar_minutes or self.market.bar_minutes)
+
+    @property
+    def daily(self) -> bool:
+        """Whether a bar is a session of an exchange, whose date is enough to know its close."""
+        return self.bar >= pd.Timedelta(minutes=_DAY) and self.sessions not in (OPEN_ON_WEEKDAYS, ALWAYS_OPEN)
+
+
+def typed_bars(mapped: Mapped, rules: Rules) -> pd.DataFrame:
+    """Numbers, names and times; what cannot be read is missing."""
+    frame = mapped.frame
+    prices = [name for name in (*OHLC, ADJ_CLOSE, VOLUME, *BID, *ASK) if name in frame]
+    typed: dict[str, Any] = {name: as_numbers(frame[name]) for name in prices}
+    if INSTRUMENT in frame:
+        typed[INSTRUMENT] = as_names(frame[INSTRUMENT], rules.market)
+    else:
+        typed[INSTRUMENT] = pd.Series("benchmark", index=frame.index, dtype="str")
+    if SECTOR in frame:
+        typed[SECTOR] = frame[SECTOR].astype("str")
+    if rules.market.name == "fx":
+        for name in (*BID, *ASK):
+            typed.setdefault(name, pd.Series(np.nan, index=frame.index))
+    for part in OHLC[:3]:
+        # A benchmark may have closes only.
+        typed.setdefault(part, typed["close"])
+    if ADJ_CLOSE not in typed:
+        typed[ADJ_CLOSE] = typed["close"]
+    if VOLUME not in typed:
+        typed[VOLUME] = pd.Series(np.nan, index=frame.index)
+    times = parse_times(frame["time"], rules.timezone or "UTC", day_first=rules.day_first)
+    # Our own name marks the close, whatever the source's times mark.
+    closes = mapped.columns.get("time") == TS or rules.time_marks == "close"
+    typed[TS], typed[START] = _closes(times, rules, closes)
+    if KNOWN_AT in frame:
+        typed[KNOWN_AT] = parse_times(frame[KNOWN_AT], rules.timezone or "UTC", day_first=rules.day_first).utc
+    return pd.DataFrame(typed)
+
+
+def as_numbers(values: pd.Series) -> pd.Series:
+    """Numbers as float64; thousands' commas and currency signs are dropped, infinities and words are missing."""
+    if not pd.api.types.is_numeric_dtype(values):
+        values = values.astype("str").str.replace(r"[,$€£\s]", "", regex=True)
+    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
+    return numbers.where(np.isfinite(numbers))
+
+
+def as_names(values: pd.Series, market: Market) -> pd.Series:
+    """Names of instruments: upper case, without cashtag; currency pairs as ``EUR_USD``."""
+    codes, unique = pd.factorize(values)
+    names = pd.Series(unique).astype("str").str.strip().str.lstrip("$").str.upper()
+    if market.name == "fx":
+        names = names.str.replace(r"^([A-Z]{3})[^A-Z0-9]?([A-Z]{3})(?:=X)?$", r"\1_\2", regex=True)
+    names = names.where(names != "")
+    return pd.Series(names.array.take(codes, allow_fill=True), index=values.index, dtype="str")
+
+
+def _closes(times: Times, rules: Rules, times_are_closes: bool) -> tuple[pd.Series, pd.Series]:
+    """UTC close and start of each bar; a bar of an exchange that is no session has no close."""
+    plausible = times.utc.dt.year.between(FIRST_YEAR, LAST_YEAR)
+    utc = times.utc.where(plausible)
+    if not rules.daily:
+        close = utc if times_are_closes else utc + rules.bar
+        close = close.astype(UTC_MICROSECONDS)
+        return close, close - rules.bar
+    dates = session_dates(Times(utc, times.wall.where(plausible)), _zone(rules))
+    if not dates.notna().any():
+        return utc, utc
+    if rules.sessions == INFERRED:
+        closes = inferred_closes(dates, rules.timezone or "UTC", rules.close_time)
+    else:
+        closes = session_closes(rules.sessions, dates.min(), dates.max())
+    return dates.map(closes).astype(UTC_MICROSECONDS), utc
+
+
+def session_dates(times: Times, zone: str) -> pd.Series:
+    """The session a daily bar belongs to: the date as written if it is midnight there, else the exchange's date."""
+    dates = times.wall.dt.normalize()
+    timed = (times.wall != dates) & times.wall.notna()
+    if timed.any():
+        dates[timed] = times.utc[timed].dt.tz_convert(zone).dt.tz_localize(None).dt.normalize().dt.as_unit("us")
+    return dates
+
+
+def _zone(rules: Rules) -> str:
+    return rules.timezone or "UTC" if rules.sessions == INFERRED else calendar_zone(rules.sessions)

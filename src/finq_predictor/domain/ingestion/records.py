@@ -1,0 +1,190 @@
+"""From articles and macro releases as delivered to silver; what cannot be used is set aside with its reason."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from finq_predictor.domain.columns import INSTRUMENT, KNOWN_AT, RECEIVED_AT, UTC_MICROSECONDS
+from finq_predictor.domain.ingestion.column_mapping import Mapped, map_columns
+from finq_predictor.domain.ingestion.parsing import Rules, as_names, as_numbers
+from finq_predictor.domain.ingestion.quarantine import Cleaned, Ledger
+from finq_predictor.domain.ingestion.times import parse_times
+
+ARTICLES = ("article_id", INSTRUMENT, "published_at", KNOWN_AT, "title", "body", "source")
+MACRO = ("series", "period", "value", KNOWN_AT)
+# What makes two posts one: who repeats it and which short link is used says nothing new.
+_REPEATED = r"^(?:rt\s+@\w+:?\s*)+|https?://\S+|…"
+
+
+def clean_articles(raw: pd.DataFrame, rules: Rules) -> Cleaned:
+    """Divide delivered articles into silver and quarantine.
+
+    An article counts from the moment it was first seen, and never before it was published. Of articles with one
+    instrument and one text (retweets and links aside) the first known stays.
+
+    Args:
+        raw: Articles as delivered, with lineage columns; no rows at all where there is no such source.
+        rules: How to read them.
+
+    Returns:
+        Silver: ``article_id, instrument, published_at, known_at, title, body, source``, sorted by ``known_at,
+        instrument, article_id``; ``body`` and ``source`` are empty where not delivered.
+
+    Raises:
+        MappingError: If the columns are not recognised.
+    """
+    if raw.empty:
+        return _nothing(raw, _empty_articles())
+    mapped = map_columns(raw, "articles", rules.columns.get("articles"), instrument=rules.instrument)
+    frame = _typed_articles(mapped, rules)
+    ledger = Ledger(len(raw))
+    ledger.reject(frame["published_at"].isna().to_numpy(), "bad_time", "the time is missing or cannot be read")
+    ledger.reject(frame[INSTRUMENT].isna().to_numpy(), "no_instrument", "the name of the instrument is missing")
+    ledger.reject((frame["title"] == "").to_numpy(), "no_text", "the title is empty")
+    _judge_moment(frame, raw, ledger, rules)
+    _drop_repeated(frame, ledger)
+    kept = frame[ledger.alive].sort_values([KNOWN_AT, INSTRUMENT, "article_id"], kind="stable", ignore_index=True)
+    return Cleaned(kept[list(ARTICLES)], ledger.quarantine(raw), _tally(frame, ledger, mapped, "title"))
+
+
+def clean_macro(raw: pd.DataFrame, rules: Rules) -> Cleaned:
+    """Divide delivered macro releases into silver and quarantine; every revision stays, each from its own release.
+
+    Args:
+        raw: Releases as delivered, with lineage columns; no rows at all where there is no such source.
+        rules: How to read them.
+
+    Returns:
+        Silver: ``series, period`` (naive date), ``value, known_at``, sorted by ``known_at, series, period``.
+
+    Raises:
+        MappingError: If the columns are not recognised, the time of release among them.
+    """
+    if raw.empty:
+        return _nothing(raw, _empty_macro())
+    mapped = map_columns(raw, "macro", rules.columns.get("macro"))
+    zone = rules.timezone or "UTC"
+    frame = pd.DataFrame(
+        {
+            "series": mapped.frame["series"].astype("str").str.strip(),
+            "period": parse_times(mapped.frame["period"], zone, day_first=rules.day_first).wall.dt.normalize(),
+            "value": as_numbers(mapped.frame["value"]),
+            KNOWN_AT: parse_times(mapped.frame[KNOWN_AT], zone, day_first=rules.day_first).utc,
+        }
+    )
+    ledger = Ledger(len(raw))
+    unknown = frame[["series", "period", KNOWN_AT]].isna().any(axis=1).to_numpy()
+    ledger.reject(unknown, "bad_time", "series, period or time of release is missing or cannot be read")
+    ledger.reject(frame["value"].isna().to_numpy(), "missing_value", "the value is not a number")
+    early = (frame[KNOWN_AT] < frame["period"].dt.tz_localize("UTC")).to_numpy()
+    ledger.reject(early, "known_too_early", "released before the period it speaks of began")
+    _judge_moment(frame, raw, ledger, rules)
+    # Rejected rows do not shadow good ones.
+    again = frame.assign(_alive=ledger.alive).duplicated(["series", "period", KNOWN_AT, "_alive"], keep="last")
+    ledger.reject(again.to_numpy(), "duplicate", "the same release was delivered more than once")
+    kept = frame[ledger.alive].sort_values([KNOWN_AT, "series", "period"], kind="stable", ignore_index=True)
+    return Cleaned(kept[list(MACRO)], ledger.quarantine(raw), _tally(frame, ledger, mapped, "series"))
+
+
+def _typed_articles(mapped: Mapped, rules: Rules) -> pd.DataFrame:
+    frame, zone = mapped.frame, rules.timezone or "UTC"
+    published = parse_times(frame["published_at"], zone, day_first=rules.day_first).utc
+    seen = published
+    if KNOWN_AT in frame:
+        seen = parse_times(frame[KNOWN_AT], zone, day_first=rules.day_first).utc.fillna(published)
+    typed = pd.DataFrame(
+        {
+            INSTRUMENT: as_names(frame[INSTRUMENT], rules.market),
+            "published_at": published,
+            KNOWN_AT: seen.where(seen > published, published),
+            **{name: _text(frame, name) for name in ("title", "body", "source")},
+        }
+    )
+    identity = _text(frame, "article_id")
+    made = identity == ""
+    if made.any():
+        identity = identity.where(~made, _content_ids(typed))
+    return typed.assign(article_id=identity)
+
+
+def _text(frame: pd.DataFrame, name: str) -> pd.Series:
+    if name not in frame:
+        return pd.Series("", index=frame.index, dtype="str")
+    return frame[name].astype("str").fillna("").str.strip()
+
+
+def _content_ids(articles: pd.DataFrame) -> pd.Series:
+    """An identity for articles that came without one: equal content and time, equal identity."""
+    parts = zip(articles[INSTRUMENT], articles["published_at"], articles["title"], articles["body"], strict=True)
+    ids = [sha256("\x1f".join(map(str, part)).encode()).hexdigest()[:16] for part in parts]
+    return pd.Series(ids, index=articles.index, dtype="str")
+
+
+def _drop_repeated(frame: pd.DataFrame, ledger: Ledger) -> None:
+    alive = frame[ledger.alive]
+    text = (alive["title"] + " " + alive["body"]).str.lower().str.replace(_REPEATED, "", regex=True)
+    content = text.str.replace(r"\s+", " ", regex=True).str.strip()
+    first = alive.assign(_content=content).sort_values(KNOWN_AT, kind="stable")
+    again = first.index[first.duplicated([INSTRUMENT, "_content"], keep="first")]
+    repeated = np.zeros(len(frame), dtype=bool)
+    repeated[again] = True
+    ledger.reject(repeated, "duplicate", "an article with the same text about the same instrument came before")
+
+
+def _judge_moment(frame: pd.DataFrame, raw: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
+    known = frame[KNOWN_AT]
+    if RECEIVED_AT in raw:
+        received = raw[RECEIVED_AT].reset_index(drop=True).astype(UTC_MICROSECONDS)
+        early = (known > received).to_numpy()
+        ledger.reject(early, "future", lambda rows: [f"known {known[row]}, received {received[row]}" for row in rows])
+    if rules.as_of is not None:
+        late = (known > rules.as_of).to_numpy()
+        ledger.reject(late, "future", lambda rows: [f"known {known[row]}, after {rules.as_of}" for row in rows])
+
+
+def _tally(frame: pd.DataFrame, ledger: Ledger, mapped: Mapped, name: str) -> dict[str, Any]:
+    shares = frame.replace("", None).isna().mean()
+    required = [column for column in ("title", "published_at", "period", "value", KNOWN_AT) if column in frame]
+    return {
+        **ledger.tally(lambda rows: [f"row {row} ({str(frame[name].iloc[row])[:40]!r})" for row in rows]),
+        "null_shares": {column: float(shares[column]) for column in required},
+        "null_rows": {},
+        "columns": mapped.columns,
+        "notes": mapped.notes,
+        "out_of_order": int((~frame[KNOWN_AT][ledger.alive].diff().fillna(pd.Timedelta(0)).ge(pd.Timedelta(0))).sum()),
+    }
+
+
+def _nothing(raw: pd.DataFrame, silver: pd.DataFrame) -> Cleaned:
+    ledger = Ledger(0)
+    tally = {
+        **ledger.tally(lambda _: []),
+        "null_shares": {},
+        "null_rows": {},
+        "columns": {},
+        "notes": ["nothing was delivered"],
+        "out_of_order": 0,
+    }
+    return Cleaned(silver, ledger.quarantine(raw), tally)
+
+
+def _empty_articles() -> pd.DataFrame:
+    times = pd.Series([], dtype=UTC_MICROSECONDS)
+    text = pd.Series([], dtype="str")
+    columns = {name: times if name in ("published_at", KNOWN_AT) else text for name in ARTICLES}
+    return pd.DataFrame(columns)
+
+
+def _empty_macro() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "series": pd.Series([], dtype="str"),
+            "period": pd.Series([], dtype="datetime64[us]"),
+            "value": pd.Series([], dtype="float64"),
+            KNOWN_AT: pd.Series([], dtype=UTC_MICROSECONDS),
+        }
+    )

@@ -1,0 +1,94 @@
+"""Several rows for one bar: which of them history keeps."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from finq_predictor.domain.columns import (
+    ADJ_CLOSE,
+    ASK,
+    BID,
+    INSTRUMENT,
+    KNOWN_AT,
+    OHLC,
+    RECEIVED_AT,
+    TS,
+    UTC_MICROSECONDS,
+    VOLUME,
+)
+from finq_predictor.domain.ingestion.parsing import Rules
+from finq_predictor.domain.ingestion.quarantine import Ledger
+
+_MICROSECONDS_PER_HOUR = 3_600_000_000
+
+
+def known_times(bars: pd.DataFrame, raw: pd.DataFrame, keyed: np.ndarray) -> pd.DataFrame:
+    """When each row could be known: as delivered, else at its close, else when a later delivery changed it."""
+    if KNOWN_AT in bars:
+        known = bars[KNOWN_AT].fillna(bars[TS])
+        return bars.assign(**{KNOWN_AT: known.where(known > bars[TS], bars[TS])})
+    known = bars[TS]
+    if RECEIVED_AT in raw and raw[RECEIVED_AT].nunique() > 1:
+        received = raw[RECEIVED_AT].reset_index(drop=True).astype(UTC_MICROSECONDS)
+        again = bars.duplicated([INSTRUMENT, TS], keep="first") & keyed & (received > received.min())
+        known = known.where(~again, received)
+    return bars.assign(**{KNOWN_AT: known})
+
+
+def settle_versions(bars: pd.DataFrame, ledger: Ledger, keyed: np.ndarray, rules: Rules) -> pd.DataFrame:
+    """Of several rows with one key keep what was known in time: the last one delivered within the tolerance."""
+    several = np.flatnonzero(bars.duplicated([INSTRUMENT, TS], keep=False).to_numpy() & keyed)
+    if not len(several):
+        return bars
+    part = bars.iloc[several]
+    group = part.groupby([INSTRUMENT, TS], sort=False).ngroup().to_numpy()
+    known, ts = (part[name].astype("int64").to_numpy() for name in (KNOWN_AT, TS))
+    first = _least(known, group)
+    late = (known > ts + int(rules.correction_tolerance_hours * _MICROSECONDS_PER_HOUR)) & (known > first[group])
+    eligible = ledger.alive[several] & ~late
+    winner = np.full(len(first), -1)
+    # Positions ascend, so that the last eligible row of a group stays.
+    winner[group[eligible]] = np.flatnonzero(eligible)
+    chosen = winner[group]
+    own = chosen == np.arange(len(several))
+    same = (chosen >= 0) & _same_values(part, chosen)
+    mark = partial(_marked, several, len(bars))
+    times = bars[KNOWN_AT]
+    ledger.reject(mark(same & ~own), "duplicate", "the same row was delivered more than once")
+    ledger.reject(
+        mark(late),
+        "late_correction",
+        lambda rows: [f"known {times[row]}, too long after the close; history stays what was known" for row in rows],
+    )
+    ledger.reject(mark(~own), "superseded", "another row for the same instrument and time came later and was used")
+    # A row that was delivered again was known when it came first.
+    earliest = _least(np.where(same, known, np.iinfo(np.int64).max), group)
+    settled = times.astype("int64").to_numpy().copy()
+    settled[several[own]] = earliest[group[own]]
+    return bars.assign(
+        **{KNOWN_AT: pd.Series(settled, index=bars.index).astype("datetime64[us]").dt.tz_localize("UTC")}
+    )
+
+
+def _least(values: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Smallest value of each group."""
+    least = np.full(group.max() + 1, np.iinfo(np.int64).max)
+    np.minimum.at(least, group, values)
+    return least
+
+
+def _marked(positions: np.ndarray, rows: int, mask: np.ndarray) -> np.ndarray:
+    marked = np.zeros(rows, dtype=bool)
+    marked[positions[mask]] = True
+    return marked
+
+
+def _same_values(part: pd.DataFrame, chosen: np.ndarray) -> np.ndarray:
+    """Rows whose numbers equal those of the row chosen for their key; missing equals missing."""
+    names = [name for name in (*OHLC, ADJ_CLOSE, VOLUME, *BID, *ASK) if name in part]
+    values = part[names].to_numpy()
+    other = values[np.where(chosen >= 0, chosen, 0)]
+    return np.asarray(((values == other) | (np.isnan(values) & np.isnan(other))).all(axis=1), dtype=bool)

@@ -1,0 +1,1 @@
+"""The markets, and when each is open."""

@@ -1,0 +1,1 @@
+"""From gold to a calibrated model, and from a model to a prediction."""

@@ -1,0 +1,86 @@
+"""A trained model with everything needed to use it honestly: features, calibration, reference and origin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import pandas as pd
+
+from finq_predictor.domain.columns import INSTRUMENT, TS
+from finq_predictor.domain.errors import DataError, StoreError
+from finq_predictor.domain.modelling.calibration import PlattCalibrator
+from finq_predictor.domain.modelling.models.base import Model, to_matrix
+from finq_predictor.domain.modelling.training_profile import ColumnReference, TrainingReference, build_reference
+
+if TYPE_CHECKING:
+    from finq_predictor.domain.features import FeatureSet
+
+SCORE = "score"
+PROBABILITY = "probability"
+
+
+@dataclass(frozen=True)
+class ModelBundle:
+    """One model of one market, ready to predict.
+
+    Attributes:
+        market: Name of the market.
+        name: Name of the model, such as ``"xgboost"``.
+        horizon: Horizon of the label in bars.
+        feature_set: Definition of the features, in the order the model reads them.
+        model: The fitted model.
+        calibrator: From scores to probabilities.
+        reference: Distributions at training time, for drift.
+        metadata: Origin: ``source, source_id, simulated, data_hash, code_hash, feature_set_hash, seed, trained_from,
+            trained_to, n_rows, params``; the registry adds ``version, status, run_id``.
+    """
+
+    market: str
+    name: str
+    horizon: int
+    feature_set: FeatureSet
+    model: Model
+    calibrator: PlattCalibrator
+    reference: TrainingReference
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a model that reads other features than the set says."""
+        if tuple(self.feature_set.names) != self.model.features:
+            raise StoreError(
+                f"Model {self.name!r} reads {len(self.model.features)} features, its feature set has "
+                f"{len(self.feature_set.names)}, or their order differs; train it on this feature set."
+            )
+
+    def predict(self, features: pd.DataFrame) -> pd.DataFrame:
+        """Score and calibrate rows; a row gets the same bits alone as in a batch.
+
+        Args:
+            features: ``ts``, ``instrument`` and every feature; NaN means missing, further columns are ignored.
+
+        Returns:
+            ``ts``, ``instrument``, ``score``, ``probability`` in the order given, index 0 to n-1.
+
+        Raises:
+            DataError: If a column is missing or a feature is infinite; nothing is ever filled with 0.
+        """
+        if missing := [name for name in (TS, INSTRUMENT) if name not in features.columns]:
+            raise DataError(f"The features lack the columns {missing}; every row needs a time and an instrument.")
+        matrix = to_matrix(features, self.model.features)
+        score = self.model.score_matrix(matrix)
+        return pd.DataFrame(
+            {
+                TS: features[TS].array,
+                INSTRUMENT: features[INSTRUMENT].array,
+                SCORE: score,
+                PROBABILITY: self.calibrator.transform(score),
+            }
+        )
+
+    def with_metadata(self, **values: Any) -> Self:
+        """Return the same bundle with metadata added or replaced."""
+        return replace(self, metadata={**self.metadata, **values})
+
+
+__all__ = ["PROBABILITY", "SCORE", "ColumnReference", "ModelBundle", "TrainingReference", "build_reference"]

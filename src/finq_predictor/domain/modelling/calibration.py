@@ -1,0 +1,159 @@
+"""From scores to probabilities that mean what they say."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+
+from finq_predictor.domain.arrays import Vector
+from finq_predictor.domain.errors import DataError, StoreError
+
+SMALLEST = 1e-6
+NEWTON_STEPS = 100
+
+
+class PlattCalibrator:
+    """Logistic curve over the log-odds of a score, never falling (Platt, 1999).
+
+    ``probability = expit(slope * logit(score) + intercept)`` with ``slope >= 0``: a higher score never gets a lower
+    probability. A slope of 0 gives everybody the base rate: the honest answer when scores carry nothing.
+
+    Args:
+        slope: Steepness, at least 0.
+        intercept: Log-odds at a score of one half.
+    """
+
+    def __init__(self, slope: float = 1.0, intercept: float = 0.0) -> None:
+        if not (np.isfinite(slope) and np.isfinite(intercept) and slope >= 0.0):
+            raise DataError(
+                f"Slope {slope} and intercept {intercept}: expected finite numbers and a slope of 0 or more."
+            )
+        self.slope, self.intercept = float(slope), float(intercept)
+
+    def fit(
+        self,
+        score: np.ndarray[Any, Any],
+        y: np.ndarray[Any, Any],
+        day: np.ndarray[Any, Any] | None = None,
+        base_rate: float | None = None,
+    ) -> Self:
+        """Fit slope and intercept by maximum likelihood.
+
+        Args:
+            score: Scores in [0, 1] of rows the model was not fitted on (n).
+            y: Labels 0 or 1 (n).
+            day: Code of the day, or of the block of days, of each row. Where given, the slope is shrunk towards 0 by
+                what its clustered variance says is luck, ``max(0, 1 - 1 / t**2)`` (positive part, James and Stein,
+                1961): rows of one day are not independent witnesses.
+            base_rate: Mean that the probabilities shall have; None takes the share of ones in ``y``. A longer
+                window knows the base rate better than the rows held out for calibration.
+
+        Returns:
+            The calibrator itself.
+
+        Raises:
+            DataError: If there is no row, a value is NaN, or a label is not 0 or 1.
+        """
+        x, labels = _log_odds(score), np.asarray(y, dtype=np.float64)
+        if x.shape != labels.shape or x.size == 0 or np.isnan(x).any() or not np.isin(labels, (0.0, 1.0)).all():
+            raise DataError(
+                f"Calibration got scores of shape {x.shape} and labels of shape {labels.shape}; expected equally many, "
+                "at least one, scores without NaN and labels 0 or 1."
+            )
+        rate = float(np.clip(labels.mean() if base_rate is None else base_rate, SMALLEST, 1.0 - SMALLEST))
+        center, spread = float(x.mean()), float(x.std())
+        slope, intercept = 0.0, float(_log_odds(rate))
+        if spread > 1e-9 and 0.0 < labels.mean() < 1.0:
+            z = (x - center) / spread
+            slope, maximum = _newton(z, labels, start=float(_log_odds(labels.mean())))
+            if slope > 0.0 and day is not None:
+                slope *= _shrinkage(z, labels, slope, maximum, np.asarray(day))
+            slope = max(slope, 0.0)
+            intercept = _intercept(z * slope, rate)
+            slope /= spread
+            intercept -= slope * center
+        self.slope, self.intercept = float(slope), float(intercept)
+        return self
+
+    def transform(self, score: np.ndarray[Any, Any]) -> Vector:
+        """Turn scores in [0, 1] into probabilities (n); each depends on its own score only, NaN stays NaN."""
+        from scipy.special import expit
+
+        probability: Vector = expit(self.slope * _log_odds(score) + self.intercept)
+        return probability
+
+    def state(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {"slope": self.slope, "intercept": self.intercept}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """Rebuild a calibrator.
+
+        Raises:
+            StoreError: If the state is not one of a calibrator.
+        """
+        try:
+            return cls(slope=state["slope"], intercept=state["intercept"])
+        except (KeyError, TypeError, DataError) as error:
+            raise StoreError(f"The stored calibrator cannot be read: {error!r}. Train the model again.") from error
+
+
+def _log_odds(score: Any) -> Vector:
+    from scipy.special import logit
+
+    odds: Vector = logit(np.clip(np.asarray(score, dtype=np.float64), SMALLEST, 1.0 - SMALLEST))
+    return odds
+
+
+def _newton(z: Vector, y: Vector, start: float) -> tuple[float, float]:
+    """Maximum-likelihood slope and intercept over standardised z, by damped Newton steps on a tiny ridge."""
+    from scipy.special import expit
+
+    ridge = 1e-9 * len(z)
+    beta = np.array([0.0, start])
+    value = _loss(beta, z, y, ridge)
+    for _ in range(NEWTON_STEPS):
+        p = expit(beta[0] * z + beta[1])
+        weight = p * (1.0 - p)
+        gradient = np.array([(p - y) @ z + ridge * beta[0], (p - y).sum()])
+        off = weight @ z
+        hessian = np.array([[weight @ (z * z) + ridge, off], [off, weight.sum() + 1e-12]])
+        step = np.linalg.solve(hessian, gradient)
+        size = 1.0
+        while (new := _loss(beta - size * step, z, y, ridge)) > value + 1e-12 * abs(value) and size > 1e-8:
+            size /= 2.0
+        beta, value = beta - size * step, new
+        if np.abs(size * step).max() < 1e-10:
+            break
+    return float(beta[0]), float(beta[1])
+
+
+def _loss(beta: Vector, z: Vector, y: Vector, ridge: float) -> float:
+    margin = beta[0] * z + beta[1]
+    return float((np.logaddexp(0.0, margin) - y * margin).sum() + 0.5 * ridge * beta[0] ** 2)
+
+
+def _intercept(offset: Vector, rate: float) -> float:
+    """Intercept at which the mean probability is the base rate, for fixed slopes; the likelihood's own maximum."""
+    from scipy.optimize import brentq
+    from scipy.special import expit
+
+    reach = float(np.abs(offset).max()) + 20.0
+    return float(brentq(lambda b: float(expit(offset + b).mean()) - rate, -reach, reach, xtol=1e-13))
+
+
+def _shrinkage(z: Vector, y: Vector, slope: float, intercept: float, day: np.ndarray[Any, Any]) -> float:
+    """Positive-part factor from the day-clustered t-statistic of the slope (Liang and Zeger, 1986)."""
+    from scipy.special import expit
+
+    _, codes = np.unique(day, return_inverse=True)
+    p = expit(slope * z + intercept)
+    weight = p * (1.0 - p)
+    design = np.column_stack([z, np.ones_like(z)])
+    bread = np.linalg.inv((design * weight[:, None]).T @ design + 1e-12 * np.eye(2))
+    residual = design * (y - p)[:, None]
+    clusters = np.column_stack([np.bincount(codes, weights=residual[:, k]) for k in range(2)])
+    variance = float((bread @ (clusters.T @ clusters) @ bread)[0, 0])
+    return max(0.0, 1.0 - variance / slope**2)

@@ -1,0 +1,155 @@
+"""What every model is: a score per row, made from that row alone, and a state that is plain JSON."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import pandas as pd
+
+from finq_predictor.domain.arrays import FeatureMatrix, Vector
+from finq_predictor.domain.errors import DataError, StoreError, closest
+
+Kind = Literal["naive", "candidate"]
+
+
+class Model(ABC):
+    """Scores rows of features.
+
+    A score lies in [0, 1] and rises with the chance that the label is 1; it is not yet a calibrated probability.
+    The score of a row depends on that row only, bit by bit: the same alone as in a batch.
+    Subclasses implement ``_fit``, ``_score``, ``_learned`` and ``_restore``.
+
+    Attributes:
+        name: Name in configuration, reports and the registry.
+        kind: ``"naive"`` for a baseline that must be beaten, ``"candidate"`` for a model that may be promoted.
+        features: Names of the columns it was fitted on, in order; empty before the fit.
+    """
+
+    name: ClassVar[str]
+    kind: ClassVar[Kind]
+
+    def __init__(self, **params: Any) -> None:
+        self.params = params
+        self.features: tuple[str, ...] = ()
+
+    def fit(self, X: pd.DataFrame, y: np.ndarray[Any, Any], *, seed: int) -> Self:
+        """Learn from labelled rows.
+
+        Args:
+            X: Features (n, k); NaN means missing, infinite values are refused.
+            y: Labels 0 or 1 (n).
+            seed: Seed of everything random in the fit.
+
+        Returns:
+            The model itself.
+
+        Raises:
+            DataError: If there is no row, only one class, a label other than 0 and 1, or an infinite feature.
+        """
+        labels = check_labels(y, rows=len(X), model=self.name)
+        self.features = tuple(map(str, X.columns))
+        self._fit(to_matrix(X, self.features), labels, seed)
+        return self
+
+    def predict_score(self, X: pd.DataFrame) -> Vector:
+        """Score rows.
+
+        Args:
+            X: At least the columns the model was fitted on, in any order; NaN means missing.
+
+        Returns:
+            Scores in [0, 1] (n), never NaN.
+
+        Raises:
+            DataError: If a column is missing or holds an infinite value, or the model was never fitted.
+        """
+        if not self.features:
+            raise DataError(f"Model {self.name!r} was asked for scores before it was fitted; call fit first.")
+        return self.score_matrix(to_matrix(X, self.features))
+
+    def score_matrix(self, matrix: FeatureMatrix) -> Vector:
+        """Score a float32 matrix (n, k) with the columns in the order of :attr:`features`; nothing is checked."""
+        return self._score(matrix)
+
+    def importance(self) -> dict[str, float] | None:
+        """Say how much each feature matters, summing to 1; None where the notion makes no sense."""
+        return None
+
+    def state(self) -> dict[str, Any]:
+        """Return everything :meth:`from_state` needs, as plain JSON values."""
+        return {"params": self.params, "features": list(self.features), "learned": self._learned()}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """Rebuild a fitted model; its scores are the same bits.
+
+        Raises:
+            StoreError: If the state is not one of this model.
+        """
+        try:
+            model = cls(**state["params"])
+            model.features = tuple(state["features"])
+            model._restore(state["learned"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise StoreError(
+                f"The stored state is not one of model {cls.name!r}: {error!r}. Train it again."
+            ) from error
+        return model
+
+    @abstractmethod
+    def _fit(self, matrix: FeatureMatrix, y: Vector, seed: int) -> None: ...
+
+    @abstractmethod
+    def _score(self, matrix: FeatureMatrix) -> Vector: ...
+
+    @abstractmethod
+    def _learned(self) -> dict[str, Any]: ...
+
+    @abstractmethod
+    def _restore(self, learned: dict[str, Any]) -> None: ...
+
+
+def to_matrix(frame: pd.DataFrame, names: tuple[str, ...]) -> FeatureMatrix:
+    """Take columns, in order, as a C-ordered float32 matrix; training and serving both come through here.
+
+    Raises:
+        DataError: If a column is missing (near misses are named) or holds an infinite value.
+    """
+    if missing := [name for name in names if name not in frame.columns]:
+        hint = closest(missing[0], map(str, frame.columns))
+        raise DataError(
+            f"{len(missing)} of {len(names)} feature columns are missing: {missing[:10]}. A missing feature is never "
+            f"filled in; compute the features with the feature set of the model. {hint}"
+        )
+    with np.errstate(over="ignore"):
+        chosen = frame if tuple(frame.columns) == names else frame[list(names)]
+        matrix = np.ascontiguousarray(chosen.to_numpy(dtype=np.float32))
+    if np.isinf(matrix).any():
+        columns = [name for name, bad in zip(names, np.isinf(matrix).any(axis=0), strict=True) if bad]
+        raise DataError(
+            f"Infinite values (or beyond float32) in feature columns {columns[:10]}; expected numbers or NaN. "
+            "Correct the feature, or the bars it was made from."
+        )
+    return matrix
+
+
+def check_labels(y: np.ndarray[Any, Any], *, rows: int, model: str) -> Vector:
+    """Return labels as float64 after making sure that something can be learnt from them.
+
+    Raises:
+        DataError: If their number is wrong, one is neither 0 nor 1, or only one class is there.
+    """
+    labels = np.asarray(y, dtype=np.float64)
+    if labels.shape != (rows,):
+        raise DataError(f"Model {model!r} got {rows} rows and labels of shape {labels.shape}; expected one per row.")
+    values = np.unique(labels)
+    if not np.isin(values, (0.0, 1.0)).all():
+        raise DataError(f"Model {model!r} got labels {values[:5].tolist()}; expected 0 and 1 only, without NaN.")
+    if len(values) < 2:
+        raise DataError(
+            f"Model {model!r} got {rows} rows with the only label {values.tolist()}; both classes are needed. "
+            "Take a longer training window, or check the labels."
+        )
+    return labels

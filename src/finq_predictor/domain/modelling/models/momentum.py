@@ -1,0 +1,61 @@
+"""The oldest rule: what has risen goes on rising."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from finq_predictor.domain.arrays import FeatureMatrix, Vector
+from finq_predictor.domain.errors import ConfigurationError, closest
+from finq_predictor.domain.modelling.models.base import Kind, Model
+
+LEVELS = np.linspace(0.0, 1.0, 201)
+
+
+class Momentum(Model):
+    """Scores a row by one feature: the share of training rows with a lower value; a missing value scores one half.
+
+    Ranking by the score is ranking by the feature (Jegadeesh and Titman, 1993).
+
+    Args:
+        feature: Name of a column, usually a past return.
+    """
+
+    name: ClassVar[str] = "momentum"
+    kind: ClassVar[Kind] = "naive"
+
+    def __init__(self, feature: str) -> None:
+        super().__init__(feature=feature)
+        self.feature = feature
+        self.column = -1
+        self.grid: Vector = np.array([0.0])
+        self.shares: Vector = np.array([0.5])
+
+    def _fit(self, matrix: FeatureMatrix, y: Vector, seed: int) -> None:  # noqa: ARG002 - one interface
+        if self.feature not in self.features:
+            raise ConfigurationError(
+                f"Model {self.name!r} follows feature {self.feature!r}, which is not in the feature set. "
+                f"{closest(self.feature, self.features)}"
+            )
+        self.column = self.features.index(self.feature)
+        known = matrix[:, self.column].astype(np.float64)
+        known = known[~np.isnan(known)]
+        if known.size:
+            # A run of equal quantiles scores its middle share, so that the score is a function of the value.
+            values, where = np.unique(np.quantile(known, LEVELS), return_inverse=True)
+            self.grid = values
+            self.shares = np.bincount(where, weights=LEVELS) / np.bincount(where)
+
+    def _score(self, matrix: FeatureMatrix) -> Vector:
+        value = matrix[:, self.column].astype(np.float64)
+        share = np.interp(value, self.grid, self.shares)
+        return np.where(np.isnan(value), 0.5, share)
+
+    def _learned(self) -> dict[str, Any]:
+        return {"column": self.column, "grid": self.grid.tolist(), "shares": self.shares.tolist()}
+
+    def _restore(self, learned: dict[str, Any]) -> None:
+        self.column = int(learned["column"])
+        self.grid = np.asarray(learned["grid"], dtype=np.float64)
+        self.shares = np.asarray(learned["shares"], dtype=np.float64)

@@ -1,0 +1,1 @@
+"""Whether data are fresh and complete, and whether the world still looks like training."""

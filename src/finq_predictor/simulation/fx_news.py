@@ -1,0 +1,35 @@
+"""Articles about currencies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from finq_predictor.simulation.config import FxMarketConfig
+from finq_predictor.simulation.currencies import CurrencyPaths
+from finq_predictor.simulation.news import Wire, article_frame, tone_of
+from finq_predictor.simulation.prose import currency_subject
+from finq_predictor.simulation.seeding import stream
+
+
+def fx_articles(config: FxMarketConfig, currencies: CurrencyPaths) -> pd.DataFrame:
+    """Write the articles about all currencies; one of hour t is known before the close of t, mostly.
+
+    Args:
+        config: The market.
+        currencies: Their paths.
+
+    Returns:
+        article_id, symbol (a currency of three letters), published_at, first_seen_at, title, body, source; sorted by
+        first_seen_at.
+    """
+    wires = []
+    for row, name in enumerate(currencies.names):
+        draw = stream(config.seed, f"fx.news.{name}")
+        hours = np.flatnonzero(currencies.news[row])
+        minutes = pd.to_timedelta(np.round(50 * 60 * draw.random(len(hours))), unit="s")
+        tone = tone_of(currencies.news[row, hours], currencies.surprise[row, hours], draw.standard_normal(len(hours)))
+        published = pd.DatetimeIndex(currencies.hours[hours] + minutes)
+        wires.append(Wire(currency_subject(name), published, tone, np.array(["currency"] * len(hours)), draw))
+    frame = article_frame(wires, config.duplicate_articles)
+    return frame.sort_values(["first_seen_at", "article_id"], ignore_index=True)

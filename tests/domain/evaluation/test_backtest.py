@@ -1,0 +1,236 @@
+"""The backtest never trades on what it could not know, and charges for what it trades."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finq_predictor.domain.errors import ConfigurationError, DataError
+from finq_predictor.domain.evaluation.backtest import (
+    QUANTILE,
+    STRATEGIES,
+    THRESHOLD,
+    BacktestRules,
+    backtest_models,
+    make_price_grid,
+    run_backtest,
+)
+from finq_predictor.domain.market.markets import get_market
+
+EQUITY, FX = get_market("equity"), get_market("fx")
+FREE = BacktestRules(cost_bp=0.0, slippage_bp=0.0, quantile=0.2, long_above=0.5, short_below=0.5)
+COSTLY = replace(FREE, cost_bp=5.0, slippage_bp=1.0)
+
+
+def equity_bars(days: int = 60, instruments: int = 10, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    ts = pd.date_range("2024-01-02 21:00", periods=days, freq="B", tz="UTC").as_unit("us")
+    close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.02, (days, instruments)), axis=0))
+    frame = pd.DataFrame(close, index=ts, columns=[f"S{i:02d}" for i in range(instruments)])
+    bars = frame.rename_axis("ts").melt(ignore_index=False, var_name="instrument", value_name="close").reset_index()
+    return bars.assign(open=bars["close"], adj_close=bars["close"] * 0.5).sort_values(
+        ["ts", "instrument"], ignore_index=True
+    )
+
+
+def predictions_of(bars: pd.DataFrame, seed: int = 1, until: int | None = None) -> pd.DataFrame:
+    keys = bars[["ts", "instrument"]].copy()
+    keys["probability"] = np.random.default_rng(seed).uniform(0.3, 0.7, len(keys))
+    return keys if until is None else keys[keys["ts"] <= sorted(bars["ts"].unique())[until]]
+
+
+def foresight(bars: pd.DataFrame, lag: int, horizon: int) -> pd.DataFrame:
+    wide = bars.pivot(index="ts", columns="instrument", values="close")
+    future = (wide.shift(-lag - horizon) / wide.shift(-lag) - 1.0).iloc[: -lag - horizon]
+    long = future.rank(axis=1, pct=True).melt(ignore_index=False, value_name="probability").reset_index()
+    return long.assign(probability=long["probability"] * 0.9)
+
+
+def result(
+    bars: pd.DataFrame, predictions: pd.DataFrame, rules: BacktestRules, horizon: int = 5, strategy: str = QUANTILE
+):
+    return run_backtest(predictions, make_price_grid(bars, rules), EQUITY, horizon, rules, strategy)
+
+
+def test_a_hand_made_case():
+    """Two stocks, one decision: bought and sold at the next close, held two bars, half of the capital at work."""
+    ts = pd.date_range("2024-01-01 21:00", periods=5, freq="D", tz="UTC")
+    bars = pd.DataFrame(
+        {"ts": ts.repeat(2), "instrument": ["A", "B"] * 5, "close": [100, 100, 100, 100, 110, 100, 110, 80, 200, 10]},
+        dtype=object,
+    ).astype({"close": float})
+    predictions = pd.DataFrame({"ts": ts[[0, 0]], "instrument": ["A", "B"], "probability": [0.9, 0.1]})
+    rules = BacktestRules(quantile=0.5, min_instruments=2, cost_bp=10.0, slippage_bp=0.0)
+    daily = result(bars, predictions, rules, horizon=2)
+    # Weights are +1/4 and -1/4: half long, half short, and one of two tranches.
+    assert daily["gross_return"].tolist() == pytest.approx([0.0, 0.25 * 0.1, 0.25 * 0.2])
+    assert daily["turnover"].tolist() == pytest.approx([0.5, 0.0, 0.5])
+    assert daily["net_return"].tolist() == pytest.approx([-0.0005, 0.025, 0.05 - 0.0005])
+    assert daily["ts"].iloc[0] == pd.Timestamp("2024-01-02", tz="UTC"), "nothing happens on the day of the decision"
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_perfect_foresight_earns_and_its_inverse_loses(strategy):
+    bars = equity_bars()
+    known = foresight(bars, lag=1, horizon=5)
+    inverse = known.assign(probability=1.0 - known["probability"])
+    assert result(bars, known, FREE, strategy=strategy)["gross_return"].sum() > 0.1
+    assert result(bars, inverse, FREE, strategy=strategy)["gross_return"].sum() < -0.1
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("horizon", [1, 5])
+def test_without_costs_net_is_gross(strategy, horizon):
+    bars = equity_bars()
+    daily = result(bars, predictions_of(bars), FREE, horizon, strategy)
+    assert daily["net_return"].tolist() == pytest.approx(daily["gross_return"].tolist(), abs=1e-15)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from(STRATEGIES), st.integers(1, 7))
+def test_costs_never_help_and_equal_turnover_times_rate(seed, strategy, horizon):
+    bars = equity_bars(days=30, seed=seed)
+    daily = result(bars, predictions_of(bars, seed), COSTLY, horizon, strategy)
+    paid = daily["gross_return"] - daily["net_return"]
+    assert (paid >= 0.0).all()
+    assert paid.tolist() == pytest.approx((daily["turnover"] * 6e-4).tolist(), abs=1e-15)
+    assert (daily["exposure"] <= 1.0 + 1e-12).all()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from(STRATEGIES), st.integers(12, 40))
+def test_what_comes_later_changes_nothing_earlier(seed, strategy, cut):
+    bars = equity_bars(seed=seed)
+    predictions = predictions_of(bars, seed)
+    whole = result(bars, predictions, COSTLY, 5, strategy)
+    days = sorted(bars["ts"].unique())
+    early = result(bars[bars["ts"] <= days[cut]], predictions[predictions["ts"] <= days[cut]], COSTLY, 5, strategy)
+    pd.testing.assert_frame_equal(early, whole.iloc[: len(early)])
+
+    shuffled = bars.copy()
+    later = shuffled["ts"] > days[cut]
+    shuffled.loc[later, "adj_close"] = np.random.default_rng(seed).permutation(shuffled.loc[later, "adj_close"])
+    other = result(shuffled, predictions, COSTLY, 5, strategy)
+    pd.testing.assert_frame_equal(other.iloc[: len(early)], whole.iloc[: len(early)])
+
+
+def test_no_position_before_the_decision_can_be_traded():
+    bars = equity_bars()
+    days = sorted(bars["ts"].unique())
+    predictions = predictions_of(bars)
+    late = predictions[predictions["ts"] >= days[20]]
+    daily = result(bars, late, FREE)
+    assert daily["ts"].min() == pd.Timestamp(days[21]).floor("D")
+    assert daily["gross_return"].iloc[0] == 0.0
+
+
+def test_equal_probabilities_trade_nothing():
+    bars = equity_bars()
+    daily = result(bars, predictions_of(bars).assign(probability=0.52), FREE)
+    assert (daily["exposure"] == 0.0).all()
+
+
+def test_the_threshold_strategy_keeps_out_of_the_middle_and_caps_weights():
+    bars = equity_bars()
+    rules = replace(FREE, long_above=0.6, short_below=0.4, max_weight=0.1)
+    one = predictions_of(bars).assign(probability=0.5)
+    one.loc[one["instrument"] == "S03", "probability"] = 0.8
+    daily = result(bars, one, rules, 1, THRESHOLD)
+    assert daily["exposure"].iloc[:-1].tolist() == pytest.approx([0.1] * (len(daily) - 1))
+    assert (daily["n_short"] == 0.0).all()
+
+
+def test_a_missing_price_cannot_be_traded_and_the_move_arrives_when_it_returns():
+    ts = pd.date_range("2024-01-01 21:00", periods=5, freq="D", tz="UTC")
+    close = [100.0, 100.0, np.nan, 120.0, 120.0]
+    bars = pd.DataFrame({"ts": ts, "instrument": "A", "close": close})
+    rules = BacktestRules(cost_bp=0.0, slippage_bp=0.0, max_weight=1.0)
+    held = pd.DataFrame({"ts": ts[:1], "instrument": "A", "probability": 0.9})
+    assert result(bars, held, rules, 3, THRESHOLD)["gross_return"].tolist() == pytest.approx([0, 0, 0.2 / 3, 0])
+    blocked = pd.DataFrame({"ts": ts[1:2], "instrument": "A", "probability": 0.9})
+    assert result(bars, blocked, rules, 1, THRESHOLD)["exposure"].sum() == 0.0
+
+
+def fx_bars(hours: int = 24 * 12, spread: float = 0.0002, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    ts = pd.date_range("2024-01-07 22:00", periods=hours, freq="h", tz="UTC")
+    ts = ts[(ts.day_of_week < 5) | ((ts.day_of_week == 6) & (ts.hour >= 22))]
+    close = 1.1 * np.exp(np.cumsum(rng.normal(0.0, 0.001, len(ts))))
+    opened = np.concatenate([[1.1], close[:-1]])
+    frame = pd.DataFrame({"ts": ts, "instrument": "EUR_USD", "open": opened, "close": close})
+    return frame.assign(bid_open=opened - spread / 2, ask_open=opened + spread / 2)
+
+
+def test_fx_pays_half_the_quoted_spread_at_the_next_open():
+    bars = fx_bars()
+    rules = BacktestRules(execution="open", slippage_bp=0.0, max_weight=1.0, cost_bp=99.0)
+    one = pd.DataFrame({"ts": bars["ts"].iloc[[5]], "instrument": "EUR_USD", "probability": 0.9})
+    daily = run_backtest(one, make_price_grid(bars, rules), FX, 1, rules, THRESHOLD)
+    opened = bars["open"].to_numpy()
+    assert daily["gross_return"].sum() == pytest.approx(opened[7] / opened[6] - 1.0)
+    assert (daily["gross_return"] - daily["net_return"]).sum() == pytest.approx(0.0001 / opened[6] + 0.0001 / opened[7])
+
+
+def test_fx_without_quotes_pays_the_default():
+    bars = fx_bars().drop(columns=["bid_open", "ask_open"])
+    rules = BacktestRules(execution="open", slippage_bp=0.5, max_weight=1.0, cost_bp=1.0)
+    one = pd.DataFrame({"ts": bars["ts"].iloc[[5]], "instrument": "EUR_USD", "probability": 0.9})
+    daily = run_backtest(one, make_price_grid(bars, rules), FX, 1, rules, THRESHOLD)
+    assert (daily["gross_return"] - daily["net_return"]).sum() == pytest.approx(2 * 1.5e-4)
+
+
+def test_masked_hours_open_nothing():
+    bars = fx_bars()
+    rules = BacktestRules(execution="open", max_weight=1.0, masked_hours_utc=tuple(range(24)))
+    always = bars[["ts", "instrument"]].assign(probability=0.9)
+    assert run_backtest(always, make_price_grid(bars, rules), FX, 1, rules, THRESHOLD)["exposure"].sum() == 0.0
+
+
+def test_sunday_hours_belong_to_monday():
+    bars = fx_bars()
+    rules = BacktestRules(execution="open", max_weight=1.0)
+    always = bars[["ts", "instrument"]].assign(probability=0.9)
+    daily = run_backtest(always, make_price_grid(bars, rules), FX, 1, rules, THRESHOLD)
+    assert daily["ts"].dt.day_of_week.max() <= 4
+    assert daily["ts"].is_unique
+
+
+def test_all_models_and_strategies_side_by_side():
+    bars = equity_bars()
+    oos = pd.concat([predictions_of(bars, seed).assign(model=name) for seed, name in enumerate(["prior", "logistic"])])
+    daily, summary = backtest_models(oos, bars, EQUITY, 5, COSTLY, trials=10)
+    assert set(map(tuple, daily[["model", "strategy"]].drop_duplicates().to_numpy())) == {
+        (model, strategy) for model in ("prior", "logistic") for strategy in STRATEGIES
+    }
+    wide = summary.set_index(["model", "strategy", "measure"])
+    assert wide.loc[("logistic", QUANTILE, "sharpe"), "net"] < wide.loc[("logistic", QUANTILE, "sharpe"), "gross"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"entry_lag": 0}, "entry_lag"),
+        ({"execution": "vwap"}, "vwap"),
+        ({"quantile": 0.7}, "quantile"),
+        ({"cost_bp": -1.0}, "negative"),
+        ({"short_below": 0.7}, "short_below"),
+    ],
+)
+def test_rules_that_look_ahead_or_make_no_sense_are_refused(wrong, said):
+    with pytest.raises(ConfigurationError, match=said):
+        BacktestRules(**wrong)
+
+
+def test_predictions_without_bars_are_refused():
+    bars = equity_bars()
+    with pytest.raises(DataError, match="have no bar, such as GONE"):
+        result(bars, predictions_of(bars).assign(instrument="GONE"), FREE)
+    with pytest.raises(DataError, match="no prediction"):
+        result(bars, predictions_of(bars).iloc[:0], FREE)
+    with pytest.raises(DataError, match="lack"):
+        make_price_grid(bars.drop(columns="open"), replace(FREE, execution="open"))
+    with pytest.raises(ConfigurationError, match="strategy"):
+        result(bars, predictions_of(bars), FREE, strategy="martingale")

@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finq_predictor.domain.ingestion.bars import clean_bars, clean_benchmark
+from finq_predictor.domain.ingestion.parsing import Rules
+from finq_predictor.domain.market.calendars import session_closes
+from finq_predictor.domain.market.markets import get_market
+
+EQUITY = Rules(get_market("equity"), correction_tolerance_hours=16)
+FX = Rules(get_market("fx"), jump_factor=1.1, wick_factor=1.1)
+
+
+def daily(symbol="A", first="2024-01-02", bars=10, price=100.0):
+    dates = session_closes("XNYS", pd.Timestamp(first), pd.Timestamp(first) + pd.Timedelta(days=3 * bars)).index[:bars]
+    close = price + np.arange(bars) * 0.1
+    return pd.DataFrame(
+        {
+            "symbol": symbol,
+            "date": dates.strftime("%Y-%m-%d"),
+            "open": close,
+            "high": close + 1,
+            "low": close - 1,
+            "close": close,
+            "adj_close": close / 2,
+            "volume": 1000.0,
+        }
+    )
+
+
+def hourly(bars=10, first="2024-01-02"):
+    close = 1.1 + np.arange(bars) * 1e-4
+    frame = pd.DataFrame({"instrument": "EUR/USD", "time": pd.date_range(first, periods=bars, freq="h", tz="UTC")})
+    for side, shift in (("mid", 0.0), ("bid", -1e-4), ("ask", 1e-4)):
+        for part, width in (("o", 0.0), ("h", 1e-3), ("l", -1e-3), ("c", 0.0)):
+            frame[f"{side}_{part}"] = close + shift + width
+    return frame.assign(volume=5)
+
+
+def set_cell(frame, row, **values):
+    frame = frame.copy()
+    for name, value in values.items():
+        frame[name] = frame[name].astype(object)
+        frame.loc[row, name] = value
+    return frame
+
+
+def only_rule(cleaned):
+    assert len(cleaned.quarantine) == 1
+    return cleaned.quarantine["rule"].iloc[0], cleaned.quarantine["reason"].iloc[0]
+
+
+def test_good_bars_become_silver():
+    cleaned = clean_bars(daily(), EQUITY)
+    assert cleaned.quarantine.empty
+    silver = cleaned.silver
+    assert silver.columns.tolist() == [
+        "instrument", "ts", "open", "high", "low", "close", "adj_close", "volume", "known_at",
+    ]  # fmt: skip
+    assert silver["ts"].iloc[0] == pd.Timestamp("2024-01-02 21:00", tz="UTC")
+    assert str(silver["ts"].dtype) == str(silver["known_at"].dtype) == "datetime64[us, UTC]"
+    assert (silver["known_at"] == silver["ts"]).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "rule", "reason"),
+    [
+        ({"close": np.nan}, "missing_price", "no number in close"),
+        ({"open": "n/a", "high": None}, "missing_price", "no number in open, high"),
+        ({"adj_close": np.inf}, "missing_price", "no number in adj_close"),
+        ({"low": 0.0}, "price_not_positive", "low is 0"),
+        ({"high": 50.0}, "impossible_prices", "high 50"),
+        ({"low": 100.35}, "impossible_prices", "low 100.35"),
+        ({"volume": -5.0}, "negative_volume", "volume is -5"),
+        ({"date": "2024-01-06"}, "no_session", "2024-01-06 is not a session of the calendar XNYS"),
+        ({"date": "2024-01-15"}, "no_session", "2024-01-15"),
+        ({"date": "yesterday"}, "bad_time", "cannot be read"),
+        ({"date": "9024-01-02"}, "bad_time", "cannot be read"),
+        ({"symbol": None}, "no_instrument", "missing"),
+        ({"high": 1000.0}, "wild_wick", "high 1000"),
+        ({"open": 10030.0, "high": 10040.0, "low": 10020.0, "close": 10030.0}, "wrong_print", "close 10030"),
+        ({"open": 1.003, "high": 1.004, "low": 1.002, "close": 1.003}, "wrong_print", "close 1.003"),
+    ],
+)
+def test_each_bad_row_is_named(values, rule, reason):
+    cleaned = clean_bars(set_cell(daily(), 3, **values), EQUITY)
+    found, text = only_rule(cleaned)
+    assert found == rule
+    assert reason in text
+    assert len(cleaned.silver) == 9
+    assert cleaned.tally["rules"] == {rule: 1}
+
+
+def test_zero_volume_and_rounding_are_kept():
+    frame = set_cell(daily(), 3, volume=0.0)
+    frame["high"] = frame["close"] * (1 - 5e-5)
+    frame["low"] = frame["close"] * (1 - 6e-5)
+    assert clean_bars(frame, EQUITY).quarantine.empty
+
+
+def test_jump_that_stays_is_no_error():
+    frame = pd.concat([daily(bars=5), daily(bars=10, price=40.0).iloc[5:]])
+    assert clean_bars(frame, EQUITY).quarantine.empty
+
+
+def test_order_does_not_matter_and_is_counted():
+    frame = pd.concat([daily("A"), daily("B")])
+    shuffled = clean_bars(frame.sample(frac=1, random_state=1), EQUITY)
+    pd.testing.assert_frame_equal(shuffled.silver, clean_bars(frame, EQUITY).silver)
+    assert shuffled.tally["out_of_order"] > 0
+
+
+def test_exact_and_conflicting_duplicates():
+    frame = daily()
+    frame = pd.concat([frame, frame.iloc[[2]], set_cell(frame.iloc[[4]], 4, close=100.9)])
+    cleaned = clean_bars(frame, EQUITY)
+    assert cleaned.tally["rules"] == {"duplicate": 1, "superseded": 1}
+    assert cleaned.silver["close"].iloc[4] == 100.9
+
+
+def _known(frame, **late):
+    closes = pd.to_datetime(frame["date"]).dt.tz_localize("UTC") + pd.Timedelta(hours=21)
+    frame = frame.assign(known_at=closes)
+    for row, hours in late.items():
+        frame.loc[int(row[1:]), "known_at"] += pd.Timedelta(hours=hours)
+    return frame
+
+
+@pytest.mark.parametrize(("hours", "close", "rule"), [(2, 100.9, "superseded"), (48, 100.4, "late_correction")])
+def test_history_stays_what_was_known(hours, close, rule):
+    corrected = pd.concat([daily(), set_cell(daily().iloc[[4]], 4, close=100.9)], ignore_index=True)
+    cleaned = clean_bars(_known(corrected, r10=hours), EQUITY)
+    assert cleaned.silver["close"].iloc[4] == close
+    assert only_rule(cleaned)[0] == rule
+    assert cleaned.silver["known_at"].iloc[4] == cleaned.silver["ts"].iloc[4] + pd.Timedelta(
+        hours=hours if hours < 16 else 0
+    )
+
+
+def test_correction_of_an_unusable_row_counts_only_in_time():
+    broken = set_cell(daily(), 4, close=np.nan)
+    both = pd.concat([broken, daily().iloc[[4]]], ignore_index=True)
+    assert len(clean_bars(_known(both, r10=2), EQUITY).silver) == 10
+    late = clean_bars(_known(both, r10=48), EQUITY)
+    assert late.tally["rules"] == {"late_correction": 1, "missing_price": 1}
+
+
+def test_delivered_again_later_was_known_at_first():
+    again = pd.concat([daily(), daily().iloc[[4]]], ignore_index=True)
+    cleaned = clean_bars(_known(again, r10=3), EQUITY)
+    assert (cleaned.silver["known_at"] == cleaned.silver["ts"]).all()
+
+
+def test_later_delivery_of_an_incremental_source_is_known_when_received():
+    first = daily().assign(_received_at=pd.Timestamp("2024-02-01", tz="UTC"))
+    second = set_cell(daily().iloc[[4]], 4, close=100.9).assign(_received_at=pd.Timestamp("2024-03-01", tz="UTC"))
+    cleaned = clean_bars(pd.concat([first, second], ignore_index=True), EQUITY)
+    assert cleaned.silver["close"].iloc[4] == 100.4
+    assert only_rule(cleaned)[0] == "late_correction"
+
+
+def test_nothing_from_the_future():
+    frame = daily().assign(_received_at=pd.Timestamp("2024-01-10 15:00", tz="UTC"))
+    cleaned = clean_bars(frame, EQUITY)
+    assert cleaned.silver["ts"].max() == pd.Timestamp("2024-01-09 21:00", tz="UTC")
+    assert set(cleaned.quarantine["rule"]) == {"future"}
+    as_of = clean_bars(daily(), replace(EQUITY, as_of=pd.Timestamp("2024-01-05 21:00", tz="UTC")))
+    assert len(as_of.silver) == 4
+
+
+def test_instrument_that_is_mostly_unusable_is_left_out_whole():
+    bad = daily("BHF", bars=60)
+    bad.loc[20:50, "close"] = np.nan
+    cleaned = clean_bars(pd.concat([bad, daily("A", bars=60)]), EQUITY)
+    assert set(cleaned.silver["instrument"]) == {"A"}
+    assert cleaned.tally["rules"] == {"missing_price": 31, "unreliable_instrument": 29}
+
+
+@pytest.mark.parametrize(
+    "date", ["2024-01-02 00:00:00-05:00", "2024-01-02T00:00:00Z", 1704205800, "2024-01-02 16:00:00-05:00"]
+)
+def test_daily_bars_belong_to_the_session_of_their_date(date):
+    frame = set_cell(daily(), 0, date=date)
+    assert clean_bars(frame, EQUITY).silver["ts"].iloc[0] == pd.Timestamp("2024-01-02 21:00", tz="UTC")
+
+
+def test_other_calendars():
+    week_end = set_cell(daily(), 3, date="2024-01-06")
+    inferred = clean_bars(week_end, replace(EQUITY, calendar="inferred", timezone="Europe/Paris", close_time="17:30"))
+    assert inferred.quarantine.empty
+    assert inferred.silver["ts"].dt.strftime("%H:%M").unique().tolist() == ["16:30"]
+    crypto = clean_bars(week_end, replace(EQUITY, calendar="24/7"))
+    assert crypto.silver["ts"].iloc[0] == pd.Timestamp("2024-01-03", tz="UTC")
+
+
+def test_intraday_bars_of_an_exchange():
+    times = pd.date_range("2024-01-02 12:00", periods=12, freq="h", tz="UTC")
+    frame = daily(bars=10).iloc[[0] * 12].assign(date=times)
+    cleaned = clean_bars(frame, replace(EQUITY, bar_minutes=60))
+    assert cleaned.silver["ts"].min() == pd.Timestamp("2024-01-02 15:00", tz="UTC")
+    assert cleaned.silver["ts"].max() == pd.Timestamp("2024-01-02 21:00", tz="UTC")
+    assert set(cleaned.quarantine["rule"]) == {"no_session"}
+
+
+def test_hours_of_foreign_exchange():
+    silver = clean_bars(hourly(), FX).silver
+    assert silver["instrument"].unique().tolist() == ["EUR_USD"]
+    assert silver["ts"].iloc[0] == pd.Timestamp("2024-01-02 01:00", tz="UTC")
+    assert "adj_close" not in silver
+    closes = clean_bars(hourly(), replace(FX, time_marks="close")).silver
+    assert closes["ts"].iloc[0] == pd.Timestamp("2024-01-02 00:00", tz="UTC")
+
+
+def test_quotes_that_cross_and_hours_that_are_closed():
+    cleaned = clean_bars(set_cell(hourly(), 3, bid_c=1.2), FX)
+    assert only_rule(cleaned)[0] == "crossed_quote"
+    week_end = clean_bars(hourly(bars=3, first="2024-01-06 03:00"), FX)
+    assert week_end.tally["rules"] == {"no_session": 3}
+
+
+def test_mids_only_leave_quotes_missing():
+    mids = hourly().filter(regex="instrument|time|volume|mid")
+    silver = clean_bars(mids, FX).silver
+    assert silver["bid_close"].isna().all()
+    assert silver["close"].notna().all()
+
+
+def test_benchmark_is_adjusted_and_needs_closes_only():
+    frame = daily().drop(columns="symbol")
+    silver = clean_benchmark(frame, EQUITY).silver
+    assert silver.columns.tolist() == ["ts", "close", "known_at"]
+    assert silver["close"].tolist() == frame["adj_close"].tolist()
+    closes = clean_benchmark(frame[["date", "close"]], EQUITY).silver
+    assert closes["close"].tolist() == frame["close"].tolist()
+
+
+def test_quarantine_keeps_the_row_as_delivered():
+    frame = set_cell(daily(), 3, close="broken").assign(rule="theirs", sector="Energy")
+    cleaned = clean_bars(frame, EQUITY)
+    row = cleaned.quarantine.iloc[0]
+    assert (row["close"], row["raw_rule"], row["rule"]) == ("broken", "theirs", "missing_price")
+    assert set(cleaned.silver["sector"]) == {"Energy"}
+
+
+def test_input_is_not_changed():
+    frame = set_cell(daily(), 3, close="broken")
+    before = frame.copy(deep=True)
+    clean_bars(frame, EQUITY)
+    pd.testing.assert_frame_equal(frame, before)
+
+
+@st.composite
+def dirty_bars(draw):
+    frame = pd.concat([daily("A"), daily("B", price=20.0)], ignore_index=True)
+    for _ in range(draw(st.integers(0, 8))):
+        row = draw(st.integers(0, len(frame) - 1))
+        column = draw(st.sampled_from(["open", "high", "low", "close", "adj_close", "volume", "date", "symbol"]))
+        values = {"date": ["2024-01-03", "2024-01-06", "x"], "symbol": ["A", "B", None]}
+        value = draw(st.sampled_from(values.get(column, [-1.0, 0.0, 0.5, 19.0, 100.0, 200.0, np.nan, "x"])))
+        frame = set_cell(frame, row, **{column: value})
+    again = draw(st.lists(st.integers(0, len(frame) - 1), max_size=5))
+    return pd.concat([frame, frame.iloc[again]], ignore_index=True).sample(
+        frac=1, random_state=draw(st.integers(0, 9)), ignore_index=True
+    )
+
+
+@given(dirty_bars())
+@settings(deadline=None, max_examples=60)
+def test_every_row_is_in_one_place_and_cleaning_again_changes_nothing(frame):
+    cleaned = clean_bars(frame, EQUITY)
+    silver = cleaned.silver
+    assert len(silver) + len(cleaned.quarantine) == len(frame)
+    assert cleaned.quarantine["reason"].str.len().gt(0).all()
+    assert not silver.duplicated(["instrument", "ts"]).any()
+    assert (silver["low"] > 0).all()
+    assert silver.equals(silver.sort_values(["ts", "instrument"], ignore_index=True))
+    if len(silver):
+        again = clean_bars(silver, EQUITY)
+        assert again.quarantine.empty
+        pd.testing.assert_frame_equal(again.silver, silver)

@@ -1,0 +1,115 @@
+"""Each gate has an input that must fail it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from finq_predictor.domain.errors import GateError
+from finq_predictor.domain.ingestion import gates
+from finq_predictor.domain.market.calendars import session_closes
+
+LIMITS = gates.Limits(min_instruments=2)
+CLOSES = session_closes("XNYS", pd.Timestamp("2024-01-02"), pd.Timestamp("2024-02-29")).reset_index(drop=True)
+
+
+def tally(**changes):
+    return {"rows": 100, "kept": 100, "rules": {}, "examples": {}, "null_shares": {}, "null_rows": {}, **changes}
+
+
+@pytest.fixture
+def bars():
+    return pd.DataFrame({"ts": [*CLOSES, *CLOSES], "instrument": ["A"] * len(CLOSES) + ["B"] * len(CLOSES)})
+
+
+@pytest.fixture
+def index():
+    return pd.DataFrame({"ts": CLOSES, "close": 1.0})
+
+
+def test_all_good(bars, index):
+    checks = [
+        gates.check_instruments(bars, LIMITS),
+        *gates.check_nulls("bars", tally(null_shares={"close": 0.05}), LIMITS),
+        gates.check_quarantine("bars", tally(), LIMITS),
+        gates.check_not_empty("bars", tally()),
+        gates.check_one_origin(
+            {"bars": {"source": "own:a"}, "benchmark": {"source": "own:b"}, "macro": {"source": ""}}
+        ),
+        gates.check_benchmark_age(bars, index, "XNYS", None, LIMITS),
+        gates.check_benchmark_gaps(bars, index, "XNYS", LIMITS),
+    ]
+    assert [check["passed"] for check in gates.judge(checks)] == [True] * 7
+
+
+def test_too_few_instruments(bars):
+    check = gates.check_instruments(bars[bars["instrument"] == "A"], LIMITS)
+    assert (check.passed, check.value, check.rows) == (False, 1, ("A",))
+
+
+def test_too_many_nulls():
+    found = tally(null_shares={"close": 0.1, "open": 0.0}, null_rows={"close": ["row 4 (A 2024-01-02)"]})
+    closed, opened = gates.check_nulls("bars", found, LIMITS)
+    assert (closed.passed, closed.frame, closed.rows) == (False, "bars.close", ("row 4 (A 2024-01-02)",))
+    assert opened.passed
+
+
+def test_no_volume_at_all_is_a_kind_of_source():
+    assert gates.check_nulls("bars", tally(null_shares={"volume": 1.0}), LIMITS) == []
+    assert not gates.check_nulls("bars", tally(null_shares={"volume": 0.5}), LIMITS)[0].passed
+
+
+def test_too_much_quarantine():
+    found = tally(
+        rules={"missing_price": 6, "duplicate": 40}, examples={"missing_price": ["row 1: no number in close"]}
+    )
+    check = gates.check_quarantine("bars", found, LIMITS)
+    assert (check.passed, check.value) == (False, 0.06)
+    assert "row 1" in check.rows[0]
+    assert gates.check_quarantine("bars", tally(rules={"duplicate": 40}), LIMITS).passed
+
+
+def test_nothing_left():
+    assert not gates.check_not_empty("bars", tally(kept=0)).passed
+
+
+def test_invented_and_real_tables():
+    check = gates.check_one_origin({"bars": {"source": "own:a"}, "macro": {"source": "simulated:b"}})
+    assert (check.passed, check.rows) == (False, ("bars is own", "macro is simulated"))
+
+
+def test_old_benchmark(bars, index):
+    assert gates.check_benchmark_age(bars, index.iloc[:-2], "XNYS", None, LIMITS).passed
+    check = gates.check_benchmark_age(bars, index.iloc[:-3], "XNYS", None, LIMITS)
+    assert (check.passed, check.value) == (False, 3)
+    assert check.rows[2:] == ("2024-02-27", "2024-02-28", "2024-02-29")
+    # Over a week-end nothing is missing; three sessions later it is.
+    live = [pd.Timestamp(day, tz="UTC") for day in ("2024-03-03", "2024-03-05 22:00")]
+    assert [gates.check_benchmark_age(bars, index, "XNYS", now, LIMITS).passed for now in live] == [True, False]
+
+
+def test_hole_in_benchmark(bars, index):
+    one = index.drop(index=[5, 9])
+    assert gates.check_benchmark_gaps(bars, one, "XNYS", LIMITS).passed
+    check = gates.check_benchmark_gaps(bars, index.drop(index=[5, 6]), "XNYS", LIMITS)
+    assert (check.passed, check.value, check.rows) == (False, 2, ("2024-01-09", "2024-01-10"))
+    assert not gates.check_benchmark_gaps(bars, index.drop(index=[5, 6]), "inferred", LIMITS).passed
+    # A benchmark that starts after the bars has a hole at the start.
+    assert not gates.check_benchmark_gaps(bars, index.iloc[5:], "XNYS", LIMITS).passed
+
+
+def test_error_tells_everything_at_once(bars, index):
+    checks = [
+        gates.check_instruments(bars[bars["instrument"] == "A"], LIMITS),
+        gates.check_benchmark_gaps(bars, index.drop(index=[5, 6]), "XNYS", LIMITS),
+    ]
+    with pytest.raises(GateError) as error:
+        gates.judge(checks)
+    message = str(error.value)
+    for part in (
+        "2 quality gate(s)",
+        "bars, rule min_instruments: found 1, allowed 2",
+        "Rows: 2024-01-09; 2024-01-10",
+        "Deliver",
+    ):
+        assert part in message

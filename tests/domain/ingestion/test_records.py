@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+
+from finq_predictor.domain.ingestion.parsing import Rules
+from finq_predictor.domain.ingestion.records import clean_articles, clean_macro
+from finq_predictor.domain.market.markets import get_market
+
+RULES = Rules(get_market("equity"))
+
+
+def article(title="A wins", symbol="$aapl", published="2024-01-02T10:00:00Z", seen=None, **more):
+    return {"symbol": symbol, "published_at": published, "first_seen_at": seen, "title": title, **more}
+
+
+def release(value=1.0, released="2024-02-01", period="2024-01-01", series="cpi"):
+    return {"series": series, "period": period, "value": value, "released_at": released}
+
+
+def test_an_article_counts_from_when_it_was_seen_and_never_before():
+    rows = [article(seen="2024-01-02T11:00:00Z"), article("B", seen="2024-01-02T09:00:00Z"), article("C")]
+    silver = clean_articles(pd.DataFrame(rows), RULES).silver.set_index("title")
+    assert silver["known_at"].dt.hour.to_dict() == {"A wins": 11, "B": 10, "C": 10}
+    assert set(silver["instrument"]) == {"AAPL"}
+    assert silver["article_id"].str.len().eq(16).all()
+
+
+def test_repeated_articles_leave_the_first_known():
+    rows = [
+        article("RT @you: A  wins https://t.co/1", published="2024-01-02T12:00:00Z"),
+        article("a wins", published="2024-01-02T11:00:00Z"),
+        article("A wins", symbol="MSFT"),
+    ]
+    cleaned = clean_articles(pd.DataFrame(rows), RULES)
+    assert sorted(cleaned.silver["title"]) == ["A wins", "a wins"]
+    assert cleaned.quarantine["title"].tolist() == ["RT @you: A  wins https://t.co/1"]
+
+
+def test_bad_articles_are_named():
+    rows = [article(published="soon"), article("", published="2024-01-03"), article("x", symbol=None), article("y")]
+    cleaned = clean_articles(pd.DataFrame(rows), replace(RULES, as_of=pd.Timestamp("2024-01-01", tz="UTC")))
+    assert cleaned.quarantine["rule"].tolist() == ["bad_time", "no_text", "no_instrument", "future"]
+    assert cleaned.silver.empty
+
+
+def test_no_articles_and_no_macro_are_fine():
+    nothing = pd.DataFrame({"_source": pd.Series([], dtype="str")})
+    for clean in (clean_articles, clean_macro):
+        cleaned = clean(nothing, RULES)
+        assert cleaned.silver.empty
+        assert str(cleaned.silver["known_at"].dtype) == "datetime64[us, UTC]"
+        assert cleaned.tally["notes"] == ["nothing was delivered"]
+
+
+def test_revisions_stay_each_from_its_release():
+    rows = [release(1.0), release(1.1, "2024-03-01"), release(1.0), release("n/a"), release(2.0, "2023-12-01")]
+    cleaned = clean_macro(pd.DataFrame(rows), RULES)
+    assert cleaned.silver["value"].tolist() == [1.0, 1.1]
+    assert sorted(cleaned.quarantine["rule"]) == ["duplicate", "known_too_early", "missing_value"]
+    assert cleaned.silver["period"].dtype == "datetime64[us]"
+
+
+def test_cleaning_again_changes_nothing():
+    articles = clean_articles(pd.DataFrame([article(seen="2024-01-02T11:00:00Z"), article("B")]), RULES).silver
+    again = clean_articles(articles, RULES)
+    pd.testing.assert_frame_equal(again.silver, articles)
+    macro = clean_macro(pd.DataFrame([release(), release(1.1, "2024-03-01")]), RULES).silver
+    pd.testing.assert_frame_equal(clean_macro(macro, RULES).silver, macro)

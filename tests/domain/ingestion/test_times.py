@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finq_predictor.domain.errors import ConfigurationError
+from finq_predictor.domain.ingestion.times import parse_times
+
+NOON = pd.Timestamp("2024-03-05 12:00", tz="UTC")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2024-03-05T12:00:00Z",
+        "2024-03-05T12:00:00.000000000Z",
+        "2024-03-05 12:00:00+00:00",
+        "2024-03-05 07:00:00-05:00",
+        "Tue, 05 Mar 2024 12:00:00 GMT",
+        "2024-03-05 12:00",
+        "2024.03.05 12:00:00",
+        NOON.timestamp(),
+        str(int(NOON.timestamp())),
+        int(NOON.timestamp() * 1000),
+        int(NOON.timestamp() * 1_000_000),
+        NOON.value,
+        NOON,
+        NOON.tz_convert("Asia/Tokyo"),
+        NOON.tz_localize(None),
+        NOON.to_pydatetime(),
+    ],
+)
+def test_one_moment_in_many_ways(value):
+    parsed = parse_times(pd.Series([value, value])).utc
+    assert parsed.tolist() == [NOON, NOON]
+    assert str(parsed.dtype) == "datetime64[us, UTC]"
+
+
+@pytest.mark.parametrize("value", ["2024-03-05", "20240305", 20240305, dt.date(2024, 3, 5), "03/05/2024", "5 Mar 2024"])
+def test_dates_are_midnights(value):
+    assert parse_times(pd.Series([value])).wall.tolist() == [pd.Timestamp("2024-03-05")]
+
+
+def test_day_first_is_seen_or_said():
+    assert parse_times(pd.Series(["05/03/2024", "25/03/2024"])).wall.dt.month.tolist() == [3, 3]
+    assert parse_times(pd.Series(["05/03/2024"]), day_first=True).wall.dt.month.tolist() == [3]
+
+
+def test_zone_of_times_without_one():
+    utc = parse_times(pd.Series(["2024-03-05 07:00", "2024-07-05 08:00"]), "America/New_York").utc
+    assert utc.dt.hour.tolist() == [12, 12]
+
+
+def test_clock_as_written_is_kept():
+    assert parse_times(pd.Series(["2024-03-05 00:00:00-05:00"])).wall.tolist() == [pd.Timestamp("2024-03-05")]
+
+
+def test_what_cannot_be_read_is_missing():
+    parsed = parse_times(pd.Series(["soon", None, "", "2024-03-05"]))
+    assert parsed.utc.isna().tolist() == [True, True, True, False]
+    assert parsed.wall.isna().tolist() == [True, True, True, False]
+
+
+def test_styles_may_mix():
+    parsed = parse_times(pd.Series(["2024-03-05T12:00:00Z", "2024-03-05 12:00", "20240305"])).utc
+    assert parsed.tolist() == [NOON, NOON, NOON.normalize()]
+
+
+def test_unknown_zone():
+    with pytest.raises(ConfigurationError, match="Unknown time zone 'Mars'"):
+        parse_times(pd.Series(["2024-03-05"]), "Mars")
+
+
+@given(st.lists(st.datetimes(dt.datetime(1971, 1, 1), dt.datetime(2049, 1, 1)), min_size=1, max_size=5))
+def test_iso_round_trip(moments):
+    moments = pd.Series(pd.to_datetime(moments).as_unit("us")).dt.tz_localize("UTC")
+    assert parse_times(moments.map(lambda moment: moment.isoformat())).utc.tolist() == moments.tolist()

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from finq_predictor.domain.errors import ConfigurationError, DataError, StoreError, UnknownNameError
+from finq_predictor.domain.modelling.models import MODELS, create_model, model_class, model_parameters, restore_model
+
+PARAMS = {
+    "momentum": {"feature": "b"},
+    "reversal": {"feature": "b"},
+    "logistic": {"C": 0.1},
+    "xgboost": {"n_estimators": 25, "max_depth": 3, "min_child_weight": 5.0, "learning_rate": 0.1},
+}
+
+
+def make_rows(n: int = 1500, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
+    """Four features, one of them with signal, one without any value, a tenth of the others missing."""
+    rng = np.random.default_rng(seed)
+    values = rng.standard_normal((n, 3)) * [1.0, 0.02, 50.0]
+    y = (values[:, 1] / 0.02 + rng.standard_normal(n) > 0).astype(float)
+    values[rng.random((n, 3)) < 0.1] = np.nan
+    return pd.DataFrame(values, columns=["a", "b", "c"]).assign(empty=np.nan), y
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return make_rows()
+
+
+@pytest.fixture(scope="module")
+def fitted(rows):
+    return {name: create_model(name, PARAMS.get(name)).fit(*rows, seed=3) for name in MODELS}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_scores_are_in_range_and_known_for_every_row(name, fitted, rows):
+    score = fitted[name].predict_score(rows[0])
+    assert score.shape == (1500,)
+    assert score.dtype == np.float64
+    assert ((score >= 0) & (score <= 1)).all()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_row_alone_has_the_bits_it_has_in_a_batch(name, fitted, rows):
+    X, _ = rows
+    batch = fitted[name].predict_score(X)
+    alone = np.array([fitted[name].predict_score(X.iloc[[row]])[0] for row in range(300)])
+    np.testing.assert_array_equal(alone, batch[:300])
+    order = np.random.default_rng(1).permutation(len(X))
+    np.testing.assert_array_equal(fitted[name].predict_score(X.iloc[order][["empty", "c", "b", "a"]]), batch[order])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_state_goes_through_json_without_changing_a_bit(name, fitted, rows):
+    state = json.loads(json.dumps(fitted[name].state(), allow_nan=False))
+    again = restore_model(name, state)
+    np.testing.assert_array_equal(again.predict_score(rows[0]), fitted[name].predict_score(rows[0]))
+    assert again.features == ("a", "b", "c", "empty")
+    assert again.params == fitted[name].params
+    assert again.importance() == fitted[name].importance()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_same_seed_gives_the_same_state(name, fitted, rows):
+    again = create_model(name, PARAMS.get(name)).fit(*rows, seed=3)
+    assert json.dumps(again.state()) == json.dumps(fitted[name].state())
+
+
+@pytest.mark.parametrize("name", ["logistic", "xgboost", "momentum"])
+def test_planted_signal_is_found_out_of_sample(name, fitted):
+    X, y = make_rows(seed=9)
+    assert roc_auc_score(y, fitted[name].predict_score(X)) > 0.75
+
+
+@pytest.mark.parametrize("name", ["logistic", "xgboost"])
+def test_importance_names_the_feature_with_signal(name, fitted):
+    importance = fitted[name].importance()
+    assert list(importance) == ["a", "b", "c", "empty"]
+    assert sum(importance.values()) == pytest.approx(1.0)
+    assert max(importance, key=importance.get) == "b"
+    assert importance["empty"] == 0.0
+
+
+def test_another_seed_grows_other_trees(rows):
+    first, second = (create_model("xgboost", PARAMS["xgboost"]).fit(*rows, seed=seed) for seed in (1, 2))
+    assert (first.predict_score(rows[0]) != second.predict_score(rows[0])).any()
+
+
+def test_logistic_agrees_with_scikit_learn(rows):
+    X, y = rows
+    X = X[["a", "b", "c"]].fillna(0.0)
+    standard = (X - X.mean()) / X.std(ddof=0)
+    peer = LogisticRegression(C=0.1, tol=1e-10).fit(standard, y)
+    ours = create_model("logistic", {"C": 0.1, "clip": 1e9}).fit(X, y, seed=0)
+    np.testing.assert_allclose(ours.predict_score(X), peer.predict_proba(standard)[:, 1], atol=1e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.floats(-1e3, 1e3, width=32), min_size=3, max_size=40))
+def test_momentum_ranks_as_its_feature_and_reversal_the_other_way(values):
+    X, y = pd.DataFrame({"b": values}), np.resize([0.0, 1.0], len(values))
+    up = create_model("momentum", {"feature": "b"}).fit(X, y, seed=0).predict_score(X)
+    down = create_model("reversal", {"feature": "b"}).fit(X, y, seed=0).predict_score(X)
+    order = np.argsort(values, kind="stable")
+    assert (np.diff(up[order]) >= 0).all()
+    np.testing.assert_allclose(up + down, 1.0)
+    if len(set(np.float32(values))) > 1:
+        assert spearmanr(up, down).statistic == pytest.approx(-1.0)
+
+
+def test_rules_say_one_half_where_they_know_nothing(fitted):
+    unknown = pd.DataFrame({"a": [1.0], "b": [np.nan], "c": [1.0], "empty": [np.nan]})
+    assert fitted["momentum"].predict_score(unknown)[0] == 0.5
+    assert fitted["base_rate"].predict_score(unknown)[0] == pytest.approx(make_rows()[1].mean())
+
+
+def test_unknown_names_are_met_with_near_misses(rows):
+    with pytest.raises(UnknownNameError, match="Did you mean 'xgboost'"):
+        create_model("xgbost")
+    with pytest.raises(ConfigurationError, match=r"no parameter 'max_deph'\. Did you mean 'max_depth'"):
+        create_model("xgboost", {"max_deph": 3})
+    with pytest.raises(ConfigurationError, match="'ret5', which is not in the feature set"):
+        create_model("momentum", {"feature": "ret5"}).fit(*rows, seed=0)
+    assert "threads" in model_parameters("xgboost")
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.zeros(1500), "both classes are needed"),
+        (np.full(1500, np.nan), "expected 0 and 1 only"),
+        (np.ones(3), "expected one per row"),
+    ],
+)
+def test_labels_that_teach_nothing_are_refused(name, y, message, rows):
+    with pytest.raises(DataError, match=message):
+        create_model(name, PARAMS.get(name)).fit(rows[0], y, seed=0)
+
+
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, 1e300])
+def test_infinite_features_are_refused_by_name(bad, rows, fitted):
+    X, y = rows
+    broken = X.assign(c=X["c"].mask(X.index == 5, bad))
+    with pytest.raises(DataError, match=r"Infinite values .* in feature columns \['c'\]"):
+        create_model("logistic").fit(broken, y, seed=0)
+    with pytest.raises(DataError, match=r"\['c'\]"):
+        fitted["xgboost"].predict_score(broken)
+
+
+def test_a_missing_column_is_never_filled(rows, fitted):
+    with pytest.raises(DataError, match=r"1 of 4 feature columns are missing: \['b'\]"):
+        fitted["xgboost"].predict_score(rows[0].drop(columns="b"))
+    with pytest.raises(DataError, match="before it was fitted"):
+        create_model("base_rate").predict_score(rows[0])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_foreign_state_is_refused(name, fitted):
+    state = fitted[name].state()
+    with pytest.raises(StoreError, match="Train it again"):
+        model_class(name).from_state({**state, "learned": {"something": 1}})
+    with pytest.raises(StoreError, match="Train it again"):
+        model_class(name).from_state({"features": []})
+
+
+def test_damaged_trees_are_refused(fitted):
+    state = fitted["xgboost"].state()
+    with pytest.raises(StoreError, match="Train it again"):
+        restore_model("xgboost", {**state, "learned": {"booster": state["learned"]["booster"][:500]}})
+
+
+def test_a_model_is_imported_only_when_it_is_asked_for():
+    code = (
+        "import sys, finq_predictor.domain.modelling.models; print('xgboost' in sys.modules, 'sklearn' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["False", "False"]

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from finq_predictor.domain.errors import DataError, StoreError
+from finq_predictor.domain.features import FeatureSet
+from finq_predictor.domain.modelling.bundle import ModelBundle, build_reference
+from finq_predictor.domain.modelling.calibration import PlattCalibrator
+from finq_predictor.domain.modelling.models import create_model
+from finq_predictor.domain.modelling.training_profile import ColumnReference, TrainingReference
+from synthetic_gold import feature_names, feature_set_dict, make_gold
+
+
+@pytest.fixture(scope="module")
+def gold():
+    return make_gold(n_instruments=10, n_dates=120)
+
+
+@pytest.fixture(scope="module", params=["logistic", "xgboost"])
+def bundle(request, gold):
+    known = gold.dropna(subset=["label_5"])
+    X, y = known[feature_names(gold)], known["label_5"].to_numpy()
+    model = create_model(request.param).fit(X, y, seed=1)
+    return ModelBundle(
+        market="equity",
+        name=request.param,
+        horizon=5,
+        feature_set=FeatureSet.from_dict(feature_set_dict(gold)),
+        model=model,
+        calibrator=PlattCalibrator().fit(model.predict_score(X), y),
+        reference=build_reference(X, y, model.predict_score(X)),
+        metadata={"seed": 1},
+    )
+
+
+def test_a_prediction_keeps_keys_and_order(bundle, gold):
+    shuffled = gold.sample(frac=1.0, random_state=1)
+    found = bundle.predict(shuffled)
+    assert list(found.columns) == ["ts", "instrument", "score", "probability"]
+    assert found["instrument"].tolist() == shuffled["instrument"].tolist()
+    assert found["ts"].tolist() == shuffled["ts"].tolist()
+    assert found["probability"].between(0, 1).all()
+    np.testing.assert_array_equal(found["probability"], bundle.calibrator.transform(found["score"].to_numpy()))
+
+
+def test_one_row_has_the_bits_of_the_batch(bundle, gold):
+    batch = bundle.predict(gold)
+    for row in range(0, len(gold), 37):
+        alone = bundle.predict(gold.iloc[[row]])
+        assert alone["probability"][0] == batch["probability"][row]
+        assert alone["score"][0] == batch["score"][row]
+
+
+def test_nothing_is_filled_in(bundle, gold):
+    with pytest.raises(DataError, match="feature_3"):
+        bundle.predict(gold.drop(columns="feature_3"))
+    with pytest.raises(DataError, match="instrument"):
+        bundle.predict(gold.drop(columns="instrument"))
+
+
+def test_no_row_gives_no_prediction(bundle, gold):
+    assert bundle.predict(gold.iloc[:0]).empty
+
+
+def test_input_is_left_alone(bundle, gold):
+    before = gold.copy()
+    bundle.predict(gold)
+    pd.testing.assert_frame_equal(gold, before)
+
+
+def test_metadata_is_added_to_a_copy(bundle):
+    tagged = bundle.with_metadata(version="3", status="promoted")
+    assert tagged.metadata == {"seed": 1, "version": "3", "status": "promoted"}
+    assert bundle.metadata == {"seed": 1}
+
+
+def test_a_model_of_other_features_is_refused(bundle, gold):
+    names = feature_names(gold)[::-1]
+    with pytest.raises(StoreError, match="or their order differs"):
+        ModelBundle(
+            bundle.market,
+            bundle.name,
+            5,
+            FeatureSet.from_dict({**feature_set_dict(gold), "names": names}),
+            bundle.model,
+            bundle.calibrator,
+            bundle.reference,
+        )
+
+
+def test_reference_bins_have_equal_mass_and_go_through_json():
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({"x": rng.standard_normal(5000), "empty": np.nan, "flag": rng.integers(0, 2, 5000) * 1.0})
+    frame.loc[:499, "x"] = np.nan
+    reference = build_reference(frame, np.resize([0.0, 1.0], 5000), rng.random(500))
+    x = reference.features["x"]
+    np.testing.assert_allclose(x.shares, 0.1, atol=0.002)
+    assert x.missing_share == pytest.approx(0.1)
+    assert len(x.quantiles) == 101
+    np.testing.assert_allclose(x.shares_of(frame["x"].to_numpy()), x.shares)
+    assert reference.features["empty"] == ColumnReference((), (), 1.0, (), 0.0, 0.0)
+    flag = reference.features["flag"]
+    assert len(flag.edges) == 1
+    assert sum(flag.shares) == pytest.approx(1.0)
+    assert reference.label_rate == 0.5
+    assert TrainingReference.from_dict(json.loads(json.dumps(reference.to_dict(), allow_nan=False))) == reference
+    with pytest.raises(StoreError, match="Train again"):
+        TrainingReference.from_dict({"features": {}})

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import expit, logit
+from sklearn.linear_model import LogisticRegression
+
+from finq_predictor.domain.errors import DataError, StoreError
+from finq_predictor.domain.evaluation.metrics import brier, ece, log_loss
+from finq_predictor.domain.modelling.calibration import PlattCalibrator
+
+
+def draw(seed: int, slope: float, n: int = 2000):
+    rng = np.random.default_rng(seed)
+    score = expit(0.3 * rng.standard_normal(n) + 0.2)
+    y = (rng.random(n) < expit(slope * logit(score) - 0.1)).astype(float)
+    return score, y
+
+
+def test_agreement_with_an_unpenalised_logistic_regression():
+    score, y = draw(1, slope=0.7)
+    ours = PlattCalibrator().fit(score, y)
+    theirs = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(logit(score)[:, None], y)
+    assert ours.slope == pytest.approx(theirs.coef_[0, 0], abs=1e-4)
+    assert ours.intercept == pytest.approx(theirs.intercept_[0], abs=1e-4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.floats(-2.0, 4.0), st.booleans())
+def test_probabilities_never_fall_and_keep_the_base_rate(seed, slope, clustered):
+    score, y = draw(seed, slope, n=400)
+    day = np.repeat(np.arange(20), 20) if clustered else None
+    calibrator = PlattCalibrator().fit(score, y, day)
+    grid = calibrator.transform(np.linspace(0.0, 1.0, 201))
+    assert (np.diff(grid) >= 0).all()
+    assert calibrator.slope >= 0.0
+    assert calibrator.transform(score).mean() == pytest.approx(y.mean(), abs=1e-6)
+    assert log_loss(y, calibrator.transform(score)) <= log_loss(y, np.full(len(y), y.mean())) + 1e-9
+
+
+@pytest.mark.parametrize("slope", [0.3, 1.5, 3.0])
+@pytest.mark.parametrize("seed", range(5))
+def test_calibration_in_sample_is_no_worse_than_the_scores(seed, slope):
+    score, y = draw(seed, slope, n=20_000)
+    p = PlattCalibrator().fit(score, y).transform(score)
+    assert log_loss(y, p) <= log_loss(y, score) + 1e-9
+    assert brier(y, p) <= brier(y, score) + 1e-5
+    assert ece(y, p) <= ece(y, score) + 0.005
+
+
+def test_a_score_that_points_the_wrong_way_gets_the_base_rate():
+    score, y = draw(2, slope=-2.0)
+    calibrator = PlattCalibrator().fit(score, y)
+    assert calibrator.slope == 0.0
+    np.testing.assert_allclose(calibrator.transform(score), y.mean(), atol=1e-9)
+
+
+def test_rows_of_one_day_are_one_witness():
+    """A common shock per day makes 5,000 rows look like proof; clustered by day, they are 20 observations."""
+    rng = np.random.default_rng(5)
+    day = np.repeat(np.arange(20), 250)
+    shock = rng.standard_normal(20)[day]
+    score = expit(0.2 * shock + 0.01 * rng.standard_normal(len(day)))
+    y = (rng.random(len(day)) < expit(1.5 * rng.standard_normal(20)[day])).astype(float)
+    naive, honest = PlattCalibrator().fit(score, y), PlattCalibrator().fit(score, y, day)
+    assert honest.slope <= naive.slope
+    strong_score, strong_y = draw(1, slope=1.0, n=5000)
+    kept = (
+        PlattCalibrator().fit(strong_score, strong_y, day).slope / PlattCalibrator().fit(strong_score, strong_y).slope
+    )
+    assert kept > 0.9, "a real slope is hardly shrunk"
+
+
+def test_a_base_rate_known_from_elsewhere_is_kept():
+    score, y = draw(3, slope=1.0)
+    assert PlattCalibrator().fit(score, y, base_rate=0.3).transform(score).mean() == pytest.approx(0.3, abs=1e-9)
+
+
+@pytest.mark.parametrize("y", [np.zeros(5), np.ones(5)])
+def test_one_class_or_a_constant_score_gives_a_constant(y):
+    assert PlattCalibrator().fit(np.linspace(0.1, 0.9, 5), y).slope == 0.0
+    assert PlattCalibrator().fit(np.full(5, 0.4), np.array([0, 1, 0, 1, 1.0])).transform([0.9])[0] == pytest.approx(0.6)
+
+
+def test_perfectly_separated_scores_do_not_run_away():
+    calibrator = PlattCalibrator().fit(np.array([0.1, 0.2, 0.8, 0.9]), np.array([0, 0, 1, 1.0]))
+    assert np.isfinite(calibrator.transform(np.array([0.0, 0.5, 1.0]))).all()
+
+
+def test_scores_at_the_ends_and_nan():
+    calibrator = PlattCalibrator(1.0, 0.0)
+    ends = calibrator.transform(np.array([0.0, 1.0, np.nan]))
+    assert 0.0 < ends[0] < 1e-5
+    assert 1.0 - 1e-5 < ends[1] < 1.0
+    assert np.isnan(ends[2])
+
+
+def test_the_state_goes_through_json():
+    score, y = draw(4, slope=1.2)
+    calibrator = PlattCalibrator().fit(score, y)
+    again = PlattCalibrator.from_state(json.loads(json.dumps(calibrator.state())))
+    np.testing.assert_array_equal(again.transform(score), calibrator.transform(score))
+    for broken in ({}, {"slope": -1.0, "intercept": 0.0}, {"slope": "x", "intercept": 0.0}):
+        with pytest.raises(StoreError, match="Train the model again"):
+            PlattCalibrator.from_state(broken)
+
+
+@pytest.mark.parametrize(
+    ("score", "y"),
+    [([0.5, np.nan], [0, 1]), ([0.5], [0, 1]), ([], []), ([0.1, 0.2], [0, 2])],
+)
+def test_what_cannot_be_calibrated_is_refused(score, y):
+    with pytest.raises(DataError, match="expected equally many"):
+        PlattCalibrator().fit(np.array(score), np.array(y))

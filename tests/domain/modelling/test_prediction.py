@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finq_predictor.domain.errors import (
+    ConfigurationError,
+    FeatureSetMismatchError,
+    PredictionRefusedError,
+    StoreError,
+)
+from finq_predictor.domain.features import compute_features
+from finq_predictor.domain.market.markets import MARKETS
+from finq_predictor.domain.modelling.prediction import COLUMNS, AbstentionRules, BoundedCache, Predictor
+from serving import small_market
+
+EQUITY = MARKETS["equity"]
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return small_market.silver(EQUITY, bars=330, seed=3)
+
+
+@pytest.fixture(scope="module")
+def panel(tables):
+    return small_market.panel_of(EQUITY, tables)
+
+
+@pytest.fixture(scope="module")
+def bundle(panel):
+    return small_market.train(EQUITY, panel)
+
+
+@pytest.fixture(scope="module")
+def predictor(bundle, panel):
+    return Predictor(bundle, panel)
+
+
+def test_one_bar_equals_the_batch_bit_by_bit(predictor, bundle, panel):
+    gold = compute_features(panel, bundle.feature_set)
+    batch = bundle.predict(gold).set_index(["ts", "instrument"])["probability"]
+    for ts in panel.ts[[-1, -5, -30, 0]]:
+        table = predictor.predict_at(ts).dropna(subset="probability").set_index(["ts", "instrument"])["probability"]
+        assert len(table)
+        assert (table == batch.loc[table.index]).all()
+        assert len(table) == (gold["ts"] == ts).sum()
+
+
+def test_table_has_one_row_per_instrument(predictor, panel):
+    table = predictor.predict_at(panel.ts[-1])
+    assert tuple(table.columns) == COLUMNS
+    assert tuple(table["instrument"]) == panel.instruments
+    known = table.dropna(subset="probability")
+    assert ((known["probability"] > 0.5) == known["prediction"]).all()
+    assert np.allclose(known["confidence"], 2 * np.abs(known["probability"] - 0.5))
+
+
+def test_absent_instrument_abstains_with_its_last_bar(predictor, panel):
+    row = predictor.predict_at(panel.ts[-1]).set_index("instrument").loc[small_market.LEAVER]
+    assert row["decision"] == "abstain"
+    assert row["prediction"] is pd.NA
+    assert panel.ts[-4].isoformat() in row["reason"]
+
+
+def test_instrument_without_history_abstains(predictor, panel):
+    row = predictor.predict_at(panel.ts[0]).set_index("instrument").loc[small_market.NEWCOMER]
+    assert row["reason"].endswith("it has no earlier bar")
+
+
+def test_missing_features_abstain_and_are_never_filled(bundle, panel):
+    strict = Predictor(bundle, panel, AbstentionRules(max_missing_share=0.0))
+    loose = Predictor(bundle, panel, AbstentionRules(max_missing_share=1.0))
+    ts, name = panel.ts[-1], small_market.NEWCOMER
+    assert strict.predict_at(ts).set_index("instrument").loc[name, "reason"].startswith("missing features:")
+    row = loose.predict_at(ts).set_index("instrument").loc[name]
+    assert (row["decision"], row["reason"]) == ("predict", None)
+
+
+def test_bars_after_the_asked_one_do_not_matter(bundle, tables, panel):
+    ts = panel.ts[-30]
+    cut = {name: table[table["ts"] <= ts] for name, table in tables.items()}
+    earlier = small_market.panel_of(EQUITY, cut)
+    then = Predictor(bundle, earlier).predict_at(ts).dropna(subset="probability").set_index("instrument")
+    now = Predictor(bundle, panel).predict_at(ts).dropna(subset="probability").set_index("instrument")
+    assert (then["probability"] == now["probability"]).all()
+
+
+def test_bar_at_dates_and_times(predictor, panel):
+    friday = pd.Timestamp("2022-03-11T21:00Z")
+    assert predictor.bar_at(None) == panel.ts[-1]
+    assert predictor.bar_at(dt.date(2022, 3, 11)) == predictor.bar_at(dt.date(2022, 3, 13)) == friday
+    assert predictor.bar_at(dt.datetime(2022, 3, 11, 21, 0)) == friday
+    assert predictor.bar_at(dt.datetime(2022, 3, 11, 20, 59)) == friday - pd.Timedelta(days=1)
+    zone = dt.timezone(dt.timedelta(hours=-5))
+    assert predictor.bar_at(dt.datetime(2022, 3, 11, 16, 0, tzinfo=zone)) == friday
+
+
+@given(st.datetimes(min_value=dt.datetime(2021, 1, 5), max_value=dt.datetime(2022, 4, 8, 23)))
+def test_bar_at_never_looks_ahead(predictor, moment):
+    bar = predictor.bar_at(moment)
+    assert bar <= pd.Timestamp(moment, tz="UTC")
+    later = predictor.panel.ts[predictor.panel.ts > bar]
+    assert not len(later) or later[0] > pd.Timestamp(moment, tz="UTC")
+
+
+@pytest.mark.parametrize("asked", [dt.date(2020, 12, 31), dt.date(2022, 4, 9), dt.date.max, dt.date.min])
+def test_dates_without_bars_are_refused_with_the_range(predictor, asked):
+    with pytest.raises(PredictionRefusedError, match="2021-01-04 to 2022-04-08"):
+        predictor.bar_at(asked)
+
+
+def test_a_time_that_is_no_bar_is_refused(predictor):
+    with pytest.raises(PredictionRefusedError, match="No bar of equity closed at"):
+        predictor.predict_at(pd.Timestamp("2022-03-12T21:00Z"))
+
+
+def test_other_definitions_other_market_or_other_inputs_are_refused(bundle, panel):
+    changed = type(bundle.feature_set).from_dict(bundle.feature_set.to_dict() | {"definitions_hash": "0" * 64})
+    other = bundle.with_metadata()
+    object.__setattr__(other, "feature_set", changed)
+    with pytest.raises(FeatureSetMismatchError):
+        Predictor(other, panel)
+    fx = MARKETS["fx"]
+    with pytest.raises(StoreError, match="'fx'"):
+        Predictor(bundle, small_market.panel_of(fx, small_market.silver(fx, 50, 1)))
+    lost = next(name for name in bundle.feature_set.inputs if name in panel.fields and name != "close")
+    fields = {name: values for name, values in panel.fields.items() if name != lost}
+    with pytest.raises(StoreError, match=f"needs {lost}"):
+        Predictor(bundle, replace(panel, fields=fields))
+
+
+@pytest.mark.parametrize("rule", [{"min_confidence": -0.1}, {"max_missing_share": 1.1}, {"min_confidence": np.nan}])
+def test_rules_are_shares(rule):
+    with pytest.raises(ConfigurationError):
+        AbstentionRules(**rule)
+
+
+def test_cache_is_bounded_and_keeps_the_recent():
+    cache = BoundedCache[int, str](2)
+    for key in (1, 2, 1, 3):
+        cache.get(key, lambda key=key: str(key))
+    assert len(cache) == 2
+    assert (cache.peek(1), cache.peek(2), cache.peek(3)) == ("1", None, "3")
+    with pytest.raises(ConfigurationError):
+        BoundedCache(0)
+
+
+def test_cache_computes_once_for_many_threads():
+    cache, computed, start = BoundedCache[str, int](4), [], threading.Barrier(8)
+
+    def ask():
+        start.wait(timeout=10)
+        cache.get("key", lambda: computed.append(1) or 1)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=10)
+    assert computed == [1]

@@ -1,0 +1,189 @@
+"""Drift measures against scipy, and alarms that ring when they should and only then."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from scipy.signal import lfilter
+from scipy.spatial import distance
+
+from finq_predictor.domain.errors import UnknownNameError
+from finq_predictor.domain.modelling.training_profile import ColumnReference
+from finq_predictor.domain.monitoring.drift import DRIFT_TESTS, feature_drift, get_drift_test, prediction_drift
+from finq_predictor.domain.monitoring.drift.base import shares_in_training, shares_now
+from finq_predictor.domain.monitoring.drift.false_discovery import benjamini_hochberg
+from finq_predictor.domain.monitoring.drift.features import DRIFT_COLUMNS, last_days
+from finq_predictor.domain.monitoring.drift.jensen_shannon import jensen_shannon
+from finq_predictor.domain.monitoring.drift.ks import block_p_value, ks_distance, usual_distance
+from finq_predictor.domain.monitoring.drift.kullback_leibler import kl_divergence
+from finq_predictor.domain.monitoring.drift.psi import psi
+
+RANDOM = np.random.default_rng(5)
+NORMAL = RANDOM.normal(size=5_000)
+
+
+@pytest.mark.parametrize("other", [RANDOM.normal(0.3, 1, 700), np.round(RANDOM.normal(size=400)), np.zeros(10)])
+def test_ks_is_scipys(other):
+    mine = ks_distance(np.round(NORMAL, 1), other)
+    assert mine == pytest.approx(stats.ks_2samp(np.round(NORMAL, 1), other).statistic, abs=1e-12)
+
+
+def test_p_value_is_students_with_enough_windows_and_kolmogorovs_before():
+    past = np.array([0.1, 0.2, 0.15, 0.05, 0.1, 0.1, 0.2, 0.1])
+    usual = np.sqrt(np.mean(past**2))
+    assert usual_distance(past) == pytest.approx(usual)
+    assert block_p_value(0.4, past, 20) == pytest.approx(2 * stats.t.sf(0.4 / usual, 4), rel=1e-9)
+    assert block_p_value(0.4, past[:5], 20) == pytest.approx(stats.kstwobign.sf(np.sqrt(20) * 0.4), rel=1e-9)
+    assert block_p_value(0.0, np.zeros(10), 20) == 1.0
+    assert block_p_value(0.1, np.zeros(10), 20) == 0.0
+    assert np.isnan(block_p_value(np.nan, past, 20))
+    assert np.isnan(usual_distance(np.empty(0)))
+
+
+def test_binned_measures_are_scipys():
+    p, q = np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.25, 0.25, 0.25, 0.25])
+    assert jensen_shannon(p, q) == pytest.approx(distance.jensenshannon(p, q, base=2), abs=1e-12)
+    assert kl_divergence(q, p) == pytest.approx(stats.entropy(q, p), abs=1e-12)
+    assert psi(p, q) == pytest.approx(stats.entropy(q, p) + stats.entropy(p, q), abs=1e-12)
+
+
+def test_false_discovery_is_scipys():
+    p_values = RANDOM.uniform(size=40) ** 2
+    assert benjamini_hochberg(p_values) == pytest.approx(stats.false_discovery_control(p_values), abs=1e-12)
+
+
+def test_false_discovery_skips_what_was_not_tested():
+    adjusted = benjamini_hochberg(np.array([0.01, np.nan, 0.04]))
+    assert adjusted[[0, 2]] == pytest.approx([0.02, 0.04])
+    assert np.isnan(adjusted[1])
+    assert np.isnan(benjamini_hochberg(np.array([np.nan]))).all()
+
+
+@pytest.mark.parametrize("name", sorted(DRIFT_TESTS))
+def test_every_test_is_zero_for_the_same_and_larger_for_more(name):
+    test, reference = get_drift_test(name), ColumnReference.of(NORMAL)
+    same, near, far = (test.statistic(reference, NORMAL + shift) for shift in (0.0, 0.5, 1.5))
+    assert same == pytest.approx(0.0, abs=0.011)  # the distance knows training by 101 quantiles
+    assert same < near < far
+    assert far > test.threshold > 0
+    assert test.source[-1] == ")"
+
+
+@pytest.mark.parametrize("name", sorted(set(DRIFT_TESTS) - {"ks"}))
+def test_values_that_go_missing_are_a_difference(name):
+    test, reference = get_drift_test(name), ColumnReference.of(NORMAL)
+    half = np.where(np.arange(len(NORMAL)) % 2 == 0, np.nan, NORMAL)
+    assert test.statistic(reference, half) > test.threshold
+
+
+def test_a_test_registers_by_being_defined_and_unknown_names_are_helped():
+    assert set(DRIFT_TESTS) == {"ks", "psi", "js", "kl"}
+    with pytest.raises(UnknownNameError, match="Did you mean 'ks'"):
+        get_drift_test("kss")
+
+
+def test_shares_sum_to_one_with_the_missing_ones():
+    reference = ColumnReference.of(np.append(NORMAL, np.full(100, np.nan)))
+    assert shares_in_training(reference).sum() == pytest.approx(1.0)
+    now = shares_now(reference, np.array([np.nan, 0.0, 99.0, -99.0]))
+    assert now.sum() == pytest.approx(1.0)
+    assert now[-1] == 0.25
+    assert len(now) == len(shares_in_training(reference))
+
+
+def test_a_column_never_known_in_training():
+    reference = ColumnReference.of(np.full(10, np.nan))
+    assert shares_in_training(reference).tolist() == [0.0, 1.0]
+    assert get_drift_test("psi").statistic(reference, np.full(5, np.nan)) == pytest.approx(0.0)
+    assert get_drift_test("psi").statistic(reference, np.ones(5)) > 0.25
+    assert np.isnan(get_drift_test("ks").statistic(reference, np.ones(5)))
+
+
+def panel(seed: int, days: int, instruments: int = 12, features: int = 12) -> pd.DataFrame:
+    """A stationary panel as dependent as real ones: common daily shocks, and features that hardly move in a month."""
+    random = np.random.default_rng(seed)
+    dates = pd.date_range("2020-01-01", periods=days, freq="B", tz="UTC")
+    columns = {"ts": np.repeat(dates, instruments)}
+    for feature in range(features):
+        memory, common = [0.0, 0.9, 0.97][feature % 3], [0.0, 0.7][feature % 2]
+        noise = np.sqrt(1 - common) * random.normal(size=(days + 200, instruments))
+        noise += np.sqrt(common) * random.normal(size=(days + 200, 1))
+        values = lfilter([np.sqrt(1 - memory**2)], [1.0, -memory], noise, axis=0)
+        columns[f"f{feature}"] = values[200:].ravel()
+    return pd.DataFrame(columns)
+
+
+def compare(history: pd.DataFrame, current: pd.DataFrame, days: int = 20) -> pd.DataFrame:
+    names = [name for name in history if name != "ts"]
+    reference = {name: ColumnReference.of(history[name].to_numpy()) for name in names}
+    return feature_drift(reference, current, history, days=days)
+
+
+def test_false_alarms_stay_below_five_in_a_hundred():
+    """Stationary data, 60 worlds of 12 features: how many alarms, per feature and per run."""
+    per_feature, runs = [], []
+    for seed in range(60):
+        world = panel(seed, days=620)
+        cut = world["ts"].unique()[600]
+        table = compare(world[world["ts"] < cut], world[world["ts"] >= cut])
+        per_feature.append(table["drifted"].mean())
+        runs.append(table["drifted"].any())
+    print(f"false alarms: per feature {np.mean(per_feature):.4f}, per run {np.mean(runs):.4f}")
+    assert np.mean(per_feature) < 0.05
+    assert np.mean(runs) < 0.05
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_moved_feature_rings(seed):
+    world = panel(seed, days=620)
+    cut = world["ts"].unique()[600]
+    history, current = world[world["ts"] < cut], world[world["ts"] >= cut].copy()
+    current["f0"] = current["f0"] + 1.0
+    table = compare(history, current).set_index("name")
+    assert table.loc["f0", "drifted"]
+    assert list(table.reset_index()[list(DRIFT_COLUMNS)]) == list(DRIFT_COLUMNS)
+
+
+def test_a_feature_that_vanishes_rings():
+    world = panel(1, days=320)
+    cut = world["ts"].unique()[300]
+    current = world[world["ts"] >= cut].assign(f3=np.nan)
+    table = compare(world[world["ts"] < cut], current).set_index("name")
+    assert table["drifted"].tolist() == [name == "f3" for name in table.index]
+
+
+def test_many_rows_of_one_shock_are_not_many_observations():
+    past = np.array([0.30, 0.25, 0.35, 0.28, 0.31, 0.4, 0.22, 0.3, 0.29, 0.33])
+    assert block_p_value(0.33, past, 20) > 0.05
+    assert block_p_value(0.33, past / 10, 20) < 0.001
+
+
+def test_without_history_days_are_the_observations():
+    world = panel(3, days=20)
+    reference = {"f0": ColumnReference.of(NORMAL)}
+    calm = feature_drift(reference, world, world.iloc[:0], days=20)
+    moved = feature_drift(reference, world.assign(f0=world["f0"] + 2), world.iloc[:0], days=20)
+    assert (calm["drifted"].tolist(), moved["drifted"].tolist()) == ([False], [True])
+
+
+def test_prediction_drift_rings_when_it_is_large_and_unlikely():
+    probabilities = 1 / (1 + np.exp(-0.2 * NORMAL))
+    reference = ColumnReference.of(probabilities)
+    steady = [probabilities[start::10] for start in range(10)]
+    restless = [window + 0.1 * (-1) ** number for number, window in enumerate(steady)]
+    calm = prediction_drift(reference, probabilities[:500], steady, days=20)
+    moved = prediction_drift(reference, probabilities[:500] + 0.1, steady, days=20)
+    usual = prediction_drift(reference, probabilities[:500] + 0.1, restless, days=20)
+    young = prediction_drift(reference, probabilities[:500] + 0.1, [], days=20)
+    assert [table["drifted"].iloc[0] for table in (calm, moved, usual, young)] == [False, True, False, True]
+    assert calm["kl"].iloc[0] < 0.1 < moved["kl"].iloc[0] == usual["kl"].iloc[0]
+    assert not prediction_drift(reference, np.empty(0), steady, days=20)["drifted"].iloc[0]
+
+
+def test_last_days_are_whole_dates():
+    times = pd.to_datetime(["2024-01-01T10:00Z", "2024-01-02T10:00Z", "2024-01-02T11:00Z", "2024-01-05T01:00Z"])
+    frame = pd.DataFrame({"ts": times})
+    assert last_days(frame, 2)["ts"].tolist() == times[1:].tolist()
+    assert last_days(frame.iloc[:0], 2).empty

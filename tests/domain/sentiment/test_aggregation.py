@@ -1,0 +1,155 @@
+"""A tone counts at the first bar that could know it, and nothing later changes it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finq_predictor.domain.errors import DataError
+from finq_predictor.domain.market.markets import get_market
+from finq_predictor.domain.sentiment.aggregation import aggregate_tone, currency_exposure, scored_frame
+
+EQUITY, FX = get_market("equity"), get_market("fx")
+START = pd.Timestamp("2024-01-05T21:00Z")  # a Friday
+COLUMNS = ["ts", "instrument", "tone_sum", "article_count"]
+
+
+def bars(times, instruments):
+    index = pd.MultiIndex.from_product([pd.to_datetime(times, utc=True), instruments], names=["ts", "instrument"])
+    return index.to_frame(index=False).astype({"ts": "datetime64[us, UTC]", "instrument": "str"})
+
+
+def articles(rows):
+    frame = pd.DataFrame(rows, columns=["article_id", "instrument", "known_at", "tone", "confidence"])
+    return frame.assign(known_at=pd.to_datetime(frame["known_at"], utc=True).astype("datetime64[us, UTC]"))
+
+
+DAYS = [START, START + pd.Timedelta(days=3), START + pd.Timedelta(days=4)]
+
+
+def test_an_article_counts_at_the_first_bar_not_before_it_was_known():
+    scored = articles(
+        [
+            ("a", "AAA", START, 1.0, 0.5),  # at the very close: known
+            ("b", "AAA", START + pd.Timedelta(microseconds=1), 1.0, 1.0),  # over the week-end, to Monday
+            ("c", "AAA", START + pd.Timedelta(days=2), -0.5, 1.0),
+            ("d", "AAA", START + pd.Timedelta(days=9), 1.0, 1.0),  # after the last bar
+            ("e", "ZZZ", START, 1.0, 1.0),  # no bars
+        ]
+    )
+    table = aggregate_tone(scored, bars(DAYS, ["AAA", "BBB"]), EQUITY)
+    assert table.columns.tolist() == COLUMNS
+    assert table["ts"].tolist() == DAYS[:2]
+    assert table["tone_sum"].tolist() == [0.5, 0.5]
+    assert table["article_count"].tolist() == [1, 2]
+
+
+def test_an_article_that_waits_too_long_is_stale():
+    scored = articles([("a", "AAA", START - pd.Timedelta(days=300), 1.0, 1.0), ("b", "AAA", START, 1.0, 1.0)])
+    assert aggregate_tone(scored, bars(DAYS, ["AAA"]), EQUITY)["article_count"].tolist() == [2]
+    table = aggregate_tone(scored, bars(DAYS, ["AAA"]), EQUITY, max_wait=pd.Timedelta(days=5))
+    assert table["article_count"].tolist() == [1]
+
+
+def test_a_halted_instrument_waits_for_its_own_bar():
+    index = bars(DAYS, ["AAA"]).iloc[[0, 2]]
+    table = aggregate_tone(articles([("a", "AAA", DAYS[1], 1.0, 1.0)]), index, EQUITY)
+    assert table["ts"].tolist() == [DAYS[2]]
+
+
+def test_a_currency_counts_for_its_pairs_with_its_sign():
+    scored = articles(
+        [("a", "USD", START, 0.5, 1.0), ("b", "EUR", START, 0.25, 1.0), ("c", "GBP/USD", START, 1.0, 1.0)]
+    )
+    table = aggregate_tone(scored, bars([START], ["EUR_USD", "GBP_USD", "USD_JPY", "AUD_NZD"]), FX)
+    assert dict(zip(table["instrument"], table["tone_sum"], strict=True)) == {
+        "EUR_USD": -0.25,
+        "GBP_USD": 0.5,
+        "USD_JPY": 0.5,
+    }
+    assert table["article_count"].tolist() == [2, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("subject", "expected"),
+    [("EUR", 1), ("usd", -1), ("EUR_USD", 1), ("eur/usd", 1), ("USDEUR", -1), ("JPY", 0), ("", 0)],
+)
+def test_exposure_to_a_pair(subject, expected):
+    assert currency_exposure(subject, "EUR_USD") == expected
+
+
+@pytest.mark.parametrize("market", [EQUITY, FX])
+def test_nothing_to_add_up_keeps_columns_and_types(market):
+    empty = articles([])
+    for scored, index in (
+        (empty, bars(DAYS, ["AAA"])),
+        (empty, bars([], [])),
+        (articles([("a", "AAA", START, 1.0, 1.0)]), bars([], [])),
+    ):
+        table = aggregate_tone(scored, index, market)
+        assert table.dtypes.astype("str").to_dict() == {
+            "ts": "datetime64[us, UTC]",
+            "instrument": "str",
+            "tone_sum": "float64",
+            "article_count": "int64",
+        }
+        assert table.empty
+
+
+def test_missing_scores_are_left_out():
+    scored = articles([("a", "AAA", START, np.nan, 1.0), ("b", "AAA", None, 1.0, 1.0)])
+    assert aggregate_tone(scored, bars(DAYS, ["AAA"]), EQUITY).empty
+
+
+def test_one_score_for_each_article():
+    scores = pd.DataFrame({"tone": [0.1], "confidence": [1.0], "scorer": ["lexicon"]})
+    with pytest.raises(DataError, match="1 scores for 0 articles"):
+        scored_frame(articles([]), scores)
+
+
+@st.composite
+def news(draw):
+    rows = draw(
+        st.lists(
+            st.tuples(
+                st.sampled_from(["EUR", "USD", "JPY", "EUR_USD"]),
+                st.integers(-30, 120),
+                st.floats(-1, 1),
+                st.floats(0, 1),
+            ),
+            max_size=12,
+        )
+    )
+    return articles(
+        [(str(i), name, START + pd.Timedelta(hours=hour), t, c) for i, (name, hour, t, c) in enumerate(rows)]
+    )
+
+
+HOURS = [START + pd.Timedelta(hours=hour) for hour in [0, 1, 2, 3, 52, 53, 54, 60, 100]]
+HOURLY = bars(HOURS, ["EUR_USD", "USD_JPY"])
+
+
+@settings(max_examples=25, deadline=None)
+@given(news(), st.integers(0, len(HOURS) - 1), st.randoms(use_true_random=False))
+def test_the_future_never_changes_the_past(scored, cut, random):
+    whole = aggregate_tone(scored, HOURLY, FX)
+    now = HOURS[cut]
+    order = list(range(len(scored)))
+    random.shuffle(order)
+    known = scored.iloc[order].loc[lambda frame: frame["known_at"] <= now]
+    then = aggregate_tone(known, HOURLY[HOURLY["ts"] <= now], FX)
+    pd.testing.assert_frame_equal(whole[whole["ts"] <= now].reset_index(drop=True), then, check_exact=True)
+
+
+@settings(max_examples=25, deadline=None)
+@given(news())
+def test_every_article_counts_once_per_pair(scored):
+    table = aggregate_tone(scored, HOURLY, FX)
+    in_time = scored[scored["known_at"] <= HOURS[-1]]
+    expected = sum(
+        abs(currency_exposure(name, pair)) for name in in_time["instrument"] for pair in ("EUR_USD", "USD_JPY")
+    )
+    assert table["article_count"].sum() == expected

@@ -1,0 +1,163 @@
+"""Articles: readable, dated, syndicated now and then, and in a mood that later abnormal returns bear out."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from finq_predictor.simulation import (
+    DirtConfig,
+    EquityMarketConfig,
+    FxMarketConfig,
+    simulate_equity,
+    simulate_fx,
+)
+from finq_predictor.simulation.companies import company
+from finq_predictor.simulation.prose import Subject, currency_subject, mood, write_article
+from finq_predictor.simulation.seeding import stream
+
+# A few words everybody would call good or bad; much less than a real lexicon.
+GOOD = re.compile(
+    r"\b(surg|soar|jump|gain|ris|rose|rall|beat|upgrad|strong|improv|record|wins|upbeat|confiden|solid)\w*"
+)
+BAD = re.compile(r"\b(plung|tumbl|slump|fall|fell|drop|slip|miss|downgrad|weak|disappoint|loss|warn|slash|cautious)\w*")
+
+
+def read(text: pd.Series) -> pd.Series:
+    lower = text.str.lower()
+    return np.sign(lower.str.count(GOOD.pattern) - lower.str.count(BAD.pattern))
+
+
+def _tone_by_session(market) -> pd.DataFrame:
+    closes = pd.DatetimeIndex(market.benchmark["known_at"])
+    articles = market.articles
+    place = closes.searchsorted(articles["first_seen_at"])
+    inside = place < len(closes)
+    frame = pd.DataFrame(
+        {
+            "ts": closes[place[inside]],
+            "symbol": articles["symbol"][inside].array,
+            "tone": read(articles["title"] + ". " + articles["body"])[inside].array,
+        }
+    )
+    return frame.pivot_table(index="ts", columns="symbol", values="tone", aggfunc="sum")
+
+
+def _abnormal(market) -> pd.DataFrame:
+    adjusted = market.bars.pivot(index="known_at", columns="symbol", values="adj_close")
+    returns = adjusted.pct_change(fill_method=None)
+    returns = returns.sub(returns.mean(axis=1), axis=0)
+    return returns / returns.std()
+
+
+def _relation(market, ahead: int) -> float:
+    """Correlation of a session's tone with the sum of the next abnormal returns, or with the same session's."""
+    tone, abnormal = _tone_by_session(market), _abnormal(market)
+    outcome = sum(abnormal.shift(-step) for step in range(1, ahead + 1)) if ahead else abnormal
+    pairs = pd.DataFrame({"tone": tone.stack(), "outcome": outcome.stack()}).dropna()
+    return float(pairs["tone"].corr(pairs["outcome"]))
+
+
+@pytest.mark.parametrize("table", ["equity", "fx"])
+def test_articles_have_ids_times_and_words(table, request):
+    articles = request.getfixturevalue(table).articles
+    assert len(articles) > 5000
+    assert articles["article_id"].is_unique
+    lag = articles["first_seen_at"] - articles["published_at"]
+    assert lag.min() > pd.Timedelta(0)
+    assert lag.max() <= pd.Timedelta(minutes=30)
+    assert articles["first_seen_at"].is_monotonic_increasing
+    assert articles["title"].str.len().between(10, 160).all()
+    assert articles["body"].str.len().between(40, 700).all()
+    assert not articles["title"].str.contains(r"[{}]").any()
+    assert not articles["body"].str.contains(r"[{}]").any()
+    assert articles["source"].nunique() >= 4
+
+
+def test_articles_are_not_ten_sentences(equity, fx):
+    for articles in (equity.articles, fx.articles):
+        unique = articles.drop_duplicates(["title", "body"])
+        assert len(unique) > 0.95 * len(articles)
+        assert articles["title"].nunique() > 1000 or articles["symbol"].str.len().max() == 3
+        sentences = articles["body"].str.split(r"\. ", regex=True).explode()
+        assert sentences.nunique() > 500
+
+
+def test_some_articles_are_syndicated(equity):
+    copies = equity.articles.duplicated(["symbol", "title", "body"], keep=False)
+    assert 0.02 < copies.mean() / 2 < 0.06
+    twins = equity.articles[copies].groupby(["symbol", "title", "body"])
+    assert (twins["published_at"].nunique() > 1).mean() > 0.95
+    assert (twins["source"].nunique() > 1).mean() > 0.9
+
+
+def test_articles_name_their_subject(equity, fx):
+    names = {company(number).ticker: company(number).name for number in range(100)}
+    for article in equity.articles.head(300).itertuples():
+        assert names[article.symbol] in article.title or article.symbol in article.title
+    assert set(fx.articles["symbol"]) == {"EUR", "USD", "JPY", "GBP", "AUD", "SGD", "CHF"}
+
+
+def test_articles_appear_while_the_stock_is_listed(equity):
+    life = equity.bars.groupby("symbol")["known_at"].agg(["min", "max"])
+    seen = equity.articles.merge(life, left_on="symbol", right_index=True)
+    assert (seen["first_seen_at"] > seen["min"] - pd.Timedelta(days=6)).all()
+    assert (seen["first_seen_at"] <= seen["max"] + pd.Timedelta(hours=3)).all()
+
+
+def test_words_carry_the_mood():
+    draw = stream(1, "test")
+    subject = Subject("BAKO", "Bako Motors", "Consumer Discretionary")
+    for occasion, about in (("company", subject), ("earnings", subject), ("currency", currency_subject("EUR"))):
+        for tone in (-2.0, -0.8, 0.8, 2.0):
+            texts = pd.Series([" ".join(write_article(about, tone, occasion, draw)) for _ in range(100)])
+            assert (read(texts) == np.sign(tone)).mean() > 0.6, (occasion, tone)
+            assert (read(texts) == -np.sign(tone)).mean() < 0.2, (occasion, tone)
+
+
+@pytest.mark.parametrize(
+    ("tone", "name"), [(0.0, "neutral"), (0.5, "good"), (-0.5, "bad"), (1.5, "very_good"), (-9.0, "very_bad")]
+)
+def test_mood_of_a_tone(tone, name):
+    assert mood(tone) == name
+
+
+def test_tone_goes_before_abnormal_returns_and_a_little_with_them(equity):
+    assert _relation(equity, ahead=5) > 0.01
+    assert 0.05 < _relation(equity, ahead=0) < 0.5
+
+
+def test_tone_says_nothing_ahead_at_strength_zero(noise_markets):
+    ahead = np.mean([_relation(market, ahead=5) for market in noise_markets])
+    same = np.mean([_relation(market, ahead=0) for market in noise_markets])
+    assert abs(ahead) < 0.012, "one figure has a standard error of about .008"
+    assert same > 0.05
+
+
+def test_tone_alone_can_be_switched_off():
+    market = simulate_equity(EquityMarketConfig(seed=2, tone_signal=0.0, dirt=DirtConfig.clean()))
+    assert abs(_relation(market, ahead=5)) < 0.025
+
+
+def test_strength_of_tone_is_monotone():
+    found = [
+        np.mean(
+            [
+                _relation(
+                    simulate_equity(EquityMarketConfig(seed=seed, tone_signal=tone, years=3, dirt=DirtConfig.clean())),
+                    ahead=5,
+                )
+                for seed in (1, 2)
+            ]
+        )
+        for tone in (0.0, 2.0, 5.0)
+    ]
+    assert found[0] < found[1] < found[2]
+
+
+def test_number_of_articles_is_configurable():
+    few = simulate_fx(FxMarketConfig(seed=1, years=1, articles_per_year=50))
+    many = simulate_fx(FxMarketConfig(seed=1, years=1, articles_per_year=500))
+    assert 5 < len(many.articles) / len(few.articles) < 20
+    assert 50 * 7 * 0.6 < len(few.articles) < 50 * 7 * 1.5
