@@ -18,7 +18,6 @@ from finq_predictor.domain.modelling.prediction import BoundedCache, Predictor
 
 PROVISIONAL = "provisional"
 Answer = dict[str, Any]
-_DIRECTIONS = {True: ("outperform", "underperform"), False: ("up", "down")}
 
 
 @dataclass(frozen=True)
@@ -105,9 +104,9 @@ class Served:
         return {
             "instrument": name,
             "market": self.market.name,
-            "question": self.market.question.format(instrument=name, horizon=horizon),
+            "question": self.market.ask(name, horizon),
             "prediction": rises if known else None,
-            "direction": _DIRECTIONS[self.market.has_benchmark][not rises] if known else None,
+            "direction": self.market.direction(rises) if known else None,
             "probability": float(probability) if known else None,
             "confidence": float(confidence) if known else None,
             "decision": decision,

@@ -22,6 +22,8 @@ class Market:
         bars_per_year: Bars in a year, for annualising.
         registered_model: Name in the model registry.
         question: The question a prediction answers, with ``{instrument}`` and ``{horizon}`` to fill.
+        title: Heading of a page about the market.
+        directions: What a prediction is called when the label is 1, and when it is 0.
     """
 
     name: str
@@ -34,6 +36,25 @@ class Market:
     bars_per_year: int
     registered_model: str
     question: str
+    title: str
+    directions: tuple[str, str]
+
+    def ask(self, instrument: str, horizon: int) -> str:
+        """The question that a prediction over ``horizon`` bars answers."""
+        return self.question.format(instrument=instrument, horizon=horizon)
+
+    def direction(self, rises: bool) -> str:
+        """What a prediction says in one word."""
+        return self.directions[0 if rises else 1]
+
+    def span(self, bars: int) -> str:
+        """A number of bars in words, such as ``5 days``."""
+        unit = "day" if self.bar_minutes >= 1440 else "hour"
+        return f"{bars} {unit}{'' if bars == 1 else 's'}"
+
+    def outcome(self, bars: int) -> str:
+        """What is measured after ``bars`` bars, in words."""
+        return f"return{' beyond the benchmark' if self.has_benchmark else ''}, {self.span(bars)}"
 
 
 MARKETS: dict[str, Market] = {
@@ -50,6 +71,8 @@ MARKETS: dict[str, Market] = {
             bars_per_year=252,
             registered_model="finq-equity-outperform",
             question="Will {instrument} beat its benchmark over the next {horizon} trading days?",
+            title="Equity",
+            directions=("outperform", "underperform"),
         ),
         Market(
             name="fx",
@@ -62,6 +85,8 @@ MARKETS: dict[str, Market] = {
             bars_per_year=6240,
             registered_model="finq-fx-direction",
             question="Will {instrument} be higher {horizon} h from now?",
+            title="Currencies",
+            directions=("up", "down"),
         ),
     )
 }

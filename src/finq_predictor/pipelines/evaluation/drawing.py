@@ -39,7 +39,7 @@ def draw_plots(
     chosen, naive = str(promotion["candidate"]), str(promotion["best_naive"])
     kinds = oos_predictions.drop_duplicates("model").set_index("model")["kind"]
     names = sorted(kinds.index[kinds == "candidate"], key=lambda name: (name != chosen, name))
-    outcome = _outcome(market, candidates[chosen].horizon)
+    outcome = market.outcome(candidates[chosen].horizon)
     figures = {
         "calibration": plots.calibration_plot(oos_predictions, names),
         "pnl": plots.pnl_plot(backtest, names, naive, params.gate_strategy),
@@ -58,12 +58,6 @@ def draw_plots(
         **{f"plot_{name}": figure for name, figure in figures.items()},
         "plot_images": {name: _png(figure) for name, figure in figures.items()},
     }
-
-
-def _outcome(market: Market, bars: int) -> str:
-    unit = "day" if market.bar_minutes >= 1440 else "hour"
-    what = "return beyond the benchmark" if market.has_benchmark else "return"
-    return f"{what}, {bars} {unit}{'' if bars == 1 else 's'}"
 
 
 def _png(figure: Any) -> bytes:

@@ -37,10 +37,6 @@ from finq_predictor.pipelines.evaluation.sections import (
 
 # Pictures are drawn at 150 dots per inch and shown at 80.
 SCALE = 0.533
-TITLES = {
-    "equity": "Equity: can the predictions be used?",
-    "fx": "Currencies: can the predictions be used?",
-}
 VERDICTS = {
     "promote": ("good", "Yes, within its limits: the model is promoted."),
     "provisional": ("warn", "No: the model is provisional."),
@@ -86,8 +82,8 @@ def write_report(
     tone, verdict = _verdict(promotion, champion)
     text = Texts(market, bundle, params, oos_predictions, trials)
     content = ReportContent(
-        title=TITLES.get(market.name, market.name),
-        question=market.question.format(instrument="an instrument", horizon=bundle.horizon),
+        title=f"{market.title}: can the predictions be used?",
+        question=market.ask("an instrument", bundle.horizon),
         simulated=bool(provenance["simulated"]),
         tone=tone,
         verdict=verdict,

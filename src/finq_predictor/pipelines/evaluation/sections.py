@@ -57,9 +57,9 @@ class Texts:
     def __init__(
         self, market: Market, bundle: ModelBundle, params: EvaluationParams, oos: pd.DataFrame, trials: pd.DataFrame
     ) -> None:
-        rules, unit = params.backtest, "day" if market.bar_minutes >= 1440 else "hour"
+        rules = params.backtest
         rows = oos[oos["model"] == bundle.name]
-        bars = f"{bundle.horizon} {unit}{'' if bundle.horizon == 1 else 's'}"
+        bars = market.span(bundle.horizon)
         self.tested = (
             f"{len(rows):,} predictions for {rows['instrument'].nunique()} instruments from "
             f"{rows['ts'].min():%d %B %Y} to "
