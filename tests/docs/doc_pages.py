@@ -11,6 +11,7 @@ from pathlib import Path
 _BLOCK = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<body>.*?)^(?P=indent)```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 _SETTING = re.compile(r"^[A-Z][A-Z0-9_]*=")
+_NEW_FILE = re.compile(r"^New file `.*$", re.MULTILINE)
 _FILE = re.compile(r"`((?:\.ci|bentos|conf|data|deploy|docs|notebooks|src|tests)/[\w./<>-]*)`")
 
 
@@ -48,10 +49,16 @@ def blocks(page: Path, *languages: str) -> Iterator[str]:
             yield "".join(line[indent:] for line in found["body"].splitlines(keepends=True))
 
 
+def acted_pages(project: Path) -> list[Path]:
+    """Pages that are acted out in a copy of the project, their commands included."""
+    return sorted((project / "docs" / "how-to").glob("add-*.md"))
+
+
 def commands(project: Path) -> list[Command]:
-    """Every command of every page, continued lines joined."""
+    """Every command of every page that speaks of the project as it is, continued lines joined."""
     found = []
-    for page in pages(project):
+    acted = acted_pages(project)
+    for page in (page for page in pages(project) if page not in acted):
         name = page.relative_to(project).as_posix()
         for body in blocks(page, "bash", "sh", "shell", "console"):
             for line in body.replace("\\\n", " ").splitlines():
@@ -70,8 +77,9 @@ def links(page: Path) -> Iterator[str]:
 
 
 def files(page: Path) -> Iterator[str]:
-    """Files of the project that a page names in the text."""
-    yield from (found[1] for found in _FILE.finditer(_BLOCK.sub("", page.read_text(encoding="utf-8"))))
+    """Files of the project that a page names in the text, but for those it tells its reader to make."""
+    text = _NEW_FILE.sub("", _BLOCK.sub("", page.read_text(encoding="utf-8")))
+    yield from (found[1] for found in _FILE.finditer(text))
 
 
 def anchors(page: Path) -> set[str]:
