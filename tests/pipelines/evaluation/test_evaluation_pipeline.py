@@ -18,9 +18,9 @@ from finq_predictor.adapters.datasets.tracked_run import TrackedReportDataset, T
 from finq_predictor.adapters.tracking import connect
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.promotion.decision import PromotionRules
-from finq_predictor.pipelines.evaluation.drawing import NAMES
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.pipeline import create_pipeline
+from finq_predictor.reports.evaluation.pictures import NAMES
 from synthetic_evaluation import make_world
 
 KNOWN = ("The ``noload``", ".*Add type hints to the `predict`", ".*Any type hint is inferred")

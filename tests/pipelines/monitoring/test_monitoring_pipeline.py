@@ -16,7 +16,7 @@ from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import create_model
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
 from finq_predictor.pipelines.monitoring.pipeline import create_pipeline
-from finq_predictor.pipelines.monitoring.report import prediction_verdict
+from finq_predictor.reports.monitoring.report import prediction_verdict
 
 NAMES = ("momentum_20", "reversal_5", "volatility_20", "tone")
 MARKET = get_market("equity")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from hashlib import sha256
 from typing import Any
 
@@ -21,6 +22,9 @@ from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.promotion.decision import KEEP, Evidence, Incumbent, decide
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
+from finq_predictor.reports.evaluation import report as pages
+from finq_predictor.reports.evaluation.pictures import draw_pictures
+from finq_predictor.reports.evaluation.terms import EvaluationTerms
 
 BASE_RATE = "base_rate"
 NAIVE, CANDIDATE = "naive", "candidate"
@@ -232,6 +236,72 @@ def predict_latest(champion: ModelBundle, gold: pd.DataFrame, params: Evaluation
     )
 
 
+def draw_plots(
+    oos_predictions: pd.DataFrame,
+    candidates: Mapping[str, ModelBundle],
+    daily: pd.DataFrame,
+    backtest: pd.DataFrame,
+    folds: pd.DataFrame,
+    leak_meter: pd.DataFrame,
+    promotion: Mapping[str, Any],
+    params: EvaluationParams,
+    *,
+    market: Market,
+) -> dict[str, Any]:
+    """Draw every picture once, see ``reports.evaluation.pictures``."""
+    return draw_pictures(
+        oos_predictions,
+        candidates,
+        daily,
+        backtest,
+        folds,
+        leak_meter,
+        promotion,
+        _terms(params),
+        market=market,
+    )
+
+
+def write_report(
+    metrics: pd.DataFrame,
+    metrics_by_fold: pd.DataFrame,
+    backtest: pd.DataFrame,
+    backtest_summary: pd.DataFrame,
+    promotion: Mapping[str, Any],
+    champion: ModelBundle,
+    candidates: Mapping[str, ModelBundle],
+    folds: pd.DataFrame,
+    trials: pd.DataFrame,
+    leak_meter: pd.DataFrame,
+    provenance: Mapping[str, Any],
+    tracked_run: Mapping[str, Mapping[str, str]],
+    oos_predictions: pd.DataFrame,
+    plot_images: Mapping[str, bytes],
+    params: EvaluationParams,
+    *,
+    market: Market,
+) -> str:
+    """Write the report of one market, see ``reports.evaluation.report``."""
+    return pages.write_report(
+        metrics,
+        metrics_by_fold,
+        backtest,
+        backtest_summary,
+        promotion,
+        champion,
+        candidates,
+        folds,
+        trials,
+        leak_meter,
+        provenance,
+        tracked_run,
+        oos_predictions,
+        plot_images,
+        _terms(params),
+        market=market,
+    )
+
+
 def prepare_attachment(report: str, tracked_run: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     """Put the report beside the runs it is about."""
     return {"run_ids": [run["run_id"] for run in tracked_run.values()], "artifacts": {"report.html": report}}
@@ -255,6 +325,10 @@ def lineage_tags(bundle: ModelBundle) -> dict[str, str]:
     names = ("source", "source_id", "simulated", "data_hash", "feature_set_hash", "code_hash", "git_commit", "seed")
     origin = {name: bundle.metadata.get(name, "") for name in names}
     return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in origin.items()}
+
+
+def _terms(params: EvaluationParams) -> EvaluationTerms:
+    return EvaluationTerms(**{each.name: getattr(params, each.name) for each in fields(EvaluationTerms)})
 
 
 def _with_base_rate(oos: pd.DataFrame) -> pd.DataFrame:

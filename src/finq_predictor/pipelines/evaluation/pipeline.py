@@ -5,18 +5,19 @@ from __future__ import annotations
 from kedro.pipeline import Pipeline, node
 
 from finq_predictor.domain.market.markets import Market
-from finq_predictor.pipelines.evaluation.drawing import NAMES, draw_plots
 from finq_predictor.pipelines.evaluation.nodes import (
     compute_metrics,
     decide_promotion,
+    draw_plots,
     predict_latest,
     prepare_attachment,
     prepare_registration,
     prepare_runs,
     trade_on_paper,
+    write_report,
 )
-from finq_predictor.pipelines.evaluation.report import write_report
 from finq_predictor.pipelines.market_binding import for_market
+from finq_predictor.reports.evaluation.pictures import NAMES
 
 PARAMS = "params:evaluation"
 

@@ -20,7 +20,7 @@ from finq_predictor.domain.monitoring.freshness import (
     resolve_as_of,
 )
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
-from finq_predictor.pipelines.monitoring.report import Page, render_page
+from finq_predictor.reports.monitoring.report import Page, render_page
 
 
 def measure_freshness(

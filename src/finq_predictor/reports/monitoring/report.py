@@ -103,7 +103,7 @@ def render_page(page: Page) -> str:
     """Render the page as one HTML document without any outside reference."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    loader = PackageLoader("finq_predictor.adapters", "report")
+    loader = PackageLoader("finq_predictor.reports", "templates")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     found = verdicts(page)
     features = page.drift[page.drift["kind"] == "feature"].sort_values(

@@ -8,12 +8,18 @@ import pytest
 
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.promotion.decision import PromotionRules
-from finq_predictor.pipelines.evaluation import plots
-from finq_predictor.pipelines.evaluation.drawing import NAMES, draw_plots
-from finq_predictor.pipelines.evaluation.nodes import compute_metrics, decide_promotion, trade_on_paper
+from finq_predictor.pipelines.evaluation.nodes import (
+    compute_metrics,
+    decide_promotion,
+    draw_plots,
+    trade_on_paper,
+    write_report,
+)
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
-from finq_predictor.pipelines.evaluation.report import CAPTIONS, write_report
-from finq_predictor.pipelines.evaluation.sections import CHECKS
+from finq_predictor.reports.evaluation import plots
+from finq_predictor.reports.evaluation.pictures import NAMES
+from finq_predictor.reports.evaluation.report import CAPTIONS
+from finq_predictor.reports.evaluation.sections import CHECKS
 from synthetic_evaluation import make_world
 
 EQUITY = get_market("equity")

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from finq_predictor.adapters.report.page import Section, Table
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
-from finq_predictor.pipelines.evaluation.formatting import (
+from finq_predictor.reports.evaluation.terms import EvaluationTerms
+from finq_predictor.reports.formatting import (
     MEASURES,
     METRICS,
     day,
@@ -27,7 +27,7 @@ from finq_predictor.pipelines.evaluation.formatting import (
     with_interval,
     yes_no,
 )
-from finq_predictor.pipelines.evaluation.params import EvaluationParams
+from finq_predictor.reports.page import Section, Table
 
 SHORT = ("rank_ic", "auc", "accuracy", "mcc", "brier_skill", "ece")
 STRATEGIES = {
@@ -55,9 +55,9 @@ class Texts:
     """Sentences that several sections share."""
 
     def __init__(
-        self, market: Market, bundle: ModelBundle, params: EvaluationParams, oos: pd.DataFrame, trials: pd.DataFrame
+        self, market: Market, bundle: ModelBundle, terms: EvaluationTerms, oos: pd.DataFrame, trials: pd.DataFrame
     ) -> None:
-        rules = params.backtest
+        rules = terms.backtest
         rows = oos[oos["model"] == bundle.name]
         bars = market.span(bundle.horizon)
         self.tested = (
@@ -84,7 +84,7 @@ class Texts:
         self.trials = (
             f"The Sharpe ratio is deflated for all {len(trials)} search trials and "
             f"{oos.loc[oos['kind'] == 'candidate', 'model'].nunique()} candidates"
-            + (f" and {params.extra_trials} trials made elsewhere." if params.extra_trials else ".")
+            + (f" and {terms.extra_trials} trials made elsewhere." if terms.extra_trials else ".")
         )
 
 
@@ -186,13 +186,13 @@ def _trade_table(summary: pd.DataFrame, promotion: Mapping[str, Any]) -> Table:
     return Table(["Strategy", "Model", *heads], rows, strong=strong, text_columns=(0, 1))
 
 
-def risk_section(backtest: pd.DataFrame, summary: pd.DataFrame, name: str, params: EvaluationParams) -> Section:
+def risk_section(backtest: pd.DataFrame, summary: pd.DataFrame, name: str, terms: EvaluationTerms) -> Section:
     """Losses to be ready for, and the targets of the user."""
-    rows = backtest[(backtest["model"] == name) & (backtest["strategy"] == params.gate_strategy)]
-    net = measures_of(summary, name, params.gate_strategy, "net")
+    rows = backtest[(backtest["model"] == name) & (backtest["strategy"] == terms.gate_strategy)]
+    net = measures_of(summary, name, terms.gate_strategy, "net")
     daily = rows.set_index("ts")["net_return"]
     weekly = daily.resample("W").sum()
-    last = daily.tail(params.target_profit_days).sum()
+    last = daily.tail(terms.target_profit_days).sum()
     worst = [
         ["Worst day", percent(daily.min(), sign=True), f"{daily.idxmin():%d %B %Y}"],
         ["Worst week", percent(weekly.min(), sign=True), f"week to {weekly.idxmin():%d %B %Y}"],
@@ -211,18 +211,18 @@ def risk_section(backtest: pd.DataFrame, summary: pd.DataFrame, name: str, param
     wishes = [
         [
             "Sharpe ratio",
-            f"more than {params.target_sharpe:g}",
+            f"more than {terms.target_sharpe:g}",
             number(net["sharpe"], 2),
-            yes_no(net["sharpe"] > params.target_sharpe),
+            yes_no(net["sharpe"] > terms.target_sharpe),
         ],
         [
             "Largest fall",
-            f"less than {percent(params.target_drawdown)}",
+            f"less than {percent(terms.target_drawdown)}",
             percent(net["max_drawdown"]),
-            yes_no(net["max_drawdown"] < params.target_drawdown),
+            yes_no(net["max_drawdown"] < terms.target_drawdown),
         ],
         [
-            f"Profit of the last {params.target_profit_days} days",
+            f"Profit of the last {terms.target_profit_days} days",
             "more than 0 %",
             percent(last, sign=True),
             yes_no(last > 0.0),
@@ -232,7 +232,7 @@ def risk_section(backtest: pd.DataFrame, summary: pd.DataFrame, name: str, param
         "risk",
         "How risky is it?",
         [
-            f"After costs, {STRATEGIES[params.gate_strategy].lower()}, in percent of constant capital. Your "
+            f"After costs, {STRATEGIES[terms.gate_strategy].lower()}, in percent of constant capital. Your "
             "targets are reported, never tuned to."
         ],
         {
@@ -382,7 +382,7 @@ def inside_section(bundle: ModelBundle, champion: ModelBundle) -> Section:
 
 
 def everything_section(
-    metrics: pd.DataFrame, summary: pd.DataFrame, promotion: Mapping[str, Any], params: EvaluationParams
+    metrics: pd.DataFrame, summary: pd.DataFrame, promotion: Mapping[str, Any], terms: EvaluationTerms
 ) -> Section:
     """All other figures and the rules, folded away."""
     rest = [metric for metric in METRICS if metric not in SHORT and metric in set(metrics["metric"])]
@@ -400,7 +400,7 @@ def everything_section(
                 ["Measure", "After costs", "Before costs"], rows
             )
     limits = [
-        [key, str(value)] for key, value in sorted({**params.promotion.__dict__, **params.backtest.__dict__}.items())
+        [key, str(value)] for key, value in sorted({**terms.promotion.__dict__, **terms.backtest.__dict__}.items())
     ]
     tables["Limits and rules used"] = Table(["Parameter", "Value"], limits)
     return Section("everything", "All figures and rules", tables=tables, folded=True)

@@ -1,4 +1,4 @@
-"""The node that draws all pictures of the evaluation."""
+"""All pictures of the evaluation."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pandas as pd
 from finq_predictor.domain.evaluation.skill import get_skill
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
-from finq_predictor.pipelines.evaluation import plots
-from finq_predictor.pipelines.evaluation.params import EvaluationParams
+from finq_predictor.reports.evaluation import plots
+from finq_predictor.reports.evaluation.terms import EvaluationTerms
 
 NAMES = ("calibration", "pnl", "skill", "gap", "importance", "confusion", "leak_meter", "deciles")
 DPI = 150
 
 
-def draw_plots(
+def draw_pictures(
     oos_predictions: pd.DataFrame,
     candidates: Mapping[str, ModelBundle],
     daily: pd.DataFrame,
@@ -26,7 +26,7 @@ def draw_plots(
     folds: pd.DataFrame,
     leak_meter: pd.DataFrame,
     promotion: Mapping[str, Any],
-    params: EvaluationParams,
+    terms: EvaluationTerms,
     *,
     market: Market,
 ) -> dict[str, Any]:
@@ -42,15 +42,15 @@ def draw_plots(
     outcome = market.outcome(candidates[chosen].horizon)
     figures = {
         "calibration": plots.calibration_plot(oos_predictions, names),
-        "pnl": plots.pnl_plot(backtest, names, naive, params.gate_strategy),
+        "pnl": plots.pnl_plot(backtest, names, naive, terms.gate_strategy),
         "skill": plots.skill_plot(
-            daily.set_index("ts"), names, naive, params.rolling_days, get_skill(params.promotion.skill)
+            daily.set_index("ts"), names, naive, terms.rolling_days, get_skill(terms.promotion.skill)
         ),
         "gap": plots.gap_plot(folds),
         "importance": plots.importance_plot(candidates[chosen].model.importance() or {}, chosen),
         "confusion": plots.confusion_plot(oos_predictions, chosen),
         "leak_meter": plots.leak_meter_plot(
-            leak_meter, params.promotion.max_purged_accuracy, params.promotion.max_purged_auc
+            leak_meter, terms.promotion.max_purged_accuracy, terms.promotion.max_purged_auc
         ),
         "deciles": plots.decile_plot(oos_predictions, chosen, outcome),
     }

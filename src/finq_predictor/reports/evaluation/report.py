@@ -1,4 +1,4 @@
-"""The node that writes the report: what a portfolio manager asks first, then the evidence."""
+"""The report: what a portfolio manager asks first, then the evidence."""
 
 from __future__ import annotations
 
@@ -7,21 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from finq_predictor.adapters.report.page import Card, Image, ReportContent, render_report
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
-from finq_predictor.pipelines.evaluation.formatting import (
-    interval_text,
-    measures_of,
-    metric_of,
-    moment,
-    number,
-    percent,
-    signed,
-    tone,
-)
-from finq_predictor.pipelines.evaluation.params import EvaluationParams
-from finq_predictor.pipelines.evaluation.sections import (
+from finq_predictor.reports.evaluation.sections import (
     Texts,
     calibration_section,
     checks_section,
@@ -34,6 +22,18 @@ from finq_predictor.pipelines.evaluation.sections import (
     skill_section,
     steadiness_section,
 )
+from finq_predictor.reports.evaluation.terms import EvaluationTerms
+from finq_predictor.reports.formatting import (
+    interval_text,
+    measures_of,
+    metric_of,
+    moment,
+    number,
+    percent,
+    signed,
+    tone,
+)
+from finq_predictor.reports.page import Card, Image, ReportContent, render_report
 
 # Pictures are drawn at 150 dots per inch and shown at 80.
 SCALE = 0.533
@@ -68,7 +68,7 @@ def write_report(
     tracked_run: Mapping[str, Mapping[str, str]],
     oos_predictions: pd.DataFrame,
     plot_images: Mapping[str, bytes],
-    params: EvaluationParams,
+    terms: EvaluationTerms,
     *,
     market: Market,
 ) -> str:
@@ -80,7 +80,7 @@ def write_report(
     name = str(promotion["candidate"])
     bundle = candidates[name]
     tone, verdict = _verdict(promotion, champion)
-    text = Texts(market, bundle, params, oos_predictions, trials)
+    text = Texts(market, bundle, terms, oos_predictions, trials)
     content = ReportContent(
         title=f"{market.title}: can the predictions be used?",
         question=market.ask("an instrument", bundle.horizon),
@@ -88,23 +88,23 @@ def write_report(
         tone=tone,
         verdict=verdict,
         reason=str(promotion["reason"]),
-        cards=_cards(name, metrics, backtest_summary, promotion, params),
+        cards=_cards(name, metrics, backtest_summary, promotion, terms),
         sections=[
             checks_section(promotion),
             skill_section(metrics, promotion, text),
             earnings_section(backtest_summary, promotion, text),
-            risk_section(backtest, backtest_summary, name, params),
+            risk_section(backtest, backtest_summary, name, terms),
             data_section(provenance, bundle, market),
             leaks_section(leak_meter, promotion, name),
             calibration_section(metrics, name),
             steadiness_section(metrics_by_fold, folds, name),
             inside_section(bundle, champion),
-            everything_section(metrics, backtest_summary, promotion, params),
+            everything_section(metrics, backtest_summary, promotion, terms),
         ],
         images={key: Image.from_png(image, SCALE) for key, image in plot_images.items()},
         captions=CAPTIONS,
-        lineage=_lineage(name, bundle, tracked_run, params),
-        command=_command(market, bundle, provenance, params),
+        lineage=_lineage(name, bundle, tracked_run, terms),
+        command=_command(market, bundle, provenance, terms),
         as_of=moment(provenance["last_ts"]),
     )
     return render_report(content)
@@ -119,9 +119,9 @@ def _verdict(promotion: Mapping[str, Any], champion: ModelBundle) -> tuple[str, 
     return "warn", f"No: version {version} ({champion.name}) is still provisional."
 
 
-def _skill_card(name: str, metrics: pd.DataFrame, best_naive: str, params: EvaluationParams) -> Card:
+def _skill_card(name: str, metrics: pd.DataFrame, best_naive: str, terms: EvaluationTerms) -> Card:
     """What the promotion is judged by, in the metric of that kind which people know."""
-    if params.promotion.skill == "rank_ic":
+    if terms.promotion.skill == "rank_ic":
         rank, naive = metric_of(metrics, name, "rank_ic"), metric_of(metrics, best_naive, "rank_ic")
         text = f"95 % interval {interval_text(rank, 3)}; best naive rule ({best_naive}) {signed(naive['value'])}"
         return Card("Rank correlation with outcome", signed(rank["value"]), text, tone(rank["ci_low"]))
@@ -136,14 +136,14 @@ def _cards(
     metrics: pd.DataFrame,
     summary: pd.DataFrame,
     promotion: Mapping[str, Any],
-    params: EvaluationParams,
+    terms: EvaluationTerms,
 ) -> list[Card]:
     skill = metric_of(metrics, name, "auc")
-    net = measures_of(summary, name, params.gate_strategy, "net")
-    gross = measures_of(summary, name, params.gate_strategy, "gross")
+    net = measures_of(summary, name, terms.gate_strategy, "net")
+    gross = measures_of(summary, name, terms.gate_strategy, "gross")
     ece = metric_of(metrics, name, "ece")
     return [
-        _skill_card(name, metrics, str(promotion["best_naive"]), params),
+        _skill_card(name, metrics, str(promotion["best_naive"]), terms),
         Card(
             "AUC (0.5 is a coin)",
             f"{skill['value']:.3f}",
@@ -154,7 +154,7 @@ def _cards(
             "Return per year after costs",
             percent(net["annualised_return"], sign=True),
             f"before costs {percent(gross['annualised_return'], sign=True)}; paper, long-short"
-            if params.gate_strategy == "quantile"
+            if terms.gate_strategy == "quantile"
             else f"before costs {percent(gross['annualised_return'], sign=True)}; paper, threshold",
             tone(net["annualised_return"], both=True),
         ),
@@ -172,14 +172,14 @@ def _cards(
         Card(
             "Calibration error",
             f"{100 * ece['value']:.1f} points",
-            f"limit {100 * params.promotion.max_ece:.1f}: a stated 60 % should happen 60 % of the time",
-            "good" if ece["value"] <= params.promotion.max_ece else "bad",
+            f"limit {100 * terms.promotion.max_ece:.1f}: a stated 60 % should happen 60 % of the time",
+            "good" if ece["value"] <= terms.promotion.max_ece else "bad",
         ),
     ]
 
 
 def _lineage(
-    name: str, bundle: ModelBundle, tracked_run: Mapping[str, Mapping[str, str]], params: EvaluationParams
+    name: str, bundle: ModelBundle, tracked_run: Mapping[str, Mapping[str, str]], terms: EvaluationTerms
 ) -> dict[str, str]:
     run = tracked_run.get(name, {})
     facts = bundle.metadata
@@ -189,16 +189,16 @@ def _lineage(
         "features": str(facts.get("feature_set_hash", ""))[:16],
         "code": str(facts.get("code_hash", ""))[:16],
         "commit": str(facts.get("git_commit", ""))[:12],
-        "seed": f"{facts.get('seed', '')} (training), {params.seed} (resampling)",
+        "seed": f"{facts.get('seed', '')} (training), {terms.seed} (resampling)",
     }
 
 
-def _command(market: Market, bundle: ModelBundle, provenance: Mapping[str, Any], params: EvaluationParams) -> str:
+def _command(market: Market, bundle: ModelBundle, provenance: Mapping[str, Any], terms: EvaluationTerms) -> str:
     commit = str(bundle.metadata.get("git_commit") or "")
     checkout = f"git checkout {commit[:12]}\n" if commit and commit != "unknown" else ""
     # The base configuration names the simulator's knobs; an overlay for other data names its own environment.
-    if provenance["simulated"] or "--env" in params.command:
-        return f"{checkout}{params.command or f'kedro run --pipelines={market.name}'}"
+    if provenance["simulated"] or "--env" in terms.command:
+        return f"{checkout}{terms.command or f'kedro run --pipelines={market.name}'}"
     table = "bars" if market.has_benchmark else "quotes"
     files = "# the files whose hashes are shown above"
     return f'{checkout}kedro run --env own --pipelines={market.name} --params "{table}=FILE"   {files}'

@@ -1,1 +1,0 @@
-"""Templates of the HTML reports and what renders them."""

@@ -1,0 +1,1 @@
+"""The report of the evaluation: pictures, sections and the page."""

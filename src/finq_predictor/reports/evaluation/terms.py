@@ -1,0 +1,37 @@
+"""The rules and wishes under which the figures of an evaluation stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from finq_predictor.domain.evaluation.backtest import BacktestRules
+from finq_predictor.domain.promotion.decision import PromotionRules
+
+
+@dataclass(frozen=True)
+class EvaluationTerms:
+    """What a reader must know to read the figures.
+
+    Attributes:
+        backtest: Positions and costs of the paper portfolios.
+        promotion: Limits of the gate.
+        gate_strategy: The strategy whose net result the gate looks at, ``quantile`` or ``threshold``.
+        rolling_days: Window of the rolling means in the pictures.
+        extra_trials: Configurations that were tried outside this run.
+        target_sharpe: The user's wish, reported only.
+        target_drawdown: The user's wish, a fraction of capital, reported only.
+        target_profit_days: The user wishes a profit over so many days, reported only.
+        seed: Of the resampling.
+        command: Reproduces the run; empty where it is not known.
+    """
+
+    backtest: BacktestRules
+    promotion: PromotionRules
+    gate_strategy: str
+    rolling_days: int
+    extra_trials: int
+    target_sharpe: float
+    target_drawdown: float
+    target_profit_days: int
+    seed: int
+    command: str
