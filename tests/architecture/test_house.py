@@ -61,6 +61,7 @@ LIGHT = {
         "torch",
         "matplotlib",
     },
+    "finq_predictor.cli": {"pandas", "numpy", "pydantic", "kedro"},
     "finq_predictor.settings": {"mlflow", "great_expectations", "xgboost", "sklearn", "numba", "torch", "matplotlib"},
     "finq_predictor.domain.market.markets": {"pandas", "numpy", "kedro"},
 }

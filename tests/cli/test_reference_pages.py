@@ -2,15 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from finq_predictor.reference_pages import pages, write_pages
+from finq_predictor.cli import cli
+from finq_predictor.cli.reference_pages import pages, write_pages
 
 
-@pytest.mark.parametrize("name", sorted(pages()))
+@pytest.mark.parametrize("name", sorted(pages(cli)))
 def test_committed_page_is_what_the_code_says(name, project_path, tmp_path):
-    write_pages(tmp_path)
+    write_pages(tmp_path, cli)
     committed = project_path / "docs" / "reference" / name
     assert committed.read_text() == (tmp_path / name).read_text(), "run `make docs`"
 
 
 def test_no_page_is_left_over(project_path):
-    assert {path.name for path in (project_path / "docs" / "reference").glob("*.md")} == set(pages())
+    assert {path.name for path in (project_path / "docs" / "reference").glob("*.md")} == set(pages(cli))

@@ -4,38 +4,45 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
 from pydantic import BaseModel
 
 WRITTEN = "<!-- Written by `make docs`; change the code instead. -->\n\n"
 
 
-def pages() -> dict[str, Callable[[], str]]:
-    """The pages by file name; each is made when it is asked for."""
+def pages(commands: click.Group) -> dict[str, Callable[[], str]]:
+    """The pages by file name; each is made when it is asked for.
+
+    Args:
+        commands: The commands that the page of commands lists.
+    """
     return {
         "features.md": _features,
         "parameters.md": _parameters,
         "errors.md": _errors,
         "api.md": _api,
         "environment.md": _environment,
-        "commands.md": _commands,
+        "commands.md": partial(_commands, commands),
     }
 
 
-def write_pages(target: Path) -> list[Path]:
+def write_pages(target: Path, commands: click.Group) -> list[Path]:
     """Write every page into a folder.
 
     Args:
         target: The folder; it is made when it is not there.
+        commands: The commands that the page of commands lists.
 
     Returns:
         The files that were written.
     """
     target.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, make in pages().items():
+    for name, make in pages(commands).items():
         page = target / name
         page.write_text(WRITTEN + make().rstrip() + "\n")
         written.append(page)
@@ -127,10 +134,10 @@ def _environment() -> str:
     return f"# Environment variables of the API\n\nRead once, at start.\n\n{table}\n"
 
 
-def _commands() -> str:
-    from finq_predictor.cli import cli
-
-    rows = "\n".join(f"| `finq {name}` | {command.get_short_help_str(200)} |" for name, command in cli.commands.items())
+def _commands(group: click.Group) -> str:
+    rows = "\n".join(
+        f"| `finq {name}` | {command.get_short_help_str(200)} |" for name, command in group.commands.items()
+    )
     return (
         "# Commands\n\nThe commands of the project, as `.venv/bin/finq COMMAND` and as `.venv/bin/kedro COMMAND`; "
         "`--help` lists the options. The targets of the Makefile: `make help`.\n\n"
