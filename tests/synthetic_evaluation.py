@@ -171,7 +171,7 @@ def make_trials(rng: np.random.Generator) -> pd.DataFrame:
             "model": model,
             "value": float(rng.normal(0.69, 0.001)),
             "duration_s": 0.5,
-            "state": "COMPLETE",
+            "state": "complete",
             "params": '{"C": 0.1}',
         }
         for model in ("logistic", "xgboost")

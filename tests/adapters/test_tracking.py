@@ -36,7 +36,7 @@ def tracked(place, tmp_path_factory):
             "model": "xgboost",
             "value": [0.69, float("nan")],
             "duration_s": [1.0, 2.0],
-            "state": ["COMPLETE", "PRUNED"],
+            "state": ["complete", "pruned"],
             "params": ['{"max_depth": 3}', "{}"],
         }
     )

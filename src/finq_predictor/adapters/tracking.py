@@ -13,7 +13,12 @@ from typing import Any
 
 import pandas as pd
 
+from finq_predictor.domain.errors import UnknownNameError
+from finq_predictor.domain.modelling.search import TrialState
+
 PARENT = "mlflow.parentRunId"
+# How MLflow closes the run of a trial.
+CLOSED = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAIL: "FAILED"}
 
 
 @dataclass(frozen=True)
@@ -110,12 +115,13 @@ class Tracker:
 
     def _write_trial(self, client: Any, experiment_id: str, parent: str, model: str, trial: Mapping[str, Any]) -> None:
         name = f"{model}-trial-{int(trial['trial']):03d}"
-        tags = {PARENT: parent, "state": str(trial.get("state", ""))}
+        state = _state(str(trial["state"]))
+        tags = {PARENT: parent, "state": state.value}
         run_id = client.create_run(experiment_id, tags=tags, run_name=name).info.run_id
         params = trial.get("params", {})
         numbers = {key: float(trial[key]) for key in ("value", "duration_s") if pd.notna(trial.get(key))}
         self._fill(client, run_id, json.loads(params) if isinstance(params, str) else params, numbers)
-        client.set_terminated(run_id, status="FINISHED" if trial.get("state", "COMPLETE") == "COMPLETE" else "KILLED")
+        client.set_terminated(run_id, status=CLOSED[state])
 
 
 def connect(tracking_uri: str) -> Any:
@@ -125,6 +131,13 @@ def connect(tracking_uri: str) -> Any:
     if tracking_uri.startswith("sqlite:///"):
         Path(tracking_uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
+
+
+def _state(given: str) -> TrialState:
+    try:
+        return TrialState(given)
+    except ValueError:
+        raise UnknownNameError("state of a trial", given, [state.value for state in TrialState]) from None
 
 
 def _log_artifacts(client: Any, run_id: str, artifacts: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from finq_predictor.domain.arrays import Positions
 from finq_predictor.domain.evaluation.metrics import bar_times, log_loss, rank_ic
+from finq_predictor.domain.modelling.search import TrialState
 from finq_predictor.domain.modelling.splits import purged_walk_forward
 from finq_predictor.pipelines.training.fitting import new_model
 from finq_predictor.pipelines.training.params import ModelConfig, SearchRange, TrainingParams
@@ -132,7 +133,7 @@ def _trials_frame(name: str, trials: list[Any], objective: str) -> pd.DataFrame:
             "objective": objective,
             "value": np.nan if trial.value is None else trial.value,
             "duration_s": trial.duration.total_seconds() if trial.duration else np.nan,
-            "state": trial.state.name.lower(),
+            "state": TrialState(trial.state.name.lower()).value,
             "params": json.dumps(trial.params, sort_keys=True),
         }
         for trial in trials
