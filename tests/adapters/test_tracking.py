@@ -6,10 +6,8 @@ import mlflow
 import pandas as pd
 import pytest
 
-from finq_predictor.adapters.datasets.report import HtmlDataset
 from finq_predictor.adapters.datasets.tracked_run import TrackedReportDataset, TrackedRunDataset
 from finq_predictor.adapters.tracking import PARENT, TrackedRun, connect
-from finq_predictor.domain.errors import StoreError
 
 # Known warnings of MLflow's own imports.
 KNOWN = ("The ``noload``", ".*Add type hints to the `predict`", ".*Any type hint is inferred")
@@ -130,12 +128,3 @@ def test_a_failed_run_is_marked(place, tmp_path):
     runs = client.search_runs([client.get_experiment_by_name("finq-fx").experiment_id], "attribute.status = 'FAILED'")
     assert len(runs) == 1
     assert not dataset.exists()
-
-
-def test_text_is_replaced_in_one_step(tmp_path):
-    dataset = HtmlDataset(filepath=str(tmp_path / "deep" / "report.html"))
-    with pytest.raises(Exception, match="no file") as caught:
-        dataset.load()
-    assert isinstance(caught.value.__cause__ or caught.value, StoreError)
-    dataset.save("<p>ü</p>")
-    assert dataset.load() == "<p>ü</p>"

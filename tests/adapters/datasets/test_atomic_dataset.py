@@ -44,7 +44,13 @@ def test_wraps_any_file_dataset(tmp_path):
     picture.save(figure)
     plt.close(figure)
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
-    assert not [file for file in tmp_path.iterdir() if file.name.startswith(".")]
+    utf8 = {"encoding": "utf-8"}
+    page = {"type": "text.TextDataset", "fs_args": {"open_args_save": utf8, "open_args_load": utf8}}
+    html = AtomicDataset(page, str(tmp_path / "deep" / "a.html"))
+    html.save("<p>ü</p>")
+    assert html.load() == "<p>ü</p>"
+    assert (tmp_path / "deep" / "a.html").read_bytes() == "<p>ü</p>".encode()
+    assert not [file for file in tmp_path.rglob("*") if file.name.startswith(".")]
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from kedro.runner import SequentialRunner
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.matplotlib import MatplotlibDataset
 from kedro_datasets.pandas import ParquetDataset
+from kedro_datasets.text import TextDataset
 
 from finq_predictor.adapters.bundle_store import load_bundle
 from finq_predictor.adapters.datasets.registry import ChampionDataset, IncumbentDataset
-from finq_predictor.adapters.datasets.report import HtmlDataset
 from finq_predictor.adapters.datasets.tracked_run import TrackedReportDataset, TrackedRunDataset
 from finq_predictor.adapters.tracking import connect
 from finq_predictor.domain.market.markets import get_market
@@ -49,7 +49,7 @@ def run(folder, world) -> dict:
         "champion": ChampionDataset(**champion),
         "tracked_run": TrackedRunDataset(**store, filepath=str(folder / "tracked_runs.json")),
         "tracked_report": TrackedReportDataset(**store),
-        "report": HtmlDataset(filepath=str(folder / "report.html")),
+        "report": TextDataset(filepath=str(folder / "report.html")),
         **{f"plot_{name}": MatplotlibDataset(filepath=str(folder / f"plots/{name}.png")) for name in NAMES},
         "promotion": JSONDataset(filepath=str(folder / "promotion.json")),
         **{name: ParquetDataset(filepath=str(folder / f"{name}.parquet")) for name in ("predictions", "metrics")},
