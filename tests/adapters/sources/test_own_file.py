@@ -68,7 +68,7 @@ def test_absent_file_suggests_its_neighbours(tmp_path):
 
 def test_unknown_format_lists_the_known(tmp_path):
     (tmp_path / "a.xlsb").write_text("")
-    with pytest.raises(SourceError, match=r"unknown format.*csv"):
+    with pytest.raises(SourceError, match=r"a\.xlsb cannot be read\. Unknown file format 'xlsb'\. .*csv"):
         read(tmp_path / "a.xlsb")
 
 

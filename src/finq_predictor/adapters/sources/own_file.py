@@ -11,11 +11,15 @@ from typing import Any
 
 import pandas as pd
 
-from finq_predictor.domain.errors import ConfigurationError, SourceError, closest
+from finq_predictor.domain.errors import ConfigurationError, SourceError, UnknownNameError, closest
+from finq_predictor.domain.registry import Registry
 
 # A company may trade under "NA" or "TRUE"; only what nobody is called counts as missing.
 _MISSING = ("", "nan", "NaN", "null", "None", "N/A", "#N/A", "-")
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
+
+READERS: Registry[Callable[[Path], pd.DataFrame]] = Registry("file format")
+"""How a file is read, by the suffix that tells its format."""
 
 
 class OwnFileSource:
@@ -87,16 +91,18 @@ def _format(path: Path) -> str:
 
 
 def _reader(path: Path) -> Callable[[Path], pd.DataFrame]:
-    found = _READERS.get(_format(path))
-    if found is None:
-        raise SourceError(f"The file {path} has an unknown format. {closest(_format(path), _READERS)}")
-    return found
+    try:
+        return READERS[_format(path)]
+    except UnknownNameError as error:
+        raise SourceError(f"The file {path} cannot be read. {error}") from None
 
 
+@READERS.register("csv", "txt")
 def _read_csv(path: Path) -> pd.DataFrame:
     return _read_delimited(path, _separator(path))
 
 
+@READERS.register("tsv", "tab")
 def _read_tsv(path: Path) -> pd.DataFrame:
     return _read_delimited(path, "\t")
 
@@ -115,14 +121,17 @@ def _separator(path: Path) -> str:
     return max(",;\t|", key=text.count)
 
 
+@READERS.register("parquet", "pq")
 def _read_parquet(path: Path) -> pd.DataFrame:
     return _without_index(pd.read_parquet(path))
 
 
+@READERS.register("feather", "arrow")
 def _read_feather(path: Path) -> pd.DataFrame:
     return _without_index(pd.read_feather(path))
 
 
+@READERS.register("json")
 def _read_json(path: Path) -> pd.DataFrame:
     text = _text(path).strip()
     try:
@@ -131,6 +140,7 @@ def _read_json(path: Path) -> pd.DataFrame:
         return _from_lines(text)
 
 
+@READERS.register("ndjson", "jsonl")
 def _read_lines(path: Path) -> pd.DataFrame:
     return _from_lines(_text(path))
 
@@ -179,18 +189,3 @@ def _flat(frame: pd.DataFrame) -> pd.DataFrame:
 def _first(column: pd.Series) -> Any:
     known = column.dropna()
     return known.iloc[0] if len(known) else None
-
-
-_READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    "csv": _read_csv,
-    "txt": _read_csv,
-    "tsv": _read_tsv,
-    "tab": _read_tsv,
-    "parquet": _read_parquet,
-    "pq": _read_parquet,
-    "feather": _read_feather,
-    "arrow": _read_feather,
-    "json": _read_json,
-    "ndjson": _read_lines,
-    "jsonl": _read_lines,
-}

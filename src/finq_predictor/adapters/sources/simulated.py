@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -11,25 +12,33 @@ from typing import Any
 import pandas as pd
 
 from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
-from finq_predictor.simulation import (
-    DirtConfig,
-    EquityMarketConfig,
-    FxMarketConfig,
-    SimulatedEquity,
-    SimulatedFx,
-    simulate_equity,
-    simulate_fx,
-)
+from finq_predictor.domain.registry import Registry
+from finq_predictor.simulation import DirtConfig, EquityMarketConfig, FxMarketConfig, simulate_equity, simulate_fx
 
-# Table of the source -> attribute of the simulation.
-TABLES: dict[str, dict[str, str]] = {
-    "equity": {"bars": "bars", "benchmark": "benchmark", "articles": "articles", "macro": "macro", "truth": "truth"},
-    "fx": {"bars": "quotes", "quotes": "quotes", "articles": "articles", "macro": "macro", "truth": "truth"},
-}
-CONFIGS: dict[str, type[EquityMarketConfig] | type[FxMarketConfig]] = {
-    "equity": EquityMarketConfig,
-    "fx": FxMarketConfig,
-}
+
+@dataclass(frozen=True)
+class Simulation:
+    """How one market is invented.
+
+    Attributes:
+        name: The market.
+        config: Dataclass of its options.
+        simulate: Takes a configuration, returns an object that has the tables as attributes.
+        tables: Table of the source to attribute of what ``simulate`` returns.
+    """
+
+    name: str
+    config: type[Any]
+    simulate: Callable[[Any], Any]
+    tables: Mapping[str, str]
+
+
+_SHARED = {"articles": "articles", "macro": "macro", "truth": "truth"}
+SIMULATIONS: Registry[Simulation] = Registry.of(
+    "simulated market",
+    Simulation("equity", EquityMarketConfig, simulate_equity, {"bars": "bars", "benchmark": "benchmark", **_SHARED}),
+    Simulation("fx", FxMarketConfig, simulate_fx, {"bars": "quotes", "quotes": "quotes", **_SHARED}),
+)
 
 
 class SimulatedSource:
@@ -53,12 +62,11 @@ class SimulatedSource:
     simulated = True
 
     def __init__(self, market: str, table: str, seed: int = 20240115, signal: float = 1.0, **options: Any) -> None:
-        if market not in TABLES:
-            raise UnknownNameError("market", market, TABLES)
-        if table not in TABLES[market]:
-            raise UnknownNameError(f"table of the simulated {market} market", table, TABLES[market])
-        self.market, self.table = market, table
-        self.config = _config(market, {"seed": seed, "signal": signal, **options})
+        simulation = SIMULATIONS[market]
+        if table not in simulation.tables:
+            raise UnknownNameError(f"table of the simulated {market} market", table, simulation.tables)
+        self.market, self._attribute = market, simulation.tables[table]
+        self.config = _config(simulation, {"seed": seed, "signal": signal, **options})
 
     @property
     def source_id(self) -> str:
@@ -68,16 +76,15 @@ class SimulatedSource:
 
     def read(self) -> pd.DataFrame:
         """Simulate, or take from memory, and return a copy of the table."""
-        frame: pd.DataFrame = getattr(_simulate(self.config), TABLES[self.market][self.table])
+        frame: pd.DataFrame = getattr(_simulate(self.market, self.config), self._attribute)
         return frame.copy()
 
 
-def _config(market: str, options: dict[str, Any]) -> EquityMarketConfig | FxMarketConfig:
-    kind = CONFIGS[market]
-    known = {option.name for option in fields(kind)}
+def _config(simulation: Simulation, options: dict[str, Any]) -> Any:
+    known = {option.name for option in fields(simulation.config)}
     for name in options:
         if name not in known:
-            raise UnknownNameError(f"option of the simulated {market} market", name, known)
+            raise UnknownNameError(f"option of the simulated {simulation.name} market", name, known)
     given = dict(options)
     try:
         given["seed"], given["signal"] = int(given["seed"]), float(given["signal"])
@@ -85,9 +92,9 @@ def _config(market: str, options: dict[str, Any]) -> EquityMarketConfig | FxMark
             given["dirt"] = _dirt(given["dirt"])
         if "pairs" in given:
             given["pairs"] = tuple(given["pairs"])
-        return kind(**given)
+        return simulation.config(**given)
     except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"Cannot make a simulated {market} market from {options}: {error}") from error
+        raise ConfigurationError(f"Cannot make a simulated {simulation.name} market from {options}: {error}") from error
 
 
 def _dirt(value: Any) -> DirtConfig:
@@ -103,5 +110,5 @@ def _dirt(value: Any) -> DirtConfig:
 
 
 @lru_cache(maxsize=4)
-def _simulate(config: EquityMarketConfig | FxMarketConfig) -> SimulatedEquity | SimulatedFx:
-    return simulate_equity(config) if isinstance(config, EquityMarketConfig) else simulate_fx(config)
+def _simulate(market: str, config: Any) -> Any:
+    return SIMULATIONS[market].simulate(config)

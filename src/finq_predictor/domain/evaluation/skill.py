@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.columns import TS
-from finq_predictor.domain.errors import UnknownNameError
 from finq_predictor.domain.evaluation import metrics
+from finq_predictor.domain.registry import Registry
 
 COLUMNS = ("score", "probability", "label", "forward_return")
 
@@ -23,33 +24,14 @@ class SkillMeasure:
         phrase: Completes "Its daily ...".
         axis: Label of a plot.
         digits: Decimals that tell two models apart.
+        daily: Takes rows without NaN, returns one value per UTC day.
     """
 
     name: str
     phrase: str
     axis: str
     digits: int
-
-
-SKILLS = {
-    measure.name: measure
-    for measure in (
-        SkillMeasure("rank_ic", "rank correlation with what happened", "Rank correlation with outcome", 4),
-        SkillMeasure("log_loss", "gain in log loss over a coin", "Gain in log loss over a coin, nats", 5),
-    )
-}
-
-
-def get_skill(name: str) -> SkillMeasure:
-    """Look a measure up by name.
-
-    Raises:
-        UnknownNameError: If there is no such measure; near misses are suggested.
-    """
-    try:
-        return SKILLS[name]
-    except KeyError:
-        raise UnknownNameError("skill measure", name, SKILLS) from None
+    daily: Callable[[pd.DataFrame], pd.Series]
 
 
 def daily_skill(predictions: pd.DataFrame, name: str) -> pd.Series:
@@ -66,16 +48,33 @@ def daily_skill(predictions: pd.DataFrame, name: str) -> pd.Series:
 
     Returns:
         Index: day. NaN where a day has no value.
+
+    Raises:
+        UnknownNameError: If there is no such measure; near misses are suggested.
     """
-    measure = get_skill(name)
-    known = predictions.dropna(subset=[*COLUMNS])
-    if measure.name == "rank_ic":
-        daily = metrics.daily_rank_ic(
-            known["score"].to_numpy(float), known["forward_return"].to_numpy(float), metrics.bar_times(known[TS])
-        )
-    else:
-        loss = metrics.daily_log_loss(
-            known["label"].to_numpy(float), known["probability"].to_numpy(float), metrics.day_codes(known[TS])
-        )
-        daily = float(np.log(2.0)) - loss
+    daily = SKILLS[name].daily(predictions.dropna(subset=[*COLUMNS]))
     return daily.set_axis(pd.DatetimeIndex(daily.index).as_unit("us"))
+
+
+def _rank_correlation(known: pd.DataFrame) -> pd.Series:
+    return metrics.daily_rank_ic(
+        known["score"].to_numpy(float), known["forward_return"].to_numpy(float), metrics.bar_times(known[TS])
+    )
+
+
+def _gain_over_a_coin(known: pd.DataFrame) -> pd.Series:
+    loss = metrics.daily_log_loss(
+        known["label"].to_numpy(float), known["probability"].to_numpy(float), metrics.day_codes(known[TS])
+    )
+    return float(np.log(2.0)) - loss
+
+
+SKILLS: Registry[SkillMeasure] = Registry.of(
+    "skill measure",
+    SkillMeasure(
+        "rank_ic", "rank correlation with what happened", "Rank correlation with outcome", 4, _rank_correlation
+    ),
+    SkillMeasure(
+        "log_loss", "gain in log loss over a coin", "Gain in log loss over a coin, nats", 5, _gain_over_a_coin
+    ),
+)

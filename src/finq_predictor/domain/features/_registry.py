@@ -11,8 +11,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from finq_predictor.domain.arrays import Matrix
-from finq_predictor.domain.errors import ConfigurationError, FeatureSetMismatchError, UnknownNameError, closest
+from finq_predictor.domain.errors import ConfigurationError, FeatureSetMismatchError, closest
 from finq_predictor.domain.market.markets import MARKETS
+from finq_predictor.domain.registry import Registry
 
 if TYPE_CHECKING:
     from finq_predictor.domain.features._bars import Bars
@@ -73,7 +74,7 @@ class FeatureSpec:
         return f"{facts!r}\n{inspect.getsource(self.function)}"
 
 
-REGISTRY: dict[str, FeatureSpec] = {}
+REGISTRY: Registry[FeatureSpec] = Registry("feature")
 
 
 def feature(
@@ -105,8 +106,7 @@ def feature(
         text = inspect.getdoc(function)
         if not text:
             raise ConfigurationError(f"Feature {function.__name__!r} has no docstring; its first line describes it.")
-        if unknown := set(markets) - set(MARKETS):
-            raise UnknownNameError("market", min(unknown), MARKETS)
+        MARKETS.require(*markets)
         for window in windows or ((),):
             values = window if isinstance(window, tuple) else (window,)
             spec = FeatureSpec(
@@ -134,14 +134,9 @@ def add_feature(spec: FeatureSpec) -> None:
     Raises:
         ConfigurationError: If its name is taken or its lookback is not positive.
     """
-    if spec.name in REGISTRY:
-        raise ConfigurationError(
-            f"Feature {spec.name!r} of family {spec.family!r} exists already in {REGISTRY[spec.name].family!r}; "
-            "give it another name."
-        )
     if spec.lookback < 1:
         raise ConfigurationError(f"Feature {spec.name!r} has a lookback of {spec.lookback} bars; expected 1 or more.")
-    REGISTRY[spec.name] = spec
+    REGISTRY.add(spec.name, spec)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from finq_predictor.domain.errors import UnknownNameError
+from finq_predictor.domain.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -57,39 +57,37 @@ class Market:
         return f"return{' beyond the benchmark' if self.has_benchmark else ''}, {self.span(bars)}"
 
 
-MARKETS: dict[str, Market] = {
-    market.name: market
-    for market in (
-        Market(
-            name="equity",
-            calendar="XNYS",
-            bar_minutes=1440,
-            horizons=(1, 5, 20),
-            horizon=5,
-            entry_lag=1,
-            has_benchmark=True,
-            bars_per_year=252,
-            registered_model="finq-equity-outperform",
-            question="Will {instrument} beat its benchmark over the next {horizon} trading days?",
-            title="Equity",
-            directions=("outperform", "underperform"),
-        ),
-        Market(
-            name="fx",
-            calendar="24/5",
-            bar_minutes=60,
-            horizons=(1,),
-            horizon=1,
-            entry_lag=0,
-            has_benchmark=False,
-            bars_per_year=6240,
-            registered_model="finq-fx-direction",
-            question="Will {instrument} be higher {horizon} h from now?",
-            title="Currencies",
-            directions=("up", "down"),
-        ),
-    )
-}
+MARKETS: Registry[Market] = Registry.of(
+    "market",
+    Market(
+        name="equity",
+        calendar="XNYS",
+        bar_minutes=1440,
+        horizons=(1, 5, 20),
+        horizon=5,
+        entry_lag=1,
+        has_benchmark=True,
+        bars_per_year=252,
+        registered_model="finq-equity-outperform",
+        question="Will {instrument} beat its benchmark over the next {horizon} trading days?",
+        title="Equity",
+        directions=("outperform", "underperform"),
+    ),
+    Market(
+        name="fx",
+        calendar="24/5",
+        bar_minutes=60,
+        horizons=(1,),
+        horizon=1,
+        entry_lag=0,
+        has_benchmark=False,
+        bars_per_year=6240,
+        registered_model="finq-fx-direction",
+        question="Will {instrument} be higher {horizon} h from now?",
+        title="Currencies",
+        directions=("up", "down"),
+    ),
+)
 
 
 def get_market(name: str) -> Market:
@@ -98,7 +96,4 @@ def get_market(name: str) -> Market:
     Raises:
         UnknownNameError: If there is no such market; near misses are suggested.
     """
-    try:
-        return MARKETS[name]
-    except KeyError:
-        raise UnknownNameError("market", name, MARKETS) from None
+    return MARKETS[name]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.evaluation.bootstrap import bootstrap_mean
-from finq_predictor.domain.evaluation.skill import get_skill
+from finq_predictor.domain.evaluation.skill import SKILLS
 from finq_predictor.domain.promotion.terms import Check, Evidence, Incumbent, PromotionRules
 
 
@@ -56,7 +56,7 @@ def _enough_days(candidate: Evidence, rules: PromotionRules) -> Check:
 
 def _beats_nothing(candidate: Evidence, level: float, rules: PromotionRules) -> Check:
     p_value = p_value_of_mean(candidate.skill.dropna(), rules)
-    measure = get_skill(rules.skill)
+    measure = SKILLS[rules.skill]
     relation = "more than luck explains" if p_value <= level else "which luck can explain"
     detail = (
         f"Its daily {measure.phrase} is {mean_skill(candidate.skill):+.{measure.digits}f}, {relation} "
@@ -70,7 +70,7 @@ def _beats_naive(candidate: Evidence, name: str, naive: pd.Series, level: float,
     # A baseline that says the same of everything ranks nothing: no skill, which is zero.
     difference = mine - naive.reindex(mine.index).fillna(0.0)
     p_value = p_value_of_mean(difference, rules)
-    measure = get_skill(rules.skill)
+    measure = SKILLS[rules.skill]
     relation = "beats" if p_value <= level else "does not beat"
     detail = (
         f"{candidate.model} {relation} the best naive rule, {name}: the difference in daily {measure.phrase} is "
@@ -155,7 +155,7 @@ def _beats_champion(
         return Check("beats_champion", False, None, level, detail)
     difference = mine - theirs
     p_value = p_value_of_mean(difference, rules)
-    measure = get_skill(rules.skill)
+    measure = SKILLS[rules.skill]
     relation = "is better than" if p_value <= level else "is not better than"
     detail = (
         f"{candidate.model} {relation} {name}: the difference in daily {measure.phrase} is "

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from finq_predictor.domain.errors import ConfigurationError
-from finq_predictor.domain.evaluation.skill import get_skill
+from finq_predictor.domain.evaluation.skill import SKILLS
 
 PROMOTE, PROVISIONAL, KEEP = "promote", "provisional", "reject"
 PROMOTED = "promoted"
@@ -64,7 +64,7 @@ class PromotionRules:
 
     def __post_init__(self) -> None:
         """Refuse limits that make a check pointless."""
-        get_skill(self.skill)
+        SKILLS.require(self.skill)
         if not 0.0 < self.alpha < 0.5:
             raise ConfigurationError(f"alpha is {self.alpha}; a test needs a level between 0 and 0.5.")
         if self.n_bootstrap < 1.0 / self.alpha:

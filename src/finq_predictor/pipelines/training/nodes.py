@@ -11,7 +11,7 @@ import pandas as pd
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.fingerprint import hash_content, hash_frame
 from finq_predictor.domain.modelling.bundle import ModelBundle, build_reference
-from finq_predictor.domain.modelling.models import model_class
+from finq_predictor.domain.modelling.models import MODELS
 from finq_predictor.domain.modelling.splits import fold_masks, gap_table, purged_walk_forward
 from finq_predictor.pipelines.training.fitting import fit_calibrated, model_of, side_by_side
 from finq_predictor.pipelines.training.leakage import leak_table
@@ -243,6 +243,5 @@ def _predict_fold(
 
 
 def _samples(gold: pd.DataFrame, feature_set: dict[str, Any], params: TrainingParams) -> Samples:
-    for name in params.models:
-        model_class(model_of(name, params))
+    MODELS.require(*(model_of(name, params) for name in params.models))
     return make_samples(gold, tuple(feature_set["names"]), params.label_horizon)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from finq_predictor.domain.evaluation.skill import get_skill
+from finq_predictor.domain.evaluation.skill import SKILLS
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.reports.evaluation import plots
@@ -44,7 +44,7 @@ def draw_pictures(
         "calibration": plots.calibration_plot(oos_predictions, names),
         "pnl": plots.pnl_plot(backtest, names, naive, terms.gate_strategy),
         "skill": plots.skill_plot(
-            daily.set_index("ts"), names, naive, terms.rolling_days, get_skill(terms.promotion.skill)
+            daily.set_index("ts"), names, naive, terms.rolling_days, SKILLS[terms.promotion.skill]
         ),
         "gap": plots.gap_plot(folds),
         "importance": plots.importance_plot(candidates[chosen].model.importance() or {}, chosen),

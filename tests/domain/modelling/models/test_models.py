@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from finq_predictor.domain.errors import ConfigurationError, DataError, StoreError, UnknownNameError
-from finq_predictor.domain.modelling.models import MODELS, create_model, model_class, model_parameters, restore_model
+from finq_predictor.domain.modelling.models import MODELS, create_model, model_parameters, restore_model
 
 PARAMS = {
     "momentum": {"feature": "b"},
@@ -170,9 +170,9 @@ def test_a_missing_column_is_never_filled(rows, fitted):
 def test_a_foreign_state_is_refused(name, fitted):
     state = fitted[name].state()
     with pytest.raises(StoreError, match="Train it again"):
-        model_class(name).from_state({**state, "learned": {"something": 1}})
+        MODELS[name].from_state({**state, "learned": {"something": 1}})
     with pytest.raises(StoreError, match="Train it again"):
-        model_class(name).from_state({"features": []})
+        MODELS[name].from_state({"features": []})
 
 
 def test_damaged_trees_are_refused(fitted):

@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
-from finq_predictor.domain.sentiment import scorers
-from finq_predictor.domain.sentiment.scorers import Scorer, create_scorer, score_with_ladder
+from finq_predictor.domain.sentiment.scorers import SCORERS, Scorer, create_scorer, score_with_ladder
 
 TEXTS = ["Acme profit rises", "Acme profit falls"]
 
@@ -46,9 +45,11 @@ class Short(Broken):
 
 
 @pytest.fixture(autouse=True)
-def more_scorers(monkeypatch):
-    for rung in (Broken, Picky, Wild, Short):
-        monkeypatch.setitem(scorers.SCORERS, rung.name, f"{__name__}:{rung.__name__}")
+def more_scorers():
+    with SCORERS.trial():
+        for rung in (Broken, Picky, Wild, Short):
+            SCORERS.add(rung.name, rung)
+        yield
 
 
 def test_the_first_rung_answers_when_it_can():

@@ -5,21 +5,21 @@ Adding a scorer is one file and one line in ``SCORERS``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.errors import ConfigurationError, ScorerUnavailableError, UnknownNameError
+from finq_predictor.domain.errors import ConfigurationError, ScorerUnavailableError
+from finq_predictor.domain.registry import Registry
 from finq_predictor.domain.sentiment.scorers.base import CONFIDENCE, SCORER, TONE, Scorer
 
-SCORERS: dict[str, str] = {
-    "lexicon": "finq_predictor.domain.sentiment.scorers.lexicon:LexiconScorer",
-    "transformer": "finq_predictor.domain.sentiment.scorers.transformer:TransformerScorer",
-}
+SCORERS: Registry[Callable[..., Scorer]] = Registry(
+    "scorer",
+    lazy={"lexicon": f"{__name__}.lexicon:LexiconScorer", "transformer": f"{__name__}.transformer:TransformerScorer"},
+)
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,7 @@ def create_scorer(name: str, market: str, options: Mapping[str, Any] | None = No
         UnknownNameError: If there is no such scorer.
         ScorerUnavailableError: If its library or weights are absent.
     """
-    if name not in SCORERS:
-        raise UnknownNameError("scorer", name, SCORERS)
-    module, _, attribute = SCORERS[name].partition(":")
-    scorer: Scorer = getattr(import_module(module), attribute)(market=market, **(options or {}))
-    return scorer
+    return SCORERS[name](market=market, **(options or {}))
 
 
 def score_with_ladder(
@@ -89,9 +85,7 @@ def score_with_ladder(
     """
     if not order:
         raise ConfigurationError("The order of scorers is empty; name at least one, such as [lexicon].")
-    for name in order:
-        if name not in SCORERS:
-            raise UnknownNameError("scorer", name, SCORERS)
+    SCORERS.require(*order)
     tone, confidence = np.full(len(texts), np.nan), np.full(len(texts), np.nan)
     given_by = np.full(len(texts), "", dtype=object)
     fallbacks: list[Fallback] = []

@@ -9,6 +9,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pandas as pd
@@ -71,7 +73,7 @@ def test_a_second_feature_of_the_same_name_is_refused():
         """Another return."""
         return bars
 
-    with pytest.raises(ConfigurationError, match="'ret_5' of family 'mine' exists already in 'momentum'"):
+    with pytest.raises(ConfigurationError, match="a feature 'ret_5' already"):
         feature(inputs=("close",), windows=(5,), lookback=5, unit="", source="", family="mine")(ret)
 
 
@@ -130,28 +132,36 @@ def test_a_set_survives_json(feature_set):
         FeatureSet.from_dict({"names": ["ret_1"]})
 
 
-def test_verification_sees_a_changed_definition(feature_set, monkeypatch):
+@contextmanager
+def redefined(**changes: object) -> Iterator[None]:
+    """`ret_5` as it might be after an edit."""
+    spec = replace(REGISTRY["ret_5"], **changes)
+    with REGISTRY.trial():
+        REGISTRY.remove("ret_5")
+        REGISTRY.add("ret_5", spec)
+        yield
+
+
+def test_verification_sees_a_changed_definition(feature_set):
     feature_set.verify()
-    monkeypatch.setitem(REGISTRY, "ret_5", replace(REGISTRY["ret_5"], lookback=7))
-    with pytest.raises(FeatureSetMismatchError, match="defined differently"):
+    with redefined(lookback=7), pytest.raises(FeatureSetMismatchError, match="defined differently"):
         feature_set.verify()
 
 
-def test_verification_sees_a_changed_formula(feature_set, monkeypatch):
+def test_verification_sees_a_changed_formula(feature_set):
     def ret(bars, n):
         """Simple return over n bars."""
         return bars.change(n) * 2
 
-    monkeypatch.setitem(REGISTRY, "ret_5", replace(REGISTRY["ret_5"], function=ret))
-    with pytest.raises(FeatureSetMismatchError, match="defined differently"):
+    with redefined(function=ret), pytest.raises(FeatureSetMismatchError, match="defined differently"):
         feature_set.verify()
 
 
-def test_verification_names_a_feature_that_is_gone(feature_set, monkeypatch):
-    rest = {name: spec for name, spec in REGISTRY.items() if name != "ret_5"}
-    monkeypatch.setattr("finq_predictor.domain.features._registry.REGISTRY", rest)
-    with pytest.raises(FeatureSetMismatchError, match=r"'ret_5' of equity does not exist.*Did you mean"):
-        feature_set.verify()
+def test_verification_names_a_feature_that_is_gone(feature_set):
+    with REGISTRY.trial():
+        REGISTRY.remove("ret_5")
+        with pytest.raises(FeatureSetMismatchError, match=r"'ret_5' of equity does not exist.*Did you mean"):
+            feature_set.verify()
 
 
 def test_the_order_of_columns_is_part_of_the_definition():

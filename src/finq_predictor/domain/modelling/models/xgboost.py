@@ -11,8 +11,8 @@ from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.modelling.models.base import Kind, Model
 
 
-class BoostedTrees(Model):
-    """XGBoost with histograms; missing values choose their own branch.
+class XGBoost(Model):
+    """Boosted trees on histograms; missing values choose their own branch.
 
     The number of trees is fixed: stopping early on one short regime picks the luck of that regime.
     The same seed and number of threads give the same trees.
