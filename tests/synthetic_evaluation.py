@@ -1,5 +1,4 @@
-"""A small equity world made in memory: bars, predictions of chosen skill, fitted bundles; what evaluation is "
-"tested on."""
+"""A small equity world made in memory, on which evaluation is tested: bars, predictions of chosen skill, bundles."""
 
 from __future__ import annotations
 
@@ -7,12 +6,17 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.features import FeatureSet
+from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import create_model
 from finq_predictor.domain.modelling.training_profile import build_reference
+from finq_predictor.pipelines.evaluation import nodes
+from finq_predictor.pipelines.evaluation.params import EvaluationParams
+from finq_predictor.reports.evaluation.results import EvaluationResults
 
 HORIZON, LAG = 5, 1
+TRAINED = ("candidates", "oos_predictions", "folds", "trials", "leak_meter", "provenance")
 FEATURES = ("ret_5", "zscore_20", "vol_20", "rsi_14", "sma_gap_50", "macd_12_26")
 
 
@@ -75,6 +79,17 @@ def make_world(
         },
         "incumbent": None,
     }
+
+
+def results_of(world: dict, params: EvaluationParams) -> EvaluationResults:
+    """What the evaluation finds in a world, node by node as the pipeline runs them."""
+    market = get_market("equity")
+    bars = (world["silver_bars"], world["trials"], world["training_summary"])
+    traded = nodes.trade_on_paper(world["oos_predictions"], *bars, params, market=market)
+    measures = nodes.gather_measures(*nodes.compute_metrics(world["oos_predictions"], params), *traded)
+    trained = nodes.gather_training(**{name: world[name] for name in TRAINED})
+    promotion = nodes.decide_promotion(trained, measures, world["incumbent"], params, market=market)
+    return nodes.assemble_results(trained, measures, promotion, params, market=market)
 
 
 def make_bundle(name: str, gold: pd.DataFrame, *, seed: int = 0, simulated: bool = True) -> ModelBundle:

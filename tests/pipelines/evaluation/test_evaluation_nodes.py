@@ -13,6 +13,8 @@ from finq_predictor.pipelines.evaluation.nodes import (
     compute_metrics,
     count_trials,
     decide_promotion,
+    gather_measures,
+    gather_training,
     lineage_tags,
     model_hash,
     predict_latest,
@@ -22,7 +24,7 @@ from finq_predictor.pipelines.evaluation.nodes import (
     trade_on_paper,
 )
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
-from synthetic_evaluation import make_leak_meter, make_world
+from synthetic_evaluation import TRAINED, make_leak_meter, make_world, results_of
 
 EQUITY = get_market("equity")
 PARAMS = EvaluationParams(n_bootstrap=200, promotion=PromotionRules(n_bootstrap=500))
@@ -51,17 +53,9 @@ def traded(world):
 
 
 def judge(world, measured, traded, **changes):
-    given = {"incumbent": None, "leak_meter": world["leak_meter"]} | changes
+    trained = gather_training(**{name: (world | changes)[name] for name in TRAINED})
     return decide_promotion(
-        world["candidates"],
-        measured[0],
-        measured[2],
-        traded[1],
-        given["leak_meter"],
-        given["incumbent"],
-        world["provenance"],
-        PARAMS,
-        market=EQUITY,
+        trained, gather_measures(*measured, *traded), changes.get("incumbent"), PARAMS, market=EQUITY
     )
 
 
@@ -112,9 +106,9 @@ def test_planted_skill_is_promoted_and_a_leak_is_not(world, measured, traded):
 
 
 def test_predictions_without_their_model_are_refused(world, measured, traded):
-    alone = world | {"candidates": {"logistic": world["candidates"]["logistic"]}}
+    alone = {"logistic": world["candidates"]["logistic"]}
     with pytest.raises(DataError, match=r"predictions of xgboost.*run the whole training"):
-        judge(alone, measured, traded)
+        judge(world, measured, traded, candidates=alone)
 
 
 def test_nodes_change_no_input(world, measured, traded):
@@ -163,19 +157,10 @@ def test_equal_models_have_equal_hashes(world):
     assert model_hash(logistic) != model_hash(trees)
 
 
-def test_runs_and_registration_carry_lineage(world, measured, traded):
-    decision = judge(world, measured, traded)
-    runs = prepare_runs(
-        world["candidates"],
-        measured[0],
-        traded[1],
-        world["trials"],
-        world["folds"],
-        decision,
-        {"pnl": b"png"},
-        PARAMS,
-        market=EQUITY,
-    )
+def test_runs_and_registration_carry_lineage(world):
+    results = results_of(world, PARAMS)
+    decision = results.promotion
+    runs = prepare_runs(results, {"pnl": b"png"})
     assert [run.model for run in runs] == ["logistic", "xgboost"]
     assert {run.model: run.tags["decision"] for run in runs} == dict.fromkeys(world["candidates"], "reject") | {
         decision["candidate"]: "promote"
@@ -188,7 +173,7 @@ def test_runs_and_registration_carry_lineage(world, measured, traded):
     assert len(runs[0].trials) == 4
 
     ids = {run.model: {"run_id": f"id-{run.model}"} for run in runs}
-    registration = prepare_registration(world["candidates"], decision, world["oos_predictions"], ids)
+    registration = prepare_registration(results, ids)
     assert registration.run_id == f"id-{decision['candidate']}"
     assert set(registration.oos.columns) >= {"ts", "instrument", "score", "probability", "forward_return"}
     assert registration.tags["simulated"] == "true"

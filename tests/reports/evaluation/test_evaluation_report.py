@@ -6,13 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.promotion.decision import PromotionRules
 from finq_predictor.pipelines.evaluation.nodes import (
-    compute_metrics,
-    decide_promotion,
     draw_plots,
-    trade_on_paper,
     write_report,
 )
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
@@ -20,69 +16,20 @@ from finq_predictor.reports.evaluation import plots
 from finq_predictor.reports.evaluation.pictures import NAMES
 from finq_predictor.reports.evaluation.report import CAPTIONS
 from finq_predictor.reports.evaluation.sections import CHECKS
-from synthetic_evaluation import make_world
+from synthetic_evaluation import make_world, results_of
 
-EQUITY = get_market("equity")
 PARAMS = EvaluationParams(
     n_bootstrap=200, promotion=PromotionRules(n_bootstrap=500), command="kedro run --pipelines=equity"
 )
 
 
 def evaluate(world) -> dict:
-    metrics, by_fold, ranks = compute_metrics(world["oos_predictions"], PARAMS)
-    backtest, summary = trade_on_paper(
-        world["oos_predictions"],
-        world["silver_bars"],
-        world["trials"],
-        world["training_summary"],
-        PARAMS,
-        market=EQUITY,
-    )
-    promotion = decide_promotion(
-        world["candidates"],
-        metrics,
-        ranks,
-        summary,
-        world["leak_meter"],
-        None,
-        world["provenance"],
-        PARAMS,
-        market=EQUITY,
-    )
-    drawn = draw_plots(
-        world["oos_predictions"],
-        world["candidates"],
-        ranks,
-        backtest,
-        world["folds"],
-        world["leak_meter"],
-        promotion,
-        PARAMS,
-        market=EQUITY,
-    )
-    champion = world["candidates"][promotion["candidate"]].with_metadata(version="1", status="promoted")
-    ids = {
-        promotion["candidate"]: {"run_id": "f00d", "run_name": "logistic-20250115-0930", "experiment": "finq-equity"}
-    }
-    page = write_report(
-        metrics,
-        by_fold,
-        backtest,
-        summary,
-        promotion,
-        champion,
-        world["candidates"],
-        world["folds"],
-        world["trials"],
-        world["leak_meter"],
-        world["provenance"],
-        ids,
-        world["oos_predictions"],
-        drawn["plot_images"],
-        PARAMS,
-        market=EQUITY,
-    )
-    return {"page": page, "drawn": drawn, "promotion": promotion}
+    results = results_of(world, PARAMS)
+    drawn = draw_plots(results)
+    champion = results.bundle.with_metadata(version="1", status="promoted")
+    ids = {results.candidate: {"run_id": "f00d", "run_name": "logistic-20250115-0930", "experiment": "finq-equity"}}
+    page = write_report(results, champion, ids, drawn["plot_images"])
+    return {"page": page, "drawn": drawn, "promotion": results.promotion}
 
 
 @pytest.fixture(scope="module")

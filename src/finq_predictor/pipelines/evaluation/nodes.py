@@ -14,20 +14,21 @@ from finq_predictor.adapters.model_registry import Registration
 from finq_predictor.adapters.tracking import TrackedRun
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import DataError
-from finq_predictor.domain.evaluation import metrics as measures
 from finq_predictor.domain.evaluation.backtest import backtest_models
+from finq_predictor.domain.evaluation.metrics import score_metrics
 from finq_predictor.domain.evaluation.scorecard import scorecard
 from finq_predictor.domain.evaluation.skill import daily_skill
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.promotion.decision import KEEP, Evidence, Incumbent, decide
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
-from finq_predictor.reports.evaluation import report as pages
 from finq_predictor.reports.evaluation.pictures import draw_pictures
+from finq_predictor.reports.evaluation.report import evaluation_page
+from finq_predictor.reports.evaluation.results import CANDIDATE, NAIVE, EvaluationResults, Measures, TrainedModels
 from finq_predictor.reports.evaluation.terms import EvaluationTerms
+from finq_predictor.reports.figures import to_png
 
 BASE_RATE = "base_rate"
-NAIVE, CANDIDATE = "naive", "candidate"
 KNOWN = ["label", "forward_return"]
 EVIDENCE = [TS, INSTRUMENT, "score", "probability", "label", "forward_return", "label_end"]
 FOLD_METRICS = ("accuracy", "auc", "brier_skill", "ece", "rank_ic")
@@ -65,7 +66,7 @@ def compute_metrics(
         )
         cards.append(card.assign(model=model, kind=kind))
         for fold, part in rows.groupby("fold", sort=True):
-            values = measures.score_metrics(part, part[BASE_RATE].to_numpy())
+            values = score_metrics(part, part[BASE_RATE].to_numpy())
             folds.extend({"model": model, "fold": fold, "metric": name, "value": values[name]} for name in FOLD_METRICS)
         daily[str(model)] = daily_skill(rows, params.promotion.skill)
     table = pd.concat(cards, ignore_index=True)[["model", "kind", "metric", "value", "ci_low", "ci_high", "n_days"]]
@@ -103,14 +104,33 @@ def count_trials(oos_predictions: pd.DataFrame, trials: pd.DataFrame, params: Ev
     return max(1, len(trials) + int(candidates) + params.extra_trials)
 
 
-def decide_promotion(
+def gather_training(
     candidates: Mapping[str, ModelBundle],
-    metrics: pd.DataFrame,
-    daily: pd.DataFrame,
-    backtest_summary: pd.DataFrame,
+    oos_predictions: pd.DataFrame,
+    folds: pd.DataFrame,
+    trials: pd.DataFrame,
     leak_meter: pd.DataFrame,
-    incumbent: Incumbent | None,
     provenance: Mapping[str, Any],
+) -> TrainedModels:
+    """Put the candidates beside all that was written down while they were trained."""
+    return TrainedModels(candidates, oos_predictions, folds, trials, leak_meter, provenance)
+
+
+def gather_measures(
+    metrics: pd.DataFrame,
+    metrics_by_fold: pd.DataFrame,
+    daily_skill: pd.DataFrame,
+    backtest: pd.DataFrame,
+    backtest_summary: pd.DataFrame,
+) -> Measures:
+    """Put all that was measured side by side."""
+    return Measures(metrics, metrics_by_fold, daily_skill, backtest, backtest_summary)
+
+
+def decide_promotion(
+    trained_models: TrainedModels,
+    measures: Measures,
+    incumbent: Incumbent | None,
     params: EvaluationParams,
     *,
     market: Market,
@@ -119,18 +139,21 @@ def decide_promotion(
 
     Returns:
         The decision with all its checks, JSON-able.
+
+    Raises:
+        DataError: If there are predictions of a candidate that is not among the fitted ones.
     """
-    skill = daily.set_index(TS)
+    metrics, provenance = measures.metrics, trained_models.provenance
+    skill = measures.daily_skill.set_index(TS)
     kinds = metrics.drop_duplicates("model").set_index("model")["kind"]
     judged = sorted(kinds.index[kinds == CANDIDATE])
-    if absent := sorted(set(judged) - set(candidates)):
+    if absent := sorted(set(judged) - set(trained_models.candidates)):
         raise DataError(
-            f"There are predictions of {', '.join(absent)}, but no such fitted candidate (found {sorted(candidates)}); "
+            f"There are predictions of {', '.join(absent)}, but no such fitted candidate "
+            f"(found {sorted(trained_models.candidates)}); "
             f"run the whole training: kedro run --pipelines=training --namespaces=training.{market.name}"
         )
-    evidence = [
-        _evidence(name, candidates[name], skill[name], metrics, backtest_summary, leak_meter, params) for name in judged
-    ]
+    evidence = [_evidence(name, trained_models, measures, skill[name], params) for name in judged]
     naive = {str(name): skill[name] for name in kinds.index[kinds == NAIVE]}
     decision = decide(
         evidence,
@@ -149,53 +172,61 @@ def decide_promotion(
     }
 
 
-def prepare_runs(
-    candidates: Mapping[str, ModelBundle],
-    metrics: pd.DataFrame,
-    backtest_summary: pd.DataFrame,
-    trials: pd.DataFrame,
-    folds: pd.DataFrame,
+def assemble_results(
+    trained_models: TrainedModels,
+    measures: Measures,
     promotion: Mapping[str, Any],
-    plot_images: Mapping[str, bytes],
     params: EvaluationParams,
     *,
     market: Market,
-) -> list[TrackedRun]:
+) -> EvaluationResults:
+    """Put together all that pictures, tracking and the report are about."""
+    return EvaluationResults(market, trained_models, measures, promotion, evaluation_terms(params))
+
+
+def draw_plots(results: EvaluationResults) -> dict[str, Any]:
+    """Draw every picture once.
+
+    Returns:
+        ``plot_<name>`` -> matplotlib figure for the catalog, and ``plot_images``: name -> PNG bytes for report and
+        tracking.
+    """
+    figures = draw_pictures(results)
+    images = {name: to_png(figure) for name, figure in figures.items()}
+    return {**{f"plot_{name}": figure for name, figure in figures.items()}, "plot_images": images}
+
+
+def prepare_runs(results: EvaluationResults, plot_images: Mapping[str, bytes]) -> list[TrackedRun]:
     """Put together what is tracked about each candidate."""
-    naive = metrics[(metrics["model"] == promotion["best_naive"])]
+    market, trained, promotion = results.market, results.trained, results.promotion
     return [
         TrackedRun(
             model=name,
-            params=_run_params(bundle, params),
-            metrics=_run_metrics(name, metrics, naive, backtest_summary),
+            params=_run_params(bundle, results),
+            metrics=_run_metrics(name, results),
             tags=lineage_tags(bundle) | {"market": market.name, "decision": _decision_about(name, promotion)},
             artifacts={
                 "importance.json": bundle.model.importance() or {},
                 "model_config.json": {"params": bundle.model.params, "features": list(bundle.feature_set.names)},
                 "environment.json": bundle.metadata.get("packages", {}),
                 "promotion.json": dict(promotion),
-                "gap_table.csv": folds,
+                "gap_table.csv": trained.folds,
                 **{f"plots/{plot}.png": content for plot, content in plot_images.items()},
             },
-            trials=trials[trials["model"] == name],
+            trials=trained.trials[trained.trials["model"] == name],
         )
-        for name, bundle in sorted(candidates.items())
+        for name, bundle in sorted(trained.candidates.items())
         if bundle.model.kind == CANDIDATE
     ]
 
 
-def prepare_registration(
-    candidates: Mapping[str, ModelBundle],
-    promotion: Mapping[str, Any],
-    oos_predictions: pd.DataFrame,
-    tracked_run: Mapping[str, Mapping[str, str]],
-) -> Registration:
+def prepare_registration(results: EvaluationResults, tracked_run: Mapping[str, Mapping[str, str]]) -> Registration:
     """Put together what the registry needs to carry the decision out."""
-    name = str(promotion["candidate"])
-    bundle = candidates[name]
-    rows = oos_predictions[oos_predictions["model"] == name]
+    name, bundle = results.candidate, results.bundle
+    oos = results.trained.oos_predictions
+    rows = oos[oos["model"] == name]
     return Registration(
-        decision=promotion,
+        decision=results.promotion,
         bundle=bundle,
         oos=rows[[column for column in EVIDENCE if column in rows]],
         importance=bundle.model.importance() or {},
@@ -236,70 +267,18 @@ def predict_latest(champion: ModelBundle, gold: pd.DataFrame, params: Evaluation
     )
 
 
-def draw_plots(
-    oos_predictions: pd.DataFrame,
-    candidates: Mapping[str, ModelBundle],
-    daily: pd.DataFrame,
-    backtest: pd.DataFrame,
-    folds: pd.DataFrame,
-    leak_meter: pd.DataFrame,
-    promotion: Mapping[str, Any],
-    params: EvaluationParams,
-    *,
-    market: Market,
-) -> dict[str, Any]:
-    """Draw every picture once, see ``reports.evaluation.pictures``."""
-    return draw_pictures(
-        oos_predictions,
-        candidates,
-        daily,
-        backtest,
-        folds,
-        leak_meter,
-        promotion,
-        _terms(params),
-        market=market,
-    )
-
-
 def write_report(
-    metrics: pd.DataFrame,
-    metrics_by_fold: pd.DataFrame,
-    backtest: pd.DataFrame,
-    backtest_summary: pd.DataFrame,
-    promotion: Mapping[str, Any],
+    results: EvaluationResults,
     champion: ModelBundle,
-    candidates: Mapping[str, ModelBundle],
-    folds: pd.DataFrame,
-    trials: pd.DataFrame,
-    leak_meter: pd.DataFrame,
-    provenance: Mapping[str, Any],
     tracked_run: Mapping[str, Mapping[str, str]],
-    oos_predictions: pd.DataFrame,
     plot_images: Mapping[str, bytes],
-    params: EvaluationParams,
-    *,
-    market: Market,
 ) -> str:
-    """Write the report of one market, see ``reports.evaluation.report``."""
-    return pages.write_report(
-        metrics,
-        metrics_by_fold,
-        backtest,
-        backtest_summary,
-        promotion,
-        champion,
-        candidates,
-        folds,
-        trials,
-        leak_meter,
-        provenance,
-        tracked_run,
-        oos_predictions,
-        plot_images,
-        _terms(params),
-        market=market,
-    )
+    """Write the report of one market.
+
+    Returns:
+        One self-contained HTML page.
+    """
+    return evaluation_page(results, champion, tracked_run.get(results.candidate, {}), plot_images)
 
 
 def prepare_attachment(report: str, tracked_run: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
@@ -320,15 +299,16 @@ def model_hash(bundle: ModelBundle) -> str:
     return sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
+def evaluation_terms(params: EvaluationParams) -> EvaluationTerms:
+    """The parameters that a reader of the report must know."""
+    return EvaluationTerms(**{each.name: getattr(params, each.name) for each in fields(EvaluationTerms)})
+
+
 def lineage_tags(bundle: ModelBundle) -> dict[str, str]:
     """What every run and version carries about its origin, as text."""
     names = ("source", "source_id", "simulated", "data_hash", "feature_set_hash", "code_hash", "git_commit", "seed")
     origin = {name: bundle.metadata.get(name, "") for name in names}
     return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in origin.items()}
-
-
-def _terms(params: EvaluationParams) -> EvaluationTerms:
-    return EvaluationTerms(**{each.name: getattr(params, each.name) for each in fields(EvaluationTerms)})
 
 
 def _with_base_rate(oos: pd.DataFrame) -> pd.DataFrame:
@@ -345,19 +325,13 @@ def _with_base_rate(oos: pd.DataFrame) -> pd.DataFrame:
 
 
 def _evidence(
-    name: str,
-    bundle: ModelBundle,
-    skill: pd.Series,
-    metrics: pd.DataFrame,
-    backtest_summary: pd.DataFrame,
-    leak_meter: pd.DataFrame,
-    params: EvaluationParams,
+    name: str, trained: TrainedModels, measures: Measures, skill: pd.Series, params: EvaluationParams
 ) -> Evidence:
-    traded = backtest_summary[
-        (backtest_summary["model"] == name) & (backtest_summary["strategy"] == params.gate_strategy)
-    ]
+    bundle, summary, meter = trained.candidates[name], measures.backtest_summary, trained.leak_meter
+    traded = summary[(summary["model"] == name) & (summary["strategy"] == params.gate_strategy)]
+    metrics = measures.metrics
     values = metrics[metrics["model"] == name].set_index("metric")["value"].to_dict()
-    metered = leak_meter[(leak_meter["model"] == name) & (leak_meter["split"] == "purged")]
+    metered = meter[(meter["model"] == name) & (meter["split"] == "purged")]
     return Evidence(
         model=name,
         model_hash=model_hash(bundle),
@@ -379,7 +353,7 @@ def _decision_about(name: str, promotion: Mapping[str, Any]) -> str:
     return str(promotion["decision"]) if name == promotion["candidate"] else KEEP
 
 
-def _run_params(bundle: ModelBundle, params: EvaluationParams) -> dict[str, Any]:
+def _run_params(bundle: ModelBundle, results: EvaluationResults) -> dict[str, Any]:
     origin = {name: bundle.metadata.get(name) for name in ("seed", "n_rows", "trained_from", "trained_to")}
     chosen = {f"model.{name}": value for name, value in bundle.model.params.items()}
     return {
@@ -388,17 +362,16 @@ def _run_params(bundle: ModelBundle, params: EvaluationParams) -> dict[str, Any]
         "n_features": len(bundle.feature_set.names),
         **origin,
         **chosen,
-        "backtest": params.backtest.__dict__,
+        "backtest": results.terms.backtest.__dict__,
     }
 
 
-def _run_metrics(
-    name: str, metrics: pd.DataFrame, naive: pd.DataFrame, backtest_summary: pd.DataFrame
-) -> dict[str, float]:
+def _run_metrics(name: str, results: EvaluationResults) -> dict[str, float]:
+    metrics, summary = results.measures.metrics, results.measures.backtest_summary
     found: dict[str, float] = {}
     for row in metrics[metrics["model"] == name].itertuples():
         found |= {row.metric: row.value, f"{row.metric}.ci_low": row.ci_low, f"{row.metric}.ci_high": row.ci_high}
-    found |= {f"naive.{row.metric}": row.value for row in naive.itertuples()}
-    for row in backtest_summary[backtest_summary["model"] == name].itertuples():
+    found |= {f"naive.{row.metric}": row.value for row in metrics[metrics["model"] == results.best_naive].itertuples()}
+    for row in summary[summary["model"] == name].itertuples():
         found |= {f"{row.strategy}.{row.measure}.net": row.net, f"{row.strategy}.{row.measure}.gross": row.gross}
     return found

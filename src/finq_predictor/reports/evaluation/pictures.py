@@ -2,66 +2,32 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping
-from typing import Any
-
-import pandas as pd
-
 from finq_predictor.domain.evaluation.skill import SKILLS
-from finq_predictor.domain.market.markets import Market
-from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.reports.evaluation import plots
-from finq_predictor.reports.evaluation.terms import EvaluationTerms
+from finq_predictor.reports.evaluation.results import EvaluationResults
+from finq_predictor.reports.figures import Figure
 
 NAMES = ("calibration", "pnl", "skill", "gap", "importance", "confusion", "leak_meter", "deciles")
-DPI = 150
 
 
-def draw_pictures(
-    oos_predictions: pd.DataFrame,
-    candidates: Mapping[str, ModelBundle],
-    daily: pd.DataFrame,
-    backtest: pd.DataFrame,
-    folds: pd.DataFrame,
-    leak_meter: pd.DataFrame,
-    promotion: Mapping[str, Any],
-    terms: EvaluationTerms,
-    *,
-    market: Market,
-) -> dict[str, Any]:
+def draw_pictures(results: EvaluationResults) -> dict[str, Figure]:
     """Draw every picture once.
 
     Returns:
-        ``plot_<name>`` -> matplotlib figure for the catalog, and ``plot_images``: name -> PNG bytes for report and
-        tracking.
+        Name, one of ``NAMES`` -> figure.
     """
-    chosen, naive = str(promotion["candidate"]), str(promotion["best_naive"])
-    kinds = oos_predictions.drop_duplicates("model").set_index("model")["kind"]
-    names = sorted(kinds.index[kinds == "candidate"], key=lambda name: (name != chosen, name))
-    outcome = market.outcome(candidates[chosen].horizon)
-    figures = {
-        "calibration": plots.calibration_plot(oos_predictions, names),
-        "pnl": plots.pnl_plot(backtest, names, naive, terms.gate_strategy),
-        "skill": plots.skill_plot(
-            daily.set_index("ts"), names, naive, terms.rolling_days, SKILLS[terms.promotion.skill]
-        ),
-        "gap": plots.gap_plot(folds),
-        "importance": plots.importance_plot(candidates[chosen].model.importance() or {}, chosen),
-        "confusion": plots.confusion_plot(oos_predictions, chosen),
-        "leak_meter": plots.leak_meter_plot(
-            leak_meter, terms.promotion.max_purged_accuracy, terms.promotion.max_purged_auc
-        ),
-        "deciles": plots.decile_plot(oos_predictions, chosen, outcome),
-    }
+    chosen, names, terms = results.candidate, results.candidates, results.terms
+    oos, measures = results.trained.oos_predictions, results.measures
+    daily, limits = measures.daily_skill.set_index("ts"), terms.promotion
     return {
-        **{f"plot_{name}": figure for name, figure in figures.items()},
-        "plot_images": {name: _png(figure) for name, figure in figures.items()},
+        "calibration": plots.calibration_plot(oos, names),
+        "pnl": plots.pnl_plot(measures.backtest, names, results.best_naive, terms.gate_strategy),
+        "skill": plots.skill_plot(daily, names, results.best_naive, terms.rolling_days, SKILLS[limits.skill]),
+        "gap": plots.gap_plot(results.trained.folds),
+        "importance": plots.importance_plot(results.bundle.model.importance() or {}, chosen),
+        "confusion": plots.confusion_plot(oos, chosen),
+        "leak_meter": plots.leak_meter_plot(
+            results.trained.leak_meter, limits.max_purged_accuracy, limits.max_purged_auc
+        ),
+        "deciles": plots.decile_plot(oos, chosen, results.market.outcome(results.bundle.horizon)),
     }
-
-
-def _png(figure: Any) -> bytes:
-    buffer = io.BytesIO()
-    # Without the software's name and date in it, the same picture has the same bytes.
-    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    return buffer.getvalue()

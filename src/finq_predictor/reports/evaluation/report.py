@@ -9,6 +9,7 @@ import pandas as pd
 
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.reports.evaluation.results import EvaluationResults
 from finq_predictor.reports.evaluation.sections import (
     Texts,
     calibration_section,
@@ -53,34 +54,34 @@ CAPTIONS = {
 }
 
 
-def write_report(
-    metrics: pd.DataFrame,
-    metrics_by_fold: pd.DataFrame,
-    backtest: pd.DataFrame,
-    backtest_summary: pd.DataFrame,
-    promotion: Mapping[str, Any],
+def evaluation_page(
+    results: EvaluationResults,
     champion: ModelBundle,
-    candidates: Mapping[str, ModelBundle],
-    folds: pd.DataFrame,
-    trials: pd.DataFrame,
-    leak_meter: pd.DataFrame,
-    provenance: Mapping[str, Any],
-    tracked_run: Mapping[str, Mapping[str, str]],
-    oos_predictions: pd.DataFrame,
+    tracked_run: Mapping[str, str],
     plot_images: Mapping[str, bytes],
-    terms: EvaluationTerms,
-    *,
-    market: Market,
 ) -> str:
-    """Write the report of one market.
+    """The report of one market.
+
+    Args:
+        results: What was found.
+        champion: The model in use now.
+        tracked_run: ``run_name`` and ``run_id`` of the model that is decided about; empty if it is not tracked.
+        plot_images: Name -> PNG bytes.
 
     Returns:
         One self-contained HTML page. Every section carries run id, data hash, code hash and seed.
     """
-    name = str(promotion["candidate"])
-    bundle = candidates[name]
+    market, terms, promotion, name, bundle = (
+        results.market,
+        results.terms,
+        results.promotion,
+        results.candidate,
+        results.bundle,
+    )
+    trained, measures = results.trained, results.measures
+    metrics, backtest_summary, provenance = measures.metrics, measures.backtest_summary, trained.provenance
     tone, verdict = _verdict(promotion, champion)
-    text = Texts(market, bundle, terms, oos_predictions, trials)
+    text = Texts(market, bundle, terms, trained.oos_predictions, trained.trials)
     content = ReportContent(
         title=f"{market.title}: can the predictions be used?",
         question=market.ask("an instrument", bundle.horizon),
@@ -93,17 +94,17 @@ def write_report(
             checks_section(promotion),
             skill_section(metrics, promotion, text),
             earnings_section(backtest_summary, promotion, text),
-            risk_section(backtest, backtest_summary, name, terms),
+            risk_section(measures.backtest, backtest_summary, name, terms),
             data_section(provenance, bundle, market),
-            leaks_section(leak_meter, promotion, name),
+            leaks_section(trained.leak_meter, promotion, name),
             calibration_section(metrics, name),
-            steadiness_section(metrics_by_fold, folds, name),
+            steadiness_section(measures.metrics_by_fold, trained.folds, name),
             inside_section(bundle, champion),
             everything_section(metrics, backtest_summary, promotion, terms),
         ],
         images={key: Image.from_png(image, SCALE) for key, image in plot_images.items()},
         captions=CAPTIONS,
-        lineage=_lineage(name, bundle, tracked_run, terms),
+        lineage=_lineage(bundle, tracked_run, terms),
         command=_command(market, bundle, provenance, terms),
         as_of=moment(provenance["last_ts"]),
     )
@@ -178,10 +179,7 @@ def _cards(
     ]
 
 
-def _lineage(
-    name: str, bundle: ModelBundle, tracked_run: Mapping[str, Mapping[str, str]], terms: EvaluationTerms
-) -> dict[str, str]:
-    run = tracked_run.get(name, {})
+def _lineage(bundle: ModelBundle, run: Mapping[str, str], terms: EvaluationTerms) -> dict[str, str]:
     facts = bundle.metadata
     return {
         "run": f"{run.get('run_name', '')} ({run.get('run_id', 'untracked')})",

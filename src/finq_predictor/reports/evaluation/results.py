@@ -1,0 +1,95 @@
+"""What an evaluation found, as pictures, tracking and the report read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from finq_predictor.domain.market.markets import Market
+from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.reports.evaluation.terms import EvaluationTerms
+
+NAIVE, CANDIDATE = "naive", "candidate"
+
+
+@dataclass(frozen=True)
+class TrainedModels:
+    """The candidates, and all that was written down while they were trained.
+
+    Attributes:
+        candidates: Name -> fitted model.
+        oos_predictions: Walk-forward predictions of naive baselines and candidates.
+        folds: One row per fold: where training ends, and where testing begins.
+        trials: One row per trial of the search; empty without a search.
+        leak_meter: Accuracy and AUC per model under a leaking and an honest split; empty where it was not read.
+        provenance: Where the data came from.
+    """
+
+    candidates: Mapping[str, ModelBundle]
+    oos_predictions: pd.DataFrame
+    folds: pd.DataFrame
+    trials: pd.DataFrame
+    leak_meter: pd.DataFrame
+    provenance: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Measures:
+    """How good every model was out of sample, and what it would have earned.
+
+    Attributes:
+        metrics: ``model``, ``kind``, ``metric``, ``value``, ``ci_low``, ``ci_high`` (NaN without interval), ``n_days``.
+        metrics_by_fold: ``model``, ``fold``, ``metric``, ``value``.
+        daily_skill: ``ts``: the day; one column per model.
+        backtest: One row per day, model and strategy.
+        backtest_summary: One row per measure, model and strategy.
+    """
+
+    metrics: pd.DataFrame
+    metrics_by_fold: pd.DataFrame
+    daily_skill: pd.DataFrame
+    backtest: pd.DataFrame
+    backtest_summary: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class EvaluationResults:
+    """All that was found about the candidates of one market.
+
+    Attributes:
+        market: The market.
+        trained: The candidates, and how they were trained.
+        measures: How good they are.
+        promotion: The decision with all its checks.
+        terms: The rules and wishes under which the figures stand.
+    """
+
+    market: Market
+    trained: TrainedModels
+    measures: Measures
+    promotion: Mapping[str, Any]
+    terms: EvaluationTerms
+
+    @property
+    def candidate(self) -> str:
+        """The model that is decided about."""
+        return str(self.promotion["candidate"])
+
+    @property
+    def bundle(self) -> ModelBundle:
+        """The model that is decided about, fitted."""
+        return self.trained.candidates[self.candidate]
+
+    @property
+    def best_naive(self) -> str:
+        """The naive rule that is hardest to beat."""
+        return str(self.promotion["best_naive"])
+
+    @property
+    def candidates(self) -> list[str]:
+        """The candidates that were tested, the one that is decided about first, the others by name."""
+        kinds = self.trained.oos_predictions.drop_duplicates("model").set_index("model")["kind"]
+        return sorted(kinds.index[kinds == CANDIDATE], key=lambda name: (name != self.candidate, name))
