@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.market.calendars import session_closes
+from finq_predictor.domain.market.calendars import get_calendar
 
 
 def market_frames(instruments: int = 24, first: str = "2023-01-03", last: str = "2023-06-30", seed: int = 0):
     """Bars (symbol, date, open ... volume) and a benchmark of the same sessions."""
     rng = np.random.default_rng(seed)
-    dates = session_closes("XNYS", pd.Timestamp(first), pd.Timestamp(last)).index
+    dates = get_calendar("XNYS").closes(pd.Timestamp(first), pd.Timestamp(last)).index
     close = 50 * np.exp(rng.normal(0, 0.01, (len(dates), instruments)).cumsum(axis=0))
     opened = close * np.exp(rng.normal(0, 0.003, close.shape))
     bars = pd.DataFrame(

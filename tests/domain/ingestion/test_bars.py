@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from finq_predictor.domain.ingestion.bars import clean_bars, clean_benchmark
 from finq_predictor.domain.ingestion.parsing import Rules
-from finq_predictor.domain.market.calendars import session_closes
+from finq_predictor.domain.market.calendars import get_calendar
 from finq_predictor.domain.market.markets import get_market
 
 EQUITY = Rules(get_market("equity"), correction_tolerance_hours=16)
@@ -18,7 +18,8 @@ FX = Rules(get_market("fx"), jump_factor=1.1, wick_factor=1.1)
 
 
 def daily(symbol="A", first="2024-01-02", bars=10, price=100.0):
-    dates = session_closes("XNYS", pd.Timestamp(first), pd.Timestamp(first) + pd.Timedelta(days=3 * bars)).index[:bars]
+    start = pd.Timestamp(first)
+    dates = get_calendar("XNYS").closes(start, start + pd.Timedelta(days=3 * bars)).index[:bars]
     close = price + np.arange(bars) * 0.1
     return pd.DataFrame(
         {

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from finq_predictor.domain.errors import MappingError
-from finq_predictor.domain.ingestion.column_mapping import map_columns, normalise, pair_in
+from finq_predictor.domain.ingestion.column_mapping import file_name, map_columns, normalise
+from finq_predictor.domain.market.instruments import InstrumentKind
 
 
 def table(*names, rows=1, **values):
@@ -77,13 +78,20 @@ def test_date_and_time_of_day_are_joined():
     ],
 )
 def test_pair_in_a_files_name(name, pair):
-    assert pair_in(name) == pair
+    assert InstrumentKind.PAIR.named_in(file_name(name)) == pair
 
 
 def test_instrument_from_parameter_or_name():
     raw = table("time", "open", "high", "low", "close", _source=["own:GBP_USD.csv#1"])
-    assert map_columns(raw, "bars").frame["instrument"].tolist() == ["GBP_USD"]
-    assert map_columns(raw, "bars", instrument="XAU").frame["instrument"].tolist() == ["XAU"]
+    named_in = InstrumentKind.PAIR.named_in
+    assert map_columns(raw, "bars", named_in=named_in).frame["instrument"].tolist() == ["GBP_USD"]
+    assert map_columns(raw, "bars", instrument="XAU", named_in=named_in).frame["instrument"].tolist() == ["XAU"]
+
+
+def test_only_currencies_are_read_from_a_files_name():
+    raw = table("time", "open", "high", "low", "close", _source=["own:GBP_USD.csv#1"])
+    with pytest.raises(MappingError, match="set `instrument`"):
+        map_columns(raw, "bars", named_in=InstrumentKind.STOCK.named_in)
 
 
 def test_own_names_by_parameter():
@@ -129,6 +137,14 @@ def test_articles_of_several_shapes():
         "instrument": "symbol",
         "published_at": "created_at",
         "title": "text",
+    }
+    reddit = map_columns(table("id", "subreddit", "ticker", "title", "selftext", "created_utc", "score"), "articles")
+    assert reddit.columns == {
+        "article_id": "id",
+        "instrument": "ticker",
+        "published_at": "created_utc",
+        "title": "title",
+        "body": "selftext",
     }
     headlines = map_columns(table("title", "date", "stock"), "articles")
     assert headlines.columns == {"instrument": "stock", "published_at": "date", "title": "title"}

@@ -7,10 +7,11 @@ import pytest
 
 from finq_predictor.domain.errors import GateError
 from finq_predictor.domain.ingestion import gates
-from finq_predictor.domain.market.calendars import session_closes
+from finq_predictor.domain.market.calendars import get_calendar
 
 LIMITS = gates.Limits(min_instruments=2)
-CLOSES = session_closes("XNYS", pd.Timestamp("2024-01-02"), pd.Timestamp("2024-02-29")).reset_index(drop=True)
+NEW_YORK = get_calendar("XNYS")
+CLOSES = NEW_YORK.closes(pd.Timestamp("2024-01-02"), pd.Timestamp("2024-02-29")).reset_index(drop=True)
 
 
 def tally(**changes):
@@ -36,8 +37,8 @@ def test_all_good(bars, index):
         gates.check_one_origin(
             {"bars": {"source": "own:a"}, "benchmark": {"source": "own:b"}, "macro": {"source": ""}}
         ),
-        gates.check_benchmark_age(bars, index, "XNYS", None, LIMITS),
-        gates.check_benchmark_gaps(bars, index, "XNYS", LIMITS),
+        gates.check_benchmark_age(bars, index, NEW_YORK, None, LIMITS),
+        gates.check_benchmark_gaps(bars, index, NEW_YORK, LIMITS),
     ]
     assert [check["passed"] for check in gates.judge(checks)] == [True] * 7
 
@@ -79,29 +80,29 @@ def test_invented_and_real_tables():
 
 
 def test_old_benchmark(bars, index):
-    assert gates.check_benchmark_age(bars, index.iloc[:-2], "XNYS", None, LIMITS).passed
-    check = gates.check_benchmark_age(bars, index.iloc[:-3], "XNYS", None, LIMITS)
+    assert gates.check_benchmark_age(bars, index.iloc[:-2], NEW_YORK, None, LIMITS).passed
+    check = gates.check_benchmark_age(bars, index.iloc[:-3], NEW_YORK, None, LIMITS)
     assert (check.passed, check.value) == (False, 3)
     assert check.rows[2:] == ("2024-02-27", "2024-02-28", "2024-02-29")
     # Over a week-end nothing is missing; three sessions later it is.
     live = [pd.Timestamp(day, tz="UTC") for day in ("2024-03-03", "2024-03-05 22:00")]
-    assert [gates.check_benchmark_age(bars, index, "XNYS", now, LIMITS).passed for now in live] == [True, False]
+    assert [gates.check_benchmark_age(bars, index, NEW_YORK, now, LIMITS).passed for now in live] == [True, False]
 
 
 def test_hole_in_benchmark(bars, index):
     one = index.drop(index=[5, 9])
-    assert gates.check_benchmark_gaps(bars, one, "XNYS", LIMITS).passed
-    check = gates.check_benchmark_gaps(bars, index.drop(index=[5, 6]), "XNYS", LIMITS)
+    assert gates.check_benchmark_gaps(bars, one, NEW_YORK, LIMITS).passed
+    check = gates.check_benchmark_gaps(bars, index.drop(index=[5, 6]), NEW_YORK, LIMITS)
     assert (check.passed, check.value, check.rows) == (False, 2, ("2024-01-09", "2024-01-10"))
-    assert not gates.check_benchmark_gaps(bars, index.drop(index=[5, 6]), "inferred", LIMITS).passed
+    assert not gates.check_benchmark_gaps(bars, index.drop(index=[5, 6]), get_calendar("inferred"), LIMITS).passed
     # A benchmark that starts after the bars has a hole at the start.
-    assert not gates.check_benchmark_gaps(bars, index.iloc[5:], "XNYS", LIMITS).passed
+    assert not gates.check_benchmark_gaps(bars, index.iloc[5:], NEW_YORK, LIMITS).passed
 
 
 def test_error_tells_everything_at_once(bars, index):
     checks = [
         gates.check_instruments(bars[bars["instrument"] == "A"], LIMITS),
-        gates.check_benchmark_gaps(bars, index.drop(index=[5, 6]), "XNYS", LIMITS),
+        gates.check_benchmark_gaps(bars, index.drop(index=[5, 6]), NEW_YORK, LIMITS),
     ]
     with pytest.raises(GateError) as error:
         gates.judge(checks)

@@ -19,7 +19,6 @@ from finq_predictor.domain.columns import (
     KNOWN_AT,
     OHLC,
     RECEIVED_AT,
-    SECTOR,
     TS,
     UTC_MICROSECONDS,
     VOLUME,
@@ -29,14 +28,6 @@ from finq_predictor.domain.ingestion.parsing import START, Rules, typed_bars
 from finq_predictor.domain.ingestion.price_outliers import reverted_jumps, wild_wicks
 from finq_predictor.domain.ingestion.quarantine import HARMLESS, Cleaned, Ledger
 from finq_predictor.domain.ingestion.revisions import known_times, settle_versions
-from finq_predictor.domain.market.calendars import (
-    ALWAYS_OPEN,
-    INFERRED,
-    OPEN_ON_WEEKDAYS,
-    fx_market_closed,
-    session_closes,
-    session_opens,
-)
 from finq_predictor.domain.market.markets import Market
 
 # Fewer rows say nothing about an instrument as a whole.
@@ -51,8 +42,8 @@ def clean_bars(raw: pd.DataFrame, rules: Rules) -> Cleaned:
         rules: How to read and judge them.
 
     Returns:
-        Silver: ``ts`` (UTC close), ``instrument``, prices, ``volume``, ``known_at``, for foreign exchange bid and ask
-        (NaN where not delivered), sorted by ``ts, instrument``, one row per key. Every delivered row is either in
+        Silver: ``ts`` (UTC close), ``instrument``, prices, ``volume``, ``known_at``, in a market with quotes bid and
+        ask (NaN where not delivered), sorted by ``ts, instrument``, one row per key. Every delivered row is either in
         silver or in quarantine.
 
     Raises:
@@ -68,7 +59,9 @@ def clean_benchmark(raw: pd.DataFrame, rules: Rules) -> Cleaned:
 
 
 def _clean(raw: pd.DataFrame, table: str, rules: Rules) -> Cleaned:
-    mapped = map_columns(raw, table, rules.columns.get(table), instrument=rules.instrument)
+    mapped = map_columns(
+        raw, table, rules.columns.get(table), instrument=rules.instrument, named_in=rules.market.instruments.named_in
+    )
     ledger = Ledger(len(raw))
     bars = typed_bars(mapped, rules)
     _judge_times(bars, ledger, rules)
@@ -99,36 +92,23 @@ def _judge_times(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
     ledger.reject(bars[START].isna().to_numpy(), "bad_time", "the time is missing or cannot be read")
     starts = bars[START]
     if rules.daily:
-        reason = f"not a session of the calendar {rules.sessions}"
+        reason = f"not a session of the calendar {rules.sessions.code}"
         ledger.reject(
             bars[TS].isna().to_numpy(),
             "no_session",
             lambda rows: [f"{starts[row]:%Y-%m-%d} is {reason}" for row in rows],
         )
-    elif rules.sessions == OPEN_ON_WEEKDAYS:
+    else:
+        hours = f"outside the trading hours of the calendar {rules.sessions.code}"
         ledger.reject(
-            fx_market_closed(starts, rules.bar),
+            rules.sessions.outside(starts, bars[TS]),
             "no_session",
-            lambda rows: [f"the market is closed at {starts[row]:%a %Y-%m-%d %H:%M} UTC" for row in rows],
+            lambda rows: [f"{starts[row]:%a %Y-%m-%d %H:%M} UTC lies {hours}" for row in rows],
         )
-    elif rules.sessions != ALWAYS_OPEN and starts.notna().any():
-        outside = _outside_hours(bars, rules)
-        ledger.reject(outside, "no_session", f"the bar lies outside the trading hours of the calendar {rules.sessions}")
-
-
-def _outside_hours(bars: pd.DataFrame, rules: Rules) -> np.ndarray:
-    """Intraday bars of an exchange that do not overlap any session."""
-    if rules.sessions == INFERRED:
-        return np.zeros(len(bars), dtype=bool)
-    span = bars[START].min() - pd.Timedelta(days=7), bars[TS].max() + pd.Timedelta(days=7)
-    opens, closes = (each(rules.sessions, *span).astype("int64").to_numpy() for each in (session_opens, session_closes))
-    start, end = (bars[name].astype("int64").to_numpy() for name in (START, TS))
-    session = np.searchsorted(closes, start, side="right").clip(max=len(opens) - 1)
-    return np.asarray(end <= opens[session], dtype=bool)
 
 
 def _judge_prices(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
-    names = [*OHLC] if rules.market.name == "fx" else [*OHLC, ADJ_CLOSE]
+    names = [*rules.market.price_columns]
     prices = {name: bars[name].to_numpy() for name in names}
     table = np.column_stack([prices[name] for name in names])
     empty = np.isnan(table)
@@ -227,10 +207,7 @@ def _judge_instruments(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None
 def _silver_columns(silver: pd.DataFrame, table: str, market: Market) -> list[str]:
     if table == "benchmark":
         return [TS, "close", KNOWN_AT]
-    if market.name == "fx":
-        return [INSTRUMENT, TS, *OHLC, *BID, *ASK, VOLUME, KNOWN_AT]
-    sector = [SECTOR] if SECTOR in silver else []
-    return [INSTRUMENT, TS, *OHLC, ADJ_CLOSE, VOLUME, KNOWN_AT, *sector]
+    return [*market.bar_columns, *(name for name in market.label_columns if name in silver)]
 
 
 def _missing(bars: pd.DataFrame, mapped: Mapped) -> dict[str, Any]:
@@ -254,7 +231,7 @@ def _names(bars: pd.DataFrame, rows: np.ndarray) -> list[str]:
 
 
 def _notes(mapped: Mapped, table: str, rules: Rules) -> list[str]:
-    if table == "bars" and rules.market.name == "equity" and ADJ_CLOSE not in mapped.frame:
+    if table == "bars" and ADJ_CLOSE in rules.market.price_columns and ADJ_CLOSE not in mapped.frame:
         return ["the source has no adjusted close: splits, dividends and spin-offs look like returns"]
     return []
 

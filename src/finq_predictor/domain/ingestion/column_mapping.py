@@ -7,7 +7,7 @@ recognised can be named in the parameters.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -64,12 +64,12 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
         "article_id": ("articleid", "tweetid", "newsid", "storyid", "postid", "id", "guid", "url", "link"),
         "instrument": (*_INSTRUMENT, "currency"),
         "published_at": (
-            "publishedat", "publishedutc", "createdat", "published", "publishdate", "pubdate", "publicationdate",
-            "timestamp", "datetime", "timeutc", "date", "time",
+            "publishedat", "publishedutc", "createdat", "createdutc", "published", "publishdate", "pubdate",
+            "publicationdate", "timestamp", "datetime", "timeutc", "date", "time",
         ),
         "known_at": ("firstseenat", "knownat", "seenat", "receivedat", "fetchedat"),
         "title": ("title", "headline", "subject", "text", "tweet", "content", "body", "summary"),
-        "body": ("body", "content", "article", "fulltext", "description", "summary", "abstract"),
+        "body": ("body", "selftext", "content", "article", "fulltext", "description", "summary", "abstract"),
         "source": ("source", "publisher", "provider", "outlet", "site"),
     },
     "macro": {
@@ -89,14 +89,6 @@ _HINTS = {
     "known_at": "A macro series needs the time of each release: by its period alone a model would see it early.",
     "instrument": "If the file holds one instrument, set `instrument`.",
 }
-_PAIR_IN_NAME = re.compile(r"(?<![A-Za-z])([A-Za-z]{3})[_\-/]?([A-Za-z]{3})(?![A-Za-z])")
-_CURRENCIES = frozenset(
-    {
-        "AED", "ARS", "AUD", "BRL", "CAD", "CHF", "CLP", "CNH", "CNY", "COP", "CZK", "DKK", "EUR", "GBP",
-        "HKD", "HUF", "IDR", "ILS", "INR", "JPY", "KRW", "MXN", "MYR", "NOK", "NZD", "PEN", "PHP", "PLN",
-        "RON", "RUB", "SAR", "SEK", "SGD", "THB", "TRY", "TWD", "USD", "XAG", "XAU", "ZAR",
-    }
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -120,6 +112,7 @@ def map_columns(
     overrides: Mapping[str, str] | None = None,
     *,
     instrument: str | None = None,
+    named_in: Callable[[str], str | None] = lambda _: None,
 ) -> Mapped:
     """Bring a delivered table under our names.
 
@@ -130,8 +123,8 @@ def map_columns(
         frame: The delivered table.
         table: ``bars``, ``benchmark``, ``articles`` or ``macro``.
         overrides: Our name to the delivered name, where it is not recognised or wrongly so.
-        instrument: Instrument of a table of bars without such a column; None takes a currency pair from the file
-            name in ``_source``.
+        instrument: Instrument of a table of bars without such a column; None asks the name of the file.
+        named_in: Finds an instrument in the name of a file, or None, see ``InstrumentKind.named_in``.
 
     Returns:
         The mapped table. The time of a bar is called ``time``.
@@ -147,7 +140,7 @@ def map_columns(
     if table in ("bars", "benchmark"):
         mapped = _join_date_and_time(mapped, raw, delivered, columns, notes)
     if table == "bars":
-        mapped = _name_instrument(mapped, raw, instrument, notes)
+        mapped = _name_instrument(mapped, instrument or named_in(file_name(_origin(raw))), notes)
         mapped = _choose_mids(mapped, columns, notes)
     missing = [name for name in REQUIRED[table] if name not in mapped]
     if missing:
@@ -200,24 +193,16 @@ def _join_date_and_time(
     return mapped.assign(**{TIME: day + " " + clock})
 
 
-def _name_instrument(mapped: pd.DataFrame, raw: pd.DataFrame, instrument: str | None, notes: list[str]) -> pd.DataFrame:
-    if "instrument" in mapped:
-        return mapped
-    name = instrument or pair_in(_origin(raw))
-    if name is None:
+def _name_instrument(mapped: pd.DataFrame, name: str | None, notes: list[str]) -> pd.DataFrame:
+    if "instrument" in mapped or name is None:
         return mapped
     notes.append(f"no column names the instrument; all rows are taken for {name}")
     return mapped.assign(instrument=pd.Series(name, index=mapped.index, dtype="str"))
 
 
-def pair_in(text: str) -> str | None:
-    """Find a currency pair in a file's name: ``EUR_USD_H1_2016.parquet`` and ``eurusd.csv`` are ``EUR_USD``."""
-    # The name only, without folders and without the identity that follows '#'.
-    name = re.split(r"[/\\]", text.split("#")[0])[-1].split(":")[-1]
-    for base, quote in _PAIR_IN_NAME.findall(name):
-        if {base.upper(), quote.upper()} <= _CURRENCIES and base.upper() != quote.upper():
-            return f"{base.upper()}_{quote.upper()}"
-    return None
+def file_name(origin: str) -> str:
+    """The name of the file in a lineage such as ``own:/data/EUR_USD.csv#1234``: no kind, folders or identity."""
+    return re.split(r"[/\\]", origin.split("#")[0])[-1].split(":")[-1]
 
 
 def _choose_mids(mapped: pd.DataFrame, columns: dict[str, str], notes: list[str]) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import pandas as pd
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import GateError
 from finq_predictor.domain.ingestion.quarantine import HARMLESS
-from finq_predictor.domain.market.calendars import INFERRED, session_closes
+from finq_predictor.domain.market.calendars import Calendar
 
 _SHOWN = 5
 
@@ -156,7 +156,7 @@ def check_one_origin(tallies: Mapping[str, Mapping[str, Any]]) -> Check:
 
 
 def check_benchmark_age(
-    bars: pd.DataFrame, benchmark: pd.DataFrame, calendar: str, as_of: pd.Timestamp | None, limits: Limits
+    bars: pd.DataFrame, benchmark: pd.DataFrame, calendar: Calendar, as_of: pd.Timestamp | None, limits: Limits
 ) -> Check:
     """The benchmark reaches up to the last closed session before ``as_of``, but for a few (R21: two).
 
@@ -169,7 +169,7 @@ def check_benchmark_age(
     """
     now = as_of if as_of is not None else bars[TS].max()
     last = benchmark[TS].max()
-    closes = _expected(calendar, bars, last, now)
+    closes = calendar.expected(bars[TS], last, now)
     missing = closes[(closes > last) & (closes <= now)]
     return Check(
         "benchmark",
@@ -182,7 +182,7 @@ def check_benchmark_age(
     )
 
 
-def check_benchmark_gaps(bars: pd.DataFrame, benchmark: pd.DataFrame, calendar: str, limits: Limits) -> Check:
+def check_benchmark_gaps(bars: pd.DataFrame, benchmark: pd.DataFrame, calendar: Calendar, limits: Limits) -> Check:
     """No long hole in the benchmark between the first bar and the benchmark's end.
 
     Args:
@@ -192,7 +192,7 @@ def check_benchmark_gaps(bars: pd.DataFrame, benchmark: pd.DataFrame, calendar: 
         limits: Where the gate closes; what lacks at the end is judged by age.
     """
     first, last = bars[TS].min(), min(bars[TS].max(), benchmark[TS].max())
-    closes = _expected(calendar, bars, first, last)
+    closes = calendar.expected(bars[TS], first, last)
     closes = closes[(closes >= first) & (closes <= last)]
     missing = ~closes.isin(benchmark[TS]).to_numpy()
     run = _longest_run(missing)
@@ -205,12 +205,6 @@ def check_benchmark_gaps(bars: pd.DataFrame, benchmark: pd.DataFrame, calendar: 
         tuple(_dates(closes[missing])),
         "Deliver the missing sessions of the benchmark.",
     )
-
-
-def _expected(calendar: str, bars: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp) -> pd.Series:
-    if calendar == INFERRED:
-        return pd.Series(np.sort(bars[TS].unique()))
-    return session_closes(calendar, start, max(start, end)).reset_index(drop=True)
 
 
 def _longest_run(flags: np.ndarray) -> int:

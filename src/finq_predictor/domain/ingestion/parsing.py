@@ -22,16 +22,7 @@ from finq_predictor.domain.columns import (
 )
 from finq_predictor.domain.ingestion.column_mapping import Mapped
 from finq_predictor.domain.ingestion.times import Times, parse_times
-from finq_predictor.domain.market.calendars import (
-    ALWAYS_OPEN,
-    FIRST_YEAR,
-    INFERRED,
-    LAST_YEAR,
-    OPEN_ON_WEEKDAYS,
-    calendar_zone,
-    inferred_closes,
-    session_closes,
-)
+from finq_predictor.domain.market.calendars import FIRST_YEAR, LAST_YEAR, Calendar, get_calendar
 from finq_predictor.domain.market.markets import Market
 
 _DAY = 1440
@@ -66,9 +57,10 @@ class Rules:
     max_bad_share: float = 0.25
 
     @property
-    def sessions(self) -> str:
+    def sessions(self) -> Calendar:
         """The calendar that holds."""
-        return self.calendar or self.market.calendar
+        code = self.calendar or self.market.calendar
+        return get_calendar(code, timezone=self.timezone or "UTC", close_time=self.close_time)
 
     @property
     def bar(self) -> pd.Timedelta:
@@ -78,7 +70,7 @@ class Rules:
     @property
     def daily(self) -> bool:
         """Whether a bar is a session of an exchange, whose date is enough to know its close."""
-        return self.bar >= pd.Timedelta(minutes=_DAY) and self.sessions not in (OPEN_ON_WEEKDAYS, ALWAYS_OPEN)
+        return self.bar >= pd.Timedelta(minutes=_DAY) and self.sessions.dated
 
 
 def typed_bars(mapped: Mapped, rules: Rules) -> pd.DataFrame:
@@ -92,9 +84,8 @@ def typed_bars(mapped: Mapped, rules: Rules) -> pd.DataFrame:
         typed[INSTRUMENT] = pd.Series("benchmark", index=frame.index, dtype="str")
     if SECTOR in frame:
         typed[SECTOR] = frame[SECTOR].astype("str")
-    if rules.market.name == "fx":
-        for name in (*BID, *ASK):
-            typed.setdefault(name, pd.Series(np.nan, index=frame.index))
+    for name in rules.market.quote_columns:
+        typed.setdefault(name, pd.Series(np.nan, index=frame.index))
     for part in OHLC[:3]:
         # A benchmark may have closes only.
         typed.setdefault(part, typed["close"])
@@ -120,11 +111,9 @@ def as_numbers(values: pd.Series) -> pd.Series:
 
 
 def as_names(values: pd.Series, market: Market) -> pd.Series:
-    """Names of instruments: upper case, without cashtag; currency pairs as ``EUR_USD``."""
+    """Names of instruments in the market's one spelling; empty ones are missing."""
     codes, unique = pd.factorize(values)
-    names = pd.Series(unique).astype("str").str.strip().str.lstrip("$").str.upper()
-    if market.name == "fx":
-        names = names.str.replace(r"^([A-Z]{3})[^A-Z0-9]?([A-Z]{3})(?:=X)?$", r"\1_\2", regex=True)
+    names = pd.Series(unique).astype("str").map(market.instruments.spell).astype("str")
     names = names.where(names != "")
     return pd.Series(names.array.take(codes, allow_fill=True), index=values.index, dtype="str")
 
@@ -137,14 +126,10 @@ def _closes(times: Times, rules: Rules, times_are_closes: bool) -> tuple[pd.Seri
         close = utc if times_are_closes else utc + rules.bar
         close = close.astype(UTC_MICROSECONDS)
         return close, close - rules.bar
-    dates = session_dates(Times(utc, times.wall.where(plausible)), _zone(rules))
+    dates = session_dates(Times(utc, times.wall.where(plausible)), rules.sessions.zone)
     if not dates.notna().any():
         return utc, utc
-    if rules.sessions == INFERRED:
-        closes = inferred_closes(dates, rules.timezone or "UTC", rules.close_time)
-    else:
-        closes = session_closes(rules.sessions, dates.min(), dates.max())
-    return dates.map(closes).astype(UTC_MICROSECONDS), utc
+    return dates.map(rules.sessions.closes_of(dates)).astype(UTC_MICROSECONDS), utc
 
 
 def session_dates(times: Times, zone: str) -> pd.Series:
@@ -154,7 +139,3 @@ def session_dates(times: Times, zone: str) -> pd.Series:
     if timed.any():
         dates[timed] = times.utc[timed].dt.tz_convert(zone).dt.tz_localize(None).dt.normalize().dt.as_unit("us")
     return dates
-
-
-def _zone(rules: Rules) -> str:
-    return rules.timezone or "UTC" if rules.sessions == INFERRED else calendar_zone(rules.sessions)

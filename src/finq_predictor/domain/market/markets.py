@@ -1,10 +1,50 @@
-"""The markets the product knows: everything that differs between them is data in this file."""
+"""The markets the product knows: everything that differs between them is data in this file.
+
+Nobody asks a market for its name. A new market is one entry below; what it answers is tested for each entry.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
 
+from finq_predictor.domain.columns import ADJ_CLOSE, ASK, BID, INSTRUMENT, KNOWN_AT, OHLC, SECTOR, TS, VOLUME
+from finq_predictor.domain.market.instruments import InstrumentKind
 from finq_predictor.domain.registry import Registry
+
+if TYPE_CHECKING:
+    from finq_predictor.domain.market.calendars import Calendar
+
+
+class BarUnit(StrEnum):
+    """In what the bars of a market are counted."""
+
+    DAY = "day"
+    HOUR = "hour"
+    MINUTE = "minute"
+
+    @property
+    def minutes(self) -> int:
+        """Its length."""
+        return {BarUnit.DAY: 1440, BarUnit.HOUR: 60, BarUnit.MINUTE: 1}[self]
+
+
+class Trait(StrEnum):
+    """What a market has that not every market has; a feature says which it needs."""
+
+    QUOTES = "quotes"
+    BENCHMARK = "benchmark"
+    SECTORS = "sectors"
+    DAILY = "daily bars"
+    INTRADAY = "intraday bars"
+
+
+class Vocabulary(StrEnum):
+    """Whose news it is: the same words can be good for a share and bad for a currency."""
+
+    SHARES = "shares"
+    CURRENCIES = "currencies"
 
 
 @dataclass(frozen=True)
@@ -13,31 +53,105 @@ class Market:
 
     Attributes:
         name: Namespace, experiment suffix and route parameter.
-        calendar: An ``exchange_calendars`` code, or ``"24/5"`` for a market that closes at week-ends only.
+        short_name: Name on pages for people.
+        title: Heading of a page about the market.
+        instruments: Kind of what is traded.
+        calendar: When it is open: an ``exchange_calendars`` code, ``"24/5"`` for a market that closes at week-ends
+            only, ``"24/7"`` for one that never does.
         bar_minutes: Length of a bar in minutes of the clock; a daily bar has 1,440.
         horizons: Label horizons in bars.
         horizon: The horizon that is trained by default, in bars.
         entry_lag: Bars between the decision and the entry price of the label.
         has_benchmark: Whether the label is relative to a benchmark.
+        has_quotes: Whether bars have bid and ask beside the mid.
         bars_per_year: Bars in a year, for annualising.
         registered_model: Name in the model registry.
+        vocabulary: In whose words its news is read.
         question: The question a prediction answers, with ``{instrument}`` and ``{horizon}`` to fill.
-        title: Heading of a page about the market.
         directions: What a prediction is called when the label is 1, and when it is 0.
+        verb: What an instrument does when the label is 1.
     """
 
     name: str
+    short_name: str
+    title: str
+    instruments: InstrumentKind
     calendar: str
     bar_minutes: int
     horizons: tuple[int, ...]
     horizon: int
     entry_lag: int
     has_benchmark: bool
+    has_quotes: bool
     bars_per_year: int
     registered_model: str
+    vocabulary: Vocabulary
     question: str
-    title: str
     directions: tuple[str, str]
+    verb: str
+
+    @property
+    def sessions(self) -> Calendar:
+        """The calendar: when it is open, and when the close of a session is known."""
+        from finq_predictor.domain.market.calendars import get_calendar
+
+        return get_calendar(self.calendar)
+
+    @property
+    def bar_unit(self) -> BarUnit:
+        """The longest unit in which the length of a bar is a whole number."""
+        return next(unit for unit in BarUnit if self.bar_minutes % unit.minutes == 0)
+
+    @property
+    def traits(self) -> frozenset[Trait]:
+        """What it has that not every market has."""
+        daily = self.bar_unit is BarUnit.DAY
+        had = {
+            Trait.QUOTES: self.has_quotes,
+            Trait.BENCHMARK: self.has_benchmark,
+            Trait.SECTORS: self.instruments.has_sectors,
+            Trait.DAILY: daily,
+            Trait.INTRADAY: not daily,
+        }
+        return frozenset(trait for trait, has in had.items() if has)
+
+    # Tables ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def source_tables(self) -> tuple[str, ...]:
+        """Tables that are delivered, in the order in which they are cleaned."""
+        return ("bars", *(("benchmark",) if self.has_benchmark else ()), "articles", "macro")
+
+    @property
+    def required_tables(self) -> tuple[str, ...]:
+        """Tables without which nothing can be computed."""
+        return tuple(table for table in self.source_tables if table in ("bars", "benchmark"))
+
+    def file_parameter(self, table: str) -> str:
+        """The run parameter that gives the file of a table."""
+        return "quotes" if table == "bars" and self.has_quotes else table
+
+    @property
+    def price_columns(self) -> tuple[str, ...]:
+        """Prices without which a bar is of no use."""
+        return (*OHLC, ADJ_CLOSE) if self.instruments.has_actions else OHLC
+
+    @property
+    def quote_columns(self) -> tuple[str, ...]:
+        """Bid and ask, which may be missing from a bar; none where the market has no quotes."""
+        return (*BID, *ASK) if self.has_quotes else ()
+
+    @property
+    def label_columns(self) -> tuple[str, ...]:
+        """What a bar says about its instrument; kept where it is delivered."""
+        return (SECTOR,) if self.instruments.has_sectors else ()
+
+    @property
+    def bar_columns(self) -> tuple[str, ...]:
+        """Columns of silver bars in order; those of `label_columns` follow where they are delivered."""
+        return (INSTRUMENT, TS, *self.price_columns, *self.quote_columns, VOLUME, KNOWN_AT)
+
+    # Words ----------------------------------------------------------------------------------------------------------
 
     def ask(self, instrument: str, horizon: int) -> str:
         """The question that a prediction over ``horizon`` bars answers."""
@@ -49,8 +163,8 @@ class Market:
 
     def span(self, bars: int) -> str:
         """A number of bars in words, such as ``5 days``."""
-        unit = "day" if self.bar_minutes >= 1440 else "hour"
-        return f"{bars} {unit}{'' if bars == 1 else 's'}"
+        count = bars * self.bar_minutes // self.bar_unit.minutes
+        return f"{count} {self.bar_unit}{'' if count == 1 else 's'}"
 
     def outcome(self, bars: int) -> str:
         """What is measured after ``bars`` bars, in words."""
@@ -61,31 +175,41 @@ MARKETS: Registry[Market] = Registry.of(
     "market",
     Market(
         name="equity",
+        short_name="Equity",
+        title="Equity",
+        instruments=InstrumentKind.STOCK,
         calendar="XNYS",
         bar_minutes=1440,
         horizons=(1, 5, 20),
         horizon=5,
         entry_lag=1,
         has_benchmark=True,
+        has_quotes=False,
         bars_per_year=252,
         registered_model="finq-equity-outperform",
+        vocabulary=Vocabulary.SHARES,
         question="Will {instrument} beat its benchmark over the next {horizon} trading days?",
-        title="Equity",
         directions=("outperform", "underperform"),
+        verb="outperform",
     ),
     Market(
         name="fx",
+        short_name="FX",
+        title="Currencies",
+        instruments=InstrumentKind.PAIR,
         calendar="24/5",
         bar_minutes=60,
         horizons=(1,),
         horizon=1,
         entry_lag=0,
         has_benchmark=False,
+        has_quotes=True,
         bars_per_year=6240,
         registered_model="finq-fx-direction",
+        vocabulary=Vocabulary.CURRENCIES,
         question="Will {instrument} be higher {horizon} h from now?",
-        title="Currencies",
         directions=("up", "down"),
+        verb="rise",
     ),
 )
 

@@ -66,7 +66,7 @@ def check_gates(
 
     Args:
         params: The limits.
-        market: Whether there is a benchmark.
+        market: The market.
         bars: Cleaned bars.
         benchmark: Cleaned benchmark.
         tallies: Tally of each table, as ``tally_<table>``.
@@ -86,9 +86,9 @@ def check_gates(
     if benchmark is not None:
         checks.append(gates.check_not_empty("benchmark", by_table["benchmark"]))
         if len(bars) and len(benchmark):
-            calendar = params.calendar or market.calendar
-            checks.append(gates.check_benchmark_age(bars, benchmark, calendar, params.rules().as_of, limits))
-            checks.append(gates.check_benchmark_gaps(bars, benchmark, calendar, limits))
+            rules = params.rules()
+            checks.append(gates.check_benchmark_age(bars, benchmark, rules.sessions, rules.as_of, limits))
+            checks.append(gates.check_benchmark_gaps(bars, benchmark, rules.sessions, limits))
     return {
         "market": market.name,
         "checks": gates.judge(checks),

@@ -1,0 +1,128 @@
+"""What every calendar answers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from finq_predictor.domain.arrays import Array
+
+# Dates outside are wrong; asking a calendar for them would build centuries of holidays.
+FIRST_YEAR, LAST_YEAR = 1970, 2049
+_HOUR = pd.Timedelta(hours=1)
+_DAY = pd.Timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Calendar(ABC):
+    """When a market is open.
+
+    Attributes:
+        code: Its name in the parameters, such as ``XNYS`` or ``24/7``.
+    """
+
+    code: str
+
+    @property
+    @abstractmethod
+    def zone(self) -> str:
+        """Time zone in which its sessions are dated."""
+
+    @property
+    @abstractmethod
+    def dated(self) -> bool:
+        """Whether the date of a daily bar names a session whose close the calendar knows.
+
+        Where it does not, a daily bar is a day of the clock and closes 24 hours after it began.
+        """
+
+    @abstractmethod
+    def closes(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.Series:
+        """Closes of all sessions in a range, early closes included.
+
+        Args:
+            start: First date; zone and time of day do not count.
+            end: Last date.
+
+        Returns:
+            ``datetime64[us, UTC]`` closes, indexed by session date (naive midnight), ascending.
+
+        Raises:
+            ConfigurationError: If the calendar does not reach over the range.
+        """
+
+    @abstractmethod
+    def opens(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.Series:
+        """Opens of all sessions in a range; arguments, result and errors as `closes`."""
+
+    @abstractmethod
+    def outside(self, starts: pd.Series, ends: pd.Series) -> Array:
+        """Bars that lie wholly outside trading hours.
+
+        Args:
+            starts: ``datetime64[us, UTC]`` starts of n bars; NaT is not outside.
+            ends: Their ends.
+
+        Returns:
+            (n,) booleans.
+        """
+
+    def closes_of(self, dates: pd.Series) -> pd.Series:
+        """Closes of the sessions that dates name; a date that is no session is not in the result.
+
+        Args:
+            dates: Naive midnights, in any order, repeated or missing, at least one.
+
+        Returns:
+            As `closes`.
+        """
+        return self.closes(dates.min(), dates.max())
+
+    def expected(self, seen: pd.Series, start: pd.Timestamp, end: pd.Timestamp) -> pd.Series:  # noqa: ARG002
+        """Closes at which a bar is expected from ``start`` to ``end``.
+
+        Args:
+            seen: Closes of the bars that are there, for a calendar that knows no others.
+            start: First date.
+            end: Last date; one before ``start`` counts as ``start``.
+
+        Returns:
+            Ascending closes with a fresh index; they may begin before ``start``, as dates are what is looked at.
+        """
+        return self.closes(start, max(start, end)).reset_index(drop=True)
+
+    def open_hours_between(self, start: pd.Timestamp, end: pd.Timestamp) -> float:
+        """Count the hours between two times in which the market is open.
+
+        Args:
+            start: Earlier time, with a zone.
+            end: Later time, with a zone.
+
+        Returns:
+            Hours, not rounded. Nights, week-ends, holidays and what an early close cuts off do not count. Where
+            ``end`` is before ``start``, the negative time of the clock.
+        """
+        if end <= start:
+            return float((end - start) / _HOUR)
+        # A session may open on the evening before its date.
+        first, last = (moment.tz_convert(self.zone) for moment in (start - _DAY, end + _DAY))
+        spans = self._open_spans(first, last)
+        return sum(_overlap(opens, closes, start, end) for opens, closes in spans)
+
+    def _open_spans(self, first: pd.Timestamp, last: pd.Timestamp) -> list[tuple[pd.Series, pd.Series]]:
+        """Spans of trading, aligned by session; what closes within a session is its own span."""
+        return [(self.opens(first, last), self.closes(first, last))]
+
+
+def session_date(moment: pd.Timestamp) -> pd.Timestamp:
+    """The date of a moment, in its own zone, as calendars index sessions: a naive midnight."""
+    return pd.Timestamp(moment).tz_localize(None).normalize().as_unit("us")
+
+
+def _overlap(opens: pd.Series, closes: pd.Series, start: pd.Timestamp, end: pd.Timestamp) -> float:
+    """Hours of the spans that lie between two times."""
+    inside = closes.clip(upper=end) - opens.clip(lower=start)
+    return float(np.maximum(inside / _HOUR, 0.0).sum())
