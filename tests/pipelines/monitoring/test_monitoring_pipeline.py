@@ -9,11 +9,13 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from finq_predictor.domain.errors import UnknownNameError
 from finq_predictor.domain.features import FeatureSet
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.modelling.bundle import ModelBundle, build_reference
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import create_model
+from finq_predictor.domain.monitoring.drift import DRIFT_TESTS, DriftTest, Subject
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
 from finq_predictor.pipelines.monitoring.pipeline import create_pipeline
 from finq_predictor.reports.monitoring.report import prediction_verdict
@@ -164,17 +166,63 @@ def test_the_same_data_give_the_same_page(calm):
     assert again["monitoring_metrics"] == calm["monitoring_metrics"]
 
 
-@pytest.mark.parametrize("wrong", [{"window_days": 0}, {"false_discovery_rate": 1.0}, {"psy": 0.2}])
+@pytest.mark.parametrize(
+    "wrong", [{"window_days": 0}, {"false_discovery_rate": 1.0}, {"psy": 0.2}, {"thresholds": {"psi": -1.0}}]
+)
 def test_parameters_are_checked(wrong):
     with pytest.raises(ValidationError):
         MonitoringParams(**wrong)
 
 
+def test_a_threshold_is_of_a_test_that_exists():
+    with pytest.raises(UnknownNameError, match=r"Unknown drift test 'psy'\. Did you mean 'psi'"):
+        MonitoringParams(thresholds={"psy": 0.2})
+
+
+class WorstCase(DriftTest):
+    """A toy: the largest value now, less the largest in training."""
+
+    name = "worst"
+    title = "worst case"
+    meaning = "Excess of the largest value"
+    threshold = 0.5
+    source = "Nobody (2000)"
+
+    def statistic(self, reference, current):
+        return float(np.nanmax(current) - reference.quantiles[-1])
+
+
+def test_a_drift_test_that_is_registered_appears_everywhere_by_itself(calm):
+    with DRIFT_TESTS.trial():
+        DRIFT_TESTS.add("worst", WorstCase)
+        out = run(thresholds={"worst": 2.0})
+        row = out["drift"].set_index("name").loc["probability"]
+        assert not row["drifted"]
+        with_alarm = type("Ringing", (WorstCase,), {"alarms": frozenset({Subject.PREDICTION})})
+        DRIFT_TESTS.remove("worst")
+        DRIFT_TESTS.add("worst", with_alarm)
+        rung = run(thresholds={"worst": 2.0})
+    pd.testing.assert_frame_equal(out["drift"].drop(columns="worst"), calm["drift"])
+    assert out["drift"]["worst"].notna().all()
+    assert "<th>worst case</th>" in out["monitoring_report"]
+    assert "# HELP finq_feature_drift_worst Excess of the largest value of current values" in out["monitoring_metrics"]
+    assert 'finq_feature_drift_worst{market="equity",feature="tone"}' in out["monitoring_metrics"]
+    assert 'finq_prediction_drift_worst{market="equity"}' in out["monitoring_metrics"]
+    assert f"worst case {row['worst']:.3f}, alarm above 2)" in rung["monitoring_report"]
+    again = run()
+    assert again["monitoring_report"] == calm["monitoring_report"]
+    assert again["monitoring_metrics"] == calm["monitoring_metrics"]
+
+
 @pytest.mark.parametrize(
     ("divergence", "drifted", "words"),
-    [(0.01, False, "alarm above 0.1"), (0.2, False, "usual for a window"), (0.2, True, "drifted away")],
+    [
+        (0.01, False, "KL divergence 0.010, alarm above 0.1"),
+        (0.2, False, "KL divergence 0.200 is large, but usual for a window"),
+        (0.2, True, "drifted away"),
+    ],
 )
 def test_the_verdict_on_predictions_in_words(divergence, drifted, words):
-    verdict = prediction_verdict(divergence, drifted, 0.1)
+    verdict = prediction_verdict(pd.Series({"ks": 0.1, "kl": divergence, "drifted": drifted}), {})
     assert words in verdict.text
     assert verdict.well is not drifted

@@ -11,6 +11,7 @@ import pandas as pd
 from finq_predictor.domain.columns import INSTRUMENT, TS, UTC_MICROSECONDS
 from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.domain.market.markets import Market
+from finq_predictor.domain.monitoring.drift import Subject, measuring
 
 FRESHNESS_COLUMNS = ("layer", "pipeline", "latest", "hours", "open_hours", "limit_hours", "stale", "valid", "problem")
 MISSING_COLUMNS = ("feature", "missing_ratio", "reference_ratio", "alert")
@@ -230,22 +231,22 @@ def monitoring_gauges(
             "Share of current rows without a value",
             per_feature(missing_rates, "feature", "missing_ratio"),
         ),
-        Gauge(
-            "finq_feature_drift_psi",
-            "Population stability index of current values against training",
-            per_feature(features, "name", "psi"),
+        *(
+            Gauge(
+                f"finq_feature_drift_{test.name}",
+                f"{test.meaning} of current values from training",
+                per_feature(features, "name", test.name),
+            )
+            for test in measuring(Subject.FEATURE)
         ),
-        Gauge(
-            "finq_feature_drift_ks",
-            "Kolmogorov-Smirnov distance of current values from training",
-            per_feature(features, "name", "ks"),
-        ),
-        Gauge("finq_feature_drift_js", "Jensen-Shannon distance from training", per_feature(features, "name", "js")),
         Gauge("finq_feature_drift_status", "1 when a feature drifted", per_feature(features, "name", "drifted")),
-        Gauge(
-            "finq_prediction_drift_kl",
-            "Kullback-Leibler divergence of current predictions from training",
-            [(base, float(value)) for value in predictions["kl"]],
+        *(
+            Gauge(
+                f"finq_prediction_drift_{test.name}",
+                f"{test.meaning} of current predictions from training",
+                [(base, float(value)) for value in predictions[test.name]],
+            )
+            for test in measuring(Subject.PREDICTION)
         ),
         Gauge(
             "finq_prediction_drift_status",

@@ -65,7 +65,7 @@ def measure_drift(
         params: Window and thresholds.
 
     Returns:
-        One row per feature and one for the predictions, see ``domain.monitoring.drift.features.DRIFT_COLUMNS``.
+        One row per feature and one for the predictions, see ``domain.monitoring.drift.features.drift_columns``.
     """
     reference = champion.reference.features
     current = last_days(gold, params.window_days)
@@ -77,7 +77,7 @@ def measure_drift(
         _with_columns(history, list(reference)),
         days=params.window_days,
         false_discovery_rate=params.false_discovery_rate,
-        psi_threshold=params.psi,
+        thresholds=params.thresholds,
     )
     recent = last_days(predictions, params.window_days)["probability"].to_numpy(dtype="float64")
     outcome = prediction_drift(
@@ -86,7 +86,7 @@ def measure_drift(
         _past_probabilities(champion, history, params.window_days),
         days=params.window_days,
         level=params.false_discovery_rate,
-        threshold=params.prediction_kl,
+        thresholds=params.thresholds,
     )
     table = pd.concat([features, outcome], ignore_index=True)
     return table.astype({"drifted": "bool"})
@@ -115,8 +115,7 @@ def build_monitoring_report(
             model=dict(champion.metadata) | {"name": champion.name},
             provenance=provenance,
             window_days=params.window_days,
-            psi_threshold=params.psi,
-            kl_threshold=params.prediction_kl,
+            thresholds=params.thresholds,
         )
     )
 

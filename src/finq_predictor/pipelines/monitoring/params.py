@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from finq_predictor.domain.monitoring.drift import DRIFT_TESTS
 
 
 class MonitoringParams(BaseModel):
@@ -14,8 +18,8 @@ class MonitoringParams(BaseModel):
         freshness_limit_hours: Above so many hours outside week-ends a layer is stale.
         missing_tolerance: A feature alarms when its missing share exceeds training's by more than this.
         false_discovery_rate: Expected share of false alarms among the features that alarm.
-        psi: Population stability index above which an unlikely difference counts as drift.
-        prediction_kl: Kullback-Leibler divergence above which predictions drifted.
+        thresholds: Above which value of a drift test an unlikely difference is drift, by name of the test; a test that
+            is not named keeps its own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -25,5 +29,10 @@ class MonitoringParams(BaseModel):
     freshness_limit_hours: float = Field(default=48.0, gt=0)
     missing_tolerance: float = Field(default=0.05, ge=0, le=1)
     false_discovery_rate: float = Field(default=0.05, gt=0, lt=1)
-    psi: float = Field(default=0.25, gt=0)
-    prediction_kl: float = Field(default=0.1, gt=0)
+    thresholds: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+
+    @field_validator("thresholds")
+    @classmethod
+    def _of_known_tests(cls, thresholds: dict[str, float]) -> dict[str, float]:
+        DRIFT_TESTS.require(*thresholds)
+        return thresholds

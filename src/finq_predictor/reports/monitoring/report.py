@@ -12,7 +12,9 @@ import pandas as pd
 
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.training_profile import ColumnReference
+from finq_predictor.domain.monitoring.drift import DRIFT_TESTS, Subject, limits, measuring
 from finq_predictor.domain.monitoring.drift.base import shares_in_training, shares_now
+from finq_predictor.domain.monitoring.drift.features import DISTANCE, USUAL
 
 _CALM, _ALARM, _PAST = "#4c78a8", "#c44e52", "#b8bec9"
 _MOST_BARS, _MOST_PANELS = 20, 6
@@ -31,8 +33,7 @@ class Page:
     model: Mapping[str, Any]
     provenance: Mapping[str, Any]
     window_days: int
-    psi_threshold: float
-    kl_threshold: float
+    thresholds: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -77,21 +78,27 @@ def verdicts(page: Page) -> list[Verdict]:
             if drifted.empty
             else f"{len(drifted)} of {len(features)} features drifted: {_listed(drifted['name'])}.",
         ),
-        prediction_verdict(float(prediction["kl"]), bool(prediction["drifted"]), page.kl_threshold),
+        prediction_verdict(prediction, page.thresholds),
     ]
 
 
-def prediction_verdict(divergence: float, drifted: bool, threshold: float) -> Verdict:
-    """Say whether predictions moved; a NaN divergence means that there are none."""
-    if np.isnan(divergence):
+def prediction_verdict(row: pd.Series, thresholds: Mapping[str, float]) -> Verdict:
+    """Say whether predictions moved.
+
+    Args:
+        row: The drift row of the predictions; a NaN distance means that there are none.
+        thresholds: What the parameters say instead of the tests' own thresholds.
+    """
+    if np.isnan(row[DISTANCE.name]):
         return Verdict(False, "There are no current predictions to compare with training.")
-    if drifted:
-        return Verdict(
-            False, f"Predictions drifted away from training (KL {divergence:.3f}, alarm above {threshold:g})."
-        )
-    if divergence > threshold:
-        return Verdict(True, f"Predictions look like training: KL {divergence:.3f} is large, but usual for a window.")
-    return Verdict(True, f"Predictions look like training (KL {divergence:.3f}, alarm above {threshold:g}).")
+    bounds = limits(Subject.PREDICTION, thresholds)
+    found = {name: f"{DRIFT_TESTS[name].title} {row[name]:.3f}" for name in bounds}
+    said = "; ".join(f"{found[name]}, alarm above {bound:g}" for name, bound in bounds.items())
+    if row["drifted"]:
+        return Verdict(False, f"Predictions drifted away from training ({said}).")
+    if large := [found[name] for name, bound in bounds.items() if row[name] > bound]:
+        return Verdict(True, f"Predictions look like training: {large[0]} is large, but usual for a window.")
+    return Verdict(True, f"Predictions look like training ({said}).")
 
 
 def _listed(names: pd.Series, most: int = 8) -> str:
@@ -106,8 +113,10 @@ def render_page(page: Page) -> str:
     loader = PackageLoader("finq_predictor.reports", "templates")
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     found = verdicts(page)
-    features = page.drift[page.drift["kind"] == "feature"].sort_values(
-        ["drifted", "p_value", "psi"], ascending=[False, True, False], kind="stable"
+    features = page.drift[page.drift["kind"] == "feature"]
+    loudest = list(limits(Subject.FEATURE, {}))
+    features = features.sort_values(
+        ["drifted", "p_value", *loudest], ascending=[False, True, *(False for _ in loudest)], kind="stable"
     )
     missing = page.missing_rates.sort_values(["alert", "missing_ratio"], ascending=False, kind="stable")
     return environment.get_template("monitoring.html.j2").render(
@@ -120,6 +129,9 @@ def render_page(page: Page) -> str:
         freshness=page.freshness.to_dict("records"),
         missing=missing.head(_MOST_BARS).to_dict("records"),
         features=features.to_dict("records"),
+        measures={test.name: test.title for test in measuring(Subject.FEATURE)},
+        distance=DISTANCE,
+        usual=USUAL,
         window_days=page.window_days,
         first=page.current["ts"].min(),
         last=page.current["ts"].max(),
@@ -141,11 +153,11 @@ def moved_plot(features: pd.DataFrame) -> str:
     axes = figure.add_subplot()
     places = np.arange(len(shown))
     colours = [_ALARM if drifted else _CALM for drifted in shown["drifted"]]
-    axes.barh(places, shown["ks"].fillna(0.0), color=colours, height=0.7, label="now (red: drifted)")
-    axes.plot(shown["usual_ks"], places, "|", color="#333333", markersize=11, markeredgewidth=2, label="usual")
+    axes.barh(places, shown[DISTANCE.name].fillna(0.0), color=colours, height=0.7, label="now (red: drifted)")
+    axes.plot(shown[USUAL], places, "|", color="#333333", markersize=11, markeredgewidth=2, label="usual")
     axes.set_yticks(places, shown["name"], fontsize=8)
     axes.set_xlim(0, 1)
-    axes.set_xlabel("Kolmogorov-Smirnov distance from training (0: the same, 1: no overlap)", fontsize=9)
+    axes.set_xlabel(f"{DISTANCE.meaning} from training (0: the same, 1: no overlap)", fontsize=9)
     figure.legend(loc="outside upper right", ncols=2, fontsize=8, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     return _svg(figure)

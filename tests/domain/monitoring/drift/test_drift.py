@@ -11,10 +11,18 @@ from scipy.spatial import distance
 
 from finq_predictor.domain.errors import UnknownNameError
 from finq_predictor.domain.modelling.training_profile import ColumnReference
-from finq_predictor.domain.monitoring.drift import DRIFT_TESTS, feature_drift, get_drift_test, prediction_drift
+from finq_predictor.domain.monitoring.drift import (
+    DRIFT_TESTS,
+    DriftTest,
+    Subject,
+    feature_drift,
+    limits,
+    measuring,
+    prediction_drift,
+)
 from finq_predictor.domain.monitoring.drift.base import shares_in_training, shares_now
 from finq_predictor.domain.monitoring.drift.false_discovery import benjamini_hochberg
-from finq_predictor.domain.monitoring.drift.features import DRIFT_COLUMNS, last_days
+from finq_predictor.domain.monitoring.drift.features import drift_columns, last_days
 from finq_predictor.domain.monitoring.drift.jensen_shannon import jensen_shannon
 from finq_predictor.domain.monitoring.drift.ks import block_p_value, ks_distance, usual_distance
 from finq_predictor.domain.monitoring.drift.kullback_leibler import kl_divergence
@@ -63,7 +71,7 @@ def test_false_discovery_skips_what_was_not_tested():
 
 @pytest.mark.parametrize("name", sorted(DRIFT_TESTS))
 def test_every_test_is_zero_for_the_same_and_larger_for_more(name):
-    test, reference = get_drift_test(name), ColumnReference.of(NORMAL)
+    test, reference = DRIFT_TESTS[name](), ColumnReference.of(NORMAL)
     same, near, far = (test.statistic(reference, NORMAL + shift) for shift in (0.0, 0.5, 1.5))
     assert same == pytest.approx(0.0, abs=0.011)  # the distance knows training by 101 quantiles
     assert same < near < far
@@ -73,15 +81,19 @@ def test_every_test_is_zero_for_the_same_and_larger_for_more(name):
 
 @pytest.mark.parametrize("name", sorted(set(DRIFT_TESTS) - {"ks"}))
 def test_values_that_go_missing_are_a_difference(name):
-    test, reference = get_drift_test(name), ColumnReference.of(NORMAL)
+    test, reference = DRIFT_TESTS[name](), ColumnReference.of(NORMAL)
     half = np.where(np.arange(len(NORMAL)) % 2 == 0, np.nan, NORMAL)
     assert test.statistic(reference, half) > test.threshold
 
 
-def test_a_test_registers_by_being_defined_and_unknown_names_are_helped():
-    assert set(DRIFT_TESTS) == {"ks", "psi", "js", "kl"}
+def test_every_test_goes_by_its_name_and_unknown_names_are_helped():
+    assert list(DRIFT_TESTS) == ["ks", "psi", "js", "kl"]
+    for name, test in DRIFT_TESTS.items():
+        assert test.name == name
+        assert test.title
+        assert test.meaning
     with pytest.raises(UnknownNameError, match="Did you mean 'ks'"):
-        get_drift_test("kss")
+        DRIFT_TESTS["kss"]
 
 
 def test_shares_sum_to_one_with_the_missing_ones():
@@ -96,9 +108,9 @@ def test_shares_sum_to_one_with_the_missing_ones():
 def test_a_column_never_known_in_training():
     reference = ColumnReference.of(np.full(10, np.nan))
     assert shares_in_training(reference).tolist() == [0.0, 1.0]
-    assert get_drift_test("psi").statistic(reference, np.full(5, np.nan)) == pytest.approx(0.0)
-    assert get_drift_test("psi").statistic(reference, np.ones(5)) > 0.25
-    assert np.isnan(get_drift_test("ks").statistic(reference, np.ones(5)))
+    assert DRIFT_TESTS["psi"]().statistic(reference, np.full(5, np.nan)) == pytest.approx(0.0)
+    assert DRIFT_TESTS["psi"]().statistic(reference, np.ones(5)) > 0.25
+    assert np.isnan(DRIFT_TESTS["ks"]().statistic(reference, np.ones(5)))
 
 
 def panel(seed: int, days: int, instruments: int = 12, features: int = 12) -> pd.DataFrame:
@@ -143,7 +155,9 @@ def test_a_moved_feature_rings(seed):
     current["f0"] = current["f0"] + 1.0
     table = compare(history, current).set_index("name")
     assert table.loc["f0", "drifted"]
-    assert list(table.reset_index()[list(DRIFT_COLUMNS)]) == list(DRIFT_COLUMNS)
+    columns = ("kind", "name", "ks", "usual_ks", "p_value", "p_adjusted", "psi", "js", "kl", "drifted")
+    assert drift_columns() == columns
+    assert tuple(compare(history, current)) == columns
 
 
 def test_a_feature_that_vanishes_rings():
@@ -187,3 +201,42 @@ def test_last_days_are_whole_dates():
     frame = pd.DataFrame({"ts": times})
     assert last_days(frame, 2)["ts"].tolist() == times[1:].tolist()
     assert last_days(frame.iloc[:0], 2).empty
+
+
+class WorstCase(DriftTest):
+    """Largest value now, less the largest in training."""
+
+    name = "worst"
+    title = "worst case"
+    meaning = "Excess of the largest value"
+    threshold = 0.5
+    source = "Nobody (2000)"
+    measures = frozenset({Subject.FEATURE})
+    alarms = frozenset({Subject.FEATURE})
+
+    def statistic(self, reference, current):
+        return float(np.nanmax(current) - reference.quantiles[-1])
+
+
+def test_a_test_that_is_registered_is_in_every_table_and_rings():
+    world = panel(2, days=620)
+    cut = world["ts"].unique()[600]
+    history, current = world[world["ts"] < cut], world[world["ts"] >= cut].copy()
+    current["f0"] = current["f0"] + 1.0
+    reference = {name: ColumnReference.of(history[name].to_numpy()) for name in ("f0", "f1")}
+    before = feature_drift(reference, current, history, days=20)
+    with DRIFT_TESTS.trial():
+        DRIFT_TESTS.add("worst", WorstCase)
+        after = feature_drift(reference, current, history, days=20)
+        strict = feature_drift(reference, current, history, days=20, thresholds={"worst": -9.0, "psi": 99.0})
+        calm = feature_drift(reference, current, history, days=20, thresholds={"worst": 99.0, "psi": 99.0})
+        outcome = prediction_drift(reference["f0"], np.zeros(3), [], days=20)
+        assert limits(Subject.FEATURE, {"worst": 2.0}) == {"psi": 0.25, "worst": 2.0}
+        assert [test.name for test in measuring(Subject.FEATURE)] == ["ks", "psi", "js", "worst"]
+        assert drift_columns()[-2:] == ("worst", "drifted")
+    pd.testing.assert_frame_equal(after.drop(columns="worst"), before)
+    assert after["worst"].tolist() == [current[name].max() - reference[name].quantiles[-1] for name in ("f0", "f1")]
+    assert strict["drifted"].tolist() == [True, False], "large by the new test, and only what is unlikely"
+    assert calm["drifted"].tolist() == [False, False]
+    assert np.isnan(outcome["worst"].iloc[0])
+    assert "worst" not in drift_columns()

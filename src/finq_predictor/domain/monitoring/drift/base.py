@@ -1,48 +1,48 @@
-"""What a drift test is, and how values are shared out over the bins of training."""
+"""What a drift test is, which there are, and how values are shared out over the bins of training."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from enum import StrEnum
 from typing import ClassVar
 
 import numpy as np
 
-from finq_predictor.domain.errors import UnknownNameError
 from finq_predictor.domain.modelling.training_profile import ColumnReference
+from finq_predictor.domain.registry import Registry
 
 SHARE_FLOOR = 1e-4
 """An empty bin counts as this share, so that logarithms stay finite."""
 
 
-def shares_in_training(reference: ColumnReference) -> np.ndarray:
-    """Return the shares of all rows per training bin and, last, of missing ones; they sum to 1."""
-    known = np.asarray(reference.shares if reference.shares else (0.0,), dtype="float64")
-    return np.append(known * (1.0 - reference.missing_share), reference.missing_share)
+class Subject(StrEnum):
+    """What is compared with training."""
 
-
-def shares_now(reference: ColumnReference, values: np.ndarray) -> np.ndarray:
-    """Return the same shares of current values; NaN values are missing, and without values all shares are NaN."""
-    if len(values) == 0:
-        return np.full(len(reference.edges) + 2, np.nan)
-    missing = float(np.isnan(values).mean())
-    return np.append(reference.shares_of(values) * (1.0 - missing), missing)
+    FEATURE = "feature"
+    PREDICTION = "prediction"
 
 
 class DriftTest(ABC):
-    """A measure of how far current values are from training; subclasses register by being defined.
+    """A measure of how far current values are from training.
 
     Attributes:
-        name: Name in parameters, tables and metrics.
-        threshold: Above this the difference is large enough to matter, by default.
+        name: Name in parameters, tables and metrics; its key in ``DRIFT_TESTS``.
+        title: Heading of a column.
+        meaning: Its full name, which completes "... of current values from training".
+        threshold: Above this the difference is large enough to matter, unless the parameters say otherwise.
         source: Author and year.
+        measures: What it is computed for.
+        alarms: What it rings for: above the threshold, an unlikely difference is drift.
     """
 
     name: ClassVar[str]
+    title: ClassVar[str]
+    meaning: ClassVar[str]
     threshold: ClassVar[float]
     source: ClassVar[str]
-
-    def __init_subclass__(cls) -> None:
-        DRIFT_TESTS[cls.name] = cls
+    measures: ClassVar[frozenset[Subject]] = frozenset(Subject)
+    alarms: ClassVar[frozenset[Subject]] = frozenset()
 
     @abstractmethod
     def statistic(self, reference: ColumnReference, current: np.ndarray) -> float:
@@ -57,18 +57,50 @@ class DriftTest(ABC):
         """
 
 
-DRIFT_TESTS: dict[str, type[DriftTest]] = {}
+_HERE = __name__.rpartition(".")[0]
+DRIFT_TESTS: Registry[type[DriftTest]] = Registry(
+    "drift test",
+    lazy={
+        "ks": f"{_HERE}.ks:KolmogorovSmirnov",
+        "psi": f"{_HERE}.psi:PopulationStability",
+        "js": f"{_HERE}.jensen_shannon:JensenShannon",
+        "kl": f"{_HERE}.kullback_leibler:KullbackLeibler",
+    },
+)
+"""The drift tests by name: one file, one class, one line; tables, page and metrics show them in this order."""
 
 
-def get_drift_test(name: str) -> DriftTest:
-    """Make a drift test by name.
+def measuring(subject: Subject) -> list[DriftTest]:
+    """The tests that are computed for a subject, in the order of the registry."""
+    return [test() for test in DRIFT_TESTS.values() if subject in test.measures]
 
-    Raises:
-        UnknownNameError: If there is no such test; near misses are suggested.
+
+def limits(subject: Subject, thresholds: Mapping[str, float]) -> dict[str, float]:
+    """Above which value each test that rings for a subject does so.
+
+    Args:
+        subject: What is compared.
+        thresholds: Values by name of the test that replace the test's own.
+
+    Returns:
+        Threshold by name, in the order of the registry.
     """
-    if name not in DRIFT_TESTS:
-        raise UnknownNameError("drift test", name, DRIFT_TESTS)
-    return DRIFT_TESTS[name]()
+    ringing = [test for test in DRIFT_TESTS.values() if subject in test.alarms]
+    return {test.name: thresholds.get(test.name, test.threshold) for test in ringing}
+
+
+def shares_in_training(reference: ColumnReference) -> np.ndarray:
+    """Return the shares of all rows per training bin and, last, of missing ones; they sum to 1."""
+    known = np.asarray(reference.shares if reference.shares else (0.0,), dtype="float64")
+    return np.append(known * (1.0 - reference.missing_share), reference.missing_share)
+
+
+def shares_now(reference: ColumnReference, values: np.ndarray) -> np.ndarray:
+    """Return the same shares of current values; NaN values are missing, and without values all shares are NaN."""
+    if len(values) == 0:
+        return np.full(len(reference.edges) + 2, np.nan)
+    missing = float(np.isnan(values).mean())
+    return np.append(reference.shares_of(values) * (1.0 - missing), missing)
 
 
 def floored(shares: np.ndarray) -> np.ndarray:

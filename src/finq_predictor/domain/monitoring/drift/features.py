@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.columns import TS
 from finq_predictor.domain.modelling.training_profile import ColumnReference
-from finq_predictor.domain.monitoring.drift.base import get_drift_test
+from finq_predictor.domain.monitoring.drift.base import DRIFT_TESTS, Subject, limits, measuring
 from finq_predictor.domain.monitoring.drift.false_discovery import benjamini_hochberg
-from finq_predictor.domain.monitoring.drift.ks import block_p_value, ks_distance, usual_distance
+from finq_predictor.domain.monitoring.drift.ks import KolmogorovSmirnov, block_p_value, usual_distance
 
-DRIFT_COLUMNS = ("kind", "name", "ks", "usual_ks", "p_value", "p_adjusted", "psi", "js", "kl", "drifted")
+DISTANCE = KolmogorovSmirnov()
+"""The test whose statistic says how unlikely a difference is, judged against past windows."""
+USUAL = f"usual_{DISTANCE.name}"
 _MOST_ROWS = 2_000  # rows of a past window that are looked at
+
+
+def drift_columns() -> tuple[str, ...]:
+    """Columns of a drift table: what was compared, how unlikely, then every registered test, then the verdict.
+
+    ``kind`` is a `Subject` and ``name`` the feature; ``usual_...`` is the distance of past windows, ``p_value`` how
+    unlikely the distance is, ``p_adjusted`` the same with a budget of false alarms; a test that does not measure a
+    kind is NaN there.
+    """
+    others = (name for name in DRIFT_TESTS if name != DISTANCE.name)
+    return ("kind", "name", DISTANCE.name, USUAL, "p_value", "p_adjusted", *others, "drifted")
 
 
 def last_days(frame: pd.DataFrame, days: int) -> pd.DataFrame:
@@ -32,12 +46,12 @@ def feature_drift(
     *,
     days: int,
     false_discovery_rate: float = 0.05,
-    psi_threshold: float | None = None,
+    thresholds: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Compare each feature's current values with training.
 
     A feature counts as drifted when the difference is both unlikely (Kolmogorov-Smirnov, adjusted over all
-    features) and large (population stability index above its threshold). How unlikely is judged against windows
+    features) and large (a test that rings for features is above its threshold). How unlikely is judged against windows
     of the same length in the training period, because rows of a panel are far from independent.
 
     Args:
@@ -46,37 +60,29 @@ def feature_drift(
         history: Rows of the training period with ``ts`` and the features, for the windows; may be empty.
         days: Length of a window in dates.
         false_discovery_rate: Expected share of false alarms among the alarms.
-        psi_threshold: Replaces the test's own.
+        thresholds: Replace the tests' own, by name of the test.
 
     Returns:
-        One row per feature, see ``DRIFT_COLUMNS``; ``kl`` is NaN. A feature without current values has NaN
-        distance and drifts by its index alone.
+        One row per feature, see `drift_columns`. A feature without current values has NaN distance and drifts by the
+        tests that ring alone.
     """
-    limit = get_drift_test("psi").threshold if psi_threshold is None else psi_threshold
     windows = past_windows(history, days)
-    rows = []
-    for name, column in reference.items():
-        values = current[name].to_numpy(dtype="float64")
-        known = np.asarray(column.quantiles, dtype="float64")
-        past = np.array([ks_distance(known, window) for window in _values(history, name, windows)])
-        distance = ks_distance(known, values)
-        rows.append(
-            {
-                "kind": "feature",
-                "name": name,
-                "ks": distance,
-                "usual_ks": usual_distance(past),
-                "p_value": block_p_value(distance, past, days),
-                "psi": get_drift_test("psi").statistic(column, values),
-                "js": get_drift_test("js").statistic(column, values),
-                "kl": np.nan,
-            }
+    rows = [
+        _row(
+            Subject.FEATURE,
+            name,
+            column,
+            current[name].to_numpy(dtype="float64"),
+            _values(history, name, windows),
+            days,
         )
-    table = pd.DataFrame(rows, columns=[name for name in DRIFT_COLUMNS if name not in ("p_adjusted", "drifted")])
+        for name, column in reference.items()
+    ]
+    table = pd.DataFrame(rows, columns=[name for name in drift_columns() if name not in ("p_adjusted", "drifted")])
     adjusted = benjamini_hochberg(table["p_value"].to_numpy(dtype="float64"))
-    unlikely = (adjusted <= false_discovery_rate) | table["ks"].isna().to_numpy()
-    large = (table["psi"] > limit).to_numpy()
-    return table.assign(p_adjusted=adjusted, drifted=unlikely & large)[list(DRIFT_COLUMNS)]
+    unlikely = (adjusted <= false_discovery_rate) | table[DISTANCE.name].isna().to_numpy()
+    large = _large(table, Subject.FEATURE, thresholds)
+    return table.assign(p_adjusted=adjusted, drifted=unlikely & large)[list(drift_columns())]
 
 
 def prediction_drift(
@@ -86,11 +92,11 @@ def prediction_drift(
     *,
     days: int,
     level: float = 0.05,
-    threshold: float | None = None,
+    thresholds: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Compare current probabilities with those of training.
 
-    As with features, they drifted when the difference is both large (Kullback-Leibler divergence above its
+    As with features, they drifted when the difference is both large (a test that rings for predictions is above its
     threshold) and unlikely (Kolmogorov-Smirnov distance against past windows).
 
     Args:
@@ -99,32 +105,47 @@ def prediction_drift(
         past: The model's probabilities in windows of the same length before; may be empty.
         days: Length of a window in dates.
         level: Chance of a false alarm that is accepted.
-        threshold: Replaces the test's own.
+        thresholds: Replace the tests' own, by name of the test.
 
     Returns:
-        One row, see ``DRIFT_COLUMNS``, of kind ``"prediction"``; without predictions nothing drifts.
+        One row, see `drift_columns`, of kind ``"prediction"``; without predictions nothing drifts.
     """
-    test = get_drift_test("kl")
+    columns = list(drift_columns())
+    head = {"kind": Subject.PREDICTION.value, "name": "probability"}
     if len(probabilities) == 0:
-        empty = dict.fromkeys(DRIFT_COLUMNS, np.nan) | {"kind": "prediction", "name": "probability", "drifted": False}
-        return pd.DataFrame([empty], columns=list(DRIFT_COLUMNS))
-    known = np.asarray(reference.quantiles, dtype="float64")
-    distances = np.array([ks_distance(known, window) for window in past])
-    distance, divergence = ks_distance(known, probabilities), test.statistic(reference, probabilities)
-    p_value = block_p_value(distance, distances, days)
-    row = {
-        "kind": "prediction",
-        "name": "probability",
-        "ks": distance,
-        "usual_ks": usual_distance(distances),
-        "p_value": p_value,
-        "p_adjusted": p_value,
-        "psi": get_drift_test("psi").statistic(reference, probabilities),
-        "js": get_drift_test("js").statistic(reference, probabilities),
-        "kl": divergence,
-        "drifted": bool(divergence > (test.threshold if threshold is None else threshold) and p_value <= level),
+        return pd.DataFrame([dict.fromkeys(columns, np.nan) | head | {"drifted": False}], columns=columns)
+    row = _row(Subject.PREDICTION, "probability", reference, probabilities, past, days)
+    table = pd.DataFrame([row]).assign(p_adjusted=row["p_value"])
+    unlikely = table["p_value"].to_numpy() <= level
+    table = table.assign(drifted=_large(table, Subject.PREDICTION, thresholds) & unlikely)
+    return table.reindex(columns=columns)
+
+
+def _row(
+    subject: Subject,
+    name: str,
+    reference: ColumnReference,
+    values: np.ndarray,
+    past: Sequence[np.ndarray],
+    days: int,
+) -> dict[str, Any]:
+    distances = np.array([DISTANCE.statistic(reference, window) for window in past])
+    measured = {test.name: test.statistic(reference, values) for test in measuring(subject)}
+    return {
+        "kind": subject.value,
+        "name": name,
+        **measured,
+        USUAL: usual_distance(distances),
+        "p_value": block_p_value(measured[DISTANCE.name], distances, days),
     }
-    return pd.DataFrame([row], columns=list(DRIFT_COLUMNS))
+
+
+def _large(table: pd.DataFrame, subject: Subject, thresholds: Mapping[str, float] | None) -> np.ndarray:
+    """Which rows lie above the threshold of a test that rings for them; NaN never does."""
+    large = np.zeros(len(table), dtype=bool)
+    for name, threshold in limits(subject, thresholds or {}).items():
+        large |= (table[name] > threshold).to_numpy()
+    return large
 
 
 def past_windows(history: pd.DataFrame, days: int) -> list[np.ndarray]:

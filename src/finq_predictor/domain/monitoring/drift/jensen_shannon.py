@@ -17,6 +17,8 @@ class JensenShannon(DriftTest):
     """
 
     name: ClassVar[str] = "js"
+    title: ClassVar[str] = "Jensen-Shannon"
+    meaning: ClassVar[str] = "Jensen-Shannon distance"
     threshold: ClassVar[float] = 0.15
     source: ClassVar[str] = "Lin (1991), Endres and Schindelin (2003)"
 

@@ -16,6 +16,8 @@ class KolmogorovSmirnov(DriftTest):
     """Largest distance of two distribution functions (Kolmogorov, 1933; Smirnov, 1948)."""
 
     name: ClassVar[str] = "ks"
+    title: ClassVar[str] = "KS distance"
+    meaning: ClassVar[str] = "Kolmogorov-Smirnov distance"
     threshold: ClassVar[float] = 0.1
     source: ClassVar[str] = "Kolmogorov (1933), Smirnov (1948)"
 

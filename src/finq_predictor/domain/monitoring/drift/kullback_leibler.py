@@ -7,15 +7,19 @@ from typing import ClassVar
 import numpy as np
 
 from finq_predictor.domain.modelling.training_profile import ColumnReference
-from finq_predictor.domain.monitoring.drift.base import DriftTest, floored, shares_in_training, shares_now
+from finq_predictor.domain.monitoring.drift.base import DriftTest, Subject, floored, shares_in_training, shares_now
 
 
 class KullbackLeibler(DriftTest):
     """Information lost when training stands for the present, in nats (Kullback and Leibler, 1951)."""
 
     name: ClassVar[str] = "kl"
+    title: ClassVar[str] = "KL divergence"
+    meaning: ClassVar[str] = "Kullback-Leibler divergence"
     threshold: ClassVar[float] = 0.1
     source: ClassVar[str] = "Kullback and Leibler (1951)"
+    measures: ClassVar[frozenset[Subject]] = frozenset({Subject.PREDICTION})
+    alarms: ClassVar[frozenset[Subject]] = frozenset({Subject.PREDICTION})
 
     def statistic(self, reference: ColumnReference, current: np.ndarray) -> float:
         """Return the divergence of current values from training, 0 or more; see ``DriftTest``."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from finq_predictor.domain.modelling.training_profile import ColumnReference
-from finq_predictor.domain.monitoring.drift.base import DriftTest, floored, shares_in_training, shares_now
+from finq_predictor.domain.monitoring.drift.base import DriftTest, Subject, floored, shares_in_training, shares_now
 
 
 class PopulationStability(DriftTest):
@@ -17,8 +17,11 @@ class PopulationStability(DriftTest):
     """
 
     name: ClassVar[str] = "psi"
+    title: ClassVar[str] = "stability index"
+    meaning: ClassVar[str] = "Population stability index"
     threshold: ClassVar[float] = 0.25
     source: ClassVar[str] = "Siddiqi (2006)"
+    alarms: ClassVar[frozenset[Subject]] = frozenset({Subject.FEATURE})
 
     def statistic(self, reference: ColumnReference, current: np.ndarray) -> float:
         """Return the index, 0 or more; see ``DriftTest``."""
