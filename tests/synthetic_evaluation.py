@@ -14,6 +14,7 @@ from finq_predictor.domain.modelling.training_profile import build_reference
 from finq_predictor.pipelines.evaluation import nodes
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.reports.evaluation.results import EvaluationResults
+from synthetic_values import make_provenance
 
 HORIZON, LAG = 5, 1
 TRAINED = ("candidates", "oos_predictions", "folds", "trials", "leak_meter", "provenance")
@@ -67,16 +68,15 @@ def make_world(
         "trials": make_trials(rng),
         "leak_meter": make_leak_meter(),
         "training_summary": {"market": "equity", "horizon": HORIZON, "seed": seed, "n_trials": 8},
-        "provenance": {
-            "source": "simulated" if simulated else "own",
-            "source_id": f"simulated-{seed}" if simulated else "own-1",
-            "simulated": simulated,
-            "content_hashes": {"bars": ["9f2c41d07be1aa52"], "benchmark": ["1b77c0de00aa1122"]},
-            "rows": {"bars": len(bars), "benchmark": days},
-            "first_ts": str(bars["ts"].min()),
-            "last_ts": str(bars["ts"].max()),
-            "instruments": instruments,
-        },
+        "provenance": make_provenance(
+            source="simulated" if simulated else "own",
+            source_id=f"simulated-{seed}" if simulated else "own-1",
+            simulated=simulated,
+            rows={"bars": len(bars), "benchmark": days},
+            first_ts=str(bars["ts"].min()),
+            last_ts=str(bars["ts"].max()),
+            instruments=instruments,
+        ),
         "incumbent": None,
     }
 

@@ -44,6 +44,12 @@ FILES = {
     r"monitoring_metrics": "06_reports/{market}/monitoring/metrics.prom",
 }
 DATASETS = "finq_predictor.adapters.datasets."
+VALUE = DATASETS + "json_value.JsonValueDataset"
+# The type of each typed value.
+VALUES = {
+    "provenance": "finq_predictor.domain.ingestion.provenance.Provenance",
+    "ingestion_checks": "finq_predictor.domain.ingestion.gates.IngestionChecks",
+}
 OTHERS = {
     r"source_\w+": DATASETS + "source.SourceDataset",
     r"bronze_\w+": DATASETS + "bronze.BronzeDataset",
@@ -88,12 +94,13 @@ def expected_file(name: str) -> str | None:
 def test_every_file_lies_in_its_place_and_is_written_by_its_kind(entries, project_path):
     wrong = {}
     for name, entry in entries.items():
-        if entry["type"] != ATOMIC:
+        if entry["type"] not in (ATOMIC, VALUE):
             continue
-        file = expected_file(name)
+        file, table = expected_file(name), name.split(".")[1]
         suffix = Path(file or "").suffix
-        found = (Path(entry["filepath"]), entry["dataset"])
-        if found != (project_path / "ROOT" / (file or ""), WRITERS.get(suffix)):
+        found = (Path(entry["filepath"]), entry.get("dataset"), entry.get("value"))
+        writer = None if table in VALUES else WRITERS.get(suffix)
+        if found != (project_path / "ROOT" / (file or ""), writer, VALUES.get(table)):
             wrong[name] = found
     assert not wrong
 
@@ -101,8 +108,11 @@ def test_every_file_lies_in_its_place_and_is_written_by_its_kind(entries, projec
 def test_what_is_no_single_file_has_its_own_dataset(entries):
     wrong = {}
     for name, entry in entries.items():
-        kinds = [kind for pattern, kind in OTHERS.items() if re.fullmatch(pattern, name.split(".")[1])]
-        if [entry["type"]] != (kinds or [ATOMIC]) or bool(kinds) == bool(expected_file(name)):
+        table = name.split(".")[1]
+        kinds = [kind for pattern, kind in OTHERS.items() if re.fullmatch(pattern, table)]
+        if [entry["type"]] != (kinds or [VALUE if table in VALUES else ATOMIC]) or bool(kinds) == bool(
+            expected_file(name)
+        ):
             wrong[name] = entry["type"]
     assert not wrong
 

@@ -95,7 +95,7 @@ def test_each_bad_row_is_named(values, rule, reason):
     assert found == rule
     assert reason in text
     assert len(cleaned.silver) == 9
-    assert cleaned.tally["rules"] == {rule: 1}
+    assert cleaned.tally.rules == {rule: 1}
 
 
 def test_zero_volume_and_rounding_are_kept():
@@ -114,14 +114,14 @@ def test_order_does_not_matter_and_is_counted():
     frame = pd.concat([daily("A"), daily("B")])
     shuffled = clean_bars(frame.sample(frac=1, random_state=1), EQUITY)
     pd.testing.assert_frame_equal(shuffled.silver, clean_bars(frame, EQUITY).silver)
-    assert shuffled.tally["out_of_order"] > 0
+    assert shuffled.tally.out_of_order > 0
 
 
 def test_exact_and_conflicting_duplicates():
     frame = daily()
     frame = pd.concat([frame, frame.iloc[[2]], set_cell(frame.iloc[[4]], 4, close=100.9)])
     cleaned = clean_bars(frame, EQUITY)
-    assert cleaned.tally["rules"] == {"duplicate": 1, "superseded": 1}
+    assert cleaned.tally.rules == {"duplicate": 1, "superseded": 1}
     assert cleaned.silver["close"].iloc[4] == 100.9
 
 
@@ -149,7 +149,7 @@ def test_correction_of_an_unusable_row_counts_only_in_time():
     both = pd.concat([broken, daily().iloc[[4]]], ignore_index=True)
     assert len(clean_bars(_known(both, r10=2), EQUITY).silver) == 10
     late = clean_bars(_known(both, r10=48), EQUITY)
-    assert late.tally["rules"] == {"late_correction": 1, "missing_price": 1}
+    assert late.tally.rules == {"late_correction": 1, "missing_price": 1}
 
 
 def test_delivered_again_later_was_known_at_first():
@@ -180,7 +180,7 @@ def test_instrument_that_is_mostly_unusable_is_left_out_whole():
     bad.loc[20:50, "close"] = np.nan
     cleaned = clean_bars(pd.concat([bad, daily("A", bars=60)]), EQUITY)
     assert set(cleaned.silver["instrument"]) == {"A"}
-    assert cleaned.tally["rules"] == {"missing_price": 31, "unreliable_instrument": 29}
+    assert cleaned.tally.rules == {"missing_price": 31, "unreliable_instrument": 29}
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_quotes_that_cross_and_hours_that_are_closed():
     cleaned = clean_bars(set_cell(hourly(), 3, bid_c=1.2), FX)
     assert only_rule(cleaned)[0] == "crossed_quote"
     week_end = clean_bars(hourly(bars=3, first="2024-01-06 03:00"), FX)
-    assert week_end.tally["rules"] == {"no_session": 3}
+    assert week_end.tally.rules == {"no_session": 3}
 
 
 def test_mids_only_leave_quotes_missing():

@@ -8,14 +8,11 @@ import pytest
 from finq_predictor.domain.errors import GateError
 from finq_predictor.domain.ingestion import gates
 from finq_predictor.domain.market.calendars import get_calendar
+from synthetic_values import make_delivery
 
 LIMITS = gates.Limits(min_instruments=2)
 NEW_YORK = get_calendar("XNYS")
 CLOSES = NEW_YORK.closes(pd.Timestamp("2024-01-02"), pd.Timestamp("2024-02-29")).reset_index(drop=True)
-
-
-def tally(**changes):
-    return {"rows": 100, "kept": 100, "rules": {}, "examples": {}, "null_shares": {}, "null_rows": {}, **changes}
 
 
 @pytest.fixture
@@ -31,16 +28,16 @@ def index():
 def test_all_good(bars, index):
     checks = [
         gates.check_instruments(bars, LIMITS),
-        *gates.check_nulls("bars", tally(null_shares={"close": 0.05}), LIMITS),
-        gates.check_quarantine("bars", tally(), LIMITS),
-        gates.check_not_empty("bars", tally()),
+        *gates.check_nulls(make_delivery(null_shares={"close": 0.05}), LIMITS),
+        gates.check_quarantine(make_delivery(), LIMITS),
+        gates.check_not_empty(make_delivery()),
         gates.check_one_origin(
-            {"bars": {"source": "own:a"}, "benchmark": {"source": "own:b"}, "macro": {"source": ""}}
+            [make_delivery(source="own:a"), make_delivery("benchmark", "own:b"), make_delivery("macro", "")]
         ),
         gates.check_benchmark_age(bars, index, NEW_YORK, None, LIMITS),
         gates.check_benchmark_gaps(bars, index, NEW_YORK, LIMITS),
     ]
-    assert [check["passed"] for check in gates.judge(checks)] == [True] * 7
+    assert [check.passed for check in gates.judge(checks)] == [True] * 7
 
 
 def test_too_few_instruments(bars):
@@ -49,33 +46,33 @@ def test_too_few_instruments(bars):
 
 
 def test_too_many_nulls():
-    found = tally(null_shares={"close": 0.1, "open": 0.0}, null_rows={"close": ["row 4 (A 2024-01-02)"]})
-    closed, opened = gates.check_nulls("bars", found, LIMITS)
+    found = make_delivery(null_shares={"close": 0.1, "open": 0.0}, null_rows={"close": ("row 4 (A 2024-01-02)",)})
+    closed, opened = gates.check_nulls(found, LIMITS)
     assert (closed.passed, closed.frame, closed.rows) == (False, "bars.close", ("row 4 (A 2024-01-02)",))
     assert opened.passed
 
 
 def test_no_volume_at_all_is_a_kind_of_source():
-    assert gates.check_nulls("bars", tally(null_shares={"volume": 1.0}), LIMITS) == []
-    assert not gates.check_nulls("bars", tally(null_shares={"volume": 0.5}), LIMITS)[0].passed
+    assert gates.check_nulls(make_delivery(null_shares={"volume": 1.0}), LIMITS) == []
+    assert not gates.check_nulls(make_delivery(null_shares={"volume": 0.5}), LIMITS)[0].passed
 
 
 def test_too_much_quarantine():
-    found = tally(
-        rules={"missing_price": 6, "duplicate": 40}, examples={"missing_price": ["row 1: no number in close"]}
+    found = make_delivery(
+        rules={"missing_price": 6, "duplicate": 40}, examples={"missing_price": ("row 1: no number in close",)}
     )
-    check = gates.check_quarantine("bars", found, LIMITS)
+    check = gates.check_quarantine(found, LIMITS)
     assert (check.passed, check.value) == (False, 0.06)
     assert "row 1" in check.rows[0]
-    assert gates.check_quarantine("bars", tally(rules={"duplicate": 40}), LIMITS).passed
+    assert gates.check_quarantine(make_delivery(rules={"duplicate": 40}), LIMITS).passed
 
 
 def test_nothing_left():
-    assert not gates.check_not_empty("bars", tally(kept=0)).passed
+    assert not gates.check_not_empty(make_delivery(kept=0)).passed
 
 
 def test_invented_and_real_tables():
-    check = gates.check_one_origin({"bars": {"source": "own:a"}, "macro": {"source": "simulated:b"}})
+    check = gates.check_one_origin([make_delivery(source="own:a"), make_delivery("macro", "simulated:b")])
     assert (check.passed, check.rows) == (False, ("bars is own", "macro is simulated"))
 
 

@@ -98,7 +98,7 @@ def test_planted_skill_is_promoted_and_a_leak_is_not(world, measured, traded):
     assert decision["decision"] == "promote"
     assert decision["candidate"] in world["candidates"]
     assert decision["incumbent"] is None
-    assert decision["decided_as_of"] == world["provenance"]["last_ts"]
+    assert decision["decided_as_of"] == world["provenance"].last_ts
     alarmed = judge(world, measured, traded, leak_meter=make_leak_meter(accuracy=0.6))
     assert alarmed["decision"] == "provisional"
     unmetered = judge(world, measured, traded, leak_meter=world["leak_meter"].iloc[:0])

@@ -96,10 +96,10 @@ def test_from_nothing_to_a_promoted_champion_and_on(folder):
 
 def replace_source(world: dict, like: dict) -> dict:
     bundles = {
-        name: replace(bundle, metadata={**bundle.metadata, "source_id": like["provenance"]["source_id"]})
+        name: replace(bundle, metadata={**bundle.metadata, "source_id": like["provenance"].source_id})
         for name, bundle in world["candidates"].items()
     }
     return world | {
         "candidates": bundles,
-        "provenance": world["provenance"] | {"source_id": like["provenance"]["source_id"]},
+        "provenance": replace(world["provenance"], source_id=like["provenance"].source_id),
     }

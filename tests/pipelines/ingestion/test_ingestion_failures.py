@@ -156,8 +156,8 @@ def test_own_files_never_mix_with_the_simulator(ingestion, market):
     folder, bars, benchmark = market
     catalog = ingestion.run("equity", "own", **write_market(folder, bars, benchmark))
     provenance = catalog.load("equity.provenance")
-    assert (provenance["source"], provenance["simulated"]) == ("own", False)
-    assert provenance["rows"] == {"bars": len(bars), "benchmark": len(benchmark), "articles": 0, "macro": 0}
+    assert (provenance.source, provenance.simulated) == ("own", False)
+    assert provenance.rows == {"bars": len(bars), "benchmark": len(benchmark), "articles": 0, "macro": 0}
     for market_name in ("equity", "fx"):
         for table in ("bars", "articles", "macro"):
             source = ingestion.catalog(market_name, "own")[f"{market_name}.source_{table}"]
@@ -168,9 +168,9 @@ def test_own_files_never_mix_with_the_simulator(ingestion, market):
 def test_simulated_market_passes(ingestion, market_name):
     catalog = ingestion.run(market_name, "test", data_root=str(ingestion.root))
     provenance = catalog.load(f"{market_name}.provenance")
-    assert provenance["simulated"] is True
-    assert provenance["source_id"].startswith("simulated-")
-    assert all(check["passed"] for check in catalog.load(f"{market_name}.ingestion_checks")["checks"])
+    assert provenance.simulated is True
+    assert provenance.source_id.startswith("simulated-")
+    assert all(check.passed for check in catalog.load(f"{market_name}.ingestion_checks").checks)
     # The simulator delivers dirt; a run that finds none has not looked.
     assert {"duplicate", "missing_price", "impossible_prices"} <= set(
         catalog.load(f"{market_name}.quarantine_bars")["rule"]

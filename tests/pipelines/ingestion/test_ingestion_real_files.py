@@ -44,7 +44,7 @@ def test_sp500_with_benchmark_and_tweets(ingestion, slice_of, shared_data):
     assert (bars["known_at"] == bars["ts"]).all()
     assert not articles.duplicated(["instrument", "title"]).any()
     assert set(catalog.load("equity.quarantine_articles")["rule"]) == {"duplicate"}
-    assert catalog.load("equity.provenance")["source_id"].startswith("sp500_adj_2012-12_2017-12.parquet#")
+    assert catalog.load("equity.provenance").source_id.startswith("sp500_adj_2012-12_2017-12.parquet#")
 
 
 def test_sp500_known_dirt(ingestion, slice_of, shared_data):
@@ -69,7 +69,7 @@ def test_file_without_adjusted_close_says_so(ingestion, slice_of, shared_data):
     catalog = ingestion.run("equity", "own", **files)
     bars = catalog.load("equity.silver_bars")
     assert (bars["adj_close"] == bars["close"]).all()
-    assert "no adjusted close" in catalog.load("equity.ingestion_checks")["notes"]["bars"][0]
+    assert "no adjusted close" in catalog.load("equity.ingestion_checks").notes["bars"][0]
 
 
 def test_oanda_hours(ingestion, slice_of):
@@ -108,7 +108,7 @@ def test_headlines_with_broken_rows(shared_data):
 
     raw = OwnFileSource(_real(shared_data, "text/benzinga_headlines_A-ACAT_2009_2018-02.csv.gz"), "articles").read()
     cleaned = clean_articles(raw, Rules(get_market("equity")))
-    assert cleaned.tally["rules"] == {"bad_time": 4, "duplicate": 310}
+    assert cleaned.tally.rules == {"bad_time": 4, "duplicate": 310}
     assert len(cleaned.silver) + len(cleaned.quarantine) == len(raw)
 
 

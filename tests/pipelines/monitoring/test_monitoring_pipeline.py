@@ -19,6 +19,7 @@ from finq_predictor.domain.monitoring.drift import DRIFT_TESTS, DriftTest, Subje
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
 from finq_predictor.pipelines.monitoring.pipeline import create_pipeline
 from finq_predictor.reports.monitoring.report import prediction_verdict
+from synthetic_values import make_provenance
 
 NAMES = ("momentum_20", "reversal_5", "volatility_20", "tone")
 MARKET = get_market("equity")
@@ -65,14 +66,9 @@ def run(gold=GOLD, simulated=True, predictions=None, **params):
         "champion": BUNDLE if simulated else BUNDLE.with_metadata(simulated=False),
         "predictions": predicted,
         "silver_bars": GOLD[["ts", "instrument"]],
-        "provenance": {
-            "source": "simulated" if simulated else "own",
-            "source_id": "seed 1 & <co>",
-            "simulated": simulated,
-            "instruments": 20,
-            "first_ts": "2023-01-02",
-            "last_ts": "2023-12-29",
-        },
+        "provenance": make_provenance(
+            source="simulated" if simulated else "own", source_id="seed 1 & <co>", simulated=simulated
+        ),
         "params:monitoring": MonitoringParams(**params),
     }
     before = gold.copy(deep=True)

@@ -22,6 +22,7 @@ from finq_predictor.pipelines.training.params import TrainingParams
 from finq_predictor.pipelines.training.pipeline import create_pipeline
 from finq_predictor.pipelines.training.samples import label_blocks, make_samples, thin
 from synthetic_gold import feature_names, feature_set_dict, make_gold
+from synthetic_values import make_provenance
 
 TREES = {"n_estimators": 20, "max_depth": 2, "min_child_weight": 20, "learning_rate": 0.1}
 SETTINGS = {
@@ -45,7 +46,7 @@ SETTINGS = {
         "max_rows": 3000,
     },
 }
-PROVENANCE = {"source": "simulated", "source_id": "seed 7", "simulated": True}
+PROVENANCE = make_provenance(source_id="seed 7")
 CODE = {"code_hash": "c" * 64, "git_commit": "abc", "packages": {"xgboost": "3"}}
 
 

@@ -1,6 +1,7 @@
 """The report answers first what is asked first, carries its origin, and needs nothing from elsewhere."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -95,7 +96,7 @@ def test_axes_are_labelled(evaluated):
 
 def test_own_data_has_no_banner_names_its_files_and_is_escaped():
     world = make_world(days=450, instruments=12, simulated=False)
-    world["provenance"] |= {"source_id": "<script>alert(1)</script>"}
+    world["provenance"] = replace(world["provenance"], source_id="<script>alert(1)</script>")
     page = evaluate(world)["page"]
     assert "SIMULATED DATA" not in page
     assert "9f2c41d07be1aa52" in page

@@ -45,7 +45,7 @@ class AtomicDataset(AbstractDataset[Any, Any]):
         definition = {"type": dataset} if isinstance(dataset, str) else dict(dataset)
         self._type, self._options = parse_dataset_definition(definition)
         self._path = Path(filepath)
-        self._made_by = made_by or next((MADE_BY[part] for part in self._path.parts if part in MADE_BY), None)
+        self._advice = how_to_make(self._path, made_by)
         self.metadata = metadata
         inner = self._at(self._path)
         if hasattr(inner, "preview"):
@@ -58,7 +58,7 @@ class AtomicDataset(AbstractDataset[Any, Any]):
             StoreError: If there is no such file; names the pipeline which makes it.
         """
         if not self._path.exists():
-            raise StoreError(f"There is no file {self._path}. {self._advice()}")
+            raise StoreError(f"There is no file {self._path}. {self._advice}")
         return self._at(self._path).load()
 
     def save(self, data: Any) -> None:
@@ -68,13 +68,21 @@ class AtomicDataset(AbstractDataset[Any, Any]):
     def _at(self, path: Path) -> AbstractDataset[Any, Any]:
         return self._type(**{**self._options, "filepath": path.as_posix()})
 
-    def _advice(self) -> str:
-        if self._made_by:
-            return f"Make it with: kedro run --pipelines={self._made_by}"
-        return "Run the pipeline which makes it, or correct the path in the catalog."
-
     def _exists(self) -> bool:
         return self._path.exists()
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._path.as_posix(), "dataset": self._type.__name__, **self._options}
+
+
+def how_to_make(path: Path, made_by: str | None = None) -> str:
+    """One sentence that says how a file comes into being.
+
+    Args:
+        path: The file.
+        made_by: Pipelines that make it; guessed from the folder of the layer.
+    """
+    pipelines = made_by or next((MADE_BY[part] for part in path.parts if part in MADE_BY), None)
+    if pipelines:
+        return f"Make it with: kedro run --pipelines={pipelines}"
+    return "Run the pipeline which makes it, or correct the path in the catalog."

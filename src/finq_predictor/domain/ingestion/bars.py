@@ -6,6 +6,7 @@ is rejected, and the bar is missing.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -77,13 +78,15 @@ def _clean(raw: pd.DataFrame, table: str, rules: Rules) -> Cleaned:
     if table == "benchmark":
         kept = kept.assign(close=kept[ADJ_CLOSE])
     silver = kept.sort_values([TS, INSTRUMENT], kind="stable", ignore_index=True)
-    tally = {
-        **ledger.tally(lambda rows: _names(bars, rows)),
-        **_missing(bars, mapped),
-        "columns": mapped.columns,
-        "notes": [*mapped.notes, *_notes(mapped, table, rules)],
-        "out_of_order": _out_of_order(kept),
-    }
+    missing = _missing(bars, mapped)
+    tally = replace(
+        ledger.tally(lambda rows: _names(bars, rows)),
+        null_shares={name: float(share) for name, share in missing.mean().items()},
+        null_rows=_first_missing(bars, missing),
+        columns=mapped.columns,
+        notes=(*mapped.notes, *_notes(mapped, table, rules)),
+        out_of_order=_out_of_order(kept),
+    )
     return Cleaned(silver[_silver_columns(silver, table, rules.market)], ledger.quarantine(raw), tally)
 
 
@@ -210,19 +213,16 @@ def _silver_columns(silver: pd.DataFrame, table: str, market: Market) -> list[st
     return [*market.bar_columns, *(name for name in market.label_columns if name in silver)]
 
 
-def _missing(bars: pd.DataFrame, mapped: Mapped) -> dict[str, Any]:
-    """Share of missing values in each delivered column, and the first rows that miss one."""
+def _missing(bars: pd.DataFrame, mapped: Mapped) -> pd.DataFrame:
+    """Which values of the delivered columns are missing."""
     # Volume is not delivered by every market and sectors are labels.
-    names = [name for name in (*OHLC, ADJ_CLOSE, VOLUME, *BID, *ASK) if name in mapped.frame]
-    missing = bars[names].isna()
-    return {
-        "null_shares": {name: float(share) for name, share in missing.mean().items()},
-        "null_rows": {
-            name: _names(bars, np.flatnonzero(column.to_numpy())[:3])
-            for name, column in missing.items()
-            if column.any()
-        },
-    }
+    return bars[[name for name in (*OHLC, ADJ_CLOSE, VOLUME, *BID, *ASK) if name in mapped.frame]].isna()
+
+
+def _first_missing(bars: pd.DataFrame, missing: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    """The first rows that miss a value, by column that has such rows."""
+    rows = {name: np.flatnonzero(column.to_numpy())[:3] for name, column in missing.items() if column.any()}
+    return {str(name): tuple(_names(bars, positions)) for name, positions in rows.items()}
 
 
 def _names(bars: pd.DataFrame, rows: np.ndarray) -> list[str]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ import pandas as pd
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import GateError
 from finq_predictor.domain.ingestion.quarantine import HARMLESS
+from finq_predictor.domain.ingestion.tally import Delivery
 from finq_predictor.domain.market.calendars import Calendar
 
 _SHOWN = 5
@@ -45,21 +45,34 @@ class Check:
     frame: str
     rule: str
     passed: bool
-    value: float
-    limit: float
+    value: int | float
+    limit: int | float
     rows: tuple[str, ...] = ()
     advice: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-able form."""
-        return {**asdict(self), "rows": list(self.rows)}
+
+@dataclass(frozen=True)
+class IngestionChecks:
+    """The answers of all gates of one market.
+
+    Attributes:
+        market: Name of the market.
+        checks: One answer per gate.
+        quarantine: Rows set aside by rule, by table.
+        notes: What was decided about a delivery as a whole, by table that has such notes.
+    """
+
+    market: str
+    checks: tuple[Check, ...]
+    quarantine: Mapping[str, Mapping[str, int]]
+    notes: Mapping[str, tuple[str, ...]]
 
 
-def judge(checks: list[Check]) -> list[dict[str, Any]]:
+def judge(checks: Sequence[Check]) -> tuple[Check, ...]:
     """Let a run go on, or stop it with everything that is wrong at once.
 
     Returns:
-        All checks in JSON-able form.
+        All checks.
 
     Raises:
         GateError: If any gate is closed; names frame, rule, rows and what to do.
@@ -70,7 +83,7 @@ def judge(checks: list[Check]) -> list[dict[str, Any]]:
         raise GateError(
             f"{len(failed)} quality gate(s) stopped the run; silver is what it was before.\n  - " + "\n  - ".join(lines)
         )
-    return [check.to_dict() for check in checks]
+    return tuple(checks)
 
 
 def _sentence(check: Check) -> str:
@@ -93,31 +106,32 @@ def check_instruments(bars: pd.DataFrame, limits: Limits) -> Check:
     )
 
 
-def check_nulls(table: str, tally: Mapping[str, Any], limits: Limits) -> list[Check]:
+def check_nulls(delivery: Delivery, limits: Limits) -> list[Check]:
     """Not too many missing values in any column of a delivery."""
     return [
         Check(
-            f"{table}.{column}",
+            f"{delivery.table}.{column}",
             "max_null_share",
             share < limits.max_null_share or share == 0,
             share,
             limits.max_null_share,
-            tuple(tally["null_rows"].get(column, ())),
+            delivery.tally.null_rows.get(column, ()),
             "Deliver the column's values, or map another column to it.",
         )
-        for column, share in tally["null_shares"].items()
+        for column, share in delivery.tally.null_shares.items()
         # A source may have no volume or only mids; then the features that need more are not selected.
         if not (column == "volume" and share == 1)
     ]
 
 
-def check_quarantine(table: str, tally: Mapping[str, Any], limits: Limits) -> Check:
+def check_quarantine(delivery: Delivery, limits: Limits) -> Check:
     """Not too many rows in quarantine; rows that only repeat others do not count."""
-    bad = {rule: count for rule, count in tally["rules"].items() if rule not in HARMLESS}
-    share = sum(bad.values()) / max(tally["rows"], 1)
-    examples = [text for rule in sorted(bad, key=lambda name: -bad[name]) for text in tally["examples"][rule][:2]]
+    tally = delivery.tally
+    bad = {rule: count for rule, count in tally.rules.items() if rule not in HARMLESS}
+    share = sum(bad.values()) / max(tally.rows, 1)
+    examples = [text for rule in sorted(bad, key=lambda name: -bad[name]) for text in tally.examples[rule][:2]]
     return Check(
-        table,
+        delivery.table,
         "max_quarantine_share",
         share <= limits.max_quarantine_share,
         share,
@@ -127,22 +141,22 @@ def check_quarantine(table: str, tally: Mapping[str, Any], limits: Limits) -> Ch
     )
 
 
-def check_not_empty(table: str, tally: Mapping[str, Any]) -> Check:
+def check_not_empty(delivery: Delivery) -> Check:
     """A needed table has rows left."""
     return Check(
-        table,
+        delivery.table,
         "not_empty",
-        tally["kept"] > 0,
-        tally["kept"],
+        delivery.tally.kept > 0,
+        delivery.tally.kept,
         1,
         (),
         "Every row was rejected; read its quarantine table.",
     )
 
 
-def check_one_origin(tallies: Mapping[str, Mapping[str, Any]]) -> Check:
+def check_one_origin(deliveries: Sequence[Delivery]) -> Check:
     """Invented and real tables are never mixed."""
-    kinds = {table: str(tally["source"]).partition(":")[0] for table, tally in tallies.items() if tally["source"]}
+    kinds = {delivery.table: delivery.kind for delivery in deliveries if delivery.source}
     found = sorted(set(kinds.values()))
     return Check(
         ", ".join(kinds),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.columns import REASON, RULE
+from finq_predictor.domain.ingestion.tally import Tally
 
 # Rows that say nothing new; they are not evidence of a bad delivery.
 HARMLESS = frozenset({"duplicate", "superseded", "late_correction"})
@@ -22,13 +22,12 @@ class Cleaned:
     Attributes:
         silver: Typed rows to go on with.
         quarantine: Rejected rows as delivered, as text, with ``rule`` and ``reason``.
-        tally: Counts and shares of the delivery, JSON-able: ``rows``, ``kept``, ``rules``, ``examples``,
-            ``null_shares``, ``null_rows``, ``columns``, ``notes``.
+        tally: Counts and shares of the delivery.
     """
 
     silver: pd.DataFrame
     quarantine: pd.DataFrame
-    tally: dict[str, Any]
+    tally: Tally
 
 
 class Ledger:
@@ -70,19 +69,20 @@ class Ledger:
         rule, reason = (pd.Series(values[hit], dtype="str") for values in (self._rule, self._reason))
         return pd.DataFrame({**text, RULE: rule, REASON: reason})
 
-    def tally(self, keys: Callable[[np.ndarray], list[str]]) -> dict[str, Any]:
+    def tally(self, keys: Callable[[np.ndarray], list[str]]) -> Tally:
         """Count rows per rule, with a few examples.
 
         Args:
             keys: From positions of rows to what a person would call them.
         """
-        rules, examples = {}, {}
+        rules: dict[str, int] = {}
+        examples: dict[str, tuple[str, ...]] = {}
         for rule in sorted(set(self._rule[~self.alive])):
             hit = np.flatnonzero(self._rule == rule)
             rules[rule] = len(hit)
             names = keys(hit[:3])
-            examples[rule] = [f"{name}: {self._reason[row]}" for name, row in zip(names, hit[:3], strict=True)]
-        return {"rows": len(self.alive), "kept": int(self.alive.sum()), "rules": rules, "examples": examples}
+            examples[rule] = tuple(f"{name}: {self._reason[row]}" for name, row in zip(names, hit[:3], strict=True))
+        return Tally(rows=len(self.alive), kept=int(self.alive.sum()), rules=rules, examples=examples)
 
 
 def _as_text(column: pd.Series) -> pd.Series:

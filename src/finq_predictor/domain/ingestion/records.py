@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from finq_predictor.domain.columns import INSTRUMENT, KNOWN_AT, RECEIVED_AT, UTC
 from finq_predictor.domain.ingestion.column_mapping import Mapped, map_columns
 from finq_predictor.domain.ingestion.parsing import Rules, as_names, as_numbers
 from finq_predictor.domain.ingestion.quarantine import Cleaned, Ledger
+from finq_predictor.domain.ingestion.tally import Tally
 from finq_predictor.domain.ingestion.times import parse_times
 
 ARTICLES = ("article_id", INSTRUMENT, "published_at", KNOWN_AT, "title", "body", "source")
@@ -146,30 +147,20 @@ def _judge_moment(frame: pd.DataFrame, raw: pd.DataFrame, ledger: Ledger, rules:
         ledger.reject(late, "future", lambda rows: [f"known {known[row]}, after {rules.as_of}" for row in rows])
 
 
-def _tally(frame: pd.DataFrame, ledger: Ledger, mapped: Mapped, name: str) -> dict[str, Any]:
+def _tally(frame: pd.DataFrame, ledger: Ledger, mapped: Mapped, name: str) -> Tally:
     shares = frame.replace("", None).isna().mean()
     required = [column for column in ("title", "published_at", "period", "value", KNOWN_AT) if column in frame]
-    return {
-        **ledger.tally(lambda rows: [f"row {row} ({str(frame[name].iloc[row])[:40]!r})" for row in rows]),
-        "null_shares": {column: float(shares[column]) for column in required},
-        "null_rows": {},
-        "columns": mapped.columns,
-        "notes": mapped.notes,
-        "out_of_order": int((~frame[KNOWN_AT][ledger.alive].diff().fillna(pd.Timedelta(0)).ge(pd.Timedelta(0))).sum()),
-    }
+    return replace(
+        ledger.tally(lambda rows: [f"row {row} ({str(frame[name].iloc[row])[:40]!r})" for row in rows]),
+        null_shares={column: float(shares[column]) for column in required},
+        columns=mapped.columns,
+        notes=tuple(mapped.notes),
+        out_of_order=int((~frame[KNOWN_AT][ledger.alive].diff().fillna(pd.Timedelta(0)).ge(pd.Timedelta(0))).sum()),
+    )
 
 
 def _nothing(raw: pd.DataFrame, silver: pd.DataFrame) -> Cleaned:
-    ledger = Ledger(0)
-    tally = {
-        **ledger.tally(lambda _: []),
-        "null_shares": {},
-        "null_rows": {},
-        "columns": {},
-        "notes": ["nothing was delivered"],
-        "out_of_order": 0,
-    }
-    return Cleaned(silver, ledger.quarantine(raw), tally)
+    return Cleaned(silver, Ledger(0).quarantine(raw), Tally(rows=0, kept=0, notes=("nothing was delivered",)))
 
 
 def _empty_articles() -> pd.DataFrame:

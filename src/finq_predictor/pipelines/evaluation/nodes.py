@@ -18,6 +18,7 @@ from finq_predictor.domain.evaluation.backtest import backtest_models
 from finq_predictor.domain.evaluation.metrics import score_metrics
 from finq_predictor.domain.evaluation.scorecard import scorecard
 from finq_predictor.domain.evaluation.skill import daily_skill
+from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.promotion.decision import KEEP, Evidence, Incumbent, decide
@@ -110,7 +111,7 @@ def gather_training(
     folds: pd.DataFrame,
     trials: pd.DataFrame,
     leak_meter: pd.DataFrame,
-    provenance: Mapping[str, Any],
+    provenance: Provenance,
 ) -> TrainedModels:
     """Put the candidates beside all that was written down while they were trained."""
     return TrainedModels(candidates, oos_predictions, folds, trials, leak_meter, provenance)
@@ -160,15 +161,15 @@ def decide_promotion(
         naive,
         incumbent,
         None if incumbent is None else daily_skill(incumbent.oos, params.promotion.skill),
-        str(provenance["source_id"]),
-        bool(provenance["simulated"]),
+        provenance.source_id,
+        provenance.simulated,
         params.promotion,
     )
     return {
         "market": market.name,
         **decision.to_dict(),
         "incumbent": None if incumbent is None else _describe_incumbent(incumbent),
-        "decided_as_of": str(provenance["last_ts"]),
+        "decided_as_of": provenance.last_ts,
     }
 
 

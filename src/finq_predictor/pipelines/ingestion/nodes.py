@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import pandas as pd
 
-from finq_predictor.domain.columns import CONTENT_HASH, INSTRUMENT, SOURCE, TS
 from finq_predictor.domain.errors import GateError
 from finq_predictor.domain.ingestion import bars as cleaning
 from finq_predictor.domain.ingestion import gates
 from finq_predictor.domain.ingestion import records as cleaning_records
+from finq_predictor.domain.ingestion.gates import IngestionChecks
+from finq_predictor.domain.ingestion.provenance import Provenance, trace
 from finq_predictor.domain.ingestion.quarantine import Cleaned
+from finq_predictor.domain.ingestion.tally import Delivery
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.pipelines.ingestion.params import IngestionParams
 
 logger = logging.getLogger(__name__)
 
-Tally = dict[str, Any]
-Divided = tuple[pd.DataFrame, pd.DataFrame, Tally]
+Divided = tuple[pd.DataFrame, pd.DataFrame, Delivery]
 
 
 def receive(source: pd.DataFrame) -> pd.DataFrame:
@@ -60,8 +60,8 @@ def check_gates(
     market: Market,
     bars: pd.DataFrame,
     benchmark: pd.DataFrame | None = None,
-    **tallies: Tally,
-) -> dict[str, Any]:
+    **tallies: Delivery,
+) -> IngestionChecks:
     """Stop the run before silver is touched, if the delivery is not fit for use.
 
     Args:
@@ -69,62 +69,48 @@ def check_gates(
         market: The market.
         bars: Cleaned bars.
         benchmark: Cleaned benchmark.
-        tallies: Tally of each table, as ``tally_<table>``.
+        tallies: What was delivered of each table, as ``tally_<table>``.
 
     Returns:
-        ``{"market", "checks": [...], "quarantine": {table: {rule: rows}}, "notes": {table: [...]}}``.
+        The answer of every gate.
 
     Raises:
         GateError: If any gate is closed.
     """
-    limits, by_table = params.limits(), {name.removeprefix("tally_"): tally for name, tally in tallies.items()}
-    checks = [check for table, tally in by_table.items() for check in gates.check_nulls(table, tally, limits)]
-    checks += [gates.check_quarantine(table, tally, limits) for table, tally in by_table.items()]
-    checks.append(gates.check_one_origin(by_table))
-    checks.append(gates.check_not_empty("bars", by_table["bars"]))
+    limits, by_table = params.limits(), {delivery.table: delivery for delivery in tallies.values()}
+    checks = [check for delivery in by_table.values() for check in gates.check_nulls(delivery, limits)]
+    checks += [gates.check_quarantine(delivery, limits) for delivery in by_table.values()]
+    checks.append(gates.check_one_origin(tuple(by_table.values())))
+    checks.append(gates.check_not_empty(by_table["bars"]))
     checks.append(gates.check_instruments(bars, limits))
     if benchmark is not None:
-        checks.append(gates.check_not_empty("benchmark", by_table["benchmark"]))
+        checks.append(gates.check_not_empty(by_table["benchmark"]))
         if len(bars) and len(benchmark):
             rules = params.rules()
             checks.append(gates.check_benchmark_age(bars, benchmark, rules.sessions, rules.as_of, limits))
             checks.append(gates.check_benchmark_gaps(bars, benchmark, rules.sessions, limits))
-    return {
-        "market": market.name,
-        "checks": gates.judge(checks),
-        "quarantine": {table: tally["rules"] for table, tally in by_table.items()},
-        "notes": {table: tally["notes"] for table, tally in by_table.items() if tally["notes"]},
-    }
+    return IngestionChecks(
+        market=market.name,
+        checks=gates.judge(checks),
+        quarantine={table: delivery.tally.rules for table, delivery in by_table.items()},
+        notes={table: delivery.tally.notes for table, delivery in by_table.items() if delivery.tally.notes},
+    )
 
 
-def publish(cleaned: pd.DataFrame, checks: dict[str, Any]) -> pd.DataFrame:  # noqa: ARG001 - the gates come first
+def publish(cleaned: pd.DataFrame, checks: IngestionChecks) -> pd.DataFrame:  # noqa: ARG001 - the gates come first
     """Let a cleaned table become silver, after the gates."""
     return cleaned
 
 
-def describe_provenance(checks: dict[str, Any], bars: pd.DataFrame, *tallies: Tally) -> dict[str, Any]:  # noqa: ARG001
+def describe_provenance(checks: IngestionChecks, bars: pd.DataFrame, *tallies: Delivery) -> Provenance:  # noqa: ARG001
     """Say where the data come from, for everything that is made of them.
 
     Args:
         checks: Answers of the gates; provenance belongs to data that passed.
         bars: Cleaned bars.
-        tallies: Tally of each table, bars first.
-
-    Returns:
-        ``source, source_id, simulated, content_hashes, rows, first_ts, last_ts, instruments``.
+        tallies: What was delivered of each table, bars first.
     """
-    source = str(tallies[0]["source"])
-    kind, _, identity = source.partition(":")
-    return {
-        "source": kind,
-        "source_id": identity or kind,
-        "simulated": kind == "simulated",
-        "content_hashes": {tally["table"]: tally["content_hashes"] for tally in tallies},
-        "rows": {tally["table"]: tally["kept"] for tally in tallies},
-        "first_ts": bars[TS].min().isoformat(),
-        "last_ts": bars[TS].max().isoformat(),
-        "instruments": int(bars[INSTRUMENT].nunique()),
-    }
+    return trace(bars, tallies)
 
 
 def _not_empty(table: str, bronze: pd.DataFrame) -> pd.DataFrame:
@@ -136,14 +122,9 @@ def _not_empty(table: str, bronze: pd.DataFrame) -> pd.DataFrame:
 
 
 def _divided(table: str, bronze: pd.DataFrame, cleaned: Cleaned) -> Divided:
-    lineage = {
-        "table": table,
-        "source": str(bronze[SOURCE].iloc[-1]) if SOURCE in bronze and len(bronze) else "",
-        "content_hashes": [str(found) for found in bronze[CONTENT_HASH].unique()] if CONTENT_HASH in bronze else [],
-    }
-    tally = {**lineage, **cleaned.tally}
-    for note in cleaned.tally["notes"]:
+    tally = cleaned.tally
+    for note in tally.notes:
         logger.info("%s: %s", table, note)
-    if cleaned.tally["rules"]:
-        logger.warning("%s: %d of %d rows kept, quarantine: %s", table, tally["kept"], tally["rows"], tally["rules"])
-    return cleaned.silver, cleaned.quarantine, tally
+    if tally.rules:
+        logger.warning("%s: %d of %d rows kept, quarantine: %s", table, tally.kept, tally.rows, tally.rules)
+    return cleaned.silver, cleaned.quarantine, Delivery.of(table, bronze, tally)

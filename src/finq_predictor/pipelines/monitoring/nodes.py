@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT, TS
+from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.monitoring.drift.features import feature_drift, last_days, past_windows, prediction_drift
@@ -98,7 +97,7 @@ def build_monitoring_report(
     drift: pd.DataFrame,
     gold: pd.DataFrame,
     champion: ModelBundle,
-    provenance: dict[str, Any],
+    provenance: Provenance,
     params: MonitoringParams,
     *,
     market: Market,

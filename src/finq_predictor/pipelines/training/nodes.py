@@ -10,6 +10,7 @@ import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.fingerprint import hash_content, hash_frame
+from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.modelling.bundle import ModelBundle, build_reference
 from finq_predictor.domain.modelling.models import MODELS
 from finq_predictor.domain.modelling.splits import fold_masks, gap_table, purged_walk_forward
@@ -118,7 +119,7 @@ def summarise_training(
     feature_set: dict[str, Any],
     folds: pd.DataFrame,
     trials: pd.DataFrame,
-    provenance: dict[str, Any],
+    provenance: Provenance,
     code_version: dict[str, Any],
     params: TrainingParams,
 ) -> dict[str, Any]:
@@ -141,9 +142,9 @@ def summarise_training(
         "market": params.market,
         "horizon": params.label_horizon,
         "seed": params.seed,
-        "source": str(provenance.get("source", "unknown")),
-        "source_id": str(provenance.get("source_id", "unknown")),
-        "simulated": bool(provenance.get("simulated", False)),
+        "source": provenance.source,
+        "source_id": provenance.source_id,
+        "simulated": provenance.simulated,
         "data_hash": hash_frame(gold),
         "feature_set_hash": hash_content(feature_set),
         "code_hash": code_version.get("code_hash"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.reports.evaluation.results import EvaluationResults
@@ -85,7 +86,7 @@ def evaluation_page(
     content = ReportContent(
         title=f"{market.title}: can the predictions be used?",
         question=market.ask("an instrument", bundle.horizon),
-        simulated=bool(provenance["simulated"]),
+        simulated=provenance.simulated,
         tone=tone,
         verdict=verdict,
         reason=str(promotion["reason"]),
@@ -106,7 +107,7 @@ def evaluation_page(
         captions=CAPTIONS,
         lineage=_lineage(bundle, tracked_run, terms),
         command=_command(market, bundle, provenance, terms),
-        as_of=moment(provenance["last_ts"]),
+        as_of=moment(provenance.last_ts),
     )
     return render_report(content)
 
@@ -191,11 +192,11 @@ def _lineage(bundle: ModelBundle, run: Mapping[str, str], terms: EvaluationTerms
     }
 
 
-def _command(market: Market, bundle: ModelBundle, provenance: Mapping[str, Any], terms: EvaluationTerms) -> str:
+def _command(market: Market, bundle: ModelBundle, provenance: Provenance, terms: EvaluationTerms) -> str:
     commit = str(bundle.metadata.get("git_commit") or "")
     checkout = f"git checkout {commit[:12]}\n" if commit and commit != "unknown" else ""
     # The base configuration names the simulator's knobs; an overlay for other data names its own environment.
-    if provenance["simulated"] or "--env" in terms.command:
+    if provenance.simulated or "--env" in terms.command:
         return f"{checkout}{terms.command or f'kedro run --pipelines={market.name}'}"
     table = "bars" if market.has_benchmark else "quotes"
     files = "# the files whose hashes are shown above"

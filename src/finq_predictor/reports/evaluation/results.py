@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.reports.evaluation.terms import EvaluationTerms
@@ -33,7 +34,7 @@ class TrainedModels:
     folds: pd.DataFrame
     trials: pd.DataFrame
     leak_meter: pd.DataFrame
-    provenance: Mapping[str, Any]
+    provenance: Provenance
 
 
 @dataclass(frozen=True)

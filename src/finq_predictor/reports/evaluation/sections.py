@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.reports.evaluation.terms import EvaluationTerms
@@ -242,16 +243,12 @@ def risk_section(backtest: pd.DataFrame, summary: pd.DataFrame, name: str, terms
     )
 
 
-def data_section(provenance: Mapping[str, Any], bundle: ModelBundle, market: Market) -> Section:
+def data_section(provenance: Provenance, bundle: ModelBundle, market: Market) -> Section:
     """Where the data came from."""
-    counts = ", ".join(f"{count:,} {table}" for table, count in sorted(provenance.get("rows", {}).items()))
-    hashes = [
-        [table, ", ".join(map(str, values))] for table, values in sorted(provenance.get("content_hashes", {}).items())
-    ]
+    counts = ", ".join(f"{count:,} {table}" for table, count in sorted(provenance.rows.items()))
+    hashes = [[table, ", ".join(hashes)] for table, hashes in sorted(provenance.content_hashes.items())]
     source = (
-        "the embedded market simulator (made-up data with a known truth)"
-        if provenance["simulated"]
-        else str(provenance["source"])
+        "the embedded market simulator (made-up data with a known truth)" if provenance.simulated else provenance.source
     )
     survivors = (
         "Survivorship: if the list of instruments was made with hindsight (only companies that still exist), "
@@ -270,9 +267,9 @@ def data_section(provenance: Mapping[str, Any], bundle: ModelBundle, market: Mar
         "data",
         "What data is it?",
         [
-            f"Source: {source}, id {provenance['source_id']}. {provenance['instruments']} instruments from "
-            f"{moment(provenance['first_ts'])} to "
-            f"{moment(provenance['last_ts'])}{'; rows: ' + counts if counts else ''}. The final model was trained on "
+            f"Source: {source}, id {provenance.source_id}. {provenance.instruments} instruments from "
+            f"{moment(provenance.first_ts)} to "
+            f"{moment(provenance.last_ts)}{'; rows: ' + counts if counts else ''}. The final model was trained on "
             f"{bundle.metadata.get('n_rows', 0):,} rows with {len(bundle.feature_set.names)} features.",
             survivors,
         ],

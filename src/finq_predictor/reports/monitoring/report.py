@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.training_profile import ColumnReference
 from finq_predictor.domain.monitoring.drift import DRIFT_TESTS, Subject, limits, measuring
@@ -31,7 +32,7 @@ class Page:
     current: pd.DataFrame
     reference: Mapping[str, ColumnReference]
     model: Mapping[str, Any]
-    provenance: Mapping[str, Any]
+    provenance: Provenance
     window_days: int
     thresholds: Mapping[str, float]
 
@@ -123,7 +124,7 @@ def render_page(page: Page) -> str:
         market=page.market.name,
         verdicts=found,
         well=all(verdict.well for verdict in found),
-        simulated=bool(page.provenance.get("simulated", False)) or bool(page.model.get("simulated", False)),
+        simulated=page.provenance.simulated or bool(page.model.get("simulated", False)),
         provenance=page.provenance,
         model=page.model,
         freshness=page.freshness.to_dict("records"),

@@ -1,0 +1,58 @@
+"""Where the data of a market come from, for everything that is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from finq_predictor.domain.columns import INSTRUMENT, TS
+from finq_predictor.domain.ingestion.tally import Delivery
+
+SIMULATED = "simulated"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The origin of a market's silver tables.
+
+    Attributes:
+        source: Kind of source, ``simulated`` or ``own``.
+        source_id: Its identity; equal for equal origin and options.
+        simulated: Whether the data are made up.
+        content_hashes: Hashes of the current contents, by table.
+        rows: Rows in silver, by table.
+        first_ts: Close of the first bar, ISO 8601 in UTC.
+        last_ts: Close of the last bar, ISO 8601 in UTC.
+        instruments: Number of instruments.
+    """
+
+    source: str
+    source_id: str
+    simulated: bool
+    content_hashes: Mapping[str, tuple[str, ...]]
+    rows: Mapping[str, int]
+    first_ts: str
+    last_ts: str
+    instruments: int
+
+
+def trace(bars: pd.DataFrame, deliveries: Sequence[Delivery]) -> Provenance:
+    """Say where cleaned data come from.
+
+    Args:
+        bars: Cleaned bars, at least one.
+        deliveries: Every table, bars first; all are of one kind of source, see ``gates.check_one_origin``.
+    """
+    kind, _, identity = deliveries[0].source.partition(":")
+    return Provenance(
+        source=kind,
+        source_id=identity or kind,
+        simulated=kind == SIMULATED,
+        content_hashes={delivery.table: delivery.content_hashes for delivery in deliveries},
+        rows={delivery.table: delivery.tally.kept for delivery in deliveries},
+        first_ts=bars[TS].min().isoformat(),
+        last_ts=bars[TS].max().isoformat(),
+        instruments=int(bars[INSTRUMENT].nunique()),
+    )
