@@ -59,7 +59,7 @@ OTHERS = {
     r"tracked_run": DATASETS + "tracked_run.TrackedRunDataset",
     r"tracked_report": DATASETS + "tracked_run.TrackedReportDataset",
     r"code_version": DATASETS + "code_version.CodeVersionDataset",
-    r"cleaned_\w+|tally_\w+|panel|plot_images": "MemoryDataset",
+    r"cleaned_\w+|tally_\w+|panel|trained_models|measures|evaluation_results|plot_images": "MemoryDataset",
 }
 LAYERS = {
     "02_silver": "silver",
