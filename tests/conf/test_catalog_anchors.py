@@ -69,7 +69,7 @@ LAYERS = {
     "06_reports": "reports",
 }
 # What a promotion rests on comes before the champion in the lineage.
-EVIDENCE = {"oos_predictions", "metrics", "daily_skill", "backtest", "backtest_summary", "promotion"}
+EVIDENCE = {"oos_predictions", "metrics", "metrics_by_fold", "daily_skill", "backtest", "backtest_summary", "promotion"}
 CHECKED = re.compile(r"(?P<suite>bronze|silver)_(?P<table>\w+)|(?P<gold>gold)")
 
 
