@@ -30,7 +30,7 @@ PACKAGES = (
     "xgboost-cpu",
 )
 STAGED = ("finq_predictor", "data", "requirements.txt")
-LEFT_OUT = ("pipelines", "hooks", "settings.py", "pipeline_registry.py", "cli.py", "__pycache__")
+LEFT_OUT = ("pipelines", "hooks", "settings.py", "pipeline_registry.py", "cli", "__pycache__")
 
 
 def stage(folder: Path) -> None:
@@ -60,15 +60,20 @@ def copy_data(root: Path, into: Path) -> list[str]:
     Returns:
         The markets that were copied; without a promoted model nothing of a market is.
     """
-    markets = sorted(folder.parent.name for folder in root.glob("04_models/*/champion"))
+    # The package is read from the copy that the build has just made, as in the bento.
+    from finq_predictor.adapters.layout import Layout
+    from finq_predictor.adapters.silver import silver_files
+    from finq_predictor.domain.market.markets import MARKETS
+
+    here, there = Layout(root), Layout(into)
+    markets = here.markets_with("champion")
     for market in markets:
-        shutil.copytree(root / "04_models" / market / "champion", into / "04_models" / market / "champion")
-        silver = into / "02_silver" / market
-        silver.mkdir(parents=True)
-        for table in ("bars", "benchmark", "sentiment", "macro"):
-            file = root / "02_silver" / market / f"{table}.parquet"
+        shutil.copytree(here.champion(market), there.champion(market))
+        for table, file in silver_files(here, MARKETS[market]).items():
             if file.is_file():
-                shutil.copy2(file, silver)
+                copy = there.silver(market, table)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(file, copy)
     return markets
 
 

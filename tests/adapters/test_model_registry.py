@@ -9,6 +9,7 @@ import pytest
 
 from finq_predictor.adapters.bundle_store import load_bundle, save_bundle
 from finq_predictor.adapters.datasets.registry import ChampionDataset, IncumbentDataset
+from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.model_registry import ModelRegistry, Registration
 from finq_predictor.adapters.tracking import connect
 from finq_predictor.domain.errors import StoreError
@@ -29,18 +30,18 @@ def world():
 def template(tmp_path_factory):
     """An empty store; making its tables takes seconds, copying it does not."""
     folder = tmp_path_factory.mktemp("store")
-    connect(f"sqlite:///{folder}/mlflow.db").search_experiments()
-    return folder / "mlflow.db"
+    connect(Layout(folder).tracking_uri).search_experiments()
+    return Layout(folder).database
 
 
 @pytest.fixture
 def place(template, tmp_path):
-    shutil.copy(template, tmp_path / "mlflow.db")
+    shutil.copy(template, Layout(tmp_path).database)
     return {
         "market": "equity",
-        "tracking_uri": f"sqlite:///{tmp_path}/mlflow.db",
-        "artifact_root": str(tmp_path / "mlartifacts"),
-        "export_dir": str(tmp_path / "04_models" / "equity" / "champion"),
+        "tracking_uri": Layout(tmp_path).tracking_uri,
+        "artifact_root": str(Layout(tmp_path).artifacts),
+        "export_dir": str(Layout(tmp_path).champion("equity")),
     }
 
 
@@ -125,7 +126,7 @@ def test_the_registry_wins_over_the_exported_folder(place, world, tmp_path):
     assert registry.load_champion().name == "logistic"
     assert load_bundle(place["export_dir"]).metadata["version"] == "1"
 
-    next((tmp_path / "04_models/equity/champion").glob("model*")).write_text("damaged", encoding="utf-8")
+    next(Layout(tmp_path).champion("equity").glob("model*")).write_text("damaged", encoding="utf-8")
     assert registry.load_champion().name == "logistic"
 
     shutil.rmtree(place["export_dir"])

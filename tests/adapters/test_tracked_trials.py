@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.tracking import PARENT, TrackedRun, Tracker, connect
 from finq_predictor.domain.errors import UnknownNameError
 from finq_predictor.domain.modelling.search import TrialState
@@ -36,7 +37,7 @@ def trials() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def tracker(tmp_path_factory) -> Tracker:
     folder = tmp_path_factory.mktemp("trials")
-    return Tracker(f"sqlite:///{folder}/mlflow.db", folder / "mlartifacts", "finq-equity")
+    return Tracker(Layout(folder).tracking_uri, Layout(folder).artifacts, "finq-equity")
 
 
 def test_finished_trials_are_finished_and_pruned_ones_killed(trials, tracker):

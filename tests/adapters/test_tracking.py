@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from finq_predictor.adapters.datasets.tracked_run import TrackedReportDataset, TrackedRunDataset
+from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.tracking import PARENT, TrackedRun, connect
 
 # Known warnings of MLflow's own imports.
@@ -19,8 +20,8 @@ def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tracking")
     return {
         "market": "fx",
-        "tracking_uri": f"sqlite:///{folder}/mlflow.db",
-        "artifact_root": str(folder / "mlartifacts"),
+        "tracking_uri": Layout(folder).tracking_uri,
+        "artifact_root": str(Layout(folder).artifacts),
     }
 
 

@@ -51,6 +51,17 @@ def test_nothing_left_for_later(project_path):
     assert not left
 
 
+def test_only_the_layout_spells_where_data_lie(project_path):
+    place = re.compile(r"0[1-6]_[a-z]+|mlflow\.db|mlartifacts")
+    files = [file for folder in ("src", "bentos") for file in (project_path / folder).rglob("*") if file.is_file()]
+    spelled = {
+        str(file.relative_to(project_path))
+        for file in files
+        if file.suffix in {".py", ".j2", ".html", ".js", ".yaml"} and place.search(file.read_text(encoding="utf-8"))
+    }
+    assert spelled == {"src/finq_predictor/adapters/layout.py"}
+
+
 LIGHT = {
     "finq_predictor.pipeline_registry": {
         "mlflow",

@@ -22,10 +22,11 @@ import httpx
 import pytest
 
 from finq_predictor.adapters.bundle_store import load_bundle
+from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.silver import read_panel
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.serving.inference import identity
 from finq_predictor.serving.settings import Settings
-from finq_predictor.serving.store import read_panel
 from serving import small_market
 from serving.conftest import started
 from serving.servers import BENTO, BIN, UVICORN, serving
@@ -54,7 +55,7 @@ def root(tmp_path_factory) -> Path:
     tables = small_market.silver(market, bars=600, seed=1, instruments=NAMES)
     small_market.write_silver(folder, market, tables)
     bundle = small_market.train(market, small_market.panel_of(market, tables), "xgboost")
-    small_market.save_bundle(bundle, small_market.champion_of(folder, "equity"))
+    small_market.save_bundle(bundle, Layout(folder).champion("equity"))
     return folder
 
 
@@ -149,10 +150,10 @@ def _mlflow(root: Path, folder: Path) -> tuple[tuple[str, ...], list[str]]:
     """The same booster logged to a folder, and one row of features per request."""
     import mlflow.xgboost
 
-    bundle = load_bundle(small_market.champion_of(root, "equity"))
+    bundle = load_bundle(Layout(root).champion("equity"))
     names = list(bundle.feature_set.names)
     mlflow.xgboost.save_model(bundle.model.booster, str(folder / "mlflow-model"), pip_requirements=["xgboost"])
-    panel = read_panel(root, MARKETS["equity"])
+    panel = read_panel(Layout(root), MARKETS["equity"])
     from finq_predictor.domain.features import compute_features
 
     features = compute_features(panel, bundle.feature_set, at=panel.ts[-1:])[names].dropna().head(40)
@@ -183,7 +184,7 @@ def _best(work: Callable[[], object], repeats: int) -> float:
 
 
 def test_parts_of_a_request(root, tmp_path):
-    bundle = load_bundle(small_market.champion_of(root, "equity"))
+    bundle = load_bundle(Layout(root).champion("equity"))
     rows = []
     with started(Settings(data_root=root, markets=("equity",))) as client:
         served = client.store.get("equity")
@@ -191,8 +192,8 @@ def test_parts_of_a_request(root, tmp_path):
         features = served.predictor.features_at(newest)
         one = features.head(1)
         rows += [
-            ("model read from its export", _best(lambda: load_bundle(small_market.champion_of(root, "equity")), 9)),
-            ("panel read from silver (100 x 600)", _best(lambda: read_panel(root, MARKETS["equity"]), 5)),
+            ("model read from its export", _best(lambda: load_bundle(Layout(root).champion("equity")), 9)),
+            ("panel read from silver (100 x 600)", _best(lambda: read_panel(Layout(root), MARKETS["equity"]), 5)),
             ("a bar nobody asked for: features, model, answers", _best(lambda: served.answers(next(bars)), 20)),
             ("  of which the model, 100 rows", _best(lambda: bundle.predict(features), 50)),
             ("one row through the model", _best(lambda: bundle.predict(one), 200)),

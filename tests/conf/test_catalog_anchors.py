@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
+
+from finq_predictor.adapters.layout import PLACES, Folder, Layout
 
 ATOMIC = "finq_predictor.adapters.datasets.atomic.AtomicDataset"
 # The wrapped dataset follows from the end of the file's name.
@@ -23,25 +26,6 @@ WRITERS = {
         }
     ),
     ".prom": text,
-}
-# Where each file lies; what a name does not say by itself is spelled out.
-FILES = {
-    r"silver_(?P<table>\w+)": "02_silver/{market}/{table}.parquet",
-    r"quarantine_(?P<table>\w+)": "02_silver/{market}/quarantine/{table}.parquet",
-    r"(?P<table>scored_articles)": "02_silver/{market}/{table}.parquet",
-    r"(?P<table>provenance|ingestion_checks)": "02_silver/{market}/{table}.json",
-    r"gold": "03_gold/{market}/gold.parquet",
-    r"feature_set": "03_gold/{market}/feature_set.json",
-    r"(?P<table>folds|trials|leak_meter)": "04_models/{market}/{table}.parquet",
-    r"(?P<table>hyperparameters|training_summary)": "04_models/{market}/{table}.json",
-    r"(?P<table>oos_predictions|predictions)": "05_predictions/{market}/{table}.parquet",
-    r"(?P<table>metrics|metrics_by_fold|daily_skill|backtest|backtest_summary)": "06_reports/{market}/{table}.parquet",
-    r"promotion": "06_reports/{market}/promotion.json",
-    r"report": "06_reports/{market}/report.html",
-    r"plot_(?P<table>(?!images)\w+)": "06_reports/{market}/plots/{table}.png",
-    r"(?P<table>freshness|missing_rates|drift)": "06_reports/{market}/monitoring/{table}.parquet",
-    r"monitoring_report": "06_reports/{market}/monitoring/report.html",
-    r"monitoring_metrics": "06_reports/{market}/monitoring/metrics.prom",
 }
 DATASETS = "finq_predictor.adapters.datasets."
 VALUE = DATASETS + "json_value.JsonValueDataset"
@@ -59,14 +43,13 @@ OTHERS = {
     r"tracked_run": DATASETS + "tracked_run.TrackedRunDataset",
     r"tracked_report": DATASETS + "tracked_run.TrackedReportDataset",
     r"code_version": DATASETS + "code_version.CodeVersionDataset",
-    r"cleaned_\w+|tally_\w+|panel|trained_models|measures|evaluation_results|plot_images": "MemoryDataset",
 }
 LAYERS = {
-    "02_silver": "silver",
-    "03_gold": "gold",
-    "04_models": "models",
-    "05_predictions": "predictions",
-    "06_reports": "reports",
+    Folder.SILVER: "silver",
+    Folder.GOLD: "gold",
+    Folder.MODELS: "models",
+    Folder.PREDICTIONS: "predictions",
+    Folder.REPORTS: "reports",
 }
 # What a promotion rests on comes before the champion in the lineage.
 EVIDENCE = {"oos_predictions", "metrics", "metrics_by_fold", "daily_skill", "backtest", "backtest_summary", "promotion"}
@@ -75,20 +58,21 @@ CHECKED = re.compile(r"(?P<suite>bronze|silver)_(?P<table>\w+)|(?P<gold>gold)")
 
 @pytest.fixture(scope="module")
 def entries(project_path):
-    """Name -> the entry as the catalog would build it."""
+    """Name -> the entry as the catalog would build it, of all that is kept."""
     bootstrap_project(project_path)
     with KedroSession.create(project_path, env="base", runtime_params={"data_root": "ROOT"}) as session:
         resolver = session.load_context().catalog.config_resolver
     names = {name for name in pipelines["__default__"].datasets() if not name.startswith("params:")}
-    return {name: resolver.resolve_pattern(name) for name in sorted(names)}
+    found = {name: resolver.resolve_pattern(name) for name in sorted(names)}
+    return {name: entry for name, entry in found.items() if entry["type"] != "MemoryDataset"}
 
 
-def expected_file(name: str) -> str | None:
-    market, table = name.split(".")
-    for pattern, path in FILES.items():
-        if found := re.fullmatch(pattern, table):
-            return path.format(market=market, **found.groupdict())
-    return None
+def expected_file(name: str) -> Path | None:
+    """Where the layout puts a dataset that is one file of its own, relative to the root."""
+    market, dataset = name.split(".")
+    if any(re.fullmatch(pattern, dataset) for pattern in OTHERS):
+        return None
+    return Layout(Path()).place(market, dataset)
 
 
 def test_every_file_lies_in_its_place_and_is_written_by_its_kind(entries, project_path):
@@ -96,13 +80,31 @@ def test_every_file_lies_in_its_place_and_is_written_by_its_kind(entries, projec
     for name, entry in entries.items():
         if entry["type"] not in (ATOMIC, VALUE):
             continue
-        file, table = expected_file(name), name.split(".")[1]
-        suffix = Path(file or "").suffix
+        file, table = expected_file(name) or Path(), name.split(".")[1]
         found = (Path(entry["filepath"]), entry.get("dataset"), entry.get("value"))
-        writer = None if table in VALUES else WRITERS.get(suffix)
-        if found != (project_path / "ROOT" / (file or ""), writer, VALUES.get(table)):
+        writer = None if table in VALUES else WRITERS.get(file.suffix)
+        if found != (project_path / "ROOT" / file, writer, VALUES.get(table)):
             wrong[name] = found
     assert not wrong
+
+
+def test_folders_and_the_database_lie_in_their_place(entries, project_path):
+    layout = Layout(project_path / "ROOT")
+    for name, entry in entries.items():
+        market, dataset = name.split(".")
+        if "filepath" in entry:
+            assert Path(entry["filepath"]) == layout.place(market, dataset), name
+        if "export_dir" in entry:
+            assert Path(entry["export_dir"]) == layout.champion(market), name
+        if "tracking_uri" in entry:
+            assert entry["tracking_uri"] == layout.tracking_uri, name
+            assert Path(entry["artifact_root"]) == layout.artifacts, name
+
+
+def test_every_place_of_the_layout_belongs_to_the_catalog(entries):
+    datasets = {name.split(".")[1] for name, entry in entries.items() if "filepath" in entry or "export_dir" in entry}
+    for place in (name for places in PLACES.values() for name in places):
+        assert any(fnmatch(dataset, place) for dataset in datasets), f"nothing lies at {place}"
 
 
 def test_what_is_no_single_file_has_its_own_dataset(entries):
@@ -122,7 +124,7 @@ def test_layers_follow_the_folders(entries):
         file, table = expected_file(name), name.split(".")[1]
         layer = entry["metadata"]["kedro-viz"]["layer"]
         if file:
-            assert layer == ("models" if table in EVIDENCE else LAYERS[file.split("/")[0]]), name
+            assert layer == ("models" if table in EVIDENCE else LAYERS[file.parts[0]]), name
 
 
 def test_bronze_silver_and_gold_are_checked_and_nothing_else(entries):

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from finq_predictor.adapters.layout import Layout
+
 EXPORTED = ("equity", "fx", "ingestion", "sentiment", "features", "evaluation", "monitoring")
 READ_DAGS = """
 import json, sys
@@ -127,5 +129,5 @@ def test_a_dag_runs_through(airflow, tmp_path):
     )
     output = result.stdout[-6000:] + result.stderr[-3000:]
     assert result.returncode == 0, output
-    assert (tmp_path / "06_reports" / "fx" / "report.html").exists(), output
-    assert (tmp_path / "06_reports" / "fx" / "monitoring" / "metrics.prom").exists(), output
+    assert Layout(tmp_path).report("fx").exists(), output
+    assert Layout(tmp_path).place("fx", "monitoring_metrics").exists(), output

@@ -18,6 +18,7 @@ import yaml
 from doc_pages import Command, anchors, blocks, commands, files, links, pages
 from packaging.requirements import Requirement
 
+from finq_predictor.adapters.layout import Layout
 from finq_predictor.domain.market.markets import MARKETS
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -207,12 +208,12 @@ def test_the_rollback_of_the_runbook_works(
     (block,) = blocks(PROJECT / "docs/runbooks/champion-rollback.md", "python")
     (tmp_path / "data").mkdir()
     monkeypatch.chdir(tmp_path)
-    export = tmp_path / "data/04_models/equity/champion"
+    export = Layout(tmp_path / "data").champion("equity")
     registry = ModelRegistry("equity", "sqlite:///data/mlflow.db", "data/mlartifacts", export)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in ("logistic", "xgboost"):
-            bundle = load_bundle(small_project / "04_models/equity/candidates" / name)
+            bundle = load_bundle(Layout(small_project).place("equity", "candidates") / name)
             registry.register(Registration({"decision": "promote", "reason": ""}, bundle, _no_rows(), {}, {}))
         assert load_bundle(export).name == "xgboost"
         exec(compile(block, "champion-rollback.md", "exec"), {})

@@ -11,6 +11,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 from finq_predictor.adapters.bundle_store import load_bundle
+from finq_predictor.adapters.layout import Layout
 
 QUICK = {"n_folds": 2, "search": {"trials": 2}}
 
@@ -23,17 +24,18 @@ def _run(project: Path, market: str, root: Path, **files: str) -> None:
 
 
 def _check(root: Path, market: str, instruments: int) -> dict:
-    provenance = json.loads((root / "02_silver" / market / "provenance.json").read_text())
+    layout = Layout(root)
+    provenance = json.loads(layout.place(market, "provenance").read_text())
     assert provenance["simulated"] is False
     assert provenance["instruments"] == instruments
-    champion = load_bundle(root / "04_models" / market / "champion")
+    champion = load_bundle(layout.champion(market))
     assert champion.metadata["simulated"] is False
-    page = (root / "06_reports" / market / "report.html").read_text()
+    page = layout.report(market).read_text()
     assert "SIMULATED" not in page
-    metrics = pd.read_parquet(root / "06_reports" / market / "metrics.parquet")
+    metrics = pd.read_parquet(layout.place(market, "metrics"))
     auc = metrics[(metrics["metric"] == "auc") & (metrics["kind"] == "candidate")]["value"]
     assert auc.between(0.40, 0.60).all(), "outside this range something leaks"
-    return json.loads((root / "06_reports" / market / "promotion.json").read_text())
+    return json.loads(layout.place(market, "promotion").read_text())
 
 
 @pytest.mark.slow
@@ -52,7 +54,7 @@ def test_sp500_with_benchmark_and_tweets(project_path, shared_data, tmp_path):
     )
     decision = _check(tmp_path / "data", "equity", bars["symbol"].nunique())
     assert decision["decision"] in ("provisional", "promote")
-    gold = pd.read_parquet(tmp_path / "data/03_gold/equity/gold.parquet")
+    gold = pd.read_parquet(Layout(tmp_path / "data").place("equity", "gold"))
     assert any("tone" in name for name in gold.columns)
 
 
@@ -72,7 +74,7 @@ def test_hourly_quotes_of_one_pair(project_path, shared_data, tmp_path, file, pa
         frame.to_parquet(quotes)
     _run(project_path, "fx", tmp_path / "data", quotes=str(quotes))
     _check(tmp_path / "data", "fx", 1)
-    predictions = pd.read_parquet(tmp_path / "data/05_predictions/fx/predictions.parquet")
+    predictions = pd.read_parquet(Layout(tmp_path / "data").place("fx", "predictions"))
     assert set(predictions["instrument"]) == {pair}
 
 

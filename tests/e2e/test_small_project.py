@@ -16,6 +16,7 @@ from kedro.framework.startup import bootstrap_project
 from starlette.testclient import TestClient
 
 from finq_predictor.adapters.bundle_store import load_bundle
+from finq_predictor.adapters.layout import Folder, Layout
 from finq_predictor.domain.market.markets import MARKETS
 from serving.parity import TOLERANCE, largest_difference
 
@@ -49,11 +50,11 @@ def second_run(project_path, tmp_path_factory) -> Path:
 def test_a_champion_is_registered_with_its_origin(small_project, market):
     from mlflow import MlflowClient
 
-    client = MlflowClient(f"sqlite:///{small_project}/mlflow.db")
+    client = MlflowClient(Layout(small_project).tracking_uri)
     version = client.get_model_version_by_alias(MARKETS[market].registered_model, "champion")
     assert version.tags["simulated"].lower() == "true"
     assert {"data_hash", "feature_set_hash", "code_hash", "seed"} <= set(version.tags)
-    exported = load_bundle(small_project / "04_models" / market / "champion")
+    exported = load_bundle(Layout(small_project).champion(market))
     assert exported.metadata["version"] == str(version.version)
     assert exported.metadata["status"] == version.tags["status"]
 
@@ -62,7 +63,7 @@ def test_a_champion_is_registered_with_its_origin(small_project, market):
 def test_each_model_is_a_run_in_the_experiment_of_its_market(small_project, market):
     from mlflow import MlflowClient
 
-    client = MlflowClient(f"sqlite:///{small_project}/mlflow.db")
+    client = MlflowClient(Layout(small_project).tracking_uri)
     experiment = client.get_experiment_by_name(f"finq-{market}")
     runs = client.search_runs([experiment.experiment_id], max_results=200)
     parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
@@ -73,11 +74,11 @@ def test_each_model_is_a_run_in_the_experiment_of_its_market(small_project, mark
 
 @pytest.mark.parametrize("market", sorted(MARKETS))
 def test_reports_say_simulated_and_load_nothing_from_elsewhere(small_project, market):
-    for report in ("report.html", "monitoring/report.html"):
-        page = (small_project / "06_reports" / market / report).read_text()
+    for report in ("report", "monitoring_report"):
+        page = Layout(small_project).place(market, report).read_text()
         assert "simulated" in page.lower()
         assert not re.search(r"""(src|href)=["']https?://""", page)
-    metrics = (small_project / "06_reports" / market / "monitoring" / "metrics.prom").read_text()
+    metrics = Layout(small_project).place(market, "monitoring_metrics").read_text()
     assert "finq_data_freshness_hours{" in metrics
 
 
@@ -89,7 +90,7 @@ def test_service_answers_what_the_batch_path_says(client, small_project, market)
         return answer.json()
 
     assert largest_difference(post, small_project, market, last_bars=10) <= TOLERANCE
-    stored = pd.read_parquet(small_project / "05_predictions" / market / "predictions.parquet")
+    stored = pd.read_parquet(Layout(small_project).place(market, "predictions"))
     last = stored[stored["ts"] == stored["ts"].max()].set_index("instrument")["probability"]
     for name, probability in last.items():
         answer = post("/predict", {"instrument": name})
@@ -100,21 +101,19 @@ def test_service_answers_what_the_batch_path_says(client, small_project, market)
 
 def test_same_seed_makes_the_same_gold_and_the_same_predictions(small_project, second_run):
     for market in MARKETS:
-        for table in (
-            "03_gold/{}/gold.parquet",
-            "05_predictions/{}/oos_predictions.parquet",
-            "05_predictions/{}/predictions.parquet",
-        ):
-            first, second = (root / table.format(market) for root in (small_project, second_run))
+        for table in ("gold", "oos_predictions", "predictions"):
+            first, second = (Layout(root).place(market, table) for root in (small_project, second_run))
             assert first.read_bytes() == second.read_bytes(), f"{first.name} of {market} differs"
 
 
 def test_running_again_adds_nothing(project_path, second_run):
-    def bronze() -> dict[str, bytes]:
-        return {str(path): path.read_bytes() for path in sorted((second_run / "01_bronze").rglob("*.parquet"))}
+    layout = Layout(second_run)
 
-    before, gold = bronze(), (second_run / "03_gold/fx/gold.parquet").read_bytes()
-    champion = load_bundle(second_run / "04_models/fx/champion").metadata["version"]
+    def bronze() -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in sorted((second_run / Folder.BRONZE).rglob("*.parquet"))}
+
+    before, gold = bronze(), layout.place("fx", "gold").read_bytes()
+    champion = load_bundle(layout.champion("fx")).metadata["version"]
     _run(
         project_path,
         second_run,
@@ -123,20 +122,21 @@ def test_running_again_adds_nothing(project_path, second_run):
     )
     _run(project_path, second_run, pipeline_names=["evaluation"], namespaces=["evaluation.fx"])
     assert bronze() == before
-    assert (second_run / "03_gold/fx/gold.parquet").read_bytes() == gold
-    assert load_bundle(second_run / "04_models/fx/champion").metadata["version"] == champion
-    assert json.loads((second_run / "06_reports/fx/promotion.json").read_text())["decision"] == "reject"
+    assert layout.place("fx", "gold").read_bytes() == gold
+    assert load_bundle(layout.champion("fx")).metadata["version"] == champion
+    assert json.loads(layout.place("fx", "promotion").read_text())["decision"] == "reject"
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_runs_alone(project_path, small_project, tmp_path, stage):
     root = tmp_path / "alone"
-    shutil.copytree(small_project, root, ignore=shutil.ignore_patterns("mlflow.db*", "mlartifacts", "champion"))
+    there, here = Layout(small_project), Layout(root)
+    tracked = (f"{there.database.name}*", there.artifacts.name, there.champion("fx").name)
+    shutil.copytree(small_project, root, ignore=shutil.ignore_patterns(*tracked))
     if stage == "monitoring":
-        for part in ("mlartifacts",):
-            shutil.copytree(small_project / part, root / part)
-        shutil.copytree(small_project / "04_models/fx/champion", root / "04_models/fx/champion")
-        shutil.copy(small_project / "mlflow.db", root / "mlflow.db")
+        shutil.copytree(there.artifacts, here.artifacts)
+        shutil.copytree(there.champion("fx"), here.champion("fx"))
+        shutil.copy(there.database, here.database)
     _run(project_path, root, pipeline_names=[stage], namespaces=[f"{stage}.fx"])
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.adapters.bundle_store import save_bundle
+from finq_predictor.adapters.layout import Layout
 from finq_predictor.domain.features import compute_features, make_feature_set, select_features
 from finq_predictor.domain.labels import make_labels
 from finq_predictor.domain.market.markets import MARKETS, Market
@@ -98,15 +99,10 @@ def train(market: Market, panel: Panel, model: str = "logistic", seed: int = 0, 
 
 def write_silver(root: Path, market: Market, tables: dict[str, pd.DataFrame]) -> None:
     """Write silver tables where the catalog puts them."""
-    folder = root / "02_silver" / market.name
-    folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
-        table.to_parquet(folder / f"{name}.parquet")
-
-
-def champion_of(root: Path, market: str) -> Path:
-    """Where the champion of a market is exported."""
-    return root / "04_models" / market / "champion"
+        file = Layout(root).silver(market.name, name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        table.to_parquet(file)
 
 
 def build(root: Path, market: str, *, bars: int = 330, seed: int = 7, model: str = "logistic", **metadata: Any) -> None:
@@ -114,4 +110,4 @@ def build(root: Path, market: str, *, bars: int = 330, seed: int = 7, model: str
     described = MARKETS[market]
     tables = silver(described, bars, seed)
     write_silver(root, described, tables)
-    save_bundle(train(described, panel_of(described, tables), model, **metadata), champion_of(root, market))
+    save_bundle(train(described, panel_of(described, tables), model, **metadata), Layout(root).champion(market))

@@ -8,7 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from finq_predictor.adapters.layout import Layout
+from finq_predictor.domain.market.markets import MARKETS
 from serving.servers import BIN, serving
+
+DATA = Layout(Path("data"))
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +42,13 @@ def test_bento_holds_package_models_data_and_pins(bento):
         "service.py",
         "finq_predictor/serving/app.py",
         "finq_predictor/serving/web/index.html",
-        "finq_predictor/domain/prediction.py",
-        "data/02_silver/equity/bars.parquet",
-        "data/02_silver/fx/bars.parquet",
+        "finq_predictor/domain/modelling/prediction.py",
+        *(str(DATA.silver(market, "bars")) for market in MARKETS),
     ):
         assert name in inside
-    assert {path.split("/")[2] for path in inside if path.startswith("data/04_models/")} == {"equity", "fx"}
-    assert not [path for path in inside if "pipelines" in path or "__pycache__" in path]
+    for market in MARKETS:
+        assert [path for path in inside if Path(path).is_relative_to(DATA.champion(market))]
+    assert not [path for path in inside if "pipelines" in path or "/cli/" in path or "__pycache__" in path]
     pins = (bento / "env" / "python" / "requirements.txt").read_text()
     assert "xgboost-cpu==" in pins
     assert not {"mlflow", "kedro", "great-expectations"} & {line.split("==")[0] for line in pins.splitlines()}

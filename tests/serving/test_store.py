@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from finq_predictor.adapters.bundle_store import load_bundle, save_bundle
+from finq_predictor.adapters.layout import Layout
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.serving.settings import Settings
 from finq_predictor.serving.watch import Watched, fingerprint
@@ -23,7 +24,7 @@ def _version(client):
 
 
 def _crown(root, version):
-    folder = small_market.champion_of(root, "equity")
+    folder = Layout(root).champion("equity")
     save_bundle(load_bundle(folder).with_metadata(version=version), folder)
 
 
@@ -63,12 +64,12 @@ def test_new_bars_are_served(own_root):
 
 @pytest.mark.parametrize("damage", ["model", "bars"])
 def test_damaged_files_keep_the_former_ones_and_say_so(own_root, damage):
-    folder = small_market.champion_of(own_root, "equity")
+    folder = Layout(own_root).champion("equity")
     with started(_settings(own_root)) as client:
         if damage == "model":
             target = max(folder.iterdir(), key=lambda path: path.stat().st_size)
         else:
-            target = own_root / "02_silver" / "equity" / "bars.parquet"
+            target = Layout(own_root).silver("equity", "bars")
         whole = target.read_bytes()
         target.write_bytes(whole[: len(whole) // 2])
         wait_until(lambda: client.store.problems(), 20)
@@ -86,7 +87,7 @@ def test_damaged_files_keep_the_former_ones_and_say_so(own_root, damage):
 
 def _redefine_features(root):
     """An export whose features were defined by other code, otherwise whole."""
-    folder = small_market.champion_of(root, "equity")
+    folder = Layout(root).champion("equity")
     bundle = load_bundle(folder)
     state = bundle.feature_set.to_dict() | {"definitions_hash": "0" * 64}
     changed = type(bundle.feature_set).from_dict(state)
@@ -124,7 +125,7 @@ def test_an_empty_root_starts_and_says_what_to_run(tmp_path):
 
 
 def test_one_market_alone_is_enough(own_root):
-    shutil.rmtree(own_root / "04_models" / "fx")
+    shutil.rmtree(Layout(own_root).champion("fx"))
     with started(_settings(own_root)) as client:
         assert client.get("/ready").json()["status"] == "ok"
         assert client.get("/ranking").json()["market"] == "equity"

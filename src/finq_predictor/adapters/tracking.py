@@ -51,7 +51,7 @@ class Tracker:
     """Writes runs of one experiment.
 
     Args:
-        tracking_uri: Such as ``sqlite:////data/mlflow.db``; the folder is made if needed.
+        tracking_uri: Such as ``Layout.tracking_uri``; the folder is made if needed.
         artifact_root: Folder below which a new experiment keeps its artifacts.
         experiment: Name of the experiment; made if absent, restored if deleted.
         clock: Gives the time that names a run.

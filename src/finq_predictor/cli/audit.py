@@ -18,9 +18,17 @@ from finq_predictor.domain.market.markets import MARKETS
 @click.option("--seed", default=0, show_default=True, help="Which times are sampled.")
 def audit(root: Path, market: str | None, times: int, seed: int) -> None:
     """Recompute every feature from data cut at sampled times; a feature that looks ahead is named and fails."""
-    from finq_predictor.look_ahead import audit_market
+    from finq_predictor.adapters.layout import Layout
+    from finq_predictor.adapters.silver import read_silver
+    from finq_predictor.domain.features.audit import audit_tables
 
-    audits = [audit_market(root, MARKETS[name], times=times, seed=seed) for name in _present(root, market)]
+    layout = Layout(root)
+    present = [market] if market else layout.markets_with("silver_bars")
+    if not present:
+        raise click.ClickException(f"No silver data below {root}; run `make run` or give --root.")
+    audits = [
+        audit_tables(read_silver(layout, MARKETS[name]), MARKETS[name], times=times, seed=seed) for name in present
+    ]
     for one in audits:
         for kind, names in (("looks ahead", one.leaking), ("needs more bars than it declares", one.short)):
             for name in names:
@@ -32,10 +40,3 @@ def audit(root: Path, market: str | None, times: int, seed: int) -> None:
             )
     if not all(one.clean for one in audits):
         sys.exit(1)
-
-
-def _present(root: Path, market: str | None) -> list[str]:
-    names = [market] if market else [name for name in sorted(MARKETS) if (root / "02_silver" / name).is_dir()]
-    if not names:
-        raise click.ClickException(f"No silver data below {root}; run `make run` or give --root.")
-    return names

@@ -78,9 +78,11 @@ def _sentence(answer: Answer) -> str:
 
 
 def _next_commands(root: Path, served: list[Served]) -> str:
+    from finq_predictor.adapters.layout import Layout
+
     name = served[0].predictor.panel.instruments[0]
     suffix = "" if root == DEFAULT_ROOT else f" ROOT={root}"
-    reports = "\n".join(f"    {root}/06_reports/{one.market.name}/report.html" for one in served)
+    reports = "\n".join(f"    {Layout(root).report(one.market.name)}" for one in served)
     body = f'{{"instrument": "{name}"}}'
     return (
         f"\nReports to open in a browser:\n{reports}\n"

@@ -30,6 +30,7 @@ from finq_predictor.domain.market.markets import Market
 
 BENCHMARK_CLOSE = "benchmark_close"
 CROSS_SECTION = "cross_section"
+OPTIONAL_TABLES = ("sentiment", "macro")
 MIN_CROSS_SECTION = 3
 MACRO_MEMORY = 60
 MACRO_MIN = 6
@@ -91,6 +92,16 @@ class Panel:
             span = f"{self.ts[0]} to {self.ts[-1]}" if len(self.ts) else "nothing"
             raise DataError(f"No bar of {self.market} closed at {ts}; the panel holds {span}.")
         return place
+
+
+def panel_tables(market: Market) -> tuple[str, ...]:
+    """Names of the silver tables that a panel of a market is built from; the optional ones may be absent."""
+    return ("bars", *(("benchmark",) if market.has_benchmark else ()), *OPTIONAL_TABLES)
+
+
+def delivered(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Silver tables by name without the optional ones that are empty: an empty one means that there is no source."""
+    return {name: table for name, table in tables.items() if len(table) or name not in OPTIONAL_TABLES}
 
 
 def build_panel(

@@ -17,14 +17,13 @@ import pandas as pd
 from starlette.concurrency import run_in_threadpool
 
 from finq_predictor.adapters.bundle_store import load_bundle
+from finq_predictor.adapters.layout import Layout
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import StoreError
-from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.metrics import Metrics
 from finq_predictor.serving.settings import Settings
-from finq_predictor.serving.store import champion_folder
 from finq_predictor.serving.watch import Watched
 
 logger = logging.getLogger(__name__)
@@ -126,7 +125,7 @@ class Models:
         self._models = {name: self._watch(settings, name) for name in settings.markets}
 
     def _watch(self, settings: Settings, market: str) -> Watched[ModelBundle]:
-        folder = champion_folder(settings.data_root, MARKETS[market].name)
+        folder = Layout(settings.data_root).champion(market)
         return Watched(f"model of {market}", [folder], lambda: self._load(folder))
 
     def _load(self, folder: Path) -> ModelBundle:

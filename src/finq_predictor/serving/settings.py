@@ -2,7 +2,7 @@
 
 | Variable | Default | Meaning |
 |---|---|---|
-| `FINQ_DATA_ROOT` | `data` | Folder with `02_silver/` and `04_models/` as `kedro run` leaves it |
+| `FINQ_DATA_ROOT` | `data` | Folder of the data, as `kedro run` leaves it |
 | `FINQ_MARKETS` | all | Markets to serve, separated by commas |
 | `FINQ_INFERENCE` | `in_process` | `in_process`: the predictor in the API; `service`: every request hops to Inference |
 | `FINQ_INFERENCE_TIMEOUT_SECONDS` | `5` | Longest wait for the inference service before the API scores in process |

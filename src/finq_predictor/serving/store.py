@@ -9,60 +9,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from finq_predictor.adapters.bundle_store import load_bundle
+from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.silver import read_panel, silver_files
 from finq_predictor.domain.errors import StoreError, UnknownNameError
 from finq_predictor.domain.market.markets import MARKETS, Market
 from finq_predictor.domain.modelling.prediction import Predictor
-from finq_predictor.domain.panel import Panel, build_panel
 from finq_predictor.serving.answers import Served
 from finq_predictor.serving.errors import InvalidRequestError, UnavailableError
 from finq_predictor.serving.settings import Settings
 from finq_predictor.serving.watch import Watched
 
 logger = logging.getLogger(__name__)
-OPTIONAL_TABLES = ("sentiment", "macro")
-
-
-def champion_folder(root: Path, market: str) -> Path:
-    """Where the promoted model of a market is exported for serving."""
-    return root / "04_models" / market / "champion"
-
-
-def silver_files(root: Path, market: Market) -> dict[str, Path]:
-    """Where the tables lie that a market's panel is built from; the optional ones may be absent."""
-    tables = ("bars", *(("benchmark",) if market.has_benchmark else ()), *OPTIONAL_TABLES)
-    return {table: root / "02_silver" / market.name / f"{table}.parquet" for table in tables}
-
-
-def read_panel(root: Path, market: Market) -> Panel:
-    """Build the panel of a market from its silver tables.
-
-    Raises:
-        StoreError: If a table that is needed is absent or cannot be read.
-    """
-    tables: dict[str, pd.DataFrame | None] = {}
-    for name, path in silver_files(root, market).items():
-        if not path.is_file():
-            if name not in OPTIONAL_TABLES:
-                raise StoreError(
-                    f"No silver {name} of {market.name} at {path}; run `make run` or point FINQ_DATA_ROOT."
-                )
-            tables[name] = None
-            continue
-        try:
-            table = pd.read_parquet(path)
-        except (OSError, ValueError) as error:
-            raise StoreError(f"Silver {name} of {market.name} at {path} cannot be read: {error}") from error
-        # An empty optional table means that there is no such source, as in the features pipeline.
-        tables[name] = None if table.empty and name in OPTIONAL_TABLES else table
-    return build_panel(
-        tables["bars"], market, benchmark=tables.get("benchmark"), sentiment=tables["sentiment"], macro=tables["macro"]
-    )
 
 
 def load_market(settings: Settings, market: Market) -> Served:
@@ -71,13 +31,14 @@ def load_market(settings: Settings, market: Market) -> Served:
     Raises:
         StoreError: If the champion or the bars are absent, damaged or do not fit this code.
     """
-    folder = champion_folder(settings.data_root, market.name)
+    layout = Layout(settings.data_root)
+    folder = layout.champion(market.name)
     if not folder.is_dir():
         raise StoreError(f"No promoted model of {market.name} at {folder}; run `make run` or point FINQ_DATA_ROOT.")
     started = time.perf_counter()
     bundle = load_bundle(folder)
     loaded = time.perf_counter()
-    panel = read_panel(settings.data_root, market)
+    panel = read_panel(layout, market)
     served = Served(
         market, Predictor(bundle, panel, settings.rules, cache_size=settings.cache_bars), settings.cache_bars
     )
@@ -112,8 +73,8 @@ class Store:
         self._markets = {name: self._watch(MARKETS[name]) for name in settings.markets if failure is None}
 
     def _watch(self, market: Market) -> Watched[Served]:
-        root = self.settings.data_root
-        paths = [champion_folder(root, market.name), *silver_files(root, market).values()]
+        layout = Layout(self.settings.data_root)
+        paths = [layout.champion(market.name), *silver_files(layout, market).values()]
         return Watched(f"market {market.name}", paths, lambda: load_market(self.settings, market))
 
     def start(self) -> None:
@@ -225,7 +186,7 @@ class Store:
             return {"status": "ok" if watched.problem is None else "degraded", **shown}
         if watched.problem is None:
             return {"status": "loading", "model": None, "newest_bar": None, "reason": None}
-        absent = not champion_folder(self.settings.data_root, name).is_dir()
+        absent = not Layout(self.settings.data_root).champion(name).is_dir()
         return {
             "status": "absent" if absent else "failed",
             "model": None,

@@ -6,6 +6,7 @@ import pytest
 from kedro.io import AbstractDataset, DatasetError
 
 from finq_predictor.adapters.datasets.atomic import AtomicDataset
+from finq_predictor.adapters.layout import Folder
 
 
 @pytest.fixture
@@ -54,7 +55,8 @@ def test_wraps_any_file_dataset(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("layer", "pipelines"), [("02_silver", "ingestion,sentiment"), ("03_gold", "features"), ("04_models", "training")]
+    ("layer", "pipelines"),
+    [(Folder.SILVER, "ingestion,sentiment"), (Folder.GOLD, "features"), (Folder.MODELS, "training")],
 )
 def test_absent_file_names_the_pipeline_to_run(tmp_path, layer, pipelines):
     dataset = AtomicDataset("pandas.ParquetDataset", str(tmp_path / layer / "fx" / "x.parquet"))

@@ -15,6 +15,7 @@ from kedro_datasets.text import TextDataset
 from finq_predictor.adapters.bundle_store import load_bundle
 from finq_predictor.adapters.datasets.registry import ChampionDataset, IncumbentDataset
 from finq_predictor.adapters.datasets.tracked_run import TrackedReportDataset, TrackedRunDataset
+from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.tracking import connect
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.promotion.decision import PromotionRules
@@ -38,8 +39,8 @@ def folder(tmp_path_factory):
 def run(folder, world) -> dict:
     store = {
         "market": "equity",
-        "tracking_uri": f"sqlite:///{folder}/mlflow.db",
-        "artifact_root": str(folder / "mlartifacts"),
+        "tracking_uri": Layout(folder).tracking_uri,
+        "artifact_root": str(Layout(folder).artifacts),
     }
     champion = {**store, "export_dir": str(folder / "champion")}
     datasets = {name: MemoryDataset(value) for name, value in world.items() if name != "incumbent"}
@@ -86,7 +87,7 @@ def test_from_nothing_to_a_promoted_champion_and_on(folder):
     assert "stays in use" in rejected["report"]
     json.dumps(rejected["promotion"])
 
-    client = connect(f"sqlite:///{folder}/mlflow.db")
+    client = connect(Layout(folder).tracking_uri)
     run_id = better["tracked_run"][better["promotion"]["candidate"]]["run_id"]
     assert {"report.html", "importance.json"} <= {item.path for item in client.list_artifacts(run_id)}
     version = client.get_model_version_by_alias("finq-equity-outperform", "champion")

@@ -13,6 +13,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
+from finq_predictor.adapters.layout import Layout
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.pipelines.ingestion.params import IngestionParams
 from finq_predictor.pipelines.ingestion.pipeline import create_pipeline
@@ -49,7 +50,7 @@ class Ingestion:
 
     def silver(self, market: str) -> dict[str, bytes]:
         """Every silver file by name, quarantine and JSON included."""
-        folder = self.root / "02_silver" / market
+        folder = Layout(self.root).silver(market, "bars").parent
         return {
             str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()
         }

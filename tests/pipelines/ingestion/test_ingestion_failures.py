@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
+from finq_predictor.adapters.layout import Folder, Layout
 from finq_predictor.domain.errors import GateError
 from synthetic_market_files import market_frames, write_market
 
@@ -37,9 +38,9 @@ def _layers(files):
 
 def test_a_run_again_changes_nothing(ingestion, market):
     before = _published(ingestion, market)
-    bronze = {file: file.read_bytes() for file in sorted((ingestion.root / "01_bronze").rglob("*")) if file.is_file()}
+    bronze = {file: file.read_bytes() for file in sorted((ingestion.root / Folder.BRONZE).rglob("*")) if file.is_file()}
     _recovers(ingestion, market, before)
-    again = {file: file.read_bytes() for file in sorted((ingestion.root / "01_bronze").rglob("*")) if file.is_file()}
+    again = {file: file.read_bytes() for file in sorted((ingestion.root / Folder.BRONZE).rglob("*")) if file.is_file()}
     assert again == bronze
 
 
@@ -63,7 +64,7 @@ def test_column_without_values_stops_and_recovers(ingestion, market):
     with pytest.raises(GateError, match=r"bars\.close, rule max_null_share: found 1, allowed 0\.1\. Rows: row 0 \(S00"):
         ingestion.run("equity", "own", **files)
     assert _layers(ingestion.silver("equity")) == _layers(before)
-    reasons = pd.read_parquet(ingestion.root / "02_silver/equity/quarantine/bars.parquet")
+    reasons = pd.read_parquet(Layout(ingestion.root).place("equity", "quarantine_bars"))
     assert set(reasons["rule"]) == {"missing_price"}
     assert reasons["reason"].str.contains("close").all()
     _recovers(ingestion, market, before)
@@ -75,7 +76,7 @@ def test_duplicated_rows_are_set_aside(ingestion, market):
     ingestion.run("equity", "own", **write_market(folder, pd.concat([bars, bars.head(50)]), benchmark))
     after = ingestion.silver("equity")
     assert after["bars.parquet"] == before["bars.parquet"]
-    aside = pd.read_parquet(ingestion.root / "02_silver/equity/quarantine/bars.parquet")
+    aside = pd.read_parquet(Layout(ingestion.root).place("equity", "quarantine_bars"))
     assert (len(aside), set(aside["rule"])) == (50, {"duplicate"})
     _recovers(ingestion, market, before)
 
@@ -86,7 +87,7 @@ def test_future_date_is_set_aside(ingestion, market):
     tomorrow = bars.tail(1).assign(date="2045-01-03")
     ingestion.run("equity", "own", **write_market(folder, pd.concat([bars, tomorrow]), benchmark))
     assert ingestion.silver("equity")["bars.parquet"] == before["bars.parquet"]
-    aside = pd.read_parquet(ingestion.root / "02_silver/equity/quarantine/bars.parquet")
+    aside = pd.read_parquet(Layout(ingestion.root).place("equity", "quarantine_bars"))
     assert aside["rule"].tolist() == ["future"]
     assert "2045-01-03" in aside["reason"][0]
 
@@ -132,7 +133,7 @@ def test_run_killed_between_tables_recovers(ingestion, market, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         ingestion.run("equity", "own", **write_market(folder, bars.iloc[24:], benchmark))
     monkeypatch.undo()
-    pd.read_parquet(ingestion.root / "02_silver/equity/bars.parquet")
+    pd.read_parquet(Layout(ingestion.root).silver("equity", "bars"))
     _recovers(ingestion, market, before)
 
 

@@ -8,18 +8,9 @@ from typing import Any
 from kedro.io import AbstractDataset
 from kedro.io.core import parse_dataset_definition
 
+from finq_predictor.adapters import layout
 from finq_predictor.adapters.atomic_file import write_atomically
 from finq_predictor.domain.errors import StoreError
-
-# Which pipeline fills a layer, for the message that says what to run.
-MADE_BY = {
-    "01_bronze": "ingestion",
-    "02_silver": "ingestion,sentiment",
-    "03_gold": "features",
-    "04_models": "training",
-    "05_predictions": "training,evaluation",
-    "06_reports": "evaluation,monitoring",
-}
 
 
 class AtomicDataset(AbstractDataset[Any, Any]):
@@ -82,7 +73,7 @@ def how_to_make(path: Path, made_by: str | None = None) -> str:
         path: The file.
         made_by: Pipelines that make it; guessed from the folder of the layer.
     """
-    pipelines = made_by or next((MADE_BY[part] for part in path.parts if part in MADE_BY), None)
+    pipelines = made_by or layout.made_by(path)
     if pipelines:
         return f"Make it with: kedro run --pipelines={pipelines}"
     return "Run the pipeline which makes it, or correct the path in the catalog."

@@ -2,17 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.arrays import Matrix
-from finq_predictor.domain.columns import UTC_MICROSECONDS
+from finq_predictor.domain.columns import KNOWN_AT, TS, UTC_MICROSECONDS
 from finq_predictor.domain.errors import LookAheadError
 from finq_predictor.domain.features._bars import Bars
 from finq_predictor.domain.features._registry import FeatureSpec
-from finq_predictor.domain.panel import CROSS_SECTION, Panel
+from finq_predictor.domain.features.engine import select_features
+from finq_predictor.domain.market.markets import Market
+from finq_predictor.domain.panel import CROSS_SECTION, Panel, build_panel
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit of a market found.
+
+    Attributes:
+        market: Name of the market.
+        features: How many features were recomputed.
+        times: When the data were cut.
+        leaking: Names of features that change when the data after a bar are taken away.
+        short: Names of features whose declared lookback does not suffice.
+    """
+
+    market: str
+    features: int
+    times: tuple[pd.Timestamp, ...]
+    leaking: tuple[str, ...]
+    short: tuple[str, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing looks ahead and every lookback suffices."""
+        return not self.leaking and not self.short
+
+
+def audit_tables(tables: Mapping[str, pd.DataFrame], market: Market, *, times: int, seed: int) -> Audit:
+    """Recompute every feature of a market from its silver tables, cut at sampled times.
+
+    Joins are audited too: the panel is built anew from tables that hold only what was known.
+
+    Args:
+        tables: The silver tables of :func:`~finq_predictor.domain.panel.panel_tables` that are there, by name.
+        market: The market.
+        times: How many times are sampled, from the second half of the history.
+        seed: Which times are sampled.
+    """
+    panel = build_panel(market=market, **tables)
+    specs = select_features(market, panel.available)
+    later = np.arange(len(panel.ts) // 2, len(panel.ts))
+    chosen = np.random.default_rng(seed).choice(later, size=min(times, len(later)), replace=False)
+    at = [panel.ts[index] for index in sorted(chosen)]
+    ahead = audit_look_ahead(panel, specs, at, rebuild=lambda ts: build_panel(market=market, **cut(tables, ts)))
+    lookback = certify_lookback(panel, specs, at)
+    return Audit(
+        market=market.name,
+        features=len(specs),
+        times=tuple(at),
+        leaking=tuple(ahead.loc[ahead["leaks"], "feature"]),
+        short=tuple(lookback.loc[~lookback["sufficient"], "feature"]),
+    )
+
+
+def cut(tables: Mapping[str, pd.DataFrame], ts: pd.Timestamp) -> dict[str, pd.DataFrame]:
+    """What was known at a time: bars and tone that had closed, macro values that had been released."""
+    return {name: table[table[TS if TS in table else KNOWN_AT] <= ts] for name, table in tables.items()}
 
 
 def audit_look_ahead(

@@ -18,7 +18,7 @@ from finq_predictor.domain.features import (
 )
 from finq_predictor.domain.labels import make_labels
 from finq_predictor.domain.market.markets import Market
-from finq_predictor.domain.panel import Panel, build_panel
+from finq_predictor.domain.panel import Panel, build_panel, delivered
 from finq_predictor.pipelines.features.params import FeaturesParams
 
 logger = logging.getLogger(__name__)
@@ -41,13 +41,7 @@ def assemble_panel(
         benchmark: The benchmark, where the market has one.
         market: The market.
     """
-    return build_panel(
-        bars,
-        market,
-        benchmark=benchmark,
-        sentiment=sentiment if len(sentiment) else None,
-        macro=macro if len(macro) else None,
-    )
+    return build_panel(bars, market, benchmark, **delivered({"sentiment": sentiment, "macro": macro}))
 
 
 def build_gold(panel: Panel, params: FeaturesParams, *, market: Market) -> tuple[dict[str, Any], pd.DataFrame]:

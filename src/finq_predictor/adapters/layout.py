@@ -1,0 +1,138 @@
+"""Where everything lies below the folder of the data; a test holds the catalog to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from finq_predictor.domain.errors import UnknownNameError
+from finq_predictor.domain.market.markets import MARKETS
+
+
+class Folder(StrEnum):
+    """The folders of the layers, in the order in which they are filled."""
+
+    BRONZE = "01_bronze"
+    SILVER = "02_silver"
+    GOLD = "03_gold"
+    MODELS = "04_models"
+    PREDICTIONS = "05_predictions"
+    REPORTS = "06_reports"
+
+
+# Which pipelines fill a folder, for the message that says what to run.
+MADE_BY = {
+    Folder.BRONZE: "ingestion",
+    Folder.SILVER: "ingestion,sentiment",
+    Folder.GOLD: "features",
+    Folder.MODELS: "training",
+    Folder.PREDICTIONS: "training,evaluation",
+    Folder.REPORTS: "evaluation,monitoring",
+}
+
+# Datasets as the catalog names them after the market, and their place in the market's folder; a star is any name.
+PLACES = {
+    Folder.BRONZE: {"bronze_*": "*"},
+    Folder.SILVER: {
+        "silver_*": "*.parquet",
+        "quarantine_*": "quarantine/*.parquet",
+        "scored_articles": "scored_articles.parquet",
+        "provenance": "provenance.json",
+        "ingestion_checks": "ingestion_checks.json",
+    },
+    Folder.GOLD: {"gold": "gold.parquet", "feature_set": "feature_set.json"},
+    Folder.MODELS: {
+        "folds": "folds.parquet",
+        "trials": "trials.parquet",
+        "hyperparameters": "hyperparameters.json",
+        "leak_meter": "leak_meter.parquet",
+        "training_summary": "training_summary.json",
+        "candidates": "candidates",
+        "champion": "champion",
+    },
+    Folder.PREDICTIONS: {
+        "oos_predictions": "oos_predictions.parquet",
+        "predictions": "predictions.parquet",
+    },
+    Folder.REPORTS: {
+        "metrics": "metrics.parquet",
+        "metrics_by_fold": "metrics_by_fold.parquet",
+        "daily_skill": "daily_skill.parquet",
+        "backtest": "backtest.parquet",
+        "backtest_summary": "backtest_summary.parquet",
+        "promotion": "promotion.json",
+        "plot_*": "plots/*.png",
+        "report": "report.html",
+        "tracked_run": "tracked_runs.json",
+        "freshness": "monitoring/freshness.parquet",
+        "missing_rates": "monitoring/missing_rates.parquet",
+        "drift": "monitoring/drift.parquet",
+        "monitoring_report": "monitoring/report.html",
+        "monitoring_metrics": "monitoring/metrics.prom",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Every place below one folder of the data.
+
+    Attributes:
+        root: The folder, such as ``data``.
+    """
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        """The database of experiments and registered models."""
+        return self.root / "mlflow.db"
+
+    @property
+    def tracking_uri(self) -> str:
+        """The same as a URL, absolute: a relative one would follow the working directory."""
+        return f"sqlite:///{self.database.resolve()}"
+
+    @property
+    def artifacts(self) -> Path:
+        """Where the files of the experiments lie."""
+        return self.root / "mlartifacts"
+
+    def place(self, market: str, dataset: str) -> Path:
+        """Where a dataset of a market lies.
+
+        Args:
+            market: Name of the market.
+            dataset: Its name in the catalog without the market, such as ``"silver_bars"`` or ``"gold"``.
+
+        Raises:
+            UnknownNameError: If no such dataset lies on the disk; near misses are suggested.
+        """
+        for folder, places in PLACES.items():
+            for name, path in places.items():
+                prefix, star, _ = name.partition("*")
+                if dataset == name or (star and dataset.startswith(prefix)):
+                    return self.root / folder / market / path.replace("*", dataset.removeprefix(prefix))
+        raise UnknownNameError("stored dataset", dataset, (name for places in PLACES.values() for name in places))
+
+    def champion(self, market: str) -> Path:
+        """The folder of the champion as it is exported for serving."""
+        return self.place(market, "champion")
+
+    def silver(self, market: str, table: str) -> Path:
+        """A silver table."""
+        return self.place(market, f"silver_{table}")
+
+    def report(self, market: str) -> Path:
+        """The page about a market and its models."""
+        return self.place(market, "report")
+
+    def markets_with(self, dataset: str) -> list[str]:
+        """The markets of which a dataset is there, sorted."""
+        return [market for market in sorted(MARKETS) if self.place(market, dataset).exists()]
+
+
+def made_by(path: Path) -> str | None:
+    """The pipelines which fill the folder that a file lies in, separated by commas; None outside of the layers."""
+    return next((pipelines for folder, pipelines in MADE_BY.items() if folder in path.parts), None)
