@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -59,3 +60,30 @@ def test_bento_serves_by_itself(bento, tmp_path):
     command = (str(BIN / "bentoml"), "serve", str(bento), "--host", "127.0.0.1", "--port")
     with serving(command, tmp_path, seconds=240.0, PYTHONPATH=str(bento / "src")) as url:
         assert httpx.post(f"{url}/predict", json={"instrument": "AAPL"}, timeout=30).json()["market"] == "equity"
+
+
+def test_what_is_staged_is_enough_to_load_every_market(project_path, two_markets, tmp_path):
+    """The copies alone, in a process that finds no other package: what the service imports and reads."""
+    for name in ("bentos", "src"):
+        shutil.copytree(project_path / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(project_path / "constraints.txt", tmp_path)
+    code = (
+        "from pathlib import Path; import staging; staging.stage(Path.cwd());"
+        "import finq_predictor; from finq_predictor.serving.store import load_market;"
+        "from finq_predictor.serving.settings import Settings;"
+        "from finq_predictor.domain.market.markets import MARKETS;"
+        "assert Path(finq_predictor.__file__).is_relative_to(Path.cwd()), finq_predictor.__file__;"
+        "print(sorted(load_market(Settings(data_root=Path('data')), one).market.name for one in MARKETS.values()))"
+    )
+    variables = {**os.environ, "FINQ_DATA_ROOT": str(two_markets), "PYTHONPATH": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path / "bentos",
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.strip() == str(sorted(MARKETS))
+    assert not (tmp_path / "bentos" / "finq_predictor").exists()
