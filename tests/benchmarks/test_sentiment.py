@@ -42,7 +42,7 @@ def small_list():
 
 
 def test_sentences_per_second():
-    ours = per_second(LexiconScorer("equity").score)
+    ours = per_second(LexiconScorer().score)
     peer = per_second(token_sum(small_list()))
     print(f"\nsentences per second: lexicon scorer {ours:,.0f}; plain token loop {peer:,.0f}")
 
@@ -53,5 +53,5 @@ def test_sentences_per_second_beside_vaders_words(shared_data):
         pytest.skip("VADER's word list is not there")
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         weights = {line.split("\t")[0]: float(line.split("\t")[1]) for line in lines}
-    ours, vader = per_second(LexiconScorer("equity").score), per_second(token_sum(weights))
+    ours, vader = per_second(LexiconScorer().score), per_second(token_sum(weights))
     print(f"\nsentences per second: lexicon scorer {ours:,.0f}; sum of VADER's words {vader:,.0f}")

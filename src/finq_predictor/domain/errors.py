@@ -39,7 +39,8 @@ class UnknownNameError(FinqError):
     """
 
     def __init__(self, kind: str, given: str, known: Iterable[str]) -> None:
-        names = sorted(known)
+        # The members of an enumeration are shown as they are written.
+        names = sorted(map(str, known))
         self.kind, self.given, self.known = kind, given, names
         super().__init__(f"Unknown {kind} {given!r}. {closest(given, names)}")
 

@@ -26,6 +26,7 @@ from finq_predictor.domain.columns import (
     VOLUME,
 )
 from finq_predictor.domain.errors import DataError
+from finq_predictor.domain.market.instruments import InstrumentKind
 from finq_predictor.domain.market.markets import Market
 
 BENCHMARK_CLOSE = "benchmark_close"
@@ -123,8 +124,8 @@ def build_panel(
         benchmark: ``ts, close``; becomes ``benchmark_close``.
         sentiment: ``ts, instrument, tone_sum, article_count``; zero where there is no row. None: no such fields.
         macro: ``series, period, value, known_at`` with revisions; becomes ``macro_<series>`` and what describes it,
-            see :func:`macro_state`. In a market of currency pairs, series that end in a currency (``cpi_usd``) become
-            the difference of base and quote currency.
+            see :func:`macro_state`. Where instruments compare two economies, series that end in a currency
+            (``cpi_usd``) become the difference of base and quote currency.
 
     Returns:
         The panel; bars x instruments that do not exist are NaN.
@@ -148,7 +149,7 @@ def build_panel(
     if sentiment is not None:
         fields |= _sentiment_fields(sentiment, place)
     if macro is not None:
-        fields |= _macro_fields(macro, ts, names, pairs=not market.has_benchmark)
+        fields |= _macro_fields(macro, ts, names, market.instruments)
     return Panel(market.name, ts, names, fields)
 
 
@@ -277,15 +278,15 @@ def _describe(history: list[float]) -> list[float]:
 
 
 def _macro_fields(
-    macro: pd.DataFrame, ts: pd.DatetimeIndex, names: tuple[str, ...], *, pairs: bool
+    macro: pd.DataFrame, ts: pd.DatetimeIndex, names: tuple[str, ...], instruments: InstrumentKind
 ) -> dict[str, Matrix]:
     states = {
         series_name(str(name)): macro_state(rows, ts).to_numpy(dtype=np.float64, copy=True)
         for name, rows in macro.groupby("series", sort=True)
     }
     parts = ("", ".change", ".mean", ".std", ".change_std", ".age")
-    if pairs:
-        states = _differences(states, names)
+    if instruments.compares_economies:
+        states = _differences(states, [instruments.sides(name) or ("", "") for name in names])
     fields = {}
     for name, state in states.items():
         for number, part in enumerate(parts):
@@ -293,10 +294,9 @@ def _macro_fields(
     return fields
 
 
-def _differences(states: dict[str, Matrix], names: tuple[str, ...]) -> dict[str, Matrix]:
+def _differences(states: dict[str, Matrix], pairs: list[tuple[str, str]]) -> dict[str, Matrix]:
     """Series of currencies become base minus quote for each pair, (T, 6, N); others stay (T, 6)."""
-    letters = [series_name(name).replace("_", "") for name in names]
-    sides = [(name[:3], name[3:6]) for name in letters]
+    sides = [(series_name(base), series_name(quote)) for base, quote in pairs]
     currencies = {currency for side in sides for currency in side}
     stems = {name[:-4] for name in states if name[-3:] in currencies and name[-4:-3] == "_"}
     result = {name: state for name, state in states.items() if name[:-4] not in stems or name[-3:] not in currencies}

@@ -77,7 +77,7 @@ def test_a_second_feature_of_the_same_name_is_refused():
         feature(inputs=("close",), windows=(5,), lookback=5, unit="", source="", family="mine")(ret)
 
 
-def test_a_feature_without_a_description_or_market_is_refused():
+def test_a_feature_without_a_description_or_with_an_unknown_need_is_refused():
     with pytest.raises(ConfigurationError, match="docstring"):
         feature(inputs=("close",), lookback=1, unit="", source="")(lambda bars: bars)
 
@@ -85,8 +85,8 @@ def test_a_feature_without_a_description_or_market_is_refused():
         """Described."""
         return bars
 
-    with pytest.raises(UnknownNameError, match="Did you mean 'equity'"):
-        feature(inputs=("close",), lookback=1, unit="", source="", markets=("equty",))(described)
+    with pytest.raises(UnknownNameError, match="Did you mean 'quotes'"):
+        feature(inputs=("close",), lookback=1, unit="", source="", needs=("quote",))(described)
     with pytest.raises(ConfigurationError, match="lookback of 0"):
         feature(inputs=("close",), lookback=0, unit="", source="")(described)
     assert "described" not in REGISTRY

@@ -31,7 +31,7 @@ def table(panel: Panel, specs: tuple[FeatureSpec, ...]) -> pd.DataFrame:
 
 
 def planted(function, name: str = "planted", lookback: int = 1) -> FeatureSpec:
-    return FeatureSpec(name, "planted", ("close",), (), lookback, "", "", "", ("equity", "fx"), function)
+    return FeatureSpec(name, "planted", ("close",), (), lookback, "", "", "", (), function)
 
 
 def test_every_family_and_enough_features_are_there(market, specs):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.market.markets import get_market
-from finq_predictor.domain.sentiment.aggregation import aggregate_tone, currency_exposure, scored_frame
+from finq_predictor.domain.sentiment.aggregation import aggregate_tone, scored_frame
 
 EQUITY, FX = get_market("equity"), get_market("fx")
 START = pd.Timestamp("2024-01-05T21:00Z")  # a Friday
@@ -71,14 +71,6 @@ def test_a_currency_counts_for_its_pairs_with_its_sign():
         "USD_JPY": 0.5,
     }
     assert table["article_count"].tolist() == [2, 2, 1]
-
-
-@pytest.mark.parametrize(
-    ("subject", "expected"),
-    [("EUR", 1), ("usd", -1), ("EUR_USD", 1), ("eur/usd", 1), ("USDEUR", -1), ("JPY", 0), ("", 0)],
-)
-def test_exposure_to_a_pair(subject, expected):
-    assert currency_exposure(subject, "EUR_USD") == expected
 
 
 @pytest.mark.parametrize("market", [EQUITY, FX])
@@ -150,6 +142,6 @@ def test_every_article_counts_once_per_pair(scored):
     table = aggregate_tone(scored, HOURLY, FX)
     in_time = scored[scored["known_at"] <= HOURS[-1]]
     expected = sum(
-        abs(currency_exposure(name, pair)) for name in in_time["instrument"] for pair in ("EUR_USD", "USD_JPY")
+        abs(FX.instruments.exposure(name, pair)) for name in in_time["instrument"] for pair in ("EUR_USD", "USD_JPY")
     )
     assert table["article_count"].sum() == expected

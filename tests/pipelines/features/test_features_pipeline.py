@@ -80,7 +80,8 @@ def test_gold_has_no_column_without_values(market, made):
     gold = made["gold"]
     assert gold.notna().any().all()
     if market.name == "equity":
-        assert {"spread_pct", "sector_ret_20"} & set(made["feature_set"]["left_out"]) == {"sector_ret_20", "spread_pct"}
+        # Sectors were not delivered; quotes it cannot have.
+        assert {"spread_pct", "sector_ret_20"} & set(made["feature_set"]["left_out"]) == {"sector_ret_20"}
 
 
 def test_a_short_history_leaves_long_features_out(market, silver):

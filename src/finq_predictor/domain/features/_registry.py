@@ -11,8 +11,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from finq_predictor.domain.arrays import Matrix
-from finq_predictor.domain.errors import ConfigurationError, FeatureSetMismatchError, closest
-from finq_predictor.domain.market.markets import MARKETS
+from finq_predictor.domain.columns import ASK, BID, SECTOR
+from finq_predictor.domain.errors import ConfigurationError, FeatureSetMismatchError, UnknownNameError, closest
+from finq_predictor.domain.market.markets import MARKETS, Market, Trait, get_market
+from finq_predictor.domain.panel import BENCHMARK_CLOSE
 from finq_predictor.domain.registry import Registry
 
 if TYPE_CHECKING:
@@ -26,6 +28,12 @@ SHARED_SOURCES = tuple(
 """Code that every feature goes through; a change of it changes every definition."""
 EVERY = "macro_*"
 """Input of features that exist once per macro series."""
+_OF_SOME_MARKETS: dict[str, Trait] = {
+    BENCHMARK_CLOSE: Trait.BENCHMARK,
+    SECTOR: Trait.SECTORS,
+    **dict.fromkeys((*BID, *ASK), Trait.QUOTES),
+}
+"""Inputs that not every market can have, and what has them."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +49,10 @@ class FeatureSpec:
         unit: Unit of the value.
         source: Author and year.
         description: First line of the docstring.
-        markets: Markets that have it.
+        needs: What a market must have for it to make sense.
         function: Takes ``Bars`` and ``arguments``, returns (T, N) or (T, 1).
         arguments: What the function gets after the bars.
+        market: Name of the market it was chosen for, if any.
     """
 
     name: str
@@ -54,9 +63,21 @@ class FeatureSpec:
     unit: str
     source: str
     description: str
-    markets: tuple[str, ...]
+    needs: tuple[Trait, ...]
     function: FeatureFunction = field(repr=False)
     arguments: tuple[Any, ...] = ()
+    market: str | None = None
+
+    @property
+    def markets(self) -> tuple[str, ...]:
+        """Names of the markets that have it: the one it was chosen for, or all that have what it needs."""
+        if self.market is not None:
+            return (self.market,)
+        return tuple(name for name, market in MARKETS.items() if self.suits(market))
+
+    def suits(self, market: Market) -> bool:
+        """Whether a market has what it needs."""
+        return market.traits.issuperset(self.needs)
 
     def compute(self, bars: Bars) -> Matrix:
         """Values at every row the bars ask for, (T, N) or (T, 1); NaN where not known."""
@@ -84,7 +105,7 @@ def feature(
     unit: str,
     source: str,
     windows: tuple[Window, ...] = (),
-    markets: tuple[str, ...] = tuple(MARKETS),
+    needs: tuple[Trait, ...] = (),
     family: str | None = None,
 ) -> Callable[[FeatureFunction], FeatureFunction]:
     """Register a function as one feature per window.
@@ -95,18 +116,21 @@ def feature(
         unit: Unit of the value.
         source: Author and year of the definition.
         windows: Windows in bars; a tuple of several is passed as several arguments.
-        markets: Markets that have it.
+        needs: What a market must have for it to make sense, beside what its inputs ask for.
         family: Group; the file's name by default.
 
     Raises:
-        ConfigurationError: If the name exists already, the docstring is missing or a market is unknown.
+        ConfigurationError: If the name exists already or the docstring is missing.
+        UnknownNameError: If no market can have what it needs.
     """
 
     def register(function: FeatureFunction) -> FeatureFunction:
         text = inspect.getdoc(function)
         if not text:
             raise ConfigurationError(f"Feature {function.__name__!r} has no docstring; its first line describes it.")
-        MARKETS.require(*markets)
+        for need in needs:
+            if need not in set(Trait):
+                raise UnknownNameError("need of a feature", need, set(Trait))
         for window in windows or ((),):
             values = window if isinstance(window, tuple) else (window,)
             spec = FeatureSpec(
@@ -118,7 +142,7 @@ def feature(
                 unit=unit,
                 source=source,
                 description=text.splitlines()[0],
-                markets=markets,
+                needs=(*needs, *sorted({_OF_SOME_MARKETS[name] for name in inputs if name in _OF_SOME_MARKETS})),
                 function=function,
                 arguments=values,
             )
@@ -213,9 +237,9 @@ def expand(market: str, available: Iterable[str]) -> list[FeatureSpec]:
     fields = set(available)
     series = sorted(name.removeprefix("macro_") for name in fields if name.startswith("macro_") and "." not in name)
     result = []
-    for spec in (spec for spec in REGISTRY.values() if market in spec.markets):
+    for spec in (spec for spec in REGISTRY.values() if spec.suits(get_market(market))):
         concrete = [spec.for_series(name) for name in series] if EVERY in spec.inputs else [spec]
-        result += [replace(one, markets=(market,)) for one in concrete if set(one.inputs) <= fields]
+        result += [replace(one, market=market) for one in concrete if set(one.inputs) <= fields]
     return result
 
 

@@ -120,7 +120,6 @@ def breadth(bars: Bars, n: int) -> Matrix:
     lookback=lambda n: n + 1,
     unit="ratio",
     source="Moskowitz and Grinblatt (1999)",
-    markets=("equity",),
 )
 def sector_excess_ret(bars: Bars, n: int) -> Matrix:
     """Return over n bars minus the mean of the sector."""
@@ -134,7 +133,6 @@ def sector_excess_ret(bars: Bars, n: int) -> Matrix:
     lookback=lambda n: n + 1,
     unit="ratio",
     source="Moskowitz and Grinblatt (1999)",
-    markets=("equity",),
 )
 def sector_ret(bars: Bars, n: int) -> Matrix:
     """Mean return of the sector over n bars minus the mean of all instruments."""
@@ -148,7 +146,6 @@ def sector_ret(bars: Bars, n: int) -> Matrix:
     lookback=lambda n: n + 1,
     unit="ratio",
     source="Levy (1967)",
-    markets=("equity",),
 )
 def relative_strength(bars: Bars, n: int) -> Matrix:
     """Return over n bars minus that of the benchmark."""
@@ -162,7 +159,6 @@ def relative_strength(bars: Bars, n: int) -> Matrix:
     lookback=lambda n: n + 1,
     unit="ratio",
     source="Cooper et al. (2004)",
-    markets=("equity",),
 )
 def benchmark_ret(bars: Bars, n: int) -> Matrix:
     """Return of the benchmark over n bars."""
@@ -176,7 +172,6 @@ def benchmark_ret(bars: Bars, n: int) -> Matrix:
     lookback=lambda n: n + 1,
     unit="per bar",
     source="French et al. (1987)",
-    markets=("equity",),
 )
 def benchmark_vol(bars: Bars, n: int) -> Matrix:
     """Standard deviation of returns of the benchmark over n bars."""
@@ -189,7 +184,6 @@ def benchmark_vol(bars: Bars, n: int) -> Matrix:
     lookback=lambda n: n + 1,
     unit="ratio",
     source="Sharpe (1964)",
-    markets=("equity",),
 )
 def beta(bars: Bars, n: int) -> Matrix:
     """Slope of returns on those of the benchmark over n bars."""
@@ -202,7 +196,6 @@ def beta(bars: Bars, n: int) -> Matrix:
     lookback=lambda n: n + 1,
     unit="-1 to 1",
     source="Morck et al. (2000)",
-    markets=("equity",),
 )
 def benchmark_corr(bars: Bars, n: int) -> Matrix:
     """Correlation of returns with those of the benchmark over n bars."""
@@ -215,7 +208,6 @@ def benchmark_corr(bars: Bars, n: int) -> Matrix:
     lookback=lambda n: n + 1,
     unit="per bar",
     source="Ang et al. (2006)",
-    markets=("equity",),
 )
 def idiosyncratic_vol(bars: Bars, n: int) -> Matrix:
     """Standard deviation of what the benchmark does not explain, over n bars."""
@@ -228,7 +220,6 @@ def idiosyncratic_vol(bars: Bars, n: int) -> Matrix:
     lookback=lambda n, _: n + 1,
     unit="ratio",
     source="Blitz et al. (2011)",
-    markets=("equity",),
 )
 def residual_ret(bars: Bars, n: int, m: int) -> Matrix:
     """Mean residual of the last m bars from a regression on the benchmark over n, over the residuals' deviation."""
@@ -243,7 +234,6 @@ def residual_ret(bars: Bars, n: int, m: int) -> Matrix:
     lookback=lambda n, *_: n + 1,
     unit="ratio",
     source="Blitz et al. (2011)",
-    markets=("equity",),
 )
 def residual_momentum(bars: Bars, n: int, m: int, skip: int) -> Matrix:
     """Mean residual from m bars ago until the skipped last ones, over the residuals' deviation of n bars."""

@@ -73,7 +73,7 @@ def select_features(
 def left_out_features(market: Market, available: Collection[str]) -> tuple[str, ...]:
     """Names of the market's features whose inputs are not there."""
     there = {spec.function for spec in expand(market.name, available)}
-    return tuple(spec.name for spec in REGISTRY.values() if market.name in spec.markets and spec.function not in there)
+    return tuple(spec.name for spec in REGISTRY.values() if spec.suits(market) and spec.function not in there)
 
 
 def make_feature_set(specs: Sequence[FeatureSpec], left_out: Sequence[str] = ()) -> FeatureSet:

@@ -7,64 +7,65 @@ import numpy as np
 from finq_predictor.domain.arrays import Matrix
 from finq_predictor.domain.features._bars import Bars
 from finq_predictor.domain.features._registry import feature
+from finq_predictor.domain.market.markets import Trait
 
 
-@feature(inputs=(), lookback=1, unit="0 or 1", source="Ito and Hashimoto (2006)", markets=("fx",))
+@feature(inputs=(), lookback=1, unit="0 or 1", source="Ito and Hashimoto (2006)", needs=(Trait.INTRADAY,))
 def asian_session(bars: Bars) -> Matrix:
     """One when the bar began between 9:00 and 18:00 in Tokyo."""
     return bars.between("Asia/Tokyo", 9, 18)
 
 
-@feature(inputs=(), lookback=1, unit="0 or 1", source="Ito and Hashimoto (2006)", markets=("fx",))
+@feature(inputs=(), lookback=1, unit="0 or 1", source="Ito and Hashimoto (2006)", needs=(Trait.INTRADAY,))
 def london_session(bars: Bars) -> Matrix:
     """One when the bar began between 8:00 and 17:00 in London."""
     return bars.between("Europe/London", 8, 17)
 
 
-@feature(inputs=(), lookback=1, unit="0 or 1", source="Ito and Hashimoto (2006)", markets=("fx",))
+@feature(inputs=(), lookback=1, unit="0 or 1", source="Ito and Hashimoto (2006)", needs=(Trait.INTRADAY,))
 def new_york_session(bars: Bars) -> Matrix:
     """One when the bar began between 8:00 and 17:00 in New York."""
     return bars.between("America/New_York", 8, 17)
 
 
-@feature(inputs=(), lookback=1, unit="0 or 1", source="Ito and Hashimoto (2006)", markets=("fx",))
+@feature(inputs=(), lookback=1, unit="0 or 1", source="Ito and Hashimoto (2006)", needs=(Trait.INTRADAY,))
 def london_new_york_overlap(bars: Bars) -> Matrix:
     """One when both London and New York were open as the bar began."""
     return bars.between("Europe/London", 8, 17) * bars.between("America/New_York", 8, 17)
 
 
-@feature(inputs=(), lookback=1, unit="0 or 1", source="Krohn et al. (2024)", markets=("fx",))
+@feature(inputs=(), lookback=1, unit="0 or 1", source="Krohn et al. (2024)", needs=(Trait.INTRADAY,))
 def london_fix(bars: Bars) -> Matrix:
     """One for bars that began between 15:00 and 16:00 in London, the hour before the fixing."""
     return bars.between("Europe/London", 15, 16)
 
 
-@feature(inputs=(), lookback=1, unit="0 or 1", source="Breedon and Ranaldo (2013)", markets=("fx",))
+@feature(inputs=(), lookback=1, unit="0 or 1", source="Breedon and Ranaldo (2013)", needs=(Trait.INTRADAY,))
 def rollover(bars: Bars) -> Matrix:
     """One for bars that began between 16:00 and 18:00 in New York, around the daily roll-over."""
     return bars.between("America/New_York", 16, 18)
 
 
-@feature(inputs=(), lookback=1, unit="-1 to 1", source="Andersen and Bollerslev (1997)", markets=("fx",))
+@feature(inputs=(), lookback=1, unit="-1 to 1", source="Andersen and Bollerslev (1997)", needs=(Trait.INTRADAY,))
 def hour_sin(bars: Bars) -> Matrix:
     """Sine of the UTC hour at which the bar began, one turn a day."""
     return np.sin(2.0 * np.pi * bars.column(bars.starts.hour) / 24.0)
 
 
-@feature(inputs=(), lookback=1, unit="-1 to 1", source="Andersen and Bollerslev (1997)", markets=("fx",))
+@feature(inputs=(), lookback=1, unit="-1 to 1", source="Andersen and Bollerslev (1997)", needs=(Trait.INTRADAY,))
 def hour_cos(bars: Bars) -> Matrix:
     """Cosine of the UTC hour at which the bar began, one turn a day."""
     return np.cos(2.0 * np.pi * bars.column(bars.starts.hour) / 24.0)
 
 
-@feature(inputs=(), lookback=1, unit="-1 to 1", source="French (1980)", markets=("fx",))
+@feature(inputs=(), lookback=1, unit="-1 to 1", source="French (1980)", needs=(Trait.INTRADAY,))
 def week_sin(bars: Bars) -> Matrix:
     """Sine of the UTC hour of the week at which the bar began, one turn a week."""
     hours = bars.column(bars.starts.day_of_week * 24 + bars.starts.hour)
     return np.sin(2.0 * np.pi * hours / 168.0)
 
 
-@feature(inputs=(), lookback=1, unit="-1 to 1", source="French (1980)", markets=("fx",))
+@feature(inputs=(), lookback=1, unit="-1 to 1", source="French (1980)", needs=(Trait.INTRADAY,))
 def week_cos(bars: Bars) -> Matrix:
     """Cosine of the UTC hour of the week at which the bar began, one turn a week."""
     hours = bars.column(bars.starts.day_of_week * 24 + bars.starts.hour)
@@ -78,7 +79,7 @@ def pause(bars: Bars) -> Matrix:
     return (closes - bars.lag(closes, 1)) / 3.6e9 - bars.market.bar_minutes / 60.0
 
 
-@feature(inputs=(), lookback=1, unit="0 or 1", source="Lakonishok and Smidt (1988)", markets=("equity",))
+@feature(inputs=(), lookback=1, unit="0 or 1", source="Lakonishok and Smidt (1988)", needs=(Trait.DAILY,))
 def turn_of_month(bars: Bars) -> Matrix:
     """One from the 28th of a month to the 3rd of the next."""
     day = bars.column(bars.panel.ts.day)

@@ -8,6 +8,7 @@ from finq_predictor.domain.arrays import Matrix
 from finq_predictor.domain.features._bars import Bars
 from finq_predictor.domain.features._registry import feature
 from finq_predictor.domain.features._windows import EWMA_MEMORY
+from finq_predictor.domain.market.markets import Trait
 
 
 @feature(
@@ -34,13 +35,13 @@ def sma_cross(bars: Bars, fast: int, slow: int) -> Matrix:
     return bars.mean(bars.close, fast) / bars.mean(bars.close, slow) - 1.0
 
 
-@feature(inputs=("close",), lookback=12 * EWMA_MEMORY, unit="ratio", source="Roberts (1959)", markets=("fx",))
+@feature(inputs=("close",), lookback=12 * EWMA_MEMORY, unit="ratio", source="Roberts (1959)", needs=(Trait.INTRADAY,))
 def ewma_short(bars: Bars) -> Matrix:
     """Close over its exponential average of span 12, minus one."""
     return bars.close / bars.ewma(bars.close, 12) - 1.0
 
 
-@feature(inputs=("close",), lookback=48 * EWMA_MEMORY, unit="ratio", source="Roberts (1959)", markets=("fx",))
+@feature(inputs=("close",), lookback=48 * EWMA_MEMORY, unit="ratio", source="Roberts (1959)", needs=(Trait.INTRADAY,))
 def ewma_long(bars: Bars) -> Matrix:
     """Close over its exponential average of span 48, minus one."""
     return bars.close / bars.ewma(bars.close, 48) - 1.0

@@ -43,6 +43,11 @@ class InstrumentKind(StrEnum):
         return self is InstrumentKind.STOCK
 
     @property
+    def two_sided(self) -> bool:
+        """Whether they are the price of one thing in another, so that news about either side counts."""
+        return self in _TWO_SIDED
+
+    @property
     def compares_economies(self) -> bool:
         """Whether both sides are currencies with an economy behind them, so that macro series count as difference."""
         return self is InstrumentKind.PAIR

@@ -6,6 +6,7 @@ import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT, KNOWN_AT, TS, UTC_MICROSECONDS
 from finq_predictor.domain.errors import DataError
+from finq_predictor.domain.market.instruments import InstrumentKind
 from finq_predictor.domain.market.markets import Market
 
 ARTICLE_ID = "article_id"
@@ -44,20 +45,21 @@ def aggregate_tone(
     """Add up the tone of the articles that became known since an instrument's bar before.
 
     Each article counts once, at the first bar of its instrument whose close is not before the article was known.
-    It counts with tone x confidence; one about a currency counts for every pair of it, + as base and - as quote.
+    It counts with tone x confidence; one about a side, such as a currency, counts for
+    every instrument that has it, + as base and - as quote.
 
     Args:
-        scored: ``article_id, instrument, known_at, tone, confidence``; in an FX market the instrument is a pair or
-            a currency of three letters. Rows with NaN in known_at, tone or confidence are left out.
+        scored: ``article_id, instrument, known_at, tone, confidence``; where instruments have two sides, the
+            instrument is one of them or a side. Rows with NaN in known_at, tone or confidence are left out.
         bars_index: The bars that exist, ``ts`` and ``instrument``, in any order.
-        market: The market; without a benchmark and with 24/5 calendar the instruments are currency pairs.
+        market: The market, whose instruments are meant.
         max_wait: Articles that waited longer than this for a bar are stale and left out; None keeps all.
 
     Returns:
         ``ts, instrument, tone_sum, article_count``, sorted by ts and instrument; only rows with an article. An
         article known after the last bar is left out, as is one about an instrument without bars. Known at ``ts``.
     """
-    routed = _route(scored, bars_index, is_fx=market.calendar == "24/5")
+    routed = _route(scored, bars_index, market.instruments)
     if routed.empty:
         return _empty()
     bars = bars_index[[TS, INSTRUMENT]].drop_duplicates().sort_values([TS, INSTRUMENT])
@@ -73,26 +75,7 @@ def aggregate_tone(
     return sums.astype({TONE_SUM: "float64", ARTICLE_COUNT: "int64", INSTRUMENT: "str", TS: UTC_MICROSECONDS})
 
 
-def currency_exposure(subject: str, pair: str) -> float:
-    """Say how news about a subject counts for a currency pair.
-
-    Args:
-        subject: A currency of three letters or a pair, such as ``"EUR"``, ``"EUR_USD"``, ``"eur/usd"``.
-        pair: A currency pair.
-
-    Returns:
-        1 for the base currency or the pair itself, -1 for the quote currency or the inverse pair, else 0.
-    """
-    about, target = _letters(subject), _letters(pair)
-    base, quote = target[:3], target[3:]
-    return {target: 1.0, base: 1.0, quote: -1.0, quote + base: -1.0}.get(about, 0.0)
-
-
-def _letters(name: str) -> str:
-    return "".join(character for character in name.upper() if character.isalpha())
-
-
-def _route(scored: pd.DataFrame, bars_index: pd.DataFrame, *, is_fx: bool) -> pd.DataFrame:
+def _route(scored: pd.DataFrame, bars_index: pd.DataFrame, instruments: InstrumentKind) -> pd.DataFrame:
     """Give each article the instruments it counts for, signed, in an order that rows given do not change."""
     usable = scored.dropna(subset=[KNOWN_AT, "tone", "confidence"])
     usable = usable.assign(
@@ -100,16 +83,16 @@ def _route(scored: pd.DataFrame, bars_index: pd.DataFrame, *, is_fx: bool) -> pd
         known_at=pd.to_datetime(usable[KNOWN_AT], utc=True).astype(UTC_MICROSECONDS),
         instrument=usable[INSTRUMENT].astype("str"),
     )[[ARTICLE_ID, INSTRUMENT, KNOWN_AT, "weighted"]]
-    if is_fx and not usable.empty:
-        pairs = [str(pair) for pair in bars_index[INSTRUMENT].unique()]
+    if instruments.two_sided and not usable.empty:
+        targets = [str(target) for target in bars_index[INSTRUMENT].unique()]
         subjects = [str(subject) for subject in usable[INSTRUMENT].unique()]
         routes = pd.DataFrame(
-            [(subject, pair, currency_exposure(subject, pair)) for subject in subjects for pair in pairs],
-            columns=[INSTRUMENT, "pair", "sign"],
+            [(subject, target, instruments.exposure(subject, target)) for subject in subjects for target in targets],
+            columns=[INSTRUMENT, "target", "sign"],
         ).query("sign != 0")
-        usable = usable.merge(routes.astype({INSTRUMENT: "str", "pair": "str"}), on=INSTRUMENT)
-        usable = usable.assign(instrument=usable["pair"], weighted=usable["weighted"] * usable["sign"])
-        usable = usable.drop(columns=["pair", "sign"])
+        usable = usable.merge(routes.astype({INSTRUMENT: "str", "target": "str"}), on=INSTRUMENT)
+        usable = usable.assign(instrument=usable["target"], weighted=usable["weighted"] * usable["sign"])
+        usable = usable.drop(columns=["target", "sign"])
     return usable.sort_values([KNOWN_AT, INSTRUMENT, ARTICLE_ID, "weighted"]).reset_index(drop=True)
 
 
@@ -118,4 +101,4 @@ def _empty() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in columns.items()})
 
 
-__all__ = ["ARTICLE_COUNT", "TONE_SUM", "aggregate_tone", "currency_exposure", "scored_frame"]
+__all__ = ["ARTICLE_COUNT", "TONE_SUM", "aggregate_tone", "scored_frame"]

@@ -26,7 +26,7 @@ def score_articles(articles: pd.DataFrame, params: SentimentParams, *, market: M
         ``article_id, instrument, known_at, tone, confidence, scorer``, one row per article, same order.
     """
     texts = article_texts(articles, params.max_text_length)
-    result = score_with_ladder(texts, params.scorers, market.name, params.scorer_options)
+    result = score_with_ladder(texts, params.scorers, market.vocabulary, params.scorer_options)
     for fallback in result.fallbacks:
         logger.warning("Scorer %r passed %d articles down: %s", fallback.scorer, fallback.rows, fallback.reason)
     return scored_frame(articles, result.scores)

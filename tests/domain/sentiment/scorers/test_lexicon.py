@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finq_predictor.domain.errors import UnknownNameError
+from finq_predictor.domain.market.markets import Vocabulary
 from finq_predictor.domain.sentiment.scorers import vocabulary
 from finq_predictor.domain.sentiment.scorers.base import to_classes
 from finq_predictor.domain.sentiment.scorers.lexicon import LexiconScorer
 
-EQUITY, FX = LexiconScorer("equity"), LexiconScorer("fx")
+EQUITY, FX = LexiconScorer(Vocabulary.SHARES), LexiconScorer(Vocabulary.CURRENCIES)
 
 
 def read(text: str, scorer: LexiconScorer = EQUITY) -> str:
@@ -140,9 +141,9 @@ def test_no_word_says_two_opposite_things():
     assert not nouns[1] & nouns[2]
 
 
-def test_unknown_market_is_named():
-    with pytest.raises(UnknownNameError, match="Did you mean 'equity'"):
-        LexiconScorer("equty")
+def test_unknown_vocabulary_is_named():
+    with pytest.raises(UnknownNameError, match="Did you mean 'shares'"):
+        LexiconScorer("share")
 
 
 def macro_f1(truth: np.ndarray, answer: np.ndarray) -> float:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
+from finq_predictor.domain.market.markets import Vocabulary
 from finq_predictor.domain.sentiment.scorers import SCORERS, Scorer, create_scorer, score_with_ladder
 
 TEXTS = ["Acme profit rises", "Acme profit falls"]
@@ -15,8 +16,8 @@ TEXTS = ["Acme profit rises", "Acme profit falls"]
 class Broken(Scorer):
     name = "broken"
 
-    def __init__(self, market: str) -> None:
-        self.market = market
+    def __init__(self, vocabulary: str) -> None:
+        self.vocabulary = vocabulary
 
     def score(self, texts):
         raise RuntimeError("out of memory")
@@ -53,7 +54,7 @@ def more_scorers():
 
 
 def test_the_first_rung_answers_when_it_can():
-    result = score_with_ladder(TEXTS, ["lexicon", "broken"], "equity")
+    result = score_with_ladder(TEXTS, ["lexicon", "broken"], Vocabulary.SHARES)
     assert result.scores["scorer"].tolist() == ["lexicon", "lexicon"]
     assert result.fallbacks == ()
 
@@ -68,7 +69,7 @@ def test_the_first_rung_answers_when_it_can():
     ],
 )
 def test_a_failing_rung_passes_everything_down(rung, reason):
-    result = score_with_ladder(TEXTS, [rung, "lexicon"], "equity")
+    result = score_with_ladder(TEXTS, [rung, "lexicon"], Vocabulary.SHARES)
     assert result.scores["scorer"].tolist() == ["lexicon", "lexicon"]
     (fallback,) = result.fallbacks
     assert (fallback.scorer, fallback.rows) == (rung, 2)
@@ -76,7 +77,7 @@ def test_a_failing_rung_passes_everything_down(rung, reason):
 
 
 def test_a_picky_rung_passes_single_rows_down():
-    result = score_with_ladder(TEXTS, ["picky", "lexicon"], "equity")
+    result = score_with_ladder(TEXTS, ["picky", "lexicon"], Vocabulary.SHARES)
     assert result.scores["scorer"].tolist() == ["picky", "lexicon"]
     assert result.scores["tone"].iloc[0] == 0.9
     assert result.scores["tone"].iloc[1] < 0
@@ -85,18 +86,18 @@ def test_a_picky_rung_passes_single_rows_down():
 
 def test_when_no_rung_can_the_error_says_what_each_said():
     with pytest.raises(ConfigurationError, match=r"broken: RuntimeError: out of memory.*lexicon"):
-        score_with_ladder(TEXTS, ["broken"], "equity")
+        score_with_ladder(TEXTS, ["broken"], Vocabulary.SHARES)
 
 
 def test_no_rung_and_unknown_rung():
     with pytest.raises(ConfigurationError, match="empty"):
-        score_with_ladder(TEXTS, [], "equity")
+        score_with_ladder(TEXTS, [], Vocabulary.SHARES)
     with pytest.raises(UnknownNameError, match="Did you mean 'lexicon'"):
-        score_with_ladder(TEXTS, ["lexikon"], "equity")
+        score_with_ladder(TEXTS, ["lexikon"], Vocabulary.SHARES)
     with pytest.raises(UnknownNameError):
-        create_scorer("gpt", "equity")
+        create_scorer("gpt", Vocabulary.SHARES)
 
 
 def test_no_texts_need_no_rung():
-    result = score_with_ladder([], ["broken"], "equity")
+    result = score_with_ladder([], ["broken"], Vocabulary.SHARES)
     assert result.scores.dtypes.astype("str").to_dict() == {"tone": "float64", "confidence": "float64", "scorer": "str"}

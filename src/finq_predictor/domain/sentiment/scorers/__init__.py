@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.errors import ConfigurationError, ScorerUnavailableError
+from finq_predictor.domain.market.markets import Vocabulary
 from finq_predictor.domain.registry import Registry
 from finq_predictor.domain.sentiment.scorers.base import CONFIDENCE, SCORER, TONE, Scorer
 
@@ -50,30 +51,33 @@ class LadderResult:
     fallbacks: tuple[Fallback, ...]
 
 
-def create_scorer(name: str, market: str, options: Mapping[str, Any] | None = None) -> Scorer:
+def create_scorer(name: str, vocabulary: Vocabulary, options: Mapping[str, Any] | None = None) -> Scorer:
     """Make a scorer by name.
 
     Args:
         name: A key of ``SCORERS``.
-        market: ``"equity"`` or ``"fx"``; the same words can mean opposite things for a share and a currency.
+        vocabulary: Whose news it is; the same words can mean opposite things for a share and a currency.
         options: Further keyword arguments of the scorer.
 
     Raises:
         UnknownNameError: If there is no such scorer.
         ScorerUnavailableError: If its library or weights are absent.
     """
-    return SCORERS[name](market=market, **(options or {}))
+    return SCORERS[name](vocabulary=vocabulary, **(options or {}))
 
 
 def score_with_ladder(
-    texts: Sequence[str], order: Sequence[str], market: str, options: Mapping[str, Mapping[str, Any]] | None = None
+    texts: Sequence[str],
+    order: Sequence[str],
+    vocabulary: Vocabulary,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> LadderResult:
     """Score texts with the first rung that can, row by row.
 
     Args:
         texts: N texts.
         order: Names of scorers, best first.
-        market: Market whose language is read.
+        vocabulary: Whose news it is.
         options: Keyword arguments per scorer name.
 
     Returns:
@@ -95,7 +99,7 @@ def score_with_ladder(
             break
         asked = [texts[row] for row in open_rows.tolist()]
         try:
-            answer = create_scorer(name, market, (options or {}).get(name)).score(asked)
+            answer = create_scorer(name, vocabulary, (options or {}).get(name)).score(asked)
             tones, sure = _checked(answer, len(asked))
         except Exception as error:  # the ladder exists for whatever a model, library or weight file can throw
             fallbacks.append(Fallback(name, len(asked), _reason(error)))

@@ -11,6 +11,7 @@ from typing import ClassVar
 import pandas as pd
 
 from finq_predictor.domain.errors import UnknownNameError
+from finq_predictor.domain.market.markets import Vocabulary
 from finq_predictor.domain.sentiment.scorers import vocabulary as words
 from finq_predictor.domain.sentiment.scorers.base import CONFIDENCE, TONE, Scorer
 
@@ -44,18 +45,18 @@ class LexiconScorer(Scorer):
     """Scores English financial headlines from a word list of our own, without training or download.
 
     Args:
-        market: ``"equity"`` or ``"fx"``: a rate cut is good for a share and bad for its currency.
+        vocabulary: Whose news it is: a rate cut is good for a share and bad for its currency.
 
     Raises:
-        UnknownNameError: If there is no vocabulary for the market.
+        UnknownNameError: If there is no such vocabulary.
     """
 
     name: ClassVar[str] = "lexicon"
 
-    def __init__(self, market: str = "equity") -> None:
-        if market not in _EXTRAS:
-            raise UnknownNameError("vocabulary", market, _EXTRAS)
-        self._exact, self._stems, self._phrases = _compile(market)
+    def __init__(self, vocabulary: Vocabulary = Vocabulary.SHARES) -> None:
+        if vocabulary not in _EXTRAS:
+            raise UnknownNameError("vocabulary", vocabulary, _EXTRAS)
+        self._exact, self._stems, self._phrases = _compile(vocabulary)
 
     def score(self, texts: Sequence[str]) -> pd.DataFrame:
         """Score texts; see ``Scorer.score``. A text without a known word has tone 0 and confidence 0."""
@@ -215,17 +216,18 @@ def _conceded(read: list[Word], position: int) -> bool:
 _NOUNS = frozenset({"good", "bad", "inverse"})
 _CLAUSE_ENDS = frozenset({"reason", "break", "stop", "question", "concession", "turn"})
 _SENTENCE_ENDS = frozenset({"stop", "question"})
-_EXTRAS = {
-    "equity": (words.EQUITY_PHRASES, {}, {}),
-    "fx": (words.FX_PHRASES, words.FX_POSITIVE, words.FX_NEGATIVE),
+_Weighted = dict[float, str]
+_EXTRAS: dict[Vocabulary, tuple[dict[str, tuple[str, float]], _Weighted, _Weighted]] = {
+    Vocabulary.SHARES: (words.SHARE_PHRASES, {}, {}),
+    Vocabulary.CURRENCIES: (words.CURRENCY_PHRASES, words.CURRENCY_POSITIVE, words.CURRENCY_NEGATIVE),
 }
 
 
 def _compile(
-    market: str,
+    vocabulary: Vocabulary,
 ) -> tuple[dict[str, Word], dict[str, Word], dict[str, list[tuple[tuple[str, ...], Word]]]]:
     """Turn the word lists into look-ups: exact words, stems, and phrases by the first letters of their first word."""
-    extra_phrases, extra_positive, extra_negative = _EXTRAS[market]
+    extra_phrases, extra_positive, extra_negative = _EXTRAS[vocabulary]
     exact: dict[str, Word] = {}
     stems: dict[str, Word] = {}
 

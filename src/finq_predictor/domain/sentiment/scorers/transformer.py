@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.errors import ScorerUnavailableError
+from finq_predictor.domain.market.markets import Vocabulary
 from finq_predictor.domain.sentiment.scorers.base import CONFIDENCE, TONE, Scorer
 
 _GOOD, _BAD = ("pos", "bull"), ("neg", "bear")
@@ -20,7 +21,7 @@ class TransformerScorer(Scorer):
     Nothing is ever downloaded. Source of the idea: Araci (2019), FinBERT.
 
     Args:
-        market: Accepted for all scorers; a classifier has one reading of a text.
+        vocabulary: Accepted for all scorers; a classifier has one reading of a text.
         path: Folder with the model's config, weights and tokenizer.
         batch_size: Texts per forward pass.
         max_tokens: Tokens of a text that are read.
@@ -34,7 +35,7 @@ class TransformerScorer(Scorer):
 
     def __init__(
         self,
-        market: str = "equity",  # noqa: ARG002 - every scorer takes it
+        vocabulary: Vocabulary = Vocabulary.SHARES,  # noqa: ARG002 - every scorer takes it
         path: str = "",
         batch_size: int = 32,
         max_tokens: int = 128,

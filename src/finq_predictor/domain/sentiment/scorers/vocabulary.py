@@ -284,13 +284,13 @@ PHRASES: dict[str, tuple[str, float]] = {
     "lower* interest rate*": ("none", 0.0),
 }
 
-EQUITY_PHRASES: dict[str, tuple[str, float]] = {
+SHARE_PHRASES: dict[str, tuple[str, float]] = {
     "rate cut*": ("tone", 0.8),
     "rate hike*": ("tone", -0.8),
     "tax cut*": ("tone", 0.8),
 }
 
-FX_PHRASES: dict[str, tuple[str, float]] = {
+CURRENCY_PHRASES: dict[str, tuple[str, float]] = {
     "rate cut*": ("tone", -1.2),
     "rate hike*": ("tone", 1.2),
     "rate increase*": ("tone", 1.2),
@@ -308,10 +308,10 @@ FX_PHRASES: dict[str, tuple[str, float]] = {
     "asset purchase*": ("inverse", 0.0),
 }
 
-FX_POSITIVE: dict[float, str] = {
+CURRENCY_POSITIVE: dict[float, str] = {
     1.2: "hawkish* tighten*",
 }
-FX_NEGATIVE: dict[float, str] = {
+CURRENCY_NEGATIVE: dict[float, str] = {
     1.2: "dovish* devalu*",
     0.8: "intervention accommodative",
 }
