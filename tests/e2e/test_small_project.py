@@ -91,10 +91,12 @@ def test_service_answers_what_the_batch_path_says(client, small_project, market)
 
     assert largest_difference(post, small_project, market, last_bars=10) <= TOLERANCE
     stored = pd.read_parquet(Layout(small_project).place(market, "predictions"))
-    last = stored[stored["ts"] == stored["ts"].max()].set_index("instrument")["probability"]
-    for name, probability in last.items():
+    last = stored[stored["ts"] == stored["ts"].max()].set_index("instrument")
+    for name, row in last.iterrows():
         answer = post("/predict", {"instrument": name})
-        assert answer["probability"] == pytest.approx(probability, abs=TOLERANCE)
+        assert answer["probability"] == pytest.approx(row["probability"], abs=TOLERANCE)
+        assert answer["prediction"] is bool(row["prediction"])
+        assert (answer["decision"], answer["reason"] or "") == (row["decision"], row.fillna("")["reason"])
         assert answer["simulated"] is True
         assert answer["model"]["status"] in ("promoted", "provisional")
 

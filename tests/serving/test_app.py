@@ -91,7 +91,7 @@ def test_a_newcomer_is_abstained_from_while_its_features_are_missing(client):
 
 
 def test_low_confidence_abstains(two_markets):
-    from finq_predictor.domain.modelling.prediction import AbstentionRules
+    from finq_predictor.domain.modelling.decisions import AbstentionRules
 
     with started(Settings(data_root=two_markets, rules=AbstentionRules(min_confidence=1.0))) as client:
         answer = client.post("/predict", {"instrument": "AAPL"}).json()

@@ -14,7 +14,8 @@ from finq_predictor.domain.columns import INSTRUMENT
 from finq_predictor.domain.errors import UnknownNameError
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
-from finq_predictor.domain.modelling.prediction import BoundedCache, Predictor
+from finq_predictor.domain.modelling.prediction import Predictor
+from finq_predictor.serving.cache import BoundedCache
 
 PROVISIONAL = "provisional"
 Answer = dict[str, Any]
@@ -22,14 +23,14 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True)
 class Served:
-    """One market as it is served: a model, its bars and the answers remembered so far.
+    """One market as it is served: a model, its bars and what is remembered of them so far.
 
     It never changes after it was built, except for what it remembers; a new champion or new bars make a new one.
 
     Attributes:
         market: The market.
         predictor: The model on its bars.
-        cache_bars: Bars whose answers are remembered, besides the newest.
+        cache_bars: Bars whose features and answers are remembered, besides the newest.
     """
 
     market: Market
@@ -37,12 +38,14 @@ class Served:
     cache_bars: int = 64
     model: Answer = field(init=False)
     _names: dict[str, str] = field(init=False, repr=False)
+    _features: BoundedCache[pd.Timestamp, pd.DataFrame] = field(init=False, repr=False)
     _answers: BoundedCache[pd.Timestamp, dict[str, Answer]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         put = object.__setattr__
         put(self, "model", describe_model(self.predictor.bundle))
         put(self, "_names", _spellings(self.predictor.panel.instruments))
+        put(self, "_features", BoundedCache(self.cache_bars + 1))
         put(self, "_answers", BoundedCache(self.cache_bars + 1))
 
     @property
@@ -73,9 +76,17 @@ class Served:
         """The answers at a bar when they are remembered; never computes."""
         return self._answers.peek(ts)
 
+    def features_at(self, ts: pd.Timestamp) -> pd.DataFrame:
+        """The features of :meth:`Predictor.features_at`, computed once."""
+        return self._features.get(ts, lambda: self.predictor.features_at(ts))
+
     def answers(self, ts: pd.Timestamp) -> dict[str, Answer]:
-        """The answers of all instruments at a bar, by instrument."""
-        return self._answers.get(ts, lambda: self.describe(self.predictor.predict_at(ts)))
+        """The answers of all instruments at a bar, by instrument, computed once."""
+        return self._answers.get(ts, lambda: self.describe(self._decided(ts)))
+
+    def _decided(self, ts: pd.Timestamp) -> pd.DataFrame:
+        features = self.features_at(ts)
+        return self.predictor.decide(ts, features, self.predictor.bundle.predict(features))
 
     def describe(self, table: pd.DataFrame) -> dict[str, Answer]:
         """Turn a table of :meth:`Predictor.predict_at` into answers by instrument."""

@@ -78,7 +78,7 @@ class Remote:
 
     async def answers(self, served: Served, ts: pd.Timestamp, instruments: Iterable[str] | None) -> dict[str, Answer]:
         """See :class:`Scoring`."""
-        features = await run_in_threadpool(served.predictor.features_at, ts)
+        features = await run_in_threadpool(served.features_at, ts)
         wanted = None if instruments is None else set(instruments)
         if wanted is not None:
             features = features[features[INSTRUMENT].isin(wanted)]

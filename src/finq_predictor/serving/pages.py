@@ -12,6 +12,7 @@ import pandas as pd
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from finq_predictor.domain.modelling.decisions import Action
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.middleware import JsonResponse
 from finq_predictor.serving.openapi import document
@@ -80,7 +81,7 @@ def _section(served: Served, ts: pd.Timestamp, ranked: list[Answer], state: dict
         ],
         "ranked": [] if short else ranked,
         "unscored": [one for one in ranked if one["probability"] is None],
-        "abstaining": sum(one["decision"] == "abstain" for one in ranked),
+        "abstaining": sum(one["decision"] == Action.ABSTAIN for one in ranked),
         "count": len(ranked),
         "model": served.model,
         "simulated": served.simulated,

@@ -10,6 +10,7 @@ import orjson
 from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from finq_predictor.domain.errors import closest
+from finq_predictor.domain.modelling.decisions import Action
 from finq_predictor.serving.errors import InvalidRequestError, MalformedBodyError
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -125,7 +126,7 @@ class Prediction(BaseModel):
     direction: Literal["outperform", "underperform", "up", "down"] | None
     probability: float | None = Field(ge=0, le=1, description="Calibrated probability of yes.")
     confidence: float | None = Field(ge=0, le=1, description="2 |probability - 0.5|.")
-    decision: Literal["predict", "abstain"]
+    decision: Literal[Action.PREDICT, Action.ABSTAIN]
     reason: str | None = Field(description="Why the service abstains.")
     feature_ts: dt.datetime | None = Field(description="Close of the bar the features were known at, UTC.")
     feature_age_hours: float | None = Field(description="Hours from that bar to the newest bar of the market.")

@@ -26,7 +26,7 @@ from typing import TypeVar
 
 from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.domain.market.markets import MARKETS, get_market
-from finq_predictor.domain.modelling.prediction import AbstentionRules
+from finq_predictor.domain.modelling.decisions import AbstentionRules
 
 IN_PROCESS = "in_process"
 SERVICE = "service"

@@ -39,9 +39,7 @@ def load_market(settings: Settings, market: Market) -> Served:
     bundle = load_bundle(folder)
     loaded = time.perf_counter()
     panel = read_panel(layout, market)
-    served = Served(
-        market, Predictor(bundle, panel, settings.rules, cache_size=settings.cache_bars), settings.cache_bars
-    )
+    served = Served(market, Predictor(bundle, panel, settings.rules), settings.cache_bars)
     served.answers(served.predictor.newest)
     logger.info(
         "Serving %s with %s version %s: model read in %.0f ms, bars and first answers in %.0f ms",

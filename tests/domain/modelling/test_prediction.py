@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import threading
 from dataclasses import replace
 
 import numpy as np
@@ -11,16 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finq_predictor.domain.errors import (
-    ConfigurationError,
     FeatureSetMismatchError,
     PredictionRefusedError,
     StoreError,
 )
 from finq_predictor.domain.features import compute_features
 from finq_predictor.domain.market.markets import MARKETS
-from finq_predictor.domain.modelling.prediction import COLUMNS, AbstentionRules, BoundedCache, Predictor
+from finq_predictor.domain.modelling.decisions import AbstentionRules
+from finq_predictor.domain.modelling.prediction import Predictor
 from serving import small_market
 
+COLUMNS = ["ts", "instrument", "score", "probability", "prediction", "confidence", "decision", "reason"]
 EQUITY = MARKETS["equity"]
 
 
@@ -56,7 +56,7 @@ def test_one_bar_equals_the_batch_bit_by_bit(predictor, bundle, panel):
 
 def test_table_has_one_row_per_instrument(predictor, panel):
     table = predictor.predict_at(panel.ts[-1])
-    assert tuple(table.columns) == COLUMNS
+    assert list(table.columns) == COLUMNS
     assert tuple(table["instrument"]) == panel.instruments
     known = table.dropna(subset="probability")
     assert ((known["probability"] > 0.5) == known["prediction"]).all()
@@ -135,34 +135,3 @@ def test_other_definitions_other_market_or_other_inputs_are_refused(bundle, pane
     fields = {name: values for name, values in panel.fields.items() if name != lost}
     with pytest.raises(StoreError, match=f"needs {lost}"):
         Predictor(bundle, replace(panel, fields=fields))
-
-
-@pytest.mark.parametrize("rule", [{"min_confidence": -0.1}, {"max_missing_share": 1.1}, {"min_confidence": np.nan}])
-def test_rules_are_shares(rule):
-    with pytest.raises(ConfigurationError):
-        AbstentionRules(**rule)
-
-
-def test_cache_is_bounded_and_keeps_the_recent():
-    cache = BoundedCache[int, str](2)
-    for key in (1, 2, 1, 3):
-        cache.get(key, lambda key=key: str(key))
-    assert len(cache) == 2
-    assert (cache.peek(1), cache.peek(2), cache.peek(3)) == ("1", None, "3")
-    with pytest.raises(ConfigurationError):
-        BoundedCache(0)
-
-
-def test_cache_computes_once_for_many_threads():
-    cache, computed, start = BoundedCache[str, int](4), [], threading.Barrier(8)
-
-    def ask():
-        start.wait(timeout=10)
-        cache.get("key", lambda: computed.append(1) or 1)
-
-    threads = [threading.Thread(target=ask) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=10)
-    assert computed == [1]

@@ -8,6 +8,7 @@ import pytest
 
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.market.markets import get_market
+from finq_predictor.domain.modelling.decisions import AbstentionRules, decide_rows
 from finq_predictor.domain.promotion.decision import PromotionRules
 from finq_predictor.pipelines.evaluation.nodes import (
     compute_metrics,
@@ -134,6 +135,8 @@ def test_the_last_bars_are_scored_by_the_champion(world):
         "probability",
         "prediction",
         "confidence",
+        "decision",
+        "reason",
         "model",
         "version",
         "status",
@@ -144,6 +147,29 @@ def test_the_last_bars_are_scored_by_the_champion(world):
     assert (predictions["prediction"] == (predictions["probability"] > 0.5)).all()
     alone = champion(world).predict(world["gold"].tail(1))["probability"].iloc[0]
     assert predictions["probability"].iloc[-1] == alone
+
+
+def test_the_batch_abstains_as_the_api_does(world):
+    model, gold = champion(world), world["gold"].copy()
+    names = list(model.feature_set.names)
+    last = gold.index[-1]
+    gold.loc[last, names[: len(names) // 2 + 1]] = np.nan
+    batch = predict_latest(model, gold, PARAMS)
+    assert set(batch["decision"].iloc[:-1]) == {"predict"}
+    assert batch["reason"].iloc[:-1].isna().all()
+    assert batch["decision"].iloc[-1] == "abstain"
+    assert batch["reason"].iloc[-1].startswith(f"missing features: {len(names) // 2 + 1} of {len(names)}")
+    rows = gold.loc[[last]]
+    (served,) = decide_rows(rows, model.predict(rows), names, AbstentionRules()).to_dict("records")
+    shared = ["ts", "instrument", "probability", "prediction", "confidence", "decision", "reason"]
+    assert batch.iloc[-1][shared].to_dict() == {name: served[name] for name in shared}
+
+
+def test_the_batch_follows_the_rules_of_its_parameters(world):
+    careful = PARAMS.model_copy(update={"abstention": AbstentionRules(min_confidence=1.0)})
+    batch = predict_latest(champion(world), world["gold"], careful)
+    assert set(batch["decision"]) == {"abstain"}
+    assert batch["reason"].str.startswith("low confidence").all()
 
 
 def test_a_champion_of_other_features_is_refused_with_advice(world):

@@ -21,6 +21,7 @@ from finq_predictor.domain.evaluation.skill import daily_skill
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.modelling.prediction import predict_rows
 from finq_predictor.domain.promotion.decision import KEEP, Evidence, Incumbent, decide
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.reports.evaluation.pictures import draw_pictures
@@ -237,12 +238,12 @@ def prepare_registration(results: EvaluationResults, tracked_run: Mapping[str, M
 
 
 def predict_latest(champion: ModelBundle, gold: pd.DataFrame, params: EvaluationParams) -> pd.DataFrame:
-    """Score the last bars with the champion.
+    """Let the champion decide about the last bars, by the rules that the API follows too.
 
     Returns:
-        ``ts``, ``instrument``, ``probability``, ``prediction`` (boolean), ``confidence`` = 2 |probability - 0.5|,
-        ``model``,
-        ``version``, ``status``, ``simulated``, sorted by time and instrument.
+        ``ts``, ``instrument``, ``probability``, ``prediction``, ``confidence``, ``decision`` and ``reason`` as
+        :func:`~finq_predictor.domain.modelling.decisions.decide_rows` explains them, then ``model``, ``version``,
+        ``status``, ``simulated``; sorted by time and instrument.
 
     Raises:
         DataError: If gold lacks a feature of the champion; says which model and what to do.
@@ -257,10 +258,9 @@ def predict_latest(champion: ModelBundle, gold: pd.DataFrame, params: Evaluation
             f"the same inputs, or "
             "keep this market apart with --params data_root=FOLDER so that it gets a champion of its own."
         )
-    scored = champion.predict(recent).sort_values([TS, INSTRUMENT], ignore_index=True)
-    return scored[[TS, INSTRUMENT, "probability"]].assign(
-        prediction=scored["probability"] > 0.5,
-        confidence=2.0 * (scored["probability"] - 0.5).abs(),
+    decided = predict_rows(champion, recent, params.abstention).drop(columns="score")
+    return decided.sort_values([TS, INSTRUMENT], ignore_index=True).assign(
+        reason=lambda table: table["reason"].astype("str"),
         model=champion.name,
         version=str(champion.metadata["version"]),
         status=str(champion.metadata["status"]),

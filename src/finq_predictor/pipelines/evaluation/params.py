@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from finq_predictor.domain.evaluation.backtest import BacktestRules
+from finq_predictor.domain.modelling.decisions import AbstentionRules
 from finq_predictor.domain.promotion.decision import PromotionRules
 
 
@@ -27,6 +28,7 @@ class EvaluationParams(BaseModel):
         target_profit_days: The user's target is a profit over so many days, reported only.
         command: Reproduces the run, as printed in the report.
         seed: Of the resampling.
+        abstention: When the champion's probability is shown but not acted upon.
         backtest: Positions and costs.
         promotion: Limits of the gate.
     """
@@ -45,5 +47,6 @@ class EvaluationParams(BaseModel):
     target_profit_days: Annotated[int, Field(ge=1)] = 30
     command: str = ""
     seed: int = 0
+    abstention: AbstentionRules = AbstentionRules()
     backtest: BacktestRules = BacktestRules()
     promotion: PromotionRules = PromotionRules()

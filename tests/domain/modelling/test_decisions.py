@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finq_predictor.domain.errors import ConfigurationError
+from finq_predictor.domain.modelling.decisions import AbstentionRules, Action, decide_rows
+
+NAMES = ("a", "b", "c", "d")
+
+
+def decide(probability, missing=0, **rules):
+    """Decide one row with a number of missing features."""
+    values = {name: [np.nan if place < missing else 1.0] for place, name in enumerate(NAMES)}
+    features = pd.DataFrame({"ts": [pd.Timestamp("2024-01-02", tz="UTC")], "instrument": ["A"], **values})
+    scored = pd.DataFrame({"score": [0.0], "probability": [probability]})
+    return decide_rows(features, scored, NAMES, AbstentionRules(**rules)).iloc[0]
+
+
+@given(st.floats(0.0, 1.0))
+def test_prediction_and_confidence_follow_the_probability(probability):
+    row = decide(probability)
+    assert row["prediction"] == (probability > 0.5)
+    assert row["confidence"] == abs(probability - 0.5) * 2.0
+    assert (row["decision"], row["reason"]) == (Action.PREDICT, None)
+
+
+def test_more_missing_features_than_allowed_abstain_but_keep_the_probability():
+    assert decide(0.9, missing=2)["decision"] == "predict"
+    row = decide(0.9, missing=3)
+    assert row["decision"] == "abstain"
+    assert row["reason"] == "missing features: 3 of 4 are not known at this bar"
+    assert (row["probability"], row["prediction"]) == (0.9, True)
+
+
+def test_low_confidence_abstains():
+    assert decide(0.56, min_confidence=0.2)["reason"] == "low confidence: 0.1200 is below the minimum 0.2"
+    assert decide(0.61, min_confidence=0.2)["reason"] is None
+
+
+def test_without_a_probability_nothing_is_predicted():
+    row = decide(np.nan, min_confidence=0.2)
+    assert row["prediction"] is pd.NA
+    assert np.isnan(row["confidence"])
+    assert row["reason"] == "the model gives no probability for these features"
+
+
+def test_the_first_reason_is_given():
+    assert decide(np.nan, missing=4)["reason"].startswith("missing features: 4 of 4")
+    assert decide(0.5, missing=4, min_confidence=1.0)["reason"].startswith("missing features")
+
+
+@pytest.mark.parametrize("rule", [{"min_confidence": -0.1}, {"max_missing_share": 1.1}, {"min_confidence": np.nan}])
+def test_rules_are_shares(rule):
+    with pytest.raises(ConfigurationError):
+        AbstentionRules(**rule)
