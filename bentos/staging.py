@@ -11,23 +11,17 @@ import re
 import shutil
 from pathlib import Path
 
-# What the service imports: neither kedro, mlflow nor Great Expectations.
+# What the service imports beside what the models need: neither kedro, mlflow nor Great Expectations.
 PACKAGES = (
     "bentoml",
     "exchange-calendars",
     "jinja2",
-    "numba",
-    "numpy",
     "orjson",
-    "pandas",
     "prometheus-client",
     "pyarrow",
     "pydantic",
-    "scikit-learn",
-    "scipy",
     "starlette",
     "uvicorn",
-    "xgboost-cpu",
 )
 STAGED = ("finq_predictor", "data", "requirements.txt")
 LEFT_OUT = ("pipelines", "hooks", "settings.py", "pipeline_registry.py", "cli", "__pycache__")
@@ -77,15 +71,23 @@ def copy_data(root: Path, into: Path) -> list[str]:
     return markets
 
 
+def needed() -> tuple[tuple[str, ...], ...]:
+    """What the service and any model it may find needs; of alternatives, one."""
+    from finq_predictor.adapters.distributions import needed_by
+    from finq_predictor.domain.modelling.models import MODELS
+
+    return tuple(sorted({*((name,) for name in PACKAGES), *needed_by(MODELS.values())}))
+
+
 def pinned(constraints: Path) -> str:
-    """The packages of the service with the versions of the constraints file."""
+    """What is needed with the versions of the constraints file."""
     versions = dict(
         re.findall(r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==(\S+)", constraints.read_text(), flags=re.MULTILINE)
     )
-    unknown = [name for name in PACKAGES if name not in versions]
-    if unknown:
+    found = {names: next((name for name in names if name in versions), None) for names in needed()}
+    if unknown := [" or ".join(names) for names, name in found.items() if name is None]:
         raise SystemExit(f"{constraints} does not pin {', '.join(unknown)}; run `make lock`.")
-    return "".join(f"{name}=={versions[name]}\n" for name in PACKAGES)
+    return "".join(f"{name}=={versions[name]}\n" for name in found.values())
 
 
 def remove(folder: Path) -> None:

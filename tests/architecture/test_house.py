@@ -84,3 +84,25 @@ def test_import_stays_light(module):
     code = f"import sys, {module}; print([name for name in {heavy!r} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert result.stdout.strip() == "[]", result.stdout + result.stderr
+
+
+def test_only_a_model_itself_knows_its_library(project_path):
+    """A library of a model is named in the model's own file and once in the registry, nowhere else in the code."""
+    source = project_path / "src" / "finq_predictor"
+    models = source / "domain" / "modelling" / "models"
+    libraries = ("xgboost", "lightgbm", "booster")
+    named = {
+        f"{path.relative_to(source)}: {line.strip()}"
+        for path in [*source.rglob("*.py"), *source.rglob("*.j2"), *(project_path / "bentos").glob("*.py")]
+        if path.parent != models or path.name == "base.py"
+        for line in path.read_text().splitlines()
+        if any(library in line.lower() for library in libraries)
+    }
+    assert not named
+    listed = (models / "__init__.py").read_text().lower()
+    for library in ("xgboost", "lightgbm"):
+        assert [line.strip() for line in listed.splitlines() if library in line] == [
+            f'"{library}": f"{{__name__}}.{library}:{library}",'
+        ]
+        others = [path for path in models.glob("*.py") if path.name not in ("__init__.py", f"{library}.py")]
+        assert not [path.name for path in others if library in path.read_text().lower()]

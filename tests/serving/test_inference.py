@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
+from finq_predictor.domain.modelling.models import MODELS, Model
 from finq_predictor.domain.modelling.prediction import Predictor
-from finq_predictor.serving.inference import Models, Remote
+from finq_predictor.serving import inference
+from finq_predictor.serving.inference import Models, Remote, describe_device
 from finq_predictor.serving.metrics import Metrics
 from finq_predictor.serving.settings import Settings
 from serving.conftest import started
@@ -57,3 +59,41 @@ def test_trouble_with_the_service_is_answered_in_process_and_counted(served, two
 def test_predictor_is_shared_by_requests(served):
     assert isinstance(served.predictor, Predictor)
     assert served.remembered(served.predictor.newest) is served.answers(served.predictor.newest)
+
+
+class Anywhere(Model):
+    """A model whose library knows CUDA."""
+
+    name, kind = "anywhere", "candidate"
+    _fit = _score = _learned = _restore = None
+
+    @classmethod
+    def devices(cls):
+        return ("cpu", "cuda")
+
+
+@pytest.mark.parametrize(("answers", "device", "reason"), [(True, "cuda", "answers"), (False, "cpu", "no CUDA device")])
+def test_the_device_is_what_a_model_and_the_machine_can(monkeypatch, answers, device, reason):
+    monkeypatch.setattr(inference, "_cuda_works", lambda: answers)
+    with MODELS.trial():
+        MODELS.add("anywhere", Anywhere)
+        assert describe_device("auto")["device"] == device
+        assert reason in describe_device("cuda")["reason"]
+        assert describe_device("cpu") == {"device": "cpu", "reason": "FINQ_DEVICE asks for it"}
+
+
+def test_without_a_model_that_knows_cuda_the_cpu_it_is(monkeypatch):
+    monkeypatch.setattr(inference, "_cuda_works", lambda: True)
+    with MODELS.trial():
+        for name in list(MODELS):
+            if "cuda" in MODELS[name].devices():
+                MODELS.remove(name)
+        assert describe_device("auto") == {"device": "cpu", "reason": "no library of a model is built with CUDA"}
+
+
+def test_loaded_models_are_moved_to_the_device(two_markets, monkeypatch):
+    moved = []
+    for name in ("logistic", "xgboost"):
+        monkeypatch.setattr(MODELS[name], "to_device", lambda self, device: moved.append((self.name, device)))
+    Models(Settings(data_root=two_markets), "cuda").refresh()
+    assert sorted(moved) == [("logistic", "cuda"), ("xgboost", "cuda")]

@@ -14,13 +14,13 @@ import tempfile
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from finq_predictor.adapters.bundle_store import load_bundle, save_bundle
+from finq_predictor.adapters.distributions import installed, needed_by
 from finq_predictor.adapters.tracking import TrackedRun, Tracker, connect
 from finq_predictor.domain.errors import StoreError
 from finq_predictor.domain.market.markets import get_market
@@ -29,9 +29,6 @@ from finq_predictor.domain.promotion.decision import KEEP, PROMOTE, Incumbent
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 PROMOTED, PROVISIONAL = "promoted", "provisional"
-REQUIREMENTS = ("numpy", "pandas", "scipy", "scikit-learn", "numba")
-# A registered model needs XGBoost under the name it was installed with.
-XGBOOST_NAMES = ("xgboost", "xgboost-cpu")
 
 
 @dataclass(frozen=True)
@@ -239,16 +236,8 @@ def _save_pyfunc(bundle: ModelBundle, path: Path, work: Path) -> None:
             python_model=str(Path(__file__).with_name("mlflow_model.py")),
             artifacts={"bundle": str(work)},
             signature=ModelSignature(inputs=Schema([*keys, *features])),
-            pip_requirements=_requirements(),
+            pip_requirements=[
+                f"{name}=={version}" for name, version in installed(needed_by([type(bundle.model)])).items()
+            ],
         )
     shutil.rmtree(work)
-
-
-def _requirements() -> list[str]:
-    installed = []
-    for name in (*REQUIREMENTS, *XGBOOST_NAMES):
-        try:
-            installed.append(f"{name}=={metadata.version(name)}")
-        except metadata.PackageNotFoundError:
-            continue
-    return installed

@@ -21,6 +21,7 @@ from finq_predictor.adapters.layout import Layout
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import StoreError
 from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.modelling.models import MODELS
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.metrics import Metrics
 from finq_predictor.serving.settings import Settings
@@ -130,9 +131,7 @@ class Models:
 
     def _load(self, folder: Path) -> ModelBundle:
         bundle = load_bundle(folder)
-        booster = getattr(bundle.model, "booster", None)
-        if self.device != "cpu" and booster is not None:
-            booster.set_param({"device": self.device})
+        bundle.model.to_device(self.device)
         return bundle
 
     def refresh(self) -> None:
@@ -182,10 +181,8 @@ def describe_device(asked: str) -> dict[str, Any]:
     """
     if asked == "cpu":
         return {"device": "cpu", "reason": "FINQ_DEVICE asks for it"}
-    import xgboost
-
-    if not xgboost.build_info().get("USE_CUDA"):
-        return {"device": "cpu", "reason": "this xgboost is built without CUDA"}
+    if not any("cuda" in model.devices() for model in MODELS.values()):
+        return {"device": "cpu", "reason": "no library of a model is built with CUDA"}
     if not _cuda_works():
         return {"device": "cpu", "reason": "no CUDA device answers"}
     return {"device": "cuda", "reason": "a CUDA device answers"}

@@ -16,7 +16,7 @@ from finq_predictor.domain.evaluation.metrics import day_codes, rank_ic, score_m
 from finq_predictor.domain.fingerprint import hash_frame
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.modelling.bundle import ModelBundle
-from finq_predictor.domain.modelling.models import MODELS, model_parameters
+from finq_predictor.domain.modelling.models import model_parameters
 from finq_predictor.pipelines.training import nodes
 from finq_predictor.pipelines.training.params import TrainingParams
 from finq_predictor.pipelines.training.pipeline import create_pipeline
@@ -42,6 +42,7 @@ SETTINGS = {
     },
     "search": {"trials": 4, "inner_folds": 2, "max_rows": 1500},
     "leak_meter": {
+        "model": "xgboost",
         "params": {"n_estimators": 80, "max_depth": 8, "min_child_weight": 1, "learning_rate": 0.2},
         "max_rows": 3000,
     },
@@ -97,7 +98,7 @@ def test_every_test_row_is_predicted_once_by_every_model(trained, gold):
     ]
     assert not oos.duplicated(["model", "ts", "instrument"]).any()
     assert (oos.groupby("model").size() == folds["n_test"].sum()).all()
-    assert set(oos["model"]) == set(MODELS)
+    assert set(oos["model"]) == set(SETTINGS["models"])
     assert oos.notna().all().all()
     assert oos["probability"].between(0, 1, inclusive="neither").all()
     labelled = gold[gold["label_5"].notna()]

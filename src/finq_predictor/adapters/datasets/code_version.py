@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import subprocess
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
+from finq_predictor.adapters.distributions import installed, needed_by
+from finq_predictor.domain.modelling.models import MODELS
+
 PACKAGE = Path(__file__).resolve().parents[2]
-COMPUTING = ("numpy", "pandas", "scikit-learn", "scipy", "xgboost-cpu", "xgboost", "numba", "optuna", "mlflow", "kedro")
+FRAMEWORKS = (("optuna",), ("mlflow",), ("kedro",))
 
 
 def code_hash(folder: Path = PACKAGE) -> str:
@@ -56,7 +58,8 @@ class CodeVersionDataset(AbstractDataset[None, dict[str, Any]]):
 
     def load(self) -> dict[str, Any]:
         """Read the hash of the code, the commit and the versions of what computes."""
-        return {"code_hash": code_hash(), "git_commit": git_commit(), "packages": _versions()}
+        versions = installed((*needed_by(MODELS.values()), *FRAMEWORKS))
+        return {"code_hash": code_hash(), "git_commit": git_commit(), "packages": versions}
 
     def save(self, data: None) -> None:  # noqa: ARG002 - the signature is Kedro's
         """Refuse: the code is not written by a pipeline."""
@@ -64,13 +67,3 @@ class CodeVersionDataset(AbstractDataset[None, dict[str, Any]]):
 
     def _describe(self) -> dict[str, Any]:
         return {"package": PACKAGE.name}
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in COMPUTING:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

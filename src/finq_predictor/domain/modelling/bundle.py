@@ -26,7 +26,7 @@ class ModelBundle:
 
     Attributes:
         market: Name of the market.
-        name: Name of the model, such as ``"xgboost"``.
+        name: Name of the model, such as ``"logistic"``.
         horizon: Horizon of the label in bars.
         feature_set: Definition of the features, in the order the model reads them.
         model: The fitted model.

@@ -62,7 +62,7 @@ def _measure(split: str, train: Positions, test: Positions, samples: Samples, pa
     model = create_model(name, params.leak_meter.params)
     model.fit(samples.frame(train), samples.y[train], seed=params.seed)
     score, y = model.predict_score(samples.frame(test)), samples.y[test]
-    threshold = float(samples.y[train].mean()) if model.kind == "naive" else 0.5
+    threshold = float(samples.y[train].mean()) if model.naive else 0.5
     return {
         "model": name,
         "split": split,

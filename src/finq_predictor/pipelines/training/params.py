@@ -88,7 +88,7 @@ class LeakMeterParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    model: str = "xgboost"
+    model: str
     params: dict[str, Any] = Field(default_factory=dict)
     max_rows: int = Field(default=40_000, gt=0)
     test_fraction: float = Field(default=0.25, gt=0, lt=1)
@@ -127,7 +127,7 @@ class TrainingParams(BaseModel):
     threads: int = Field(default=2, ge=1)
     models: dict[str, ModelConfig] = Field(min_length=1)
     search: SearchParams = SearchParams()
-    leak_meter: LeakMeterParams = LeakMeterParams()
+    leak_meter: LeakMeterParams
 
     @property
     def label_horizon(self) -> int:

@@ -12,6 +12,8 @@ from finq_predictor.domain.arrays import FeatureMatrix, Vector
 from finq_predictor.domain.errors import DataError, StoreError, closest
 
 Kind = Literal["naive", "candidate"]
+Distribution = tuple[str, ...]
+"""A library by the name it is installed under; several names are builds of the same module, of which one is enough."""
 
 
 class Model(ABC):
@@ -24,11 +26,14 @@ class Model(ABC):
     Attributes:
         name: Name in configuration, reports and the registry.
         kind: ``"naive"`` for a baseline that must be beaten, ``"candidate"`` for a model that may be promoted.
+        requires: Libraries it needs beyond those of every prediction. They are pinned where it is registered, recorded
+            with a run and packed into a bento.
         features: Names of the columns it was fitted on, in order; empty before the fit.
     """
 
     name: ClassVar[str]
     kind: ClassVar[Kind]
+    requires: ClassVar[tuple[Distribution, ...]] = ()
 
     def __init__(self, **params: Any) -> None:
         self.params = params
@@ -72,6 +77,19 @@ class Model(ABC):
     def score_matrix(self, matrix: FeatureMatrix) -> Vector:
         """Score a float32 matrix (n, k) with the columns in the order of :attr:`features`; nothing is checked."""
         return self._score(matrix)
+
+    @property
+    def naive(self) -> bool:
+        """Whether it is a baseline that must be beaten."""
+        return self.kind == "naive"
+
+    @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """Devices on which the installed library can score; a model that knows none scores on the CPU."""
+        return ("cpu",)
+
+    def to_device(self, device: str) -> None:  # noqa: B027 - staying is a complete answer
+        """Move a fitted model to one of its :meth:`devices`; a model that has no choice stays where it is."""
 
     def importance(self) -> dict[str, float] | None:
         """Say how much each feature matters, summing to 1; None where the notion makes no sense."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, ClassVar
 
 import numpy as np
 
 from finq_predictor.domain.arrays import FeatureMatrix, Vector
 from finq_predictor.domain.errors import DataError
-from finq_predictor.domain.modelling.models.base import Kind, Model
+from finq_predictor.domain.modelling.models.base import Distribution, Kind, Model
 
 
 class XGBoost(Model):
@@ -33,6 +34,7 @@ class XGBoost(Model):
 
     name: ClassVar[str] = "xgboost"
     kind: ClassVar[Kind] = "candidate"
+    requires: ClassVar[tuple[Distribution, ...]] = (("xgboost-cpu", "xgboost"),)
 
     def __init__(
         self,
@@ -76,6 +78,18 @@ class XGBoost(Model):
         scores: Vector = self.booster.inplace_predict(matrix, validate_features=False).astype(np.float64)
         return scores
 
+    @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """``cuda`` as well where XGBoost is built with it."""
+        import xgboost
+
+        return ("cpu", "cuda") if xgboost.build_info().get("USE_CUDA") else ("cpu",)
+
+    def to_device(self, device: str) -> None:
+        """See :meth:`Model.to_device`; on a device it cannot reach, XGBoost warns and stays on the CPU."""
+        if self.booster is not None and device in self.devices():
+            self.booster.set_param({"device": device})
+
     def importance(self) -> dict[str, float] | None:
         """Total gain of the splits on each feature, summing to 1; 0 for a feature never used."""
         gains = self.booster.get_score(importance_type="total_gain")
@@ -88,6 +102,8 @@ class XGBoost(Model):
     def _restore(self, learned: dict[str, Any]) -> None:
         import xgboost
 
+        # XGBoost ends the process on a text without any content, so the text is read as JSON before.
+        json.loads(learned["booster"])
         try:
             self._keep(xgboost.Booster(model_file=bytearray(learned["booster"].encode())))
         except xgboost.core.XGBoostError as error:
