@@ -43,6 +43,7 @@ def test_fit_beside_scikit_learn(rows):
     peers = {
         "xgboost, 150 trees": lambda: create_model("xgboost", {"max_depth": 4}),
         "xgboost, 150 trees, all cores": lambda: create_model("xgboost", {"max_depth": 4, "threads": os.cpu_count()}),
+        "lightgbm, 150 trees": lambda: create_model("lightgbm", {"max_depth": 4}),
         "logistic": lambda: create_model("logistic"),
         "sklearn HistGradientBoosting": lambda: HistGradientBoostingClassifier(
             max_iter=150, max_depth=4, learning_rate=0.03, max_bins=64, early_stopping=False, random_state=0
@@ -64,7 +65,7 @@ def test_one_row_beside_scikit_learn(rows):
     _, X, y = rows
     small, labels = X.iloc[:20_000], y[:20_000]
     one, matrix = small.iloc[[7]], np.ascontiguousarray(small.iloc[[7]].to_numpy())
-    for name in ("logistic", "xgboost"):
+    for name in ("logistic", "xgboost", "lightgbm"):
         model = create_model(name).fit(small, labels, seed=1)
         took = seconds(lambda: model.score_matrix(matrix), 200)  # noqa: B023
         framed = seconds(lambda: model.predict_score(one), 200)  # noqa: B023

@@ -13,7 +13,9 @@ from scipy.stats import spearmanr
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from finq_predictor.adapters.distributions import installed
 from finq_predictor.domain.errors import ConfigurationError, DataError, StoreError, UnknownNameError
+from finq_predictor.domain.fingerprint import hash_content
 from finq_predictor.domain.modelling.models import MODELS, create_model, model_parameters, restore_model
 
 PARAMS = {
@@ -21,7 +23,11 @@ PARAMS = {
     "reversal": {"feature": "b"},
     "logistic": {"C": 0.1},
     "xgboost": {"n_estimators": 25, "max_depth": 3, "min_child_weight": 5.0, "learning_rate": 0.1},
+    "lightgbm": {"n_estimators": 25, "max_depth": 3, "min_child_samples": 20, "learning_rate": 0.1},
 }
+CANDIDATES = [name for name, model in MODELS.items() if model.kind == "candidate"]
+TREES = {"xgboost": "booster", "lightgbm": "trees"}
+"""Models of trees, and what their state keeps them under."""
 
 
 def make_rows(n: int = 1500, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
@@ -77,13 +83,13 @@ def test_the_same_seed_gives_the_same_state(name, fitted, rows):
     assert json.dumps(again.state()) == json.dumps(fitted[name].state())
 
 
-@pytest.mark.parametrize("name", ["logistic", "xgboost", "momentum"])
+@pytest.mark.parametrize("name", [*CANDIDATES, "momentum"])
 def test_planted_signal_is_found_out_of_sample(name, fitted):
     X, y = make_rows(seed=9)
     assert roc_auc_score(y, fitted[name].predict_score(X)) > 0.75
 
 
-@pytest.mark.parametrize("name", ["logistic", "xgboost"])
+@pytest.mark.parametrize("name", CANDIDATES)
 def test_importance_names_the_feature_with_signal(name, fitted):
     importance = fitted[name].importance()
     assert list(importance) == ["a", "b", "c", "empty"]
@@ -92,8 +98,9 @@ def test_importance_names_the_feature_with_signal(name, fitted):
     assert importance["empty"] == 0.0
 
 
-def test_another_seed_grows_other_trees(rows):
-    first, second = (create_model("xgboost", PARAMS["xgboost"]).fit(*rows, seed=seed) for seed in (1, 2))
+@pytest.mark.parametrize("name", TREES)
+def test_another_seed_grows_other_trees(name, rows):
+    first, second = (create_model(name, PARAMS[name]).fit(*rows, seed=seed) for seed in (1, 2))
     assert (first.predict_score(rows[0]) != second.predict_score(rows[0])).any()
 
 
@@ -175,15 +182,46 @@ def test_a_foreign_state_is_refused(name, fitted):
         MODELS[name].from_state({"features": []})
 
 
-def test_damaged_trees_are_refused(fitted):
-    state = fitted["xgboost"].state()
+@pytest.mark.parametrize(("name", "key"), TREES.items())
+@pytest.mark.parametrize("kept", [0, 500, 5000])
+def test_damaged_trees_are_refused(name, key, kept, fitted):
+    state = fitted[name].state()
     with pytest.raises(StoreError, match="Train it again"):
-        restore_model("xgboost", {**state, "learned": {"booster": state["learned"]["booster"][:500]}})
+        restore_model(name, {**state, "learned": {**state["learned"], key: state["learned"][key][:kept]}})
 
 
-def test_a_model_is_imported_only_when_it_is_asked_for():
+def test_trees_with_a_right_sum_but_no_sense_are_refused(fitted):
+    state = fitted["lightgbm"].state()
+    head = state["learned"]["trees"][:100]
+    with pytest.raises(StoreError, match="feature_names"):
+        restore_model("lightgbm", {**state, "learned": {"trees": head, "hash": hash_content(head)}})
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_the_number_of_threads_does_not_change_a_bit(name, rows):
+    one, two = (create_model(name, PARAMS[name] | {"threads": n}).fit(*rows, seed=3) for n in (1, 2))
+    np.testing.assert_array_equal(one.predict_score(rows[0]), two.predict_score(rows[0]))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_says_what_it_is_and_needs(name, fitted, rows):
+    model = fitted[name]
+    assert model.name == name
+    assert model.naive is (model.kind == "naive")
+    for distribution in model.requires:
+        assert installed([distribution]), f"{name} needs one of {distribution}"
+    before = model.predict_score(rows[0])
+    for device in model.devices():
+        if device == "cpu":
+            model.to_device(device)
+    model.to_device("a device that nothing knows")
+    np.testing.assert_array_equal(model.predict_score(rows[0]), before)
+
+
+def test_a_library_is_imported_only_when_its_model_is_used():
     code = (
-        "import sys, finq_predictor.domain.modelling.models; print('xgboost' in sys.modules, 'sklearn' in sys.modules)"
+        "import sys, finq_predictor.domain.modelling.models as m; list(m.MODELS.values());"
+        "print([name for name in ('xgboost', 'lightgbm', 'sklearn') if name in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.split() == ["False", "False"]
+    assert result.stdout.strip() == "[]"

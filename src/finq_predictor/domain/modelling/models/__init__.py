@@ -17,6 +17,7 @@ MODELS: Registry[type[Model]] = Registry(
         "reversal": f"{__name__}.reversal:Reversal",
         "logistic": f"{__name__}.logistic:Logistic",
         "xgboost": f"{__name__}.xgboost:XGBoost",
+        "lightgbm": f"{__name__}.lightgbm:LightGBM",
     },
 )
 
