@@ -97,7 +97,7 @@ class Panel:
 
 def panel_tables(market: Market) -> tuple[str, ...]:
     """Names of the silver tables that a panel of a market is built from; the optional ones may be absent."""
-    return ("bars", *(("benchmark",) if market.has_benchmark else ()), *OPTIONAL_TABLES)
+    return (*market.required_tables, *OPTIONAL_TABLES)
 
 
 def delivered(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:

@@ -74,7 +74,7 @@ OPERATIONS = (
         "All instruments of a market at one bar, the most probable first.",
         schemas.RankingAnswer,
         query=(
-            ("market", "`equity` or `fx`; may be left out when only one is served."),
+            ("market", f"{schemas.MARKET_NAMES}; may be left out when only one is served."),
             ("prediction_date", "As in /predict."),
             ("limit", "How many to show; all when left out."),
         ),

@@ -12,6 +12,7 @@ import pandas as pd
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.modelling.decisions import Action
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.middleware import JsonResponse
@@ -54,7 +55,7 @@ async def index(request: Request) -> Response:
         answers = await api.scoring.answers(served, newest, None)
         sections.append(_section(served, newest, rank(answers), standing["markets"][served.market.name]))
     shown = {section["market"] for section in sections}
-    missing = {name: state for name, state in standing["markets"].items() if name not in shown}
+    missing = {MARKETS[name].short_name: state for name, state in standing["markets"].items() if name not in shown}
     page = (
         _templates()
         .get_template("index.html")
@@ -67,17 +68,18 @@ def _section(served: Served, ts: pd.Timestamp, ranked: list[Answer], state: dict
     scored = [one for one in ranked if one["probability"] is not None]
     short = len(scored) <= 2 * _ENDS
     bundle = served.predictor.bundle
-    relative = served.market.has_benchmark
+    market = served.market
     return {
-        "market": served.market.name,
-        "question": served.market.question.format(instrument="each instrument", horizon=bundle.horizon),
+        "market": market.name,
+        "name": market.short_name,
+        "question": market.ask("each instrument", bundle.horizon),
         "reach": _reach(scored),
-        "yes": "outperform" if relative else "up",
-        "tops": [("All pairs" if not relative else "All instruments", scored)]
+        "yes": market.direction(True),
+        "tops": [(f"All {market.instruments.plural}", scored)]
         if short
         else [
-            ("Most likely to outperform" if relative else "Most likely to rise", scored[:_ENDS]),
-            ("Least likely to outperform" if relative else "Least likely to rise", scored[: -_ENDS - 1 : -1]),
+            (f"Most likely to {market.verb}", scored[:_ENDS]),
+            (f"Least likely to {market.verb}", scored[: -_ENDS - 1 : -1]),
         ],
         "ranked": [] if short else ranked,
         "unscored": [one for one in ranked if one["probability"] is None],

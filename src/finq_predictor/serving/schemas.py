@@ -10,9 +10,11 @@ import orjson
 from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from finq_predictor.domain.errors import closest
+from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.modelling.decisions import Action
 from finq_predictor.serving.errors import InvalidRequestError, MalformedBodyError
 
+MARKET_NAMES = " or ".join(f"`{name}`" for name in MARKETS)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -72,7 +74,7 @@ class PredictRequest(Request):
         description="A date means the last bar closed by the end of that UTC day, a time the last bar closed by then; "
         "left out, the newest bar.",
     )
-    market: Name | None = Field(default=None, description="`equity` or `fx`; found from the instrument when left out.")
+    market: Name | None = Field(default=None, description=f"{MARKET_NAMES}; found from the instrument when left out.")
 
 
 class BatchRequest(Request):
@@ -88,7 +90,7 @@ class BatchRequest(Request):
         validation_alias=AliasChoices("prediction_dates", "prediction_date", "timestamps"),
         description="Dates or times; left out, the newest bar.",
     )
-    market: Name | None = Field(default=None, description="`equity` or `fx`; needed when `instruments` is left out.")
+    market: Name | None = Field(default=None, description=f"{MARKET_NAMES}; needed when `instruments` is left out.")
     requests: list[PredictRequest] | None = Field(
         default=None, min_length=1, description="Single requests, instead of the other fields."
     )

@@ -12,8 +12,9 @@ from typing import Any
 import pandas as pd
 
 from finq_predictor.adapters.quality.engine import expectations
-from finq_predictor.domain.columns import ADJ_CLOSE, ASK, BID, INSTRUMENT, KNOWN_AT, OHLC, SOURCE, TS, VOLUME
+from finq_predictor.domain.columns import ASK, BID, INSTRUMENT, KNOWN_AT, OHLC, SOURCE, TS, VOLUME
 from finq_predictor.domain.errors import UnknownNameError
+from finq_predictor.domain.market.markets import get_market
 
 Expectations = list[Any]
 
@@ -84,8 +85,7 @@ def with_derived(frame: pd.DataFrame) -> pd.DataFrame:
 def _bars(frame: pd.DataFrame, market: str) -> Expectations:
     gxe = expectations()
 
-    prices = [*OHLC, ADJ_CLOSE] if market == "equity" else [*OHLC]
-    quotes = [] if market == "equity" else [*BID, *ASK]
+    prices, quotes = get_market(market).price_columns, get_market(market).quote_columns
     wanted: Expectations = [
         *_key(),
         *_typed({INSTRUMENT: "str"}),
@@ -98,7 +98,7 @@ def _bars(frame: pd.DataFrame, market: str) -> Expectations:
         _between(HIGH_SHORTFALL, None, _OHLC_TOLERANCE),
         _between(LOW_EXCESS, None, _OHLC_TOLERANCE),
     ]
-    if quotes and frame[quotes].notna().any(axis=None):
+    if quotes and frame[[*quotes]].notna().any(axis=None):
         wanted += [
             gxe.ExpectColumnPairValuesAToBeGreaterThanB(
                 column_A=ask, column_B=bid, or_equal=True, ignore_row_if="either_value_is_missing"

@@ -47,7 +47,7 @@ class SimulatedSource:
     All tables of one configuration come from one simulation, kept while the process lives.
 
     Args:
-        market: ``"equity"`` or ``"fx"``.
+        market: A market that can be simulated.
         table: ``bars``, ``benchmark``, ``articles``, ``macro`` or ``truth``; ``quotes`` is FX's other name of bars.
         seed: Same seed, same bytes.
         signal: Strength of everything predictable; 0 plants nothing.

@@ -17,7 +17,7 @@ class IngestionParams(BaseModel):
 
     Attributes:
         market: Market whose rules hold.
-        calendar: An ``exchange_calendars`` code, ``24/5``, ``24/7`` or ``inferred``; None takes the market's.
+        calendar: A code that ``get_calendar`` knows, such as ``XLON`` or ``inferred``; None takes the market's.
         bar_minutes: Length of a bar in minutes; None takes the market's.
         time_marks: Whether the time of an intraday bar is its ``open`` or its ``close``.
         timezone: Zone of times without one; None is UTC.

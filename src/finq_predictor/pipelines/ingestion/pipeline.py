@@ -11,6 +11,13 @@ from finq_predictor.domain.market.markets import Market
 from finq_predictor.pipelines.ingestion import nodes
 from finq_predictor.pipelines.market_binding import for_market
 
+CLEANERS: dict[str, Callable[..., Any]] = {
+    "bars": nodes.clean_bars,
+    "benchmark": nodes.clean_benchmark,
+    "articles": nodes.clean_articles,
+    "macro": nodes.clean_macro,
+}
+
 
 def create_pipeline(market: Market) -> Pipeline:
     """Build the ingestion pipeline of a market.
@@ -21,18 +28,14 @@ def create_pipeline(market: Market) -> Pipeline:
     Args:
         market: The market it will run for; the registry adds its namespace.
     """
-    cleaning: dict[str, Callable[..., Any]] = {"bars": nodes.clean_bars}
-    if market.has_benchmark:
-        cleaning["benchmark"] = nodes.clean_benchmark
-    cleaning |= {"articles": nodes.clean_articles, "macro": nodes.clean_macro}
-    benchmark = {"benchmark": "cleaned_benchmark"} if market.has_benchmark else {}
-    tallies = [f"tally_{table}" for table in cleaning]
+    tallies = [f"tally_{table}" for table in market.source_tables]
+    judged = {table: f"cleaned_{table}" for table in market.required_tables}
     return Pipeline(
         [
-            *(part for table, clean in cleaning.items() for part in _table(table, clean)),
+            *(part for table in market.source_tables for part in _table(table, CLEANERS[table])),
             node(
                 for_market(nodes.check_gates, market),
-                {"params": "params:ingestion", "bars": "cleaned_bars", **benchmark, **{name: name for name in tallies}},
+                {"params": "params:ingestion", **judged, **{name: name for name in tallies}},
                 "ingestion_checks",
                 name="check_gates",
             ),

@@ -198,6 +198,6 @@ def _command(market: Market, bundle: ModelBundle, provenance: Provenance, terms:
     # The base configuration names the simulator's knobs; an overlay for other data names its own environment.
     if provenance.simulated or "--env" in terms.command:
         return f"{checkout}{terms.command or f'kedro run --pipelines={market.name}'}"
-    table = "bars" if market.has_benchmark else "quotes"
+    given = ",".join(f"{market.file_parameter(table)}=FILE" for table in market.required_tables)
     files = "# the files whose hashes are shown above"
-    return f'{checkout}kedro run --env own --pipelines={market.name} --params "{table}=FILE"   {files}'
+    return f'{checkout}kedro run --env own --pipelines={market.name} --params "{given}"   {files}'

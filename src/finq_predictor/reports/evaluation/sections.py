@@ -250,14 +250,6 @@ def data_section(provenance: Provenance, bundle: ModelBundle, market: Market) ->
     source = (
         "the embedded market simulator (made-up data with a known truth)" if provenance.simulated else provenance.source
     )
-    survivors = (
-        "Survivorship: if the list of instruments was made with hindsight (only companies that still exist), "
-        "results are too good. The "
-        "simulator lists and delists companies; for your own files, say from when and to when each instrument was "
-        "a member."
-        if market.has_benchmark
-        else "Survivorship: currency pairs do not disappear, but a list of today knows which ones stayed liquid."
-    )
     tables = (
         {"Content hashes": Table(["Table", "SHA-256 of what was received"], hashes, text_columns=(0, 1))}
         if hashes
@@ -271,7 +263,7 @@ def data_section(provenance: Provenance, bundle: ModelBundle, market: Market) ->
             f"{moment(provenance.first_ts)} to "
             f"{moment(provenance.last_ts)}{'; rows: ' + counts if counts else ''}. The final model was trained on "
             f"{bundle.metadata.get('n_rows', 0):,} rows with {len(bundle.feature_set.names)} features.",
-            survivors,
+            market.instruments.survivorship,
         ],
         tables,
     )
