@@ -108,7 +108,7 @@ def test_a_moved_feature_rings_by_name():
         "probability": False,
     }
     assert "1 of 4 features drifted: reversal_5." in out["monitoring_report"]
-    assert 'finq_feature_drift_status{market="equity",feature="reversal_5"} 1.0' in out["monitoring_metrics"]
+    assert 'finq_feature_drift_status{feature="reversal_5",market="equity"} 1.0' in out["monitoring_metrics"]
 
 
 def test_a_missing_feature_rings_as_missing():
@@ -140,7 +140,7 @@ def test_no_predictions_are_said_and_not_hidden():
 def test_old_data_ring():
     out = run(as_of="2024-03-01T21:00Z")
     assert out["freshness"]["stale"].all()
-    assert "Stale data: silver, gold, predictions older than 48 h" in out["monitoring_report"]
+    assert "Stale data: silver, gold, predictions older than 13 h while the market is open" in out["monitoring_report"]
 
 
 def test_the_page_says_simulated_only_when_it_is(calm):
@@ -202,7 +202,7 @@ def test_a_drift_test_that_is_registered_appears_everywhere_by_itself(calm):
     assert out["drift"]["worst"].notna().all()
     assert "<th>worst case</th>" in out["monitoring_report"]
     assert "# HELP finq_feature_drift_worst Excess of the largest value of current values" in out["monitoring_metrics"]
-    assert 'finq_feature_drift_worst{market="equity",feature="tone"}' in out["monitoring_metrics"]
+    assert 'finq_feature_drift_worst{feature="tone",market="equity"}' in out["monitoring_metrics"]
     assert 'finq_prediction_drift_worst{market="equity"}' in out["monitoring_metrics"]
     assert f"worst case {row['worst']:.3f}, alarm above 2)" in rung["monitoring_report"]
     again = run()

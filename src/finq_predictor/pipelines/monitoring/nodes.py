@@ -5,19 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from finq_predictor.adapters.prometheus_text import prometheus_text
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.monitoring.completeness import measure_missing_rates
 from finq_predictor.domain.monitoring.drift.features import feature_drift, last_days, past_windows, prediction_drift
-from finq_predictor.domain.monitoring.freshness import (
-    Layer,
-    measure_layers,
-    measure_missing_rates,
-    monitoring_gauges,
-    prometheus_text,
-    resolve_as_of,
-)
+from finq_predictor.domain.monitoring.freshness import Layer, measure_layers, resolve_as_of
+from finq_predictor.domain.monitoring.gauges import monitoring_gauges
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
 from finq_predictor.reports.monitoring.report import Page, render_page
 
@@ -32,7 +28,7 @@ def measure_freshness(
         gold: Gold rows.
         predictions: Predictions of the champion.
         params: As-of time and limit.
-        market: The market, whose week-ends do not age data.
+        market: The market; hours in which it is closed do not age data.
 
     Returns:
         One row per layer, see ``domain.monitoring.freshness.FRESHNESS_COLUMNS``.
@@ -42,7 +38,7 @@ def measure_freshness(
         Layer("gold", "features", gold),
         Layer("predictions", "evaluation", predictions),
     ]
-    return measure_layers(layers, resolve_as_of(params.as_of, bars), market, params.freshness_limit_hours)
+    return measure_layers(layers, resolve_as_of(params.as_of, bars), market.sessions, params.freshness_limit_hours)
 
 
 def measure_missing(gold: pd.DataFrame, champion: ModelBundle, params: MonitoringParams) -> pd.DataFrame:

@@ -57,9 +57,9 @@ def verdicts(page: Page) -> list[Verdict]:
     return [
         Verdict(
             stale.empty,
-            f"All layers are fresh: none is older than {limit} outside week-ends."
+            f"All layers are fresh: none is older than {limit} while the market is open."
             if stale.empty
-            else f"Stale data: {_listed(stale['layer'])} older than {limit} outside week-ends.",
+            else f"Stale data: {_listed(stale['layer'])} older than {limit} while the market is open.",
         ),
         Verdict(
             broken.empty,

@@ -1,0 +1,46 @@
+"""Gauges as text that Prometheus reads, such as the text-file collector of its node exporter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from finq_predictor.domain.monitoring.gauges import Gauge
+
+if TYPE_CHECKING:
+    from prometheus_client.core import GaugeMetricFamily
+
+
+def prometheus_text(gauges: Iterable[Gauge]) -> str:
+    """Write gauges in the Prometheus text exposition format 0.0.4.
+
+    Args:
+        gauges: The gauges, each with the same labels in all its samples; one without samples is left out.
+
+    Returns:
+        Text that ends with a line break, gauges and samples in the order given, labels by name; empty where nothing
+        was measured.
+    """
+    from prometheus_client import generate_latest
+
+    return generate_latest(_Measured(tuple(gauges))).decode()
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What was measured once, as prometheus_client collects it."""
+
+    gauges: tuple[Gauge, ...]
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        from prometheus_client.core import GaugeMetricFamily
+
+        for gauge in self.gauges:
+            if not gauge.samples:
+                continue
+            names = list(gauge.samples[0][0])
+            family = GaugeMetricFamily(gauge.name, gauge.text, labels=names)
+            for labels, value in gauge.samples:
+                family.add_metric([labels[name] for name in names], value)
+            yield family

@@ -1,0 +1,46 @@
+"""The figures of monitoring as gauges: every name that was promised, with its labels and values."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from finq_predictor.domain.monitoring.gauges import monitoring_gauges
+from monitoring_tables import monitoring_tables
+
+
+def test_every_figure_has_its_gauge():
+    gauges = monitoring_gauges("equity", *monitoring_tables())
+    assert [gauge.name for gauge in gauges] == [
+        "finq_data_freshness_hours",
+        "finq_data_stale_status",
+        "finq_validation_status",
+        "finq_feature_missing_ratio",
+        "finq_feature_drift_ks",
+        "finq_feature_drift_psi",
+        "finq_feature_drift_js",
+        "finq_feature_drift_status",
+        "finq_prediction_drift_ks",
+        "finq_prediction_drift_psi",
+        "finq_prediction_drift_js",
+        "finq_prediction_drift_kl",
+        "finq_prediction_drift_status",
+    ]
+    assert all(gauge.text for gauge in gauges)
+
+
+def test_labels_and_values():
+    samples = {gauge.name: list(gauge.samples) for gauge in monitoring_gauges("equity", *monitoring_tables())}
+    layer = {"market": "equity", "layer": "silver", "pipeline": "ingestion"}
+    assert samples["finq_data_freshness_hours"] == [(layer, 36.0)]
+    assert samples["finq_data_stale_status"] == [(layer, 0.0)]
+    assert samples["finq_feature_missing_ratio"] == [({"market": "equity", "feature": "a"}, 0.5)]
+    assert samples["finq_prediction_drift_kl"] == [({"market": "equity"}, 0.4)]
+
+
+def test_what_was_not_measured_is_nan_and_an_empty_table_gives_no_samples():
+    freshness, missing, drift = monitoring_tables()
+    unknown = drift.assign(psi=np.nan)
+    samples = {gauge.name: gauge.samples for gauge in monitoring_gauges("fx", freshness, missing, unknown)}
+    assert np.isnan(samples["finq_feature_drift_psi"][0][1])
+    nothing = monitoring_gauges("fx", *(table.iloc[:0] for table in (freshness, missing, drift)))
+    assert not any(gauge.samples for gauge in nothing)
