@@ -9,8 +9,10 @@ import pytest
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.tracking import PARENT, TrackedRun, Tracker, connect
 from finq_predictor.domain.errors import UnknownNameError
+from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.modelling.search import TrialState
 from finq_predictor.pipelines.training.params import TrainingParams
+from finq_predictor.pipelines.training.plan import Plan
 from finq_predictor.pipelines.training.samples import make_samples
 from finq_predictor.pipelines.training.search import search_model
 from synthetic_gold import feature_names, make_gold
@@ -25,12 +27,13 @@ def trials() -> pd.DataFrame:
     """A real search in which some trials are pruned."""
     gold = make_gold(n_instruments=8, n_dates=160)
     params = TrainingParams(
-        market="equity",
         seed=3,
         models={"logistic": {"params": {"C": 0.01}, "search": {"C": {"low": 1e-6, "high": 10.0, "log": True}}}},
+        gap={"embargo_bars": 5},
         search={"trials": 12, "inner_folds": 3, "max_rows": None},
     )
-    _, found = search_model("logistic", make_samples(gold, tuple(feature_names(gold)), 5), params)
+    plan = Plan(params, get_market("equity"))
+    _, found = search_model("logistic", make_samples(gold, tuple(feature_names(gold)), 5), plan)
     return found
 
 

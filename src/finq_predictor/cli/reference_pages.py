@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import BaseModel
 
 WRITTEN = "<!-- Written by `make docs`; change the code instead. -->\n\n"
 
@@ -56,46 +55,9 @@ def _features() -> str:
 
 
 def _parameters() -> str:
-    from finq_predictor.pipelines.evaluation.params import EvaluationParams
-    from finq_predictor.pipelines.features.params import FeaturesParams
-    from finq_predictor.pipelines.ingestion.params import IngestionParams
-    from finq_predictor.pipelines.monitoring.params import MonitoringParams
-    from finq_predictor.pipelines.sentiment.params import SentimentParams
-    from finq_predictor.pipelines.training.params import TrainingParams
+    from finq_predictor.cli.parameters_page import parameters_markdown
 
-    stages: tuple[type[BaseModel], ...] = (
-        IngestionParams,
-        SentimentParams,
-        FeaturesParams,
-        TrainingParams,
-        EvaluationParams,
-        MonitoringParams,
-    )
-    intro = (
-        "# Parameters\n\nEach stage takes one typed object per market from `conf/base/parameters/<stage>.yml`; an "
-        "unknown key or a wrong type stops the run before any node. On the command line: "
-        '`--params "fx.training.n_folds=5"`.\n\n'
-    )
-    return intro + "\n".join(_parameter_table(stage) for stage in stages)
-
-
-def _parameter_table(stage: type[BaseModel]) -> str:
-    name = stage.__name__.removesuffix("Params").lower()
-    documentation = inspect.cleandoc(stage.__doc__ or "")
-    return f"## {name}\n\n{_to_markdown(documentation)}\n"
-
-
-def _to_markdown(documentation: str) -> str:
-    """Turn the attributes of a Google-style docstring into a list."""
-    text, _, attributes = documentation.partition("Attributes:\n")
-    lines: list[str] = []
-    for line in attributes.splitlines():
-        if line.startswith("    ") and not line.startswith("        ") and ":" in line:
-            name, _, meaning = line.strip().partition(":")
-            lines.append(f"- `{name}`: {meaning.strip()}")
-        elif line.strip() and lines:
-            lines[-1] += " " + line.strip()
-    return text.strip() + ("\n\n" + "\n".join(lines) if lines else "")
+    return parameters_markdown()
 
 
 def _errors() -> str:

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finq_predictor.domain.ingestion.bars import clean_bars, clean_benchmark
-from finq_predictor.domain.ingestion.parsing import Rules
+from finq_predictor.domain.ingestion.rules import CleaningRules, ReadingRules, Rules
 from finq_predictor.domain.market.calendars import get_calendar
 from finq_predictor.domain.market.markets import get_market
 
-EQUITY = Rules(get_market("equity"), correction_tolerance_hours=16)
-FX = Rules(get_market("fx"), jump_factor=1.1, wick_factor=1.1)
+EQUITY = Rules(get_market("equity"), cleaning=CleaningRules(correction_tolerance_hours=16))
+FX = Rules(get_market("fx"), cleaning=CleaningRules(jump_factor=1.1, wick_factor=1.1))
 
 
 def daily(symbol="A", first="2024-01-02", bars=10, price=100.0):
@@ -193,17 +193,19 @@ def test_daily_bars_belong_to_the_session_of_their_date(date):
 
 def test_other_calendars():
     week_end = set_cell(daily(), 3, date="2024-01-06")
-    inferred = clean_bars(week_end, replace(EQUITY, calendar="inferred", timezone="Europe/Paris", close_time="17:30"))
+    inferred = clean_bars(
+        week_end, replace(EQUITY, reading=ReadingRules("inferred", timezone="Europe/Paris", close_time="17:30"))
+    )
     assert inferred.quarantine.empty
     assert inferred.silver["ts"].dt.strftime("%H:%M").unique().tolist() == ["16:30"]
-    crypto = clean_bars(week_end, replace(EQUITY, calendar="24/7"))
+    crypto = clean_bars(week_end, replace(EQUITY, reading=ReadingRules("24/7")))
     assert crypto.silver["ts"].iloc[0] == pd.Timestamp("2024-01-03", tz="UTC")
 
 
 def test_intraday_bars_of_an_exchange():
     times = pd.date_range("2024-01-02 12:00", periods=12, freq="h", tz="UTC")
     frame = daily(bars=10).iloc[[0] * 12].assign(date=times)
-    cleaned = clean_bars(frame, replace(EQUITY, bar_minutes=60))
+    cleaned = clean_bars(frame, replace(EQUITY, reading=ReadingRules(bar_minutes=60)))
     assert cleaned.silver["ts"].min() == pd.Timestamp("2024-01-02 15:00", tz="UTC")
     assert cleaned.silver["ts"].max() == pd.Timestamp("2024-01-02 21:00", tz="UTC")
     assert set(cleaned.quarantine["rule"]) == {"no_session"}
@@ -214,7 +216,7 @@ def test_hours_of_foreign_exchange():
     assert silver["instrument"].unique().tolist() == ["EUR_USD"]
     assert silver["ts"].iloc[0] == pd.Timestamp("2024-01-02 01:00", tz="UTC")
     assert "adj_close" not in silver
-    closes = clean_bars(hourly(), replace(FX, time_marks="close")).silver
+    closes = clean_bars(hourly(), replace(FX, reading=ReadingRules(time_marks="close"))).silver
     assert closes["ts"].iloc[0] == pd.Timestamp("2024-01-02 00:00", tz="UTC")
 
 

@@ -7,10 +7,11 @@ import pytest
 
 from finq_predictor.domain.errors import GateError
 from finq_predictor.domain.ingestion import gates
+from finq_predictor.domain.ingestion.rules import GateLimits
 from finq_predictor.domain.market.calendars import get_calendar
 from synthetic_values import make_delivery
 
-LIMITS = gates.Limits(min_instruments=2)
+LIMITS = GateLimits(min_instruments=2)
 NEW_YORK = get_calendar("XNYS")
 CLOSES = NEW_YORK.closes(pd.Timestamp("2024-01-02"), pd.Timestamp("2024-02-29")).reset_index(drop=True)
 

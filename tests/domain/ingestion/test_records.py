@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pandas as pd
 
-from finq_predictor.domain.ingestion.parsing import Rules
 from finq_predictor.domain.ingestion.records import clean_articles, clean_macro
+from finq_predictor.domain.ingestion.rules import Rules
 from finq_predictor.domain.market.markets import get_market
 
 RULES = Rules(get_market("equity"))

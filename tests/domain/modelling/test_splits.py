@@ -12,6 +12,7 @@ from sklearn.model_selection import TimeSeriesSplit
 from finq_predictor.domain.errors import SplitError
 from finq_predictor.domain.modelling.splits import (
     GAP_COLUMNS,
+    Gap,
     fold_masks,
     gap_table,
     purged_holdout,
@@ -49,8 +50,7 @@ def test_no_label_of_training_reaches_the_test(n_dates, n_instruments, label_bar
         rows["label_end"],
         n_folds=n_folds,
         min_train_fraction=0.4,
-        purge_bars=label_bars,
-        embargo_bars=embargo,
+        gap=Gap(label_bars, embargo),
         label_bars=label_bars,
         sessions=sessions,
     )
@@ -77,7 +77,7 @@ def test_a_single_series_agrees_with_scikit_learn(gap):
     ts = pd.Series(pd.date_range("2020-01-01", periods=n, tz="UTC"))
     ends = ts + pd.Timedelta(days=gap)
     ours = purged_walk_forward(
-        ts, ends, n_folds=n_folds, min_train_fraction=1 / (n_folds + 1), purge_bars=gap, label_bars=gap
+        ts, ends, n_folds=n_folds, min_train_fraction=1 / (n_folds + 1), gap=Gap(gap), label_bars=gap
     )
     theirs = TimeSeriesSplit(n_splits=n_folds, gap=gap).split(np.zeros((n, 1)))
     for fold, (train, test) in zip(ours, theirs, strict=True):
@@ -93,19 +93,18 @@ def test_a_gap_shorter_than_the_label_is_refused_with_the_arithmetic():
             rows["label_end"],
             n_folds=2,
             min_train_fraction=0.5,
-            purge_bars=3,
-            embargo_bars=5,
+            gap=Gap(3, 5),
             label_bars=6,
         )
 
 
 def test_a_long_label_over_missing_bars_is_purged_although_the_count_of_bars_would_allow_it():
     rows, sessions = panel(80, 2, 2)
-    first = purged_holdout(rows["ts"], rows["label_end"], fraction=0.5, purge_bars=2, label_bars=2, sessions=sessions)
+    first = purged_holdout(rows["ts"], rows["label_end"], fraction=0.5, gap=Gap(2), label_bars=2, sessions=sessions)
     stretched = rows.copy()
     stretched.loc[first.train[-1], "label_end"] = first.test_start
     again = purged_holdout(
-        stretched["ts"], stretched["label_end"], fraction=0.5, purge_bars=2, label_bars=2, sessions=sessions
+        stretched["ts"], stretched["label_end"], fraction=0.5, gap=Gap(2), label_bars=2, sessions=sessions
     )
     assert set(first.train) - set(again.train) == {first.train[-1]}
 
@@ -117,8 +116,7 @@ def test_the_gap_table_shows_the_arithmetic_and_finds_the_rows_again():
         rows["label_end"],
         n_folds=3,
         min_train_fraction=0.4,
-        purge_bars=3,
-        embargo_bars=2,
+        gap=Gap(3, 2),
         label_bars=3,
         sessions=sessions,
     )
@@ -137,15 +135,15 @@ def test_the_gap_table_shows_the_arithmetic_and_finds_the_rows_again():
     ("changes", "message"),
     [
         ({"n_folds": 50}, "Too few dates: 30 labelled dates x 0.5 leave 15 .* 15 for 50 test blocks"),
-        ({"purge_bars": 15}, "minus a gap of 15 = 0 to train on"),
+        ({"gap": Gap(15)}, "minus a gap of 15 = 0 to train on"),
         ({"min_train_fraction": 1.0}, "between 0 and 1"),
         ({"n_folds": 0}, "expected >= 1"),
-        ({"embargo_bars": -1}, "none may be negative"),
+        ({"gap": Gap(1, -1)}, "none may be negative"),
     ],
 )
 def test_what_cannot_be_split_is_refused(changes, message):
     rows, _ = panel(30, 2, 1)
-    arguments = {"n_folds": 2, "min_train_fraction": 0.5, "purge_bars": 1, "label_bars": 1} | changes
+    arguments = {"n_folds": 2, "min_train_fraction": 0.5, "gap": Gap(1), "label_bars": 1} | changes
     with pytest.raises(SplitError, match=message):
         purged_walk_forward(rows["ts"], rows["label_end"], **arguments)
 
@@ -154,15 +152,15 @@ def test_rows_without_label_end_and_labels_into_the_past_are_refused():
     rows, _ = panel(30, 1, 1)
     unknown = rows["label_end"].mask(rows.index == 3)
     with pytest.raises(SplitError, match="labelled rows only"):
-        purged_walk_forward(rows["ts"], unknown, n_folds=1, min_train_fraction=0.5, purge_bars=1)
+        purged_walk_forward(rows["ts"], unknown, n_folds=1, min_train_fraction=0.5, gap=Gap(1))
     with pytest.raises(SplitError, match="end before their own row"):
-        purged_walk_forward(rows["label_end"], rows["ts"], n_folds=1, min_train_fraction=0.5, purge_bars=1)
+        purged_walk_forward(rows["label_end"], rows["ts"], n_folds=1, min_train_fraction=0.5, gap=Gap(1))
 
 
 def test_hourly_blocks_start_with_a_day_so_that_no_day_is_ranked_by_two_models():
     ts = pd.Series(pd.date_range("2024-01-01 05:00", periods=1000, freq="h", tz="UTC"))
     folds = purged_walk_forward(
-        ts, ts + pd.Timedelta("1h"), n_folds=3, min_train_fraction=0.4, purge_bars=1, embargo_bars=24, label_bars=1
+        ts, ts + pd.Timedelta("1h"), n_folds=3, min_train_fraction=0.4, gap=Gap(1, 24), label_bars=1
     )
     assert [fold.test_start.hour for fold in folds] == [0, 0, 0]
     tested = np.concatenate([fold.test for fold in folds])

@@ -102,8 +102,8 @@ def test_seconds_and_columns_in_unusual_order(ingestion, shared_data):
 
 def test_headlines_with_broken_rows(shared_data):
     from finq_predictor.adapters.sources.own_file import OwnFileSource
-    from finq_predictor.domain.ingestion.parsing import Rules
     from finq_predictor.domain.ingestion.records import clean_articles
+    from finq_predictor.domain.ingestion.rules import Rules
     from finq_predictor.domain.market.markets import get_market
 
     raw = OwnFileSource(_real(shared_data, "text/benzinga_headlines_A-ACAT_2009_2018-02.csv.gz"), "articles").read()
@@ -114,7 +114,7 @@ def test_headlines_with_broken_rows(shared_data):
 
 def test_ticker_that_was_another_company_is_left_out(shared_data):
     from finq_predictor.domain.ingestion.bars import clean_bars
-    from finq_predictor.domain.ingestion.parsing import Rules
+    from finq_predictor.domain.ingestion.rules import Rules
     from finq_predictor.domain.market.markets import get_market
 
     raw = pd.read_parquet(_real(shared_data, EQUITIES), filters=[("symbol", "in", ["BHF", "BK"])])

@@ -20,16 +20,18 @@ from finq_predictor.domain.modelling.models import model_parameters
 from finq_predictor.pipelines.training import nodes
 from finq_predictor.pipelines.training.params import TrainingParams
 from finq_predictor.pipelines.training.pipeline import create_pipeline
+from finq_predictor.pipelines.training.plan import Plan
 from finq_predictor.pipelines.training.samples import label_blocks, make_samples, thin
 from synthetic_gold import feature_names, feature_set_dict, make_gold
 from synthetic_values import make_provenance
 
 TREES = {"n_estimators": 20, "max_depth": 2, "min_child_weight": 20, "learning_rate": 0.1}
+EQUITY = MARKETS["equity"]
 SETTINGS = {
-    "market": "equity",
     "seed": 7,
     "n_folds": 3,
     "min_train_fraction": 0.5,
+    "gap": {"embargo_bars": 5},
     "models": {
         "base_rate": {},
         "momentum": {"params": {"feature": "feature_0"}},
@@ -55,17 +57,17 @@ def run(gold: pd.DataFrame, feature_set: dict | None = None, **changes) -> dict:
     """The whole stage, node by node."""
     params = TrainingParams(**{**SETTINGS, **changes})
     feature_set = feature_set or feature_set_dict(gold)
-    folds = nodes.make_folds(gold, feature_set, params)
-    chosen, trials = nodes.search_hyperparameters(gold, feature_set, folds, params)
-    summary = nodes.summarise_training(gold, feature_set, folds, trials, PROVENANCE, CODE, params)
+    folds = nodes.make_folds(gold, feature_set, params, market=EQUITY)
+    chosen, trials = nodes.search_hyperparameters(gold, feature_set, folds, params, market=EQUITY)
+    summary = nodes.summarise_training(gold, feature_set, folds, trials, PROVENANCE, CODE, params, market=EQUITY)
     return {
         "params": params,
         "folds": folds,
         "hyperparameters": chosen,
         "trials": trials,
-        "oos": nodes.walk_forward(gold, feature_set, folds, chosen, params),
+        "oos": nodes.walk_forward(gold, feature_set, folds, chosen, params, market=EQUITY),
         "summary": summary,
-        "candidates": nodes.fit_candidates(gold, feature_set, chosen, summary, params),
+        "candidates": nodes.fit_candidates(gold, feature_set, chosen, summary, params, market=EQUITY),
     }
 
 
@@ -183,9 +185,9 @@ def test_the_search_is_recorded_and_never_worse_than_the_configuration(trained):
 
 def test_the_search_shows_its_progress(gold, caplog):
     params = TrainingParams(**SETTINGS)
-    folds = nodes.make_folds(gold, feature_set_dict(gold), params)
+    folds = nodes.make_folds(gold, feature_set_dict(gold), params, market=EQUITY)
     with caplog.at_level(logging.INFO, logger="finq_predictor"):
-        nodes.search_hyperparameters(gold, feature_set_dict(gold), folds, params)
+        nodes.search_hyperparameters(gold, feature_set_dict(gold), folds, params, market=EQUITY)
     assert "search xgboost: trial 4 of 4, log_loss" in caplog.text
 
 
@@ -203,7 +205,7 @@ def test_the_search_sees_the_first_training_window_only(trained, gold):
     noise = np.random.default_rng(0).standard_normal(len(gold))
     changed = gold.assign(feature_0=gold["feature_0"].mask(beyond, noise))
     params = trained["params"]
-    _, trials = nodes.search_hyperparameters(changed, feature_set_dict(gold), trained["folds"], params)
+    _, trials = nodes.search_hyperparameters(changed, feature_set_dict(gold), trained["folds"], params, market=EQUITY)
     pd.testing.assert_series_equal(trials["value"], trained["trials"]["value"])
 
 
@@ -234,7 +236,14 @@ def test_candidates_predict_the_days_whose_labels_are_not_known_yet(trained, gol
 def test_the_data_hash_knows_the_order_of_rows(trained, gold):
     params = trained["params"]
     other = nodes.summarise_training(
-        gold.iloc[::-1], feature_set_dict(gold), trained["folds"], trained["trials"], PROVENANCE, CODE, params
+        gold.iloc[::-1],
+        feature_set_dict(gold),
+        trained["folds"],
+        trained["trials"],
+        PROVENANCE,
+        CODE,
+        params,
+        market=EQUITY,
     )
     assert other["data_hash"] != trained["summary"]["data_hash"]
     assert other["n_rows"] == trained["summary"]["n_rows"]
@@ -242,7 +251,8 @@ def test_the_data_hash_knows_the_order_of_rows(trained, gold):
 
 def test_the_leak_meter_shows_what_a_random_split_pretends():
     gold = make_gold(n_instruments=12, n_dates=300, signal=0.0)
-    table = nodes.measure_leak(gold, feature_set_dict(gold), TrainingParams(**SETTINGS)).set_index("split")
+    table = nodes.measure_leak(gold, feature_set_dict(gold), TrainingParams(**SETTINGS), market=EQUITY)
+    table = table.set_index("split")
     assert list(table.columns) == ["model", "accuracy", "auc", "n"]
     assert table.loc["random_rows", "auc"] > table.loc["purged", "auc"] + 0.08
     assert abs(table.loc["purged", "auc"] - 0.5) < 0.08
@@ -293,7 +303,7 @@ def test_what_was_misspelt_is_met_with_near_misses(gold):
     with pytest.raises(DataError, match="no column 'label_7'"):
         run(gold, horizon=7)
     with pytest.raises(SplitError, match="the purge is 2 bars"):
-        run(gold, purge_bars=2)
+        run(gold, gap={"purge_bars": 2})
 
 
 @pytest.mark.parametrize(
@@ -350,8 +360,8 @@ def test_the_configuration_in_the_project_is_valid(market, project_path):
     text = (project_path / "conf/base/parameters/training.yml").read_text()
     text = text.replace("${runtime_params:seed,${globals:seed}}", "1")
     params = TrainingParams(**yaml.safe_load(text)[market]["training"])
-    assert params.market == market
-    assert params.purge == MARKETS[market].entry_lag + MARKETS[market].horizon
+    assert Plan(params, MARKETS[market]).label_bars == MARKETS[market].entry_lag + MARKETS[market].horizon
+    assert params.gap.purge_bars is None, "the label's reach is computed"
     for name, config in params.models.items():
         assert {*config.params, *config.search} <= set(model_parameters(config.model or name))
 

@@ -25,10 +25,11 @@ from finq_predictor.domain.columns import (
     VOLUME,
 )
 from finq_predictor.domain.ingestion.column_mapping import Mapped, map_columns
-from finq_predictor.domain.ingestion.parsing import START, Rules, typed_bars
+from finq_predictor.domain.ingestion.parsing import START, typed_bars
 from finq_predictor.domain.ingestion.price_outliers import reverted_jumps, wild_wicks
 from finq_predictor.domain.ingestion.quarantine import HARMLESS, Cleaned, Ledger
 from finq_predictor.domain.ingestion.revisions import known_times, settle_versions
+from finq_predictor.domain.ingestion.rules import Rules
 from finq_predictor.domain.market.markets import Market
 
 # Fewer rows say nothing about an instrument as a whole.
@@ -61,7 +62,11 @@ def clean_benchmark(raw: pd.DataFrame, rules: Rules) -> Cleaned:
 
 def _clean(raw: pd.DataFrame, table: str, rules: Rules) -> Cleaned:
     mapped = map_columns(
-        raw, table, rules.columns.get(table), instrument=rules.instrument, named_in=rules.market.instruments.named_in
+        raw,
+        table,
+        rules.reading.columns.get(table),
+        instrument=rules.reading.instrument,
+        named_in=rules.market.instruments.named_in,
     )
     ledger = Ledger(len(raw))
     bars = typed_bars(mapped, rules)
@@ -127,7 +132,7 @@ def _judge_prices(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
         lambda rows: [f"{names[low[row].argmax()]} is {table[row][low[row].argmax()]:g}" for row in rows],
     )
     top, bottom = (pick(prices["open"], prices["close"]) for pick in (np.maximum, np.minimum))
-    slack = rules.ohlc_tolerance * prices["close"]
+    slack = rules.cleaning.ohlc_tolerance * prices["close"]
     high, floor = prices["high"], prices["low"]
     broken = (high < top - slack) | (floor > bottom + slack) | (high < floor)
     ledger.reject(
@@ -164,26 +169,27 @@ def _judge_moment(bars: pd.DataFrame, raw: pd.DataFrame, ledger: Ledger, rules: 
 
 
 def _judge_prints(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
-    wicks = wild_wicks(bars, rules.wick_factor)
+    limits = rules.cleaning
+    wicks = wild_wicks(bars, limits.wick_factor)
     ledger.reject(
         wicks,
         "wild_wick",
         lambda rows: [
-            f"low {bars['low'][row]:g} or high {bars['high'][row]:g} is more than {rules.wick_factor:g} times beyond "
+            f"low {bars['low'][row]:g} or high {bars['high'][row]:g} is more than {limits.wick_factor:g} times beyond "
             f"open {bars['open'][row]:g} and close {bars['close'][row]:g}"
             for row in rows
         ],
     )
     while True:
-        jumps = reverted_jumps(bars, ledger.alive, rules.jump_factor, rules.jump_revert_tolerance)
+        jumps = reverted_jumps(bars, ledger.alive, limits.jump_factor, limits.jump_revert_tolerance)
         if not jumps.any():
             return
         ledger.reject(
             jumps,
             "wrong_print",
             lambda rows: [
-                f"close {bars['close'][row]:g} is more than {rules.jump_factor:g} times off the bars before and after, "
-                "which agree"
+                f"close {bars['close'][row]:g} is more than {limits.jump_factor:g} times off the bars before and "
+                "after, which agree"
                 for row in rows
             ],
         )
@@ -195,7 +201,7 @@ def _judge_instruments(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None
     counted = ~harmless & bars[INSTRUMENT].notna().to_numpy()
     names = bars[INSTRUMENT][counted]
     bad = pd.Series(~ledger.alive[counted], index=names.index).groupby(names).agg(["mean", "sum", "size"])
-    worst = bad[(bad["mean"] > rules.max_bad_share) & (bad["size"] >= _FEWEST_ROWS_TO_JUDGE)]
+    worst = bad[(bad["mean"] > rules.cleaning.max_bad_share) & (bad["size"] >= _FEWEST_ROWS_TO_JUDGE)]
     if worst.empty:
         return
     shares = worst["mean"].to_dict()

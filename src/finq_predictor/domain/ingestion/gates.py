@@ -11,21 +11,11 @@ import pandas as pd
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import GateError
 from finq_predictor.domain.ingestion.quarantine import HARMLESS
+from finq_predictor.domain.ingestion.rules import GateLimits
 from finq_predictor.domain.ingestion.tally import Delivery
 from finq_predictor.domain.market.calendars import Calendar
 
 _SHOWN = 5
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Where the gates close; the ingestion parameters explain each."""
-
-    min_instruments: int = 1
-    max_null_share: float = 0.10
-    max_quarantine_share: float = 0.05
-    max_benchmark_age: int = 2
-    max_benchmark_gap: int = 1
 
 
 @dataclass(frozen=True)
@@ -92,7 +82,7 @@ def _sentence(check: Check) -> str:
     return f"{found}{rows} {check.advice}".rstrip()
 
 
-def check_instruments(bars: pd.DataFrame, limits: Limits) -> Check:
+def check_instruments(bars: pd.DataFrame, limits: GateLimits) -> Check:
     """Enough instruments to compare (R21)."""
     names = sorted(bars[INSTRUMENT].unique())
     return Check(
@@ -102,11 +92,11 @@ def check_instruments(bars: pd.DataFrame, limits: Limits) -> Check:
         len(names),
         limits.min_instruments,
         tuple(names[:_SHOWN]),
-        "Deliver more instruments, see quarantine for rejected ones, or lower `min_instruments`.",
+        "Deliver more instruments, see quarantine for rejected ones, or lower `gates.min_instruments`.",
     )
 
 
-def check_nulls(delivery: Delivery, limits: Limits) -> list[Check]:
+def check_nulls(delivery: Delivery, limits: GateLimits) -> list[Check]:
     """Not too many missing values in any column of a delivery."""
     return [
         Check(
@@ -124,7 +114,7 @@ def check_nulls(delivery: Delivery, limits: Limits) -> list[Check]:
     ]
 
 
-def check_quarantine(delivery: Delivery, limits: Limits) -> Check:
+def check_quarantine(delivery: Delivery, limits: GateLimits) -> Check:
     """Not too many rows in quarantine; rows that only repeat others do not count."""
     tally = delivery.tally
     bad = {rule: count for rule, count in tally.rules.items() if rule not in HARMLESS}
@@ -170,7 +160,7 @@ def check_one_origin(deliveries: Sequence[Delivery]) -> Check:
 
 
 def check_benchmark_age(
-    bars: pd.DataFrame, benchmark: pd.DataFrame, calendar: Calendar, as_of: pd.Timestamp | None, limits: Limits
+    bars: pd.DataFrame, benchmark: pd.DataFrame, calendar: Calendar, as_of: pd.Timestamp | None, limits: GateLimits
 ) -> Check:
     """The benchmark reaches up to the last closed session before ``as_of``, but for a few (R21: two).
 
@@ -196,7 +186,7 @@ def check_benchmark_age(
     )
 
 
-def check_benchmark_gaps(bars: pd.DataFrame, benchmark: pd.DataFrame, calendar: Calendar, limits: Limits) -> Check:
+def check_benchmark_gaps(bars: pd.DataFrame, benchmark: pd.DataFrame, calendar: Calendar, limits: GateLimits) -> Check:
     """No long hole in the benchmark between the first bar and the benchmark's end.
 
     Args:

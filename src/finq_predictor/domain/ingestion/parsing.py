@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,56 +20,13 @@ from finq_predictor.domain.columns import (
     VOLUME,
 )
 from finq_predictor.domain.ingestion.column_mapping import Mapped
+from finq_predictor.domain.ingestion.rules import Rules
 from finq_predictor.domain.ingestion.times import Times, parse_times
-from finq_predictor.domain.market.calendars import FIRST_YEAR, LAST_YEAR, Calendar, get_calendar
+from finq_predictor.domain.market.calendars import FIRST_YEAR, LAST_YEAR
 from finq_predictor.domain.market.markets import Market
 
-_DAY = 1440
 # Start of the bar as written, for messages and calendars; not part of silver.
 START = "_start"
-
-
-@dataclass(frozen=True)
-class Rules:
-    """How a delivery is read and cleaned; the ingestion parameters explain each.
-
-    Attributes:
-        market: The market, with its defaults.
-        columns: For each table, our name to the delivered name.
-    """
-
-    market: Market
-    calendar: str | None = None
-    bar_minutes: int | None = None
-    time_marks: str = "open"
-    timezone: str | None = None
-    close_time: str = "16:00"
-    day_first: bool = False
-    instrument: str | None = None
-    columns: dict[str, dict[str, str]] = field(default_factory=dict)
-    as_of: pd.Timestamp | None = None
-    correction_tolerance_hours: float = 0.0
-    ohlc_tolerance: float = 1e-4
-    jump_factor: float = 1.8
-    jump_revert_tolerance: float = 0.05
-    wick_factor: float = 5.0
-    max_bad_share: float = 0.25
-
-    @property
-    def sessions(self) -> Calendar:
-        """The calendar that holds."""
-        code = self.calendar or self.market.calendar
-        return get_calendar(code, timezone=self.timezone or "UTC", close_time=self.close_time)
-
-    @property
-    def bar(self) -> pd.Timedelta:
-        """Length of a bar."""
-        return pd.Timedelta(minutes=self.bar_minutes or self.market.bar_minutes)
-
-    @property
-    def daily(self) -> bool:
-        """Whether a bar is a session of an exchange, whose date is enough to know its close."""
-        return self.bar >= pd.Timedelta(minutes=_DAY) and self.sessions.dated
 
 
 def typed_bars(mapped: Mapped, rules: Rules) -> pd.DataFrame:
@@ -93,12 +49,12 @@ def typed_bars(mapped: Mapped, rules: Rules) -> pd.DataFrame:
         typed[ADJ_CLOSE] = typed["close"]
     if VOLUME not in typed:
         typed[VOLUME] = pd.Series(np.nan, index=frame.index)
-    times = parse_times(frame["time"], rules.timezone or "UTC", day_first=rules.day_first)
+    times = parse_times(frame["time"], rules.reading.zone, day_first=rules.reading.day_first)
     # Our own name marks the close, whatever the source's times mark.
-    closes = mapped.columns.get("time") == TS or rules.time_marks == "close"
+    closes = mapped.columns.get("time") == TS or rules.reading.time_marks == "close"
     typed[TS], typed[START] = _closes(times, rules, closes)
     if KNOWN_AT in frame:
-        typed[KNOWN_AT] = parse_times(frame[KNOWN_AT], rules.timezone or "UTC", day_first=rules.day_first).utc
+        typed[KNOWN_AT] = parse_times(frame[KNOWN_AT], rules.reading.zone, day_first=rules.reading.day_first).utc
     return pd.DataFrame(typed)
 
 

@@ -10,8 +10,9 @@ import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT, KNOWN_AT, RECEIVED_AT, UTC_MICROSECONDS
 from finq_predictor.domain.ingestion.column_mapping import Mapped, map_columns
-from finq_predictor.domain.ingestion.parsing import Rules, as_names, as_numbers
+from finq_predictor.domain.ingestion.parsing import as_names, as_numbers
 from finq_predictor.domain.ingestion.quarantine import Cleaned, Ledger
+from finq_predictor.domain.ingestion.rules import Rules
 from finq_predictor.domain.ingestion.tally import Tally
 from finq_predictor.domain.ingestion.times import parse_times
 
@@ -40,7 +41,7 @@ def clean_articles(raw: pd.DataFrame, rules: Rules) -> Cleaned:
     """
     if raw.empty:
         return _nothing(raw, _empty_articles())
-    mapped = map_columns(raw, "articles", rules.columns.get("articles"), instrument=rules.instrument)
+    mapped = map_columns(raw, "articles", rules.reading.columns.get("articles"), instrument=rules.reading.instrument)
     frame = _typed_articles(mapped, rules)
     ledger = Ledger(len(raw))
     ledger.reject(frame["published_at"].isna().to_numpy(), "bad_time", "the time is missing or cannot be read")
@@ -67,14 +68,14 @@ def clean_macro(raw: pd.DataFrame, rules: Rules) -> Cleaned:
     """
     if raw.empty:
         return _nothing(raw, _empty_macro())
-    mapped = map_columns(raw, "macro", rules.columns.get("macro"))
-    zone = rules.timezone or "UTC"
+    mapped = map_columns(raw, "macro", rules.reading.columns.get("macro"))
+    zone = rules.reading.zone
     frame = pd.DataFrame(
         {
             "series": mapped.frame["series"].astype("str").str.strip(),
-            "period": parse_times(mapped.frame["period"], zone, day_first=rules.day_first).wall.dt.normalize(),
+            "period": parse_times(mapped.frame["period"], zone, day_first=rules.reading.day_first).wall.dt.normalize(),
             "value": as_numbers(mapped.frame["value"]),
-            KNOWN_AT: parse_times(mapped.frame[KNOWN_AT], zone, day_first=rules.day_first).utc,
+            KNOWN_AT: parse_times(mapped.frame[KNOWN_AT], zone, day_first=rules.reading.day_first).utc,
         }
     )
     ledger = Ledger(len(raw))
@@ -92,11 +93,11 @@ def clean_macro(raw: pd.DataFrame, rules: Rules) -> Cleaned:
 
 
 def _typed_articles(mapped: Mapped, rules: Rules) -> pd.DataFrame:
-    frame, zone = mapped.frame, rules.timezone or "UTC"
-    published = parse_times(frame["published_at"], zone, day_first=rules.day_first).utc
+    frame, zone = mapped.frame, rules.reading.zone
+    published = parse_times(frame["published_at"], zone, day_first=rules.reading.day_first).utc
     seen = published
     if KNOWN_AT in frame:
-        seen = parse_times(frame[KNOWN_AT], zone, day_first=rules.day_first).utc.fillna(published)
+        seen = parse_times(frame[KNOWN_AT], zone, day_first=rules.reading.day_first).utc.fillna(published)
     typed = pd.DataFrame(
         {
             INSTRUMENT: as_names(frame[INSTRUMENT], rules.market),

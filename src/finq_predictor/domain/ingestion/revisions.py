@@ -19,8 +19,8 @@ from finq_predictor.domain.columns import (
     UTC_MICROSECONDS,
     VOLUME,
 )
-from finq_predictor.domain.ingestion.parsing import Rules
 from finq_predictor.domain.ingestion.quarantine import Ledger
+from finq_predictor.domain.ingestion.rules import Rules
 
 _MICROSECONDS_PER_HOUR = 3_600_000_000
 
@@ -47,7 +47,9 @@ def settle_versions(bars: pd.DataFrame, ledger: Ledger, keyed: np.ndarray, rules
     group = part.groupby([INSTRUMENT, TS], sort=False).ngroup().to_numpy()
     known, ts = (part[name].astype("int64").to_numpy() for name in (KNOWN_AT, TS))
     first = _least(known, group)
-    late = (known > ts + int(rules.correction_tolerance_hours * _MICROSECONDS_PER_HOUR)) & (known > first[group])
+    late = (known > ts + int(rules.cleaning.correction_tolerance_hours * _MICROSECONDS_PER_HOUR)) & (
+        known > first[group]
+    )
     eligible = ledger.alive[several] & ~late
     winner = np.full(len(first), -1)
     # Positions ascend, so that the last eligible row of a group stays.

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from finq_predictor.domain.arrays import Positions
 from finq_predictor.domain.columns import UTC_MICROSECONDS
@@ -34,6 +35,42 @@ GAP_COLUMNS = (
     "n_test",
     "n_purged",
 )
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Bars left out between training and test.
+
+    Attributes:
+        purge_bars: Bars left out because labels reach over them; None computes the label's reach (entry lag plus
+            horizon), less is refused.
+        embargo_bars: Bars left out in addition.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    purge_bars: Annotated[int, Field(ge=0)] | None = None
+    embargo_bars: Annotated[int, Field(ge=0)] = 0
+
+    def purge(self, label_bars: int) -> int:
+        """Bars left out for labels that end so many bars after their row.
+
+        Raises:
+            SplitError: If a training label could be read from the test; with the arithmetic.
+        """
+        purge = label_bars if self.purge_bars is None else self.purge_bars
+        if min(purge, self.embargo_bars, label_bars) < 0:
+            raise SplitError(
+                f"purge {purge}, embargo {self.embargo_bars} and label {label_bars} bars: none may be negative."
+            )
+        if purge < label_bars:
+            raise SplitError(
+                f"The gap is shorter than the label: a label ends {label_bars} bars after its row, the purge is "
+                f"{purge} bars, so the last {label_bars - purge} training labels would be read from the test. "
+                f"Set purge_bars to {label_bars} or more (embargo_bars, now {self.embargo_bars}, comes on top), or to "
+                "null."
+            )
+        return purge
 
 
 @dataclass(frozen=True)
@@ -73,8 +110,7 @@ def purged_walk_forward(
     *,
     n_folds: int,
     min_train_fraction: float,
-    purge_bars: int,
-    embargo_bars: int = 0,
+    gap: Gap,
     label_bars: int = 0,
     sessions: pd.DatetimeIndex | None = None,
 ) -> list[Fold]:
@@ -85,8 +121,7 @@ def purged_walk_forward(
         label_end: When the label of each row is known (n), never before ``ts``.
         n_folds: Number of test blocks, of about equally many whole UTC days.
         min_train_fraction: Share of the dates before the first test block, in (0, 1).
-        purge_bars: Bars left out before each test block because labels reach over them.
-        embargo_bars: Bars left out in addition.
+        gap: Bars left out before each test block.
         label_bars: Bars from ``ts`` to the end of a label by construction (entry lag plus horizon).
         sessions: All bars of the market; None counts the dates among ``ts``. Give it when some bars have no label.
 
@@ -96,7 +131,7 @@ def purged_walk_forward(
     Raises:
         SplitError: If the gap is shorter than a label, or there are too few dates.
     """
-    check_gap(purge_bars, embargo_bars, label_bars)
+    purge, embargo = gap.purge(label_bars), gap.embargo_bars
     if len(ts) != len(label_end):
         raise SplitError(f"Got {len(ts)} times and {len(label_end)} label ends; expected one for each row.")
     times, ends = _ticks(ts), _ticks(label_end)
@@ -106,11 +141,10 @@ def purged_walk_forward(
     bars = dates if sessions is None else np.union1d(_ticks(sessions), dates)
     # Whole UTC days: a day cut in two would be ranked by two models at once.
     _, day_start = np.unique(dates // DAY_US, return_index=True)
-    first = _first_test(day_start, n_folds, min_train_fraction, purge_bars + embargo_bars)
+    first = _first_test(day_start, n_folds, min_train_fraction, purge + embargo)
     blocks = np.split(dates[day_start[first] :], _cuts(day_start[first:], n_folds))
     return [
-        _make_fold(number, times, ends, bars, block, purge_bars, embargo_bars)
-        for number, block in enumerate(blocks, start=1)
+        _make_fold(number, times, ends, bars, block, purge, embargo) for number, block in enumerate(blocks, start=1)
     ]
 
 
@@ -119,8 +153,7 @@ def purged_holdout(
     label_end: pd.Series,
     *,
     fraction: float,
-    purge_bars: int,
-    embargo_bars: int = 0,
+    gap: Gap,
     label_bars: int = 0,
     sessions: pd.DatetimeIndex | None = None,
 ) -> Fold:
@@ -130,8 +163,7 @@ def purged_holdout(
         ts: Time of each row (n).
         label_end: When the label of each row is known (n).
         fraction: Share of the dates held out, in (0, 1).
-        purge_bars: Bars left out because labels reach over them.
-        embargo_bars: Bars left out in addition.
+        gap: Bars left out before it.
         label_bars: Bars from ``ts`` to the end of a label by construction.
         sessions: All bars of the market.
     """
@@ -140,29 +172,10 @@ def purged_holdout(
         label_end,
         n_folds=1,
         min_train_fraction=1.0 - fraction,
-        purge_bars=purge_bars,
-        embargo_bars=embargo_bars,
+        gap=gap,
         label_bars=label_bars,
         sessions=sessions,
     )[0]
-
-
-def check_gap(purge_bars: int, embargo_bars: int, label_bars: int) -> None:
-    """Refuse a gap over which a training label could be read from the test.
-
-    Raises:
-        SplitError: With the arithmetic.
-    """
-    if min(purge_bars, embargo_bars, label_bars) < 0:
-        raise SplitError(
-            f"purge {purge_bars}, embargo {embargo_bars} and label {label_bars} bars: none may be negative."
-        )
-    if purge_bars < label_bars:
-        raise SplitError(
-            f"The gap is shorter than the label: a label ends {label_bars} bars after its row, the purge is "
-            f"{purge_bars} bars, so the last {label_bars - purge_bars} training labels would be read from the test. "
-            f"Set purge_bars to {label_bars} or more (embargo_bars, now {embargo_bars}, comes on top), or to null."
-        )
 
 
 def gap_table(folds: Sequence[Fold]) -> pd.DataFrame:

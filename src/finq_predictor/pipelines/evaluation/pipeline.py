@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kedro.pipeline import Pipeline, node
+from kedro.pipeline import Pipeline
 
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.pipelines.evaluation.nodes import (
@@ -19,7 +19,7 @@ from finq_predictor.pipelines.evaluation.nodes import (
     trade_on_paper,
     write_report,
 )
-from finq_predictor.pipelines.market_binding import for_market
+from finq_predictor.pipelines.steps import step
 from finq_predictor.reports.evaluation.pictures import NAMES
 
 PARAMS = "params:evaluation"
@@ -30,52 +30,52 @@ def create_pipeline(market: Market) -> Pipeline:
     pictures = {f"plot_{name}": f"plot_{name}" for name in NAMES} | {"plot_images": "plot_images"}
     return Pipeline(
         [
-            node(
+            step(
                 compute_metrics,
                 ["oos_predictions", PARAMS],
                 ["metrics", "metrics_by_fold", "daily_skill"],
-                name="compute_metrics",
+                market=market,
             ),
-            node(
-                for_market(trade_on_paper, market),
+            step(
+                trade_on_paper,
                 ["oos_predictions", "silver_bars", "trials", "training_summary", PARAMS],
                 ["backtest", "backtest_summary"],
-                name="trade_on_paper",
+                market=market,
             ),
-            node(
+            step(
                 gather_training,
                 ["candidates", "oos_predictions", "folds", "trials", "leak_meter", "provenance"],
                 "trained_models",
-                name="gather_training",
+                market=market,
             ),
-            node(
+            step(
                 gather_measures,
                 ["metrics", "metrics_by_fold", "daily_skill", "backtest", "backtest_summary"],
                 "measures",
-                name="gather_measures",
+                market=market,
             ),
-            node(
-                for_market(decide_promotion, market),
+            step(
+                decide_promotion,
                 ["trained_models", "measures", "incumbent", PARAMS],
                 "promotion",
-                name="decide_promotion",
+                market=market,
             ),
-            node(
-                for_market(assemble_results, market),
+            step(
+                assemble_results,
                 ["trained_models", "measures", "promotion", PARAMS],
                 "evaluation_results",
-                name="assemble_results",
+                market=market,
             ),
-            node(draw_plots, "evaluation_results", pictures, name="draw_plots"),
-            node(prepare_runs, ["evaluation_results", "plot_images"], "tracked_run", name="track_runs"),
-            node(prepare_registration, ["evaluation_results", "tracked_run"], "champion", name="register_champion"),
-            node(predict_latest, ["champion", "gold", PARAMS], "predictions", name="predict_latest"),
-            node(
+            step(draw_plots, "evaluation_results", pictures, market=market),
+            step(prepare_runs, ["evaluation_results", "plot_images"], "tracked_run", market=market),
+            step(prepare_registration, ["evaluation_results", "tracked_run"], "champion", market=market),
+            step(predict_latest, ["champion", "gold", PARAMS], "predictions", market=market),
+            step(
                 write_report,
                 ["evaluation_results", "champion", "tracked_run", "plot_images"],
                 "report",
-                name="write_report",
+                market=market,
             ),
-            node(prepare_attachment, ["report", "tracked_run"], "tracked_report", name="attach_report"),
+            step(prepare_attachment, ["report", "tracked_run"], "tracked_report", market=market),
         ]
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from kedro.pipeline import Pipeline, node
+from kedro.pipeline import Pipeline
 
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.pipelines.features.nodes import assemble_panel, build_gold
-from finq_predictor.pipelines.market_binding import for_market
+from finq_predictor.pipelines.steps import step
 
 
 def create_pipeline(market: Market) -> Pipeline:
@@ -20,12 +20,7 @@ def create_pipeline(market: Market) -> Pipeline:
         inputs["benchmark"] = "silver_benchmark"
     return Pipeline(
         [
-            node(for_market(assemble_panel, market), inputs, "panel", name="assemble_panel"),
-            node(
-                for_market(build_gold, market),
-                ["panel", "params:features"],
-                ["feature_set", "gold"],
-                name="build_gold",
-            ),
+            step(assemble_panel, inputs, "panel", market=market),
+            step(build_gold, ["panel", "params:features"], ["feature_set", "gold"], market=market),
         ]
     )

@@ -27,48 +27,52 @@ def receive(source: pd.DataFrame) -> pd.DataFrame:
     return source
 
 
-def clean_bars(bronze: pd.DataFrame, params: IngestionParams) -> Divided:
+def clean_bars(bronze: pd.DataFrame, params: IngestionParams, *, market: Market) -> Divided:
     """Divide bars into silver and quarantine.
 
     Args:
         bronze: Bars as received.
         params: How to read and judge them.
+        market: The market they are of.
 
     Returns:
         Silver to be, quarantine, and the tally of the delivery.
     """
-    return _divided("bars", bronze, cleaning.clean_bars(_not_empty("bars", bronze), params.rules()))
+    return _divided("bars", bronze, cleaning.clean_bars(_not_empty("bars", bronze), params.rules(market)))
 
 
-def clean_benchmark(bronze: pd.DataFrame, params: IngestionParams) -> Divided:
+def clean_benchmark(bronze: pd.DataFrame, params: IngestionParams, *, market: Market) -> Divided:
     """Divide the benchmark into silver and quarantine; as `clean_bars`."""
-    return _divided("benchmark", bronze, cleaning.clean_benchmark(_not_empty("benchmark", bronze), params.rules()))
+    return _divided(
+        "benchmark", bronze, cleaning.clean_benchmark(_not_empty("benchmark", bronze), params.rules(market))
+    )
 
 
-def clean_articles(bronze: pd.DataFrame, params: IngestionParams) -> Divided:
+def clean_articles(bronze: pd.DataFrame, params: IngestionParams, *, market: Market) -> Divided:
     """Divide articles into silver and quarantine; as `clean_bars`, but there may be none."""
-    return _divided("articles", bronze, cleaning_records.clean_articles(bronze, params.rules()))
+    return _divided("articles", bronze, cleaning_records.clean_articles(bronze, params.rules(market)))
 
 
-def clean_macro(bronze: pd.DataFrame, params: IngestionParams) -> Divided:
+def clean_macro(bronze: pd.DataFrame, params: IngestionParams, *, market: Market) -> Divided:
     """Divide macro releases into silver and quarantine; as `clean_bars`, but there may be none."""
-    return _divided("macro", bronze, cleaning_records.clean_macro(bronze, params.rules()))
+    return _divided("macro", bronze, cleaning_records.clean_macro(bronze, params.rules(market)))
 
 
 def check_gates(
     params: IngestionParams,
-    market: Market,
     bars: pd.DataFrame,
     benchmark: pd.DataFrame | None = None,
+    *,
+    market: Market,
     **tallies: Delivery,
 ) -> IngestionChecks:
     """Stop the run before silver is touched, if the delivery is not fit for use.
 
     Args:
         params: The limits.
-        market: The market.
         bars: Cleaned bars.
         benchmark: Cleaned benchmark.
+        market: The market, which says when it is open.
         tallies: What was delivered of each table, as ``tally_<table>``.
 
     Returns:
@@ -77,7 +81,8 @@ def check_gates(
     Raises:
         GateError: If any gate is closed.
     """
-    limits, by_table = params.limits(), {delivery.table: delivery for delivery in tallies.values()}
+    rules, limits = params.rules(market), params.gates
+    by_table = {delivery.table: delivery for delivery in tallies.values()}
     checks = [check for delivery in by_table.values() for check in gates.check_nulls(delivery, limits)]
     checks += [gates.check_quarantine(delivery, limits) for delivery in by_table.values()]
     checks.append(gates.check_one_origin(tuple(by_table.values())))
@@ -86,7 +91,6 @@ def check_gates(
     if benchmark is not None:
         checks.append(gates.check_not_empty(by_table["benchmark"]))
         if len(bars) and len(benchmark):
-            rules = params.rules()
             checks.append(gates.check_benchmark_age(bars, benchmark, rules.sessions, rules.as_of, limits))
             checks.append(gates.check_benchmark_gaps(bars, benchmark, rules.sessions, limits))
     return IngestionChecks(

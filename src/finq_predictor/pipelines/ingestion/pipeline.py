@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kedro.pipeline import Pipeline, node
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
 
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.pipelines.ingestion import nodes
-from finq_predictor.pipelines.market_binding import for_market
+from finq_predictor.pipelines.steps import step
 
 CLEANERS: dict[str, Callable[..., Any]] = {
     "bars": nodes.clean_bars,
@@ -32,32 +33,25 @@ def create_pipeline(market: Market) -> Pipeline:
     judged = {table: f"cleaned_{table}" for table in market.required_tables}
     return Pipeline(
         [
-            *(part for table in market.source_tables for part in _table(table, CLEANERS[table])),
-            node(
-                for_market(nodes.check_gates, market),
+            *(part for table in market.source_tables for part in _table(market, table)),
+            step(
+                nodes.check_gates,
                 {"params": "params:ingestion", **judged, **{name: name for name in tallies}},
                 "ingestion_checks",
-                name="check_gates",
+                market=market,
             ),
-            node(
-                nodes.describe_provenance,
-                ["ingestion_checks", "cleaned_bars", *tallies],
-                "provenance",
-                name="describe_provenance",
+            step(
+                nodes.describe_provenance, ["ingestion_checks", "cleaned_bars", *tallies], "provenance", market=market
             ),
-        ],
-        tags=[market.name],
+        ]
     )
 
 
-def _table(table: str, clean: Callable[..., Any]) -> list[Any]:
+def _table(market: Market, table: str) -> list[Node]:
+    cleaned = [f"cleaned_{table}", f"quarantine_{table}", f"tally_{table}"]
+    checked = [f"cleaned_{table}", "ingestion_checks"]
     return [
-        node(nodes.receive, f"source_{table}", f"bronze_{table}", name=f"receive_{table}"),
-        node(
-            clean,
-            [f"bronze_{table}", "params:ingestion"],
-            [f"cleaned_{table}", f"quarantine_{table}", f"tally_{table}"],
-            name=f"clean_{table}",
-        ),
-        node(nodes.publish, [f"cleaned_{table}", "ingestion_checks"], f"silver_{table}", name=f"publish_{table}"),
+        step(nodes.receive, f"source_{table}", f"bronze_{table}", market=market, table=table),
+        step(CLEANERS[table], [f"bronze_{table}", "params:ingestion"], cleaned, market=market),
+        step(nodes.publish, checked, f"silver_{table}", market=market, table=table),
     ]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from kedro.pipeline import Pipeline, node
+from kedro.pipeline import Pipeline
 
 from finq_predictor.domain.market.markets import Market
-from finq_predictor.pipelines.market_binding import for_market
 from finq_predictor.pipelines.monitoring.nodes import (
     build_monitoring_report,
     measure_drift,
@@ -13,6 +12,7 @@ from finq_predictor.pipelines.monitoring.nodes import (
     measure_missing,
     render_monitoring_metrics,
 )
+from finq_predictor.pipelines.steps import step
 
 
 def create_pipeline(market: Market) -> Pipeline:
@@ -23,27 +23,22 @@ def create_pipeline(market: Market) -> Pipeline:
     """
     return Pipeline(
         [
-            node(
-                for_market(measure_freshness, market),
+            step(
+                measure_freshness,
                 ["silver_bars", "gold", "predictions", "params:monitoring"],
                 "freshness",
-                name="measure_freshness",
+                market=market,
             ),
-            node(measure_missing, ["gold", "champion", "params:monitoring"], "missing_rates", name="measure_missing"),
-            node(
-                measure_drift, ["gold", "predictions", "champion", "params:monitoring"], "drift", name="measure_drift"
-            ),
-            node(
-                for_market(build_monitoring_report, market),
+            step(measure_missing, ["gold", "champion", "params:monitoring"], "missing_rates", market=market),
+            step(measure_drift, ["gold", "predictions", "champion", "params:monitoring"], "drift", market=market),
+            step(
+                build_monitoring_report,
                 ["freshness", "missing_rates", "drift", "gold", "champion", "provenance", "params:monitoring"],
                 "monitoring_report",
-                name="build_monitoring_report",
+                market=market,
             ),
-            node(
-                for_market(render_monitoring_metrics, market),
-                ["freshness", "missing_rates", "drift"],
-                "monitoring_metrics",
-                name="render_monitoring_metrics",
+            step(
+                render_monitoring_metrics, ["freshness", "missing_rates", "drift"], "monitoring_metrics", market=market
             ),
         ]
     )

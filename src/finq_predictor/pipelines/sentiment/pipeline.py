@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from kedro.pipeline import Pipeline, node
+from kedro.pipeline import Pipeline
 
 from finq_predictor.domain.market.markets import Market
-from finq_predictor.pipelines.market_binding import for_market
 from finq_predictor.pipelines.sentiment.nodes import aggregate_sentiment, score_articles
+from finq_predictor.pipelines.steps import step
 
 
 def create_pipeline(market: Market) -> Pipeline:
@@ -17,17 +17,12 @@ def create_pipeline(market: Market) -> Pipeline:
     """
     return Pipeline(
         [
-            node(
-                for_market(score_articles, market),
-                ["silver_articles", "params:sentiment"],
-                "scored_articles",
-                name="score_articles",
-            ),
-            node(
-                for_market(aggregate_sentiment, market),
+            step(score_articles, ["silver_articles", "params:sentiment"], "scored_articles", market=market),
+            step(
+                aggregate_sentiment,
                 ["scored_articles", "silver_bars", "params:sentiment"],
                 "silver_sentiment",
-                name="aggregate_sentiment",
+                market=market,
             ),
         ]
     )

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from finq_predictor.domain.arrays import Positions
-from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import Model, create_model
 from finq_predictor.domain.modelling.splits import Fold, purged_holdout
 from finq_predictor.pipelines.training.params import TrainingParams
+from finq_predictor.pipelines.training.plan import Plan
 from finq_predictor.pipelines.training.samples import Samples, label_blocks, thin
 
 Task = TypeVar("Task")
@@ -75,9 +75,7 @@ def fit_rows(model: Model, samples: Samples, rows: Positions, params: TrainingPa
     return model.fit(samples.frame(used), samples.y[used], seed=params.seed)
 
 
-def fit_calibrated(
-    name: str, chosen: dict[str, Any], samples: Samples, rows: Positions, params: TrainingParams
-) -> Fitted:
+def fit_calibrated(name: str, chosen: dict[str, Any], samples: Samples, rows: Positions, plan: Plan) -> Fitted:
     """Fit a model on a training window and calibrate it inside that window.
 
     Args:
@@ -85,26 +83,25 @@ def fit_calibrated(
         chosen: Its parameters.
         samples: All labelled rows.
         rows: Positions of the training window.
-        params: Parameters of the training.
+        plan: The training.
     """
-    inner = holdout(samples, rows, params.calibration_fraction, params)
-    early = fit_rows(new_model(name, chosen, params), samples, rows[inner.train], params)
+    inner = holdout(samples, rows, plan.params.calibration_fraction, plan)
+    early = fit_rows(new_model(name, chosen, plan.params), samples, rows[inner.train], plan.params)
     last = rows[inner.test]
     score = early.predict_score(samples.frame(last))
-    blocks = label_blocks(samples.keys["ts"].iloc[last], params.label_bars, get_market(params.market).bar_minutes)
+    blocks = label_blocks(samples.keys["ts"].iloc[last], plan.label_bars, plan.market.bar_minutes)
     calibrator = PlattCalibrator().fit(score, samples.y[last], day=blocks, base_rate=float(samples.y[rows].mean()))
-    model = fit_rows(new_model(name, chosen, params), samples, rows, params)
+    model = fit_rows(new_model(name, chosen, plan.params), samples, rows, plan.params)
     return Fitted(model, calibrator, calibrator.transform(score))
 
 
-def holdout(samples: Samples, rows: Positions, fraction: float, params: TrainingParams) -> Fold:
+def holdout(samples: Samples, rows: Positions, fraction: float, plan: Plan) -> Fold:
     """Hold out the last dates of some rows, purged; positions in the fold count within ``rows``."""
     return purged_holdout(
         samples.keys["ts"].iloc[rows],
         samples.keys["label_end"].iloc[rows],
         fraction=fraction,
-        purge_bars=params.purge,
-        embargo_bars=params.embargo_bars,
-        label_bars=params.label_bars,
+        gap=plan.params.gap,
+        label_bars=plan.label_bars,
         sessions=samples.sessions,
     )

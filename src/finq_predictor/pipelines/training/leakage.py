@@ -16,24 +16,26 @@ from finq_predictor.domain.evaluation.metrics import accuracy, auc
 from finq_predictor.domain.modelling.models import create_model
 from finq_predictor.pipelines.training.fitting import holdout, side_by_side
 from finq_predictor.pipelines.training.params import TrainingParams
+from finq_predictor.pipelines.training.plan import Plan
 from finq_predictor.pipelines.training.samples import Samples
 
 RANDOM_ROWS = "random_rows"
 PURGED = "purged"
 
 
-def leak_table(samples: Samples, params: TrainingParams) -> pd.DataFrame:
+def leak_table(samples: Samples, plan: Plan) -> pd.DataFrame:
     """Measure accuracy and AUC under both splits.
 
     Args:
         samples: All labelled rows.
-        params: Parameters of the training.
+        plan: The training.
 
     Returns:
         ``model, split, accuracy, auc, n`` (rows tested), one row per split.
     """
+    params = plan.params
     rows = sample_instruments(samples, params.leak_meter.max_rows, params.seed)
-    fold = holdout(samples, rows, params.leak_meter.test_fraction, params)
+    fold = holdout(samples, rows, params.leak_meter.test_fraction, plan)
     shuffled = np.random.default_rng(params.seed).permutation(rows)
     n_test = round(len(rows) * params.leak_meter.test_fraction)
     splits = {

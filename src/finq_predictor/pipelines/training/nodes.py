@@ -11,12 +11,14 @@ import pandas as pd
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.fingerprint import hash_content, hash_frame
 from finq_predictor.domain.ingestion.provenance import Provenance
+from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle, build_reference
 from finq_predictor.domain.modelling.models import MODELS
 from finq_predictor.domain.modelling.splits import fold_masks, gap_table, purged_walk_forward
 from finq_predictor.pipelines.training.fitting import fit_calibrated, model_of, side_by_side
 from finq_predictor.pipelines.training.leakage import leak_table
 from finq_predictor.pipelines.training.params import TrainingParams
+from finq_predictor.pipelines.training.plan import Plan
 from finq_predictor.pipelines.training.samples import Samples, make_samples
 from finq_predictor.pipelines.training.search import no_trials, search_model
 
@@ -25,13 +27,16 @@ logger = logging.getLogger(__name__)
 Chosen = dict[str, dict[str, Any]]
 
 
-def make_folds(gold: pd.DataFrame, feature_set: dict[str, Any], params: TrainingParams) -> pd.DataFrame:
+def make_folds(
+    gold: pd.DataFrame, feature_set: dict[str, Any], params: TrainingParams, *, market: Market
+) -> pd.DataFrame:
     """Lay out the walk-forward with its gap arithmetic.
 
     Args:
         gold: Gold frame.
         feature_set: Feature set as plain values.
         params: Parameters of the training.
+        market: The market.
 
     Returns:
         One row per fold with the columns of :func:`~finq_predictor.domain.modelling.splits.gap_table`.
@@ -39,22 +44,22 @@ def make_folds(gold: pd.DataFrame, feature_set: dict[str, Any], params: Training
     Raises:
         SplitError: If the gap is shorter than the label, or there are too few dates.
     """
-    samples = _samples(gold, feature_set, params)
+    plan = Plan(params, market)
+    samples = _samples(gold, feature_set, plan)
     folds = purged_walk_forward(
         samples.keys[TS],
         samples.keys["label_end"],
         n_folds=params.n_folds,
         min_train_fraction=params.min_train_fraction,
-        purge_bars=params.purge,
-        embargo_bars=params.embargo_bars,
-        label_bars=params.label_bars,
+        gap=params.gap,
+        label_bars=plan.label_bars,
         sessions=samples.sessions,
     )
     return gap_table(folds)
 
 
 def search_hyperparameters(
-    gold: pd.DataFrame, feature_set: dict[str, Any], folds: pd.DataFrame, params: TrainingParams
+    gold: pd.DataFrame, feature_set: dict[str, Any], folds: pd.DataFrame, params: TrainingParams, *, market: Market
 ) -> tuple[Chosen, pd.DataFrame]:
     """Choose the parameters of every model inside the training window of the first fold.
 
@@ -65,14 +70,16 @@ def search_hyperparameters(
         feature_set: Feature set as plain values.
         folds: Gap table.
         params: Parameters of the training.
+        market: The market.
 
     Returns:
         Parameters by model, and the trials: ``trial, model, objective, value, duration_s, state, params``.
     """
-    samples = _samples(gold, feature_set, params)
+    plan = Plan(params, market)
+    samples = _samples(gold, feature_set, plan)
     train, _ = fold_masks(folds.iloc[0], samples.keys[TS], samples.keys["label_end"])
     window = samples.take(np.flatnonzero(train))
-    found = side_by_side(lambda name: search_model(name, window, params), params.models, params.threads)
+    found = side_by_side(lambda name: search_model(name, window, plan), params.models, params.threads)
     trials = [frame for _, frame in found if len(frame)]
     return (
         {name: chosen for name, (chosen, _) in zip(params.models, found, strict=True)},
@@ -86,6 +93,8 @@ def walk_forward(
     folds: pd.DataFrame,
     hyperparameters: Chosen,
     params: TrainingParams,
+    *,
+    market: Market,
 ) -> pd.DataFrame:
     """Fit every model on every training window and predict the block that follows.
 
@@ -95,11 +104,13 @@ def walk_forward(
         folds: Gap table.
         hyperparameters: Parameters by model.
         params: Parameters of the training.
+        market: The market.
 
     Returns:
         ``ts, instrument, fold, model, kind, score, probability, label, forward_return, label_end``.
     """
-    samples = _samples(gold, feature_set, params)
+    plan = Plan(params, market)
+    samples = _samples(gold, feature_set, plan)
     lines = [gap for _, gap in folds.iterrows()]
     # The longest windows first, so that no thread is left alone with one at the end.
     tasks = [(gap, name) for gap in reversed(lines) for name in params.models]
@@ -107,7 +118,7 @@ def walk_forward(
     def predict(task: tuple[pd.Series, str]) -> pd.DataFrame:
         gap, name = task
         logger.info("walk-forward: fold %d of %d, %s on %d rows", gap["fold"], len(lines), name, gap["n_train"])
-        return _predict_fold(gap, name, hyperparameters[name], samples, params)
+        return _predict_fold(gap, name, hyperparameters[name], samples, plan)
 
     parts = side_by_side(predict, tasks, params.threads)
     predictions = pd.concat(parts, ignore_index=True)
@@ -122,6 +133,8 @@ def summarise_training(
     provenance: Provenance,
     code_version: dict[str, Any],
     params: TrainingParams,
+    *,
+    market: Market,
 ) -> dict[str, Any]:
     """Record what the models are made from, without a time of day, so that equal runs say the same.
 
@@ -133,14 +146,16 @@ def summarise_training(
         provenance: Where the data came from.
         code_version: Which code ran.
         params: Parameters of the training.
+        market: The market.
     """
-    samples = _samples(gold, feature_set, params)
+    plan = Plan(params, market)
+    samples = _samples(gold, feature_set, plan)
     empty = np.isnan(samples.matrix).all(axis=0)
     if empty.any():
         logger.warning("features without any value: %s", [n for n, e in zip(samples.names, empty, strict=True) if e])
     return {
-        "market": params.market,
-        "horizon": params.label_horizon,
+        "market": market.name,
+        "horizon": plan.horizon,
         "seed": params.seed,
         "source": provenance.source,
         "source_id": provenance.source_id,
@@ -169,6 +184,8 @@ def fit_candidates(
     hyperparameters: Chosen,
     training_summary: dict[str, Any],
     params: TrainingParams,
+    *,
+    market: Market,
 ) -> dict[str, ModelBundle]:
     """Fit every model on all labelled rows, by the procedure of the walk-forward.
 
@@ -178,24 +195,26 @@ def fit_candidates(
         hyperparameters: Parameters by model.
         training_summary: What the models are made from.
         params: Parameters of the training.
+        market: The market.
 
     Returns:
         Bundles by name of the model; naive ones are among them.
     """
     from finq_predictor.domain.features import FeatureSet
 
-    samples = _samples(gold, feature_set, params)
+    plan = Plan(params, market)
+    samples = _samples(gold, feature_set, plan)
     rows = np.arange(len(samples))
     origin = {name: value for name, value in training_summary.items() if name not in ("models", "market", "horizon")}
     reference = build_reference(samples.frame(rows), samples.y, np.empty(0))
 
     def fit(name: str) -> ModelBundle:
         logger.info("final fit: %s on %d rows", name, len(rows))
-        fitted = fit_calibrated(name, hyperparameters[name], samples, rows, params)
+        fitted = fit_calibrated(name, hyperparameters[name], samples, rows, plan)
         return ModelBundle(
-            market=params.market,
+            market=market.name,
             name=name,
-            horizon=params.label_horizon,
+            horizon=plan.horizon,
             feature_set=FeatureSet.from_dict(feature_set),
             model=fitted.model,
             calibrator=fitted.calibrator,
@@ -206,25 +225,27 @@ def fit_candidates(
     return dict(zip(params.models, side_by_side(fit, params.models, params.threads), strict=True))
 
 
-def measure_leak(gold: pd.DataFrame, feature_set: dict[str, Any], params: TrainingParams) -> pd.DataFrame:
+def measure_leak(
+    gold: pd.DataFrame, feature_set: dict[str, Any], params: TrainingParams, *, market: Market
+) -> pd.DataFrame:
     """Measure what a random split would have pretended.
 
     Args:
         gold: Gold frame.
         feature_set: Feature set as plain values.
         params: Parameters of the training.
+        market: The market.
 
     Returns:
         ``model, split, accuracy, auc, n``.
     """
-    return leak_table(_samples(gold, feature_set, params), params)
+    plan = Plan(params, market)
+    return leak_table(_samples(gold, feature_set, plan), plan)
 
 
-def _predict_fold(
-    gap: pd.Series, name: str, chosen: dict[str, Any], samples: Samples, params: TrainingParams
-) -> pd.DataFrame:
+def _predict_fold(gap: pd.Series, name: str, chosen: dict[str, Any], samples: Samples, plan: Plan) -> pd.DataFrame:
     train, test = (np.flatnonzero(mask) for mask in fold_masks(gap, samples.keys[TS], samples.keys["label_end"]))
-    fitted = fit_calibrated(name, chosen, samples, train, params)
+    fitted = fit_calibrated(name, chosen, samples, train, plan)
     score = fitted.model.predict_score(samples.frame(test))
     keys = samples.keys.iloc[test]
     return pd.DataFrame(
@@ -243,6 +264,6 @@ def _predict_fold(
     )
 
 
-def _samples(gold: pd.DataFrame, feature_set: dict[str, Any], params: TrainingParams) -> Samples:
-    MODELS.require(*(model_of(name, params) for name in params.models))
-    return make_samples(gold, tuple(feature_set["names"]), params.label_horizon)
+def _samples(gold: pd.DataFrame, feature_set: dict[str, Any], plan: Plan) -> Samples:
+    MODELS.require(*(model_of(name, plan.params) for name in plan.params.models))
+    return make_samples(gold, tuple(feature_set["names"]), plan.horizon)

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from finq_predictor.domain.market.markets import get_market
+from finq_predictor.domain.modelling.splits import Gap
 
 
 class SearchRange(BaseModel):
@@ -71,7 +71,7 @@ class SearchParams(BaseModel):
 
     trials: int = Field(default=8, ge=0)
     inner_folds: int = Field(default=2, ge=1)
-    max_rows: int | None = Field(default=100_000, gt=0)
+    max_rows: int | None = Field(default=60_000, gt=0)
     objective: Literal["log_loss", "rank_ic"] = "log_loss"
     timeout_s: float | None = Field(default=None, gt=0)
 
@@ -90,7 +90,7 @@ class LeakMeterParams(BaseModel):
 
     model: str
     params: dict[str, Any] = Field(default_factory=dict)
-    max_rows: int = Field(default=40_000, gt=0)
+    max_rows: int = Field(default=20_000, gt=0)
     test_fraction: float = Field(default=0.25, gt=0, lt=1)
 
 
@@ -98,13 +98,11 @@ class TrainingParams(BaseModel):
     """How models are trained and judged.
 
     Attributes:
-        market: Name of the market.
         horizon: Label horizon in bars; None takes the market's.
         seed: Seed of everything random.
         n_folds: Test blocks of the walk-forward.
         min_train_fraction: Share of the dates before the first test block.
-        purge_bars: Bars left out before a test; None computes entry lag plus horizon.
-        embargo_bars: Bars left out in addition.
+        gap: What is left out between training and test, in every split.
         calibration_fraction: Share of the last dates of a training window on which probabilities are calibrated.
         max_train_rows: Rows a model is fitted on at most, spread evenly over time; None uses all.
         threads: Fits that run side by side; results do not depend on it, memory does.
@@ -115,31 +113,14 @@ class TrainingParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    market: str
     horizon: int | None = Field(default=None, gt=0)
     seed: int = 0
     n_folds: int = Field(default=4, ge=1)
     min_train_fraction: float = Field(default=0.4, gt=0, lt=1)
-    purge_bars: int | None = Field(default=None, ge=0)
-    embargo_bars: int = Field(default=5, ge=0)
+    gap: Gap = Gap()
     calibration_fraction: float = Field(default=0.25, gt=0, lt=1)
     max_train_rows: int | None = Field(default=None, gt=0)
     threads: int = Field(default=2, ge=1)
     models: dict[str, ModelConfig] = Field(min_length=1)
     search: SearchParams = SearchParams()
     leak_meter: LeakMeterParams
-
-    @property
-    def label_horizon(self) -> int:
-        """Horizon of the label in bars."""
-        return self.horizon or get_market(self.market).horizon
-
-    @property
-    def label_bars(self) -> int:
-        """Bars from a decision to the end of its label."""
-        return get_market(self.market).entry_lag + self.label_horizon
-
-    @property
-    def purge(self) -> int:
-        """Bars left out before a test for the labels' sake."""
-        return self.label_bars if self.purge_bars is None else self.purge_bars

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from kedro.pipeline import Pipeline, node
+from kedro.pipeline import Pipeline
 
 from finq_predictor.domain.market.markets import Market
+from finq_predictor.pipelines.steps import step
 from finq_predictor.pipelines.training.nodes import (
     fit_candidates,
     make_folds,
@@ -26,32 +27,16 @@ def create_pipeline(market: Market) -> Pipeline:
     """
     return Pipeline(
         [
-            node(make_folds, [*GOLD, PARAMS], "folds", name="make_folds"),
-            node(
-                search_hyperparameters,
-                [*GOLD, "folds", PARAMS],
-                ["hyperparameters", "trials"],
-                name="search_hyperparameters",
-            ),
-            node(
-                walk_forward,
-                [*GOLD, "folds", "hyperparameters", PARAMS],
-                "oos_predictions",
-                name="walk_forward",
-            ),
-            node(
+            step(make_folds, [*GOLD, PARAMS], "folds", market=market),
+            step(search_hyperparameters, [*GOLD, "folds", PARAMS], ["hyperparameters", "trials"], market=market),
+            step(walk_forward, [*GOLD, "folds", "hyperparameters", PARAMS], "oos_predictions", market=market),
+            step(
                 summarise_training,
                 [*GOLD, "folds", "trials", "provenance", "code_version", PARAMS],
                 "training_summary",
-                name="summarise_training",
+                market=market,
             ),
-            node(
-                fit_candidates,
-                [*GOLD, "hyperparameters", "training_summary", PARAMS],
-                "candidates",
-                name="fit_candidates",
-            ),
-            node(measure_leak, [*GOLD, PARAMS], "leak_meter", name="measure_leak"),
+            step(fit_candidates, [*GOLD, "hyperparameters", "training_summary", PARAMS], "candidates", market=market),
+            step(measure_leak, [*GOLD, PARAMS], "leak_meter", market=market),
         ],
-        tags=[market.name],
     )

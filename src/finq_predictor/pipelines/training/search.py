@@ -16,6 +16,7 @@ from finq_predictor.domain.modelling.search import TrialState
 from finq_predictor.domain.modelling.splits import purged_walk_forward
 from finq_predictor.pipelines.training.fitting import new_model
 from finq_predictor.pipelines.training.params import ModelConfig, SearchRange, TrainingParams
+from finq_predictor.pipelines.training.plan import Plan
 from finq_predictor.pipelines.training.samples import Samples, thin
 
 logger = logging.getLogger(__name__)
@@ -31,18 +32,19 @@ TRIAL_TYPES = {
 }
 
 
-def search_model(name: str, samples: Samples, params: TrainingParams) -> tuple[dict[str, Any], pd.DataFrame]:
+def search_model(name: str, samples: Samples, plan: Plan) -> tuple[dict[str, Any], pd.DataFrame]:
     """Search the parameters of one model.
 
     Args:
         name: Name in the race.
         samples: Rows of the first training window only.
-        params: Parameters of the training.
+        plan: The training.
 
     Returns:
         The parameters to use (fixed ones and the best found) and the trials; the value of a pruned trial is the
         mean over the inner folds it has seen.
     """
+    params = plan.params
     config = params.models[name]
     if not config.search or not params.search.trials:
         return dict(config.params), no_trials()
@@ -56,7 +58,7 @@ def search_model(name: str, samples: Samples, params: TrainingParams) -> tuple[d
     )
     # The configured values are the first trial: a search can only improve on them.
     study.enqueue_trial({key: config.params[key] for key in config.search if key in config.params})
-    splits = list(_inner_splits(samples, params))
+    splits = list(_inner_splits(samples, plan))
 
     def objective(trial: Any) -> float:
         chosen = {**config.params, **_suggest(trial, config)}
@@ -90,15 +92,15 @@ def no_trials() -> pd.DataFrame:
     return pd.DataFrame({column: pd.Series(dtype=dtype) for column, dtype in TRIAL_TYPES.items()})
 
 
-def _inner_splits(samples: Samples, params: TrainingParams) -> Iterator[tuple[Positions, Positions]]:
+def _inner_splits(samples: Samples, plan: Plan) -> Iterator[tuple[Positions, Positions]]:
+    params = plan.params
     folds = purged_walk_forward(
         samples.keys["ts"],
         samples.keys["label_end"],
         n_folds=params.search.inner_folds,
         min_train_fraction=0.5,
-        purge_bars=params.purge,
-        embargo_bars=params.embargo_bars,
-        label_bars=params.label_bars,
+        gap=params.gap,
+        label_bars=plan.label_bars,
         sessions=samples.sessions,
     )
     share = 1.0 if params.search.max_rows is None else min(1.0, params.search.max_rows / len(samples))
