@@ -14,7 +14,7 @@ from finq_predictor.domain.modelling.training_profile import build_reference
 from finq_predictor.pipelines.evaluation import nodes
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.reports.evaluation.results import EvaluationResults
-from synthetic_values import make_provenance
+from synthetic_values import make_origin, make_provenance, make_summary
 
 HORIZON, LAG = 5, 1
 TRAINED = ("candidates", "oos_predictions", "folds", "trials", "leak_meter", "provenance")
@@ -67,7 +67,7 @@ def make_world(
         "folds": folds,
         "trials": make_trials(rng),
         "leak_meter": make_leak_meter(),
-        "training_summary": {"market": "equity", "horizon": HORIZON, "seed": seed, "n_trials": 8},
+        "training_summary": make_summary(horizon=HORIZON, seed=seed),
         "provenance": make_provenance(
             source="simulated" if simulated else "own",
             source_id=f"simulated-{seed}" if simulated else "own-1",
@@ -108,22 +108,16 @@ def make_bundle(name: str, gold: pd.DataFrame, *, seed: int = 0, simulated: bool
         model=model,
         calibrator=calibrator,
         reference=build_reference(matrix, label, calibrator.transform(score)),
-        metadata={
-            "source": "simulated" if simulated else "own",
-            "source_id": f"simulated-{seed}" if simulated else "own-1",
-            "simulated": simulated,
-            "data_hash": "ab12" * 16,
-            "code_hash": "cd34" * 16,
-            "feature_set_hash": "d" * 64,
-            "git_commit": "b8d81ae0c0ffee",
-            "packages": {"numpy": "2"},
-            "seed": seed,
-            "n_rows": len(known),
-            "trained_from": str(known["ts"].min()),
-            "trained_to": str(known["ts"].max()),
-            "params": params,
-            "kind": "candidate",
-        },
+        origin=make_origin(
+            source="simulated" if simulated else "own",
+            source_id=f"simulated-{seed}" if simulated else "own-1",
+            simulated=simulated,
+            seed=seed,
+            n_rows=len(known),
+            trained_from=str(known["ts"].min()),
+            trained_to=str(known["ts"].max()),
+            params=model.params,
+        ),
     )
 
 

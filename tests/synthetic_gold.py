@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from finq_predictor.domain.features import FeatureSet
+
 
 def make_gold(
     *,
@@ -59,12 +61,6 @@ def feature_names(gold: pd.DataFrame) -> list[str]:
     return [name for name in gold.columns if name.startswith("feature_")]
 
 
-def feature_set_dict(gold: pd.DataFrame) -> dict:
-    """The feature set of a synthetic gold frame as plain values."""
-    return {
-        "market": "equity",
-        "names": feature_names(gold),
-        "lookback": 20,
-        "definitions_hash": "0" * 64,
-        "inputs": ["close"],
-    }
+def make_feature_set(gold: pd.DataFrame) -> FeatureSet:
+    """The feature set of a synthetic gold frame."""
+    return FeatureSet("equity", tuple(feature_names(gold)), 20, "0" * 64, ("close",))

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.ingestion.tally import Delivery, Tally
+from finq_predictor.domain.modelling.models.base import ModelKind
+from finq_predictor.domain.modelling.origin import (
+    ModelStatus,
+    Origin,
+    RegisteredVersion,
+    TrainingFacts,
+    TrainingSummary,
+)
 
 
 def make_provenance(**changes: Any) -> Provenance:
@@ -26,3 +35,42 @@ def make_provenance(**changes: Any) -> Provenance:
 def make_delivery(table: str = "bars", source: str = "own:a", **changes: Any) -> Delivery:
     """A delivery of a hundred good rows; ``changes`` are of its tally."""
     return Delivery(table, source, ("9f2c41d07be1aa52",), Tally(**{"rows": 100, "kept": 100, **changes}))
+
+
+FACTS: dict[str, Any] = {
+    "seed": 1,
+    "source": "simulated",
+    "source_id": "simulated-0",
+    "simulated": True,
+    "data_hash": "ab12" * 16,
+    "feature_set_hash": "d" * 64,
+    "code_hash": "cd34" * 16,
+    "git_commit": "b8d81ae0c0ffee",
+    "packages": {"numpy": "2"},
+    "trained_from": "2019-01-02T21:00:00+00:00",
+    "trained_to": "2021-12-30T21:00:00+00:00",
+    "n_rows": 1000,
+    "n_instruments": 20,
+    "n_features": 6,
+    "empty_features": (),
+    "label_rate": 0.5,
+    "n_folds": 4,
+    "n_trials": 8,
+}
+assert set(FACTS) == {field.name for field in fields(TrainingFacts)}
+
+
+def make_summary(**changes: Any) -> TrainingSummary:
+    """A training of two candidates."""
+    race = {"market": "equity", "horizon": 5, "models": ("logistic", "xgboost")}
+    return TrainingSummary(**{**FACTS, **race, **changes})
+
+
+def make_origin(**changes: Any) -> Origin:
+    """What a candidate is made from, not yet registered."""
+    return Origin(**{**FACTS, "kind": ModelKind.CANDIDATE, "params": {}, **changes})
+
+
+def make_version(version: str = "1", status: str = "promoted") -> RegisteredVersion:
+    """A place in the registry."""
+    return RegisteredVersion(version, ModelStatus(status), "f00d", "finq-equity-outperform")

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 import threading
+from dataclasses import replace
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -12,11 +14,11 @@ from finq_predictor.adapters import bundle_store
 from finq_predictor.adapters.bundle_store import bundle_checksum, load_bundle, save_bundle
 from finq_predictor.adapters.datasets.bundles import BundlesDataset
 from finq_predictor.domain.errors import StoreError
-from finq_predictor.domain.features import FeatureSet
 from finq_predictor.domain.modelling.bundle import ModelBundle, build_reference
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import create_model
-from synthetic_gold import feature_names, feature_set_dict, make_gold
+from synthetic_gold import feature_names, make_feature_set, make_gold
+from synthetic_values import make_origin, make_version
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,7 @@ def gold():
     return make_gold(n_instruments=8, n_dates=80)
 
 
-def make_bundle(gold, name: str = "xgboost", **metadata) -> ModelBundle:
+def make_bundle(gold, name: str = "xgboost", **origin) -> ModelBundle:
     known = gold.dropna(subset=["label_5"])
     X, y = known[feature_names(gold)], known["label_5"].to_numpy()
     model = create_model(name).fit(X, y, seed=1)
@@ -32,11 +34,11 @@ def make_bundle(gold, name: str = "xgboost", **metadata) -> ModelBundle:
         market="equity",
         name=name,
         horizon=5,
-        feature_set=FeatureSet.from_dict(feature_set_dict(gold)),
+        feature_set=make_feature_set(gold),
         model=model,
         calibrator=PlattCalibrator().fit(model.predict_score(X), y),
         reference=build_reference(X, y, model.predict_score(X)),
-        metadata={"seed": 1, "simulated": True, **metadata},
+        origin=make_origin(kind=model.kind, params=model.params, **origin),
     )
 
 
@@ -51,7 +53,7 @@ def test_what_is_read_predicts_the_same_bits(name, gold, tmp_path):
     save_bundle(bundle, tmp_path / "deep" / "model")
     again = load_bundle(tmp_path / "deep" / "model")
     np.testing.assert_array_equal(again.predict(gold)["probability"], bundle.predict(gold)["probability"])
-    assert again.metadata == bundle.metadata
+    assert again.origin == bundle.origin
     assert again.reference == bundle.reference
     assert again.feature_set == bundle.feature_set
     assert (again.market, again.name, again.horizon) == ("equity", name, 5)
@@ -68,7 +70,7 @@ def test_equal_bundles_are_equal_bytes(gold, tmp_path):
     for place in "ab":
         save_bundle(make_bundle(gold), tmp_path / place)
     assert bundle_checksum(tmp_path / "a") == bundle_checksum(tmp_path / "b")
-    save_bundle(make_bundle(gold, version="2"), tmp_path / "b")
+    save_bundle(make_bundle(gold, seed=2), tmp_path / "b")
     assert bundle_checksum(tmp_path / "a") != bundle_checksum(tmp_path / "b")
 
 
@@ -83,6 +85,41 @@ def test_damage_is_noticed(name, damage, bundle, tmp_path):
     else:
         file.write_text(text[: len(text) // 2] if damage == "cut" else text.replace("1", "2", 1).replace("a", "b", 1))
     with pytest.raises(StoreError):
+        load_bundle(tmp_path / "model")
+
+
+def rewrite(folder, change) -> None:
+    """Change the header of a stored bundle, and its checksum with it."""
+    header = json.loads((folder / "bundle.json").read_text())
+    text = json.dumps({**header, "metadata": change(header["metadata"])})
+    (folder / "bundle.json").write_text(text)
+    sums = json.loads((folder / "checksums.json").read_text())
+    sums["sha256"]["bundle.json"] = sha256(text.encode()).hexdigest()
+    (folder / "checksums.json").write_text(json.dumps(sums))
+
+
+def test_the_origin_lies_in_the_file_in_one_level(bundle, tmp_path):
+    save_bundle(bundle.registered_as(make_version("7", "provisional")), tmp_path / "model")
+    metadata = json.loads((tmp_path / "model" / "bundle.json").read_text())["metadata"]
+    assert list(metadata)[:3] == ["seed", "source", "source_id"]
+    assert list(metadata)[-6:] == ["kind", "params", "version", "status", "run_id", "registered_model"]
+    assert (metadata["kind"], metadata["status"], metadata["version"]) == ("candidate", "provisional", "7")
+    save_bundle(bundle, tmp_path / "model")
+    assert list(json.loads((tmp_path / "model" / "bundle.json").read_text())["metadata"])[-1] == "params"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda facts: {**facts, "colour": "red"}, "field colour is not known"),
+        (lambda facts: {name: facts[name] for name in facts if name != "data_hash"}, "field data_hash is missing"),
+        (lambda facts: {**facts, "status": "famous", "version": "1"}, "field registered.status holds 'famous'"),
+    ],
+)
+def test_an_origin_of_other_code_is_refused(change, said, bundle, tmp_path):
+    save_bundle(bundle, tmp_path / "model")
+    rewrite(tmp_path / "model", change)
+    with pytest.raises(StoreError, match=rf"bundle\.json cannot be read as Origin: .*{said}.*Train it again"):
         load_bundle(tmp_path / "model")
 
 
@@ -104,9 +141,9 @@ def test_another_format_is_refused(bundle, tmp_path, monkeypatch):
 def test_what_json_cannot_say_is_refused_and_the_old_bundle_stays(bundle, tmp_path):
     save_bundle(bundle, tmp_path / "model")
     before = bundle_checksum(tmp_path / "model")
-    for value in (float("nan"), object()):
-        with pytest.raises(StoreError, match="JSON cannot say"):
-            save_bundle(bundle.with_metadata(odd=value), tmp_path / "model")
+    for odd, said in ({"label_rate": float("nan")}, "JSON cannot say"), ({"packages": object()}, "do not allow"):
+        with pytest.raises(StoreError, match=said):
+            save_bundle(replace(bundle, origin=replace(bundle.origin, **odd)), tmp_path / "model")
     assert bundle_checksum(tmp_path / "model") == before
 
 
@@ -114,9 +151,9 @@ def test_a_run_killed_while_swapping_loses_nothing(bundle, tmp_path):
     save_bundle(bundle, tmp_path / "model")
     (tmp_path / "model").rename(tmp_path / ".model.previous")
     (tmp_path / ".model.new").mkdir()
-    assert load_bundle(tmp_path / "model").metadata == bundle.metadata
-    save_bundle(bundle.with_metadata(version="2"), tmp_path / "model")
-    assert load_bundle(tmp_path / "model").metadata["version"] == "2"
+    assert load_bundle(tmp_path / "model").origin == bundle.origin
+    save_bundle(bundle.registered_as(make_version("2")), tmp_path / "model")
+    assert load_bundle(tmp_path / "model").version == "2"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["model"]
 
 
@@ -128,7 +165,7 @@ def test_a_reader_never_sees_half_a_bundle(bundle, tmp_path):
         version = 0
         while not stop.is_set():
             version += 1
-            save_bundle(bundle.with_metadata(version=version), tmp_path / "model")
+            save_bundle(bundle.registered_as(make_version(str(version))), tmp_path / "model")
 
     writer = threading.Thread(target=write)
     writer.start()

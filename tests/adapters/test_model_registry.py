@@ -13,7 +13,9 @@ from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.model_registry import ModelRegistry, Registration
 from finq_predictor.adapters.tracking import connect
 from finq_predictor.domain.errors import StoreError
+from finq_predictor.domain.modelling.origin import ModelStatus
 from synthetic_evaluation import make_world
+from synthetic_values import make_version
 
 # Known warnings of MLflow's own imports.
 KNOWN = ("The ``noload``", ".*Add type hints to the `predict`", ".*Any type hint is inferred")
@@ -68,10 +70,9 @@ def test_register_load_and_export(place, world):
     dataset = ChampionDataset(**place)
     dataset.save(registration(world))
     champion = dataset.load()
-    assert champion.metadata["version"] == "1"
-    assert champion.metadata["status"] == "promoted"
+    assert (champion.version, champion.status) == ("1", ModelStatus.PROMOTED)
     exported = load_bundle(place["export_dir"])
-    assert exported.metadata == champion.metadata
+    assert exported.origin == champion.origin
     rows = world["gold"].head(50)
     pd.testing.assert_frame_equal(exported.predict(rows), world["candidates"]["logistic"].predict(rows))
     version = ModelRegistry(**place).champion()
@@ -122,9 +123,9 @@ def test_a_rejection_changes_nothing(place, world):
 def test_the_registry_wins_over_the_exported_folder(place, world, tmp_path):
     registry = ModelRegistry(**place)
     registry.register(registration(world))
-    save_bundle(world["candidates"]["xgboost"].with_metadata(version="9", status="promoted"), place["export_dir"])
+    save_bundle(world["candidates"]["xgboost"].registered_as(make_version("9")), place["export_dir"])
     assert registry.load_champion().name == "logistic"
-    assert load_bundle(place["export_dir"]).metadata["version"] == "1"
+    assert load_bundle(place["export_dir"]).version == "1"
 
     next(Layout(tmp_path).champion("equity").glob("model*")).write_text("damaged", encoding="utf-8")
     assert registry.load_champion().name == "logistic"

@@ -33,6 +33,9 @@ VALUE = DATASETS + "json_value.JsonValueDataset"
 VALUES = {
     "provenance": "finq_predictor.domain.ingestion.provenance.Provenance",
     "ingestion_checks": "finq_predictor.domain.ingestion.gates.IngestionChecks",
+    "feature_set": "finq_predictor.domain.features.FeatureSet",
+    "hyperparameters": "finq_predictor.domain.modelling.search.Hyperparameters",
+    "training_summary": "finq_predictor.domain.modelling.origin.TrainingSummary",
 }
 OTHERS = {
     r"source_\w+": DATASETS + "source.SourceDataset",

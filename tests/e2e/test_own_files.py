@@ -29,7 +29,7 @@ def _check(root: Path, market: str, instruments: int) -> dict:
     assert provenance["simulated"] is False
     assert provenance["instruments"] == instruments
     champion = load_bundle(layout.champion(market))
-    assert champion.metadata["simulated"] is False
+    assert champion.origin.simulated is False
     page = layout.report(market).read_text()
     assert "SIMULATED" not in page
     metrics = pd.read_parquet(layout.place(market, "metrics"))

@@ -55,8 +55,8 @@ def test_a_champion_is_registered_with_its_origin(small_project, market):
     assert version.tags["simulated"].lower() == "true"
     assert {"data_hash", "feature_set_hash", "code_hash", "seed"} <= set(version.tags)
     exported = load_bundle(Layout(small_project).champion(market))
-    assert exported.metadata["version"] == str(version.version)
-    assert exported.metadata["status"] == version.tags["status"]
+    assert exported.version == str(version.version)
+    assert exported.status == version.tags["status"]
 
 
 @pytest.mark.parametrize("market", sorted(MARKETS))
@@ -115,7 +115,7 @@ def test_running_again_adds_nothing(project_path, second_run):
         return {str(path): path.read_bytes() for path in sorted((second_run / Folder.BRONZE).rglob("*.parquet"))}
 
     before, gold = bronze(), layout.place("fx", "gold").read_bytes()
-    champion = load_bundle(layout.champion("fx")).metadata["version"]
+    champion = load_bundle(layout.champion("fx")).version
     _run(
         project_path,
         second_run,
@@ -125,7 +125,7 @@ def test_running_again_adds_nothing(project_path, second_run):
     _run(project_path, second_run, pipeline_names=["evaluation"], namespaces=["evaluation.fx"])
     assert bronze() == before
     assert layout.place("fx", "gold").read_bytes() == gold
-    assert load_bundle(layout.champion("fx")).metadata["version"] == champion
+    assert load_bundle(layout.champion("fx")).version == champion
     assert json.loads(layout.place("fx", "promotion").read_text())["decision"] == "reject"
 
 

@@ -17,6 +17,7 @@ from finq_predictor.domain.modelling.bundle import ModelBundle, build_reference
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import create_model
 from finq_predictor.domain.panel import Panel, build_panel
+from synthetic_values import make_origin, make_version
 
 STOCKS = ("AAPL", "ABBV", "BRK.B", "GOOG", "MSFT", "NVDA", "ORCL", "TSLA")
 PAIRS = ("AUD_USD", "EUR_USD", "GBP_USD", "USD_JPY")
@@ -74,7 +75,7 @@ def panel_of(market: Market, tables: dict[str, pd.DataFrame]) -> Panel:
     return build_panel(tables["bars"], market, benchmark=tables.get("benchmark"))
 
 
-def train(market: Market, panel: Panel, model: str = "logistic", seed: int = 0, **metadata: Any) -> ModelBundle:
+def train(market: Market, panel: Panel, model: str = "logistic", seed: int = 0, **registered: Any) -> ModelBundle:
     """Fit a real model on all labelled rows of a panel."""
     feature_set = make_feature_set(select_features(market, panel.available))
     features = compute_features(panel, feature_set)
@@ -84,7 +85,6 @@ def train(market: Market, panel: Panel, model: str = "logistic", seed: int = 0, 
     fitted = create_model(model).fit(X, y, seed=seed)
     score = fitted.predict_score(X)
     calibrator = PlattCalibrator().fit(score, y)
-    described = {"version": "1", "status": "promoted", "simulated": True, "source": "simulated", "seed": seed}
     return ModelBundle(
         market=market.name,
         name=model,
@@ -93,7 +93,7 @@ def train(market: Market, panel: Panel, model: str = "logistic", seed: int = 0, 
         model=fitted,
         calibrator=calibrator,
         reference=build_reference(X, y, calibrator.transform(score)),
-        metadata=described | metadata,
+        origin=make_origin(seed=seed, kind=fitted.kind, params=fitted.params, registered=make_version(**registered)),
     )
 
 
@@ -105,9 +105,11 @@ def write_silver(root: Path, market: Market, tables: dict[str, pd.DataFrame]) ->
         table.to_parquet(file)
 
 
-def build(root: Path, market: str, *, bars: int = 330, seed: int = 7, model: str = "logistic", **metadata: Any) -> None:
+def build(
+    root: Path, market: str, *, bars: int = 330, seed: int = 7, model: str = "logistic", **registered: Any
+) -> None:
     """Make one market under a data root: silver tables and an exported champion."""
     described = MARKETS[market]
     tables = silver(described, bars, seed)
     write_silver(root, described, tables)
-    save_bundle(train(described, panel_of(described, tables), model, **metadata), Layout(root).champion(market))
+    save_bundle(train(described, panel_of(described, tables), model, **registered), Layout(root).champion(market))

@@ -13,6 +13,7 @@ from finq_predictor.serving.settings import Settings
 from finq_predictor.serving.watch import Watched, fingerprint
 from serving import small_market
 from serving.conftest import started, wait_until
+from synthetic_values import make_version
 
 
 def _settings(root, **more):
@@ -25,7 +26,7 @@ def _version(client):
 
 def _crown(root, version):
     folder = Layout(root).champion("equity")
-    save_bundle(load_bundle(folder).with_metadata(version=version), folder)
+    save_bundle(load_bundle(folder).registered_as(make_version(version)), folder)
 
 
 def test_a_new_champion_is_served_while_requests_run(own_root):

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from dataclasses import fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from finq_predictor.adapters.typed_json import from_json, plain
 from finq_predictor.domain.errors import StoreError
 from finq_predictor.domain.features import FeatureSet
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import restore_model
+from finq_predictor.domain.modelling.origin import Origin, RegisteredVersion
 from finq_predictor.domain.modelling.training_profile import TrainingReference
 
 FORMAT = 1
@@ -111,7 +114,7 @@ def _build(header: dict[str, Any], state: dict[str, Any], place: Path) -> ModelB
             model=restore_model(header["model"], state),
             calibrator=PlattCalibrator.from_state(header["calibrator"]),
             reference=TrainingReference.from_dict(header["reference"]),
-            metadata=header["metadata"],
+            origin=_origin(header["metadata"], place),
         )
     except (KeyError, TypeError) as error:
         raise StoreError(
@@ -128,8 +131,22 @@ def _header(bundle: ModelBundle) -> dict[str, Any]:
         "feature_set": bundle.feature_set.to_dict(),
         "calibrator": bundle.calibrator.state(),
         "reference": bundle.reference.to_dict(),
-        "metadata": bundle.metadata,
+        "metadata": _metadata(bundle.origin),
     }
+
+
+def _metadata(origin: Origin) -> dict[str, Any]:
+    """The origin in one level: the place in the registry stands beside the rest."""
+    facts: dict[str, Any] = plain(origin)
+    registered = facts.pop("registered") or {}
+    return {**facts, **registered}
+
+
+def _origin(metadata: dict[str, Any], place: Path) -> Origin:
+    registry = {field.name for field in fields(RegisteredVersion)} & set(metadata)
+    facts = {name: value for name, value in metadata.items() if name not in registry}
+    registered = {name: metadata[name] for name in registry} or None
+    return from_json(Origin, json.dumps({**facts, "registered": registered}), place / BUNDLE_FILE, "Train it again.")
 
 
 def _dump(content: dict[str, Any], what: str) -> str:

@@ -22,13 +22,13 @@ import pandas as pd
 from finq_predictor.adapters.bundle_store import load_bundle, save_bundle
 from finq_predictor.adapters.distributions import installed, needed_by
 from finq_predictor.adapters.tracking import TrackedRun, Tracker, connect
-from finq_predictor.domain.errors import StoreError
+from finq_predictor.domain.errors import StoreError, UnknownNameError
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.modelling.origin import ModelStatus, RegisteredVersion
 from finq_predictor.domain.promotion.decision import KEEP, PROMOTE, Incumbent
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
-PROMOTED, PROVISIONAL = "promoted", "provisional"
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,12 @@ class ModelRegistry:
             if self.champion() is not None:
                 self.export()
             return None
-        status = PROMOTED if decision == PROMOTE else PROVISIONAL
+        status = ModelStatus.PROMOTED if decision == PROMOTE else ModelStatus.PROVISIONAL
         client = connect(self.tracking_uri)
         run_id = registration.run_id or self._new_run(registration)
         source = self._log_model(client, run_id, registration)
         self._create_model(client)
-        tags = {**registration.tags, "status": status, "reason": str(registration.decision["reason"])[:4000]}
+        tags = {**registration.tags, "status": status.value, "reason": str(registration.decision["reason"])[:4000]}
         version = str(client.create_model_version(self.name, source, run_id, tags=tags).version)
         self._move_aliases(client, version)
         self.export()
@@ -117,7 +117,7 @@ class ModelRegistry:
         folder = self._local(version.source) / "evidence"
         return Incumbent(
             version=str(version.version),
-            status=version.tags.get("status", PROVISIONAL),
+            status=_status(version),
             model=version.tags.get("model", ""),
             source_id=version.tags.get("source_id", ""),
             simulated=version.tags.get("simulated") == "true",
@@ -134,7 +134,7 @@ class ModelRegistry:
         if (exported := self._exported(version)) is not None:
             return exported
         registered = load_bundle(self._local(version.source) / "artifacts" / "bundle")
-        bundle = registered.with_metadata(**_identity(version))
+        bundle = registered.registered_as(_identity(version))
         save_bundle(bundle, self.export_dir)
         return bundle
 
@@ -161,8 +161,7 @@ class ModelRegistry:
             bundle = load_bundle(self.export_dir)
         except (StoreError, OSError):
             return None
-        agrees = all(bundle.metadata.get(key) == value for key, value in _identity(version).items())
-        return bundle if agrees else None
+        return bundle if bundle.origin.registered == _identity(version) else None
 
     def _version(self, alias: str) -> Any | None:
         from mlflow.exceptions import MlflowException
@@ -211,13 +210,21 @@ class ModelRegistry:
         return Path(download_artifacts(artifact_uri=uri, tracking_uri=self.tracking_uri))
 
 
-def _identity(version: Any) -> dict[str, str]:
-    return {
-        "version": str(version.version),
-        "status": version.tags.get("status", PROVISIONAL),
-        "run_id": str(version.run_id),
-        "registered_model": str(version.name),
-    }
+def _identity(version: Any) -> RegisteredVersion:
+    return RegisteredVersion(
+        version=str(version.version),
+        status=_status(version),
+        run_id=str(version.run_id),
+        registered_model=str(version.name),
+    )
+
+
+def _status(version: Any) -> ModelStatus:
+    given = version.tags.get("status", ModelStatus.PROVISIONAL.value)
+    try:
+        return ModelStatus(given)
+    except ValueError:
+        raise UnknownNameError("status of a model", given, [status.value for status in ModelStatus]) from None
 
 
 def _save_pyfunc(bundle: ModelBundle, path: Path, work: Path) -> None:

@@ -14,10 +14,10 @@ from finq_predictor.domain.columns import INSTRUMENT
 from finq_predictor.domain.errors import UnknownNameError
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.modelling.origin import ModelStatus
 from finq_predictor.domain.modelling.prediction import Predictor
 from finq_predictor.serving.cache import BoundedCache
 
-PROVISIONAL = "provisional"
 Answer = dict[str, Any]
 
 
@@ -51,7 +51,7 @@ class Served:
     @property
     def simulated(self) -> bool:
         """Whether the model was trained on simulated data."""
-        return bool(self.predictor.bundle.metadata.get("simulated", False))
+        return self.predictor.bundle.origin.simulated
 
     def find(self, given: str) -> str | None:
         """The instrument's name for what a client wrote: exact, or one without case and separators (``eur/usd``)."""
@@ -148,12 +148,11 @@ class Served:
 
 def describe_model(bundle: ModelBundle) -> Answer:
     """Name, version and standing of a model, as every answer shows them."""
-    status = str(bundle.metadata.get("status", PROVISIONAL))
     return {
         "name": bundle.name,
-        "version": str(bundle.metadata.get("version", "unregistered")),
-        "status": status,
-        "provisional": status == PROVISIONAL,
+        "version": bundle.version,
+        "status": bundle.status.value,
+        "provisional": bundle.status is ModelStatus.PROVISIONAL,
     }
 
 

@@ -108,7 +108,7 @@ def identity(bundle: ModelBundle) -> dict[str, str]:
     """What both sides of the hop must agree upon."""
     return {
         "name": bundle.name,
-        "version": str(bundle.metadata.get("version", "unregistered")),
+        "version": bundle.version,
         "feature_set": bundle.feature_set.definitions_hash,
     }
 

@@ -88,7 +88,7 @@ def _section(served: Served, ts: pd.Timestamp, ranked: list[Answer], state: dict
         "model": served.model,
         "simulated": served.simulated,
         "bar": ts,
-        "trained_to": bundle.metadata.get("trained_to"),
+        "trained_to": bundle.origin.trained_to,
         "features": len(bundle.feature_set.names),
         "state": state,
     }

@@ -206,7 +206,7 @@ async def models(request: Request) -> Response:
 
 def _details(served: Served) -> dict[str, Any]:
     bundle, panel = served.predictor.bundle, served.predictor.panel
-    origin = ("trained_from", "trained_to", "data_hash", "code_hash", "source", "run_id")
+    origin = bundle.origin
     return {
         **served.model,
         "market": served.market.name,
@@ -215,7 +215,12 @@ def _details(served: Served) -> dict[str, Any]:
         "simulated": served.simulated,
         "features": len(bundle.feature_set.names),
         "feature_set_hash": bundle.feature_set.definitions_hash,
-        **{name: None if bundle.metadata.get(name) is None else str(bundle.metadata[name]) for name in origin},
+        "trained_from": origin.trained_from,
+        "trained_to": origin.trained_to,
+        "data_hash": origin.data_hash,
+        "code_hash": origin.code_hash,
+        "source": origin.source,
+        "run_id": origin.registered.run_id if origin.registered else None,
         "instruments": len(panel.instruments),
         "oldest_bar": served.predictor.oldest.isoformat(),
         "newest_bar": served.predictor.newest.isoformat(),

@@ -22,8 +22,8 @@ def test_commit_is_none_outside_git(tmp_path):
 
 def test_load_names_the_code_and_what_computes():
     loaded = CodeVersionDataset().load()
-    assert len(loaded["code_hash"]) == 64
-    assert loaded["packages"]["pandas"].startswith("3.")
+    assert len(loaded.code_hash) == 64
+    assert loaded.packages["pandas"].startswith("3.")
 
 
 def test_code_cannot_be_saved():

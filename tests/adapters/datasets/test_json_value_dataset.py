@@ -16,10 +16,14 @@ from hypothesis import strategies as st
 from kedro.io import AbstractDataset, DatasetError
 from kedro.utils import load_obj
 from omegaconf import OmegaConf
+from pydantic import RootModel
 
 from finq_predictor.adapters.datasets.json_value import JsonValueDataset
+from finq_predictor.domain.features import FeatureSet
 from finq_predictor.domain.ingestion.gates import Check, IngestionChecks
 from finq_predictor.domain.ingestion.provenance import Provenance
+from finq_predictor.domain.modelling.origin import TrainingSummary
+from finq_predictor.domain.modelling.search import Hyperparameters
 from synthetic_values import make_provenance
 
 CATALOG = Path(__file__).resolve().parents[3] / "conf" / "base" / "catalog"
@@ -63,13 +67,15 @@ def values_of(annotation: Any) -> st.SearchStrategy[Any]:
         return st.dictionaries(values_of(arguments[0]), values_of(arguments[1]), max_size=3)
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return st.sampled_from(list(annotation))
+    if issubclass(annotation, RootModel):
+        return values_of(annotation.model_fields["root"].annotation).map(annotation)
     assert is_dataclass(annotation), f"a typed value cannot hold {annotation}"
     hints = get_type_hints(annotation)
     return st.builds(annotation, **{field.name: values_of(hints[field.name]) for field in fields(annotation)})
 
 
 def test_the_catalog_keeps_typed_values():
-    assert {Provenance, IngestionChecks} <= set(stored())
+    assert {Provenance, IngestionChecks, FeatureSet, TrainingSummary, Hyperparameters} <= set(stored())
 
 
 @pytest.mark.parametrize("kind", stored(), ids=lambda kind: kind.__name__)

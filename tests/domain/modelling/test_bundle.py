@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from finq_predictor.domain.errors import DataError, StoreError
-from finq_predictor.domain.features import FeatureSet
 from finq_predictor.domain.modelling.bundle import ModelBundle, build_reference
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import create_model
+from finq_predictor.domain.modelling.origin import ModelStatus
 from finq_predictor.domain.modelling.training_profile import ColumnReference, TrainingReference
-from synthetic_gold import feature_names, feature_set_dict, make_gold
+from synthetic_gold import feature_names, make_feature_set, make_gold
+from synthetic_values import make_origin, make_version
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +31,11 @@ def bundle(request, gold):
         market="equity",
         name=request.param,
         horizon=5,
-        feature_set=FeatureSet.from_dict(feature_set_dict(gold)),
+        feature_set=make_feature_set(gold),
         model=model,
         calibrator=PlattCalibrator().fit(model.predict_score(X), y),
         reference=build_reference(X, y, model.predict_score(X)),
-        metadata={"seed": 1},
+        origin=make_origin(),
     )
 
 
@@ -72,10 +74,11 @@ def test_input_is_left_alone(bundle, gold):
     pd.testing.assert_frame_equal(gold, before)
 
 
-def test_metadata_is_added_to_a_copy(bundle):
-    tagged = bundle.with_metadata(version="3", status="promoted")
-    assert tagged.metadata == {"seed": 1, "version": "3", "status": "promoted"}
-    assert bundle.metadata == {"seed": 1}
+def test_the_place_in_the_registry_is_added_to_a_copy(bundle):
+    registered = bundle.registered_as(make_version("3"))
+    assert (registered.version, registered.status) == ("3", ModelStatus.PROMOTED)
+    assert replace(registered.origin, registered=None) == bundle.origin
+    assert (bundle.version, bundle.status) == ("unregistered", ModelStatus.PROVISIONAL)
 
 
 def test_a_model_of_other_features_is_refused(bundle, gold):
@@ -85,10 +88,11 @@ def test_a_model_of_other_features_is_refused(bundle, gold):
             bundle.market,
             bundle.name,
             5,
-            FeatureSet.from_dict({**feature_set_dict(gold), "names": names}),
+            replace(make_feature_set(gold), names=tuple(names)),
             bundle.model,
             bundle.calibrator,
             bundle.reference,
+            bundle.origin,
         )
 
 

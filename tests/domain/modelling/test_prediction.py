@@ -124,7 +124,7 @@ def test_a_time_that_is_no_bar_is_refused(predictor):
 
 def test_other_definitions_other_market_or_other_inputs_are_refused(bundle, panel):
     changed = type(bundle.feature_set).from_dict(bundle.feature_set.to_dict() | {"definitions_hash": "0" * 64})
-    other = bundle.with_metadata()
+    other = replace(bundle)
     object.__setattr__(other, "feature_set", changed)
     with pytest.raises(FeatureSetMismatchError):
         Predictor(other, panel)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from finq_predictor.domain.errors import ConfigurationError, DataError
+from finq_predictor.domain.modelling.origin import ModelStatus
 from finq_predictor.domain.promotion.decision import (
     KEEP,
     PROMOTE,
@@ -42,7 +43,7 @@ def evidence(**changes) -> Evidence:
 
 def incumbent(**changes) -> Incumbent:
     champion = Incumbent(
-        "3", "promoted", "logistic", "source", False, "old", pd.DataFrame(), {"a": 0.6, "b": 0.3, "c": 0.1}
+        "3", ModelStatus.PROMOTED, "logistic", "source", False, "old", pd.DataFrame(), {"a": 0.6, "b": 0.3, "c": 0.1}
     )
     return replace(champion, **changes)
 
@@ -180,17 +181,17 @@ BAD = {"skill": ranks(0.0)}
     [
         (None, {}, False, PROMOTE),
         (None, BAD, False, PROVISIONAL),
-        ({"status": "provisional"}, {}, False, PROMOTE),
-        ({"status": "provisional"}, BAD, False, PROVISIONAL),
-        ({"status": "provisional", "source_id": "elsewhere"}, BAD, False, PROVISIONAL),
+        ({"status": ModelStatus.PROVISIONAL}, {}, False, PROMOTE),
+        ({"status": ModelStatus.PROVISIONAL}, BAD, False, PROVISIONAL),
+        ({"status": ModelStatus.PROVISIONAL, "source_id": "elsewhere"}, BAD, False, PROVISIONAL),
         ({"source_id": "elsewhere"}, {}, False, PROMOTE),
         ({"source_id": "elsewhere"}, BAD, False, KEEP),
         ({}, BAD, False, KEEP),
         ({"source_id": "elsewhere", "simulated": True}, BAD, False, PROVISIONAL),
         ({"source_id": "elsewhere", "simulated": True}, BAD, True, KEEP),
         ({"model_hash": "new"}, {}, False, KEEP),
-        ({"model_hash": "new", "status": "provisional"}, BAD, False, KEEP),
-        ({"model_hash": "new", "status": "provisional"}, {}, False, PROMOTE),
+        ({"model_hash": "new", "status": ModelStatus.PROVISIONAL}, BAD, False, KEEP),
+        ({"model_hash": "new", "status": ModelStatus.PROVISIONAL}, {}, False, PROMOTE),
     ],
 )
 def test_who_may_replace_whom(champion, candidate, simulated, expected):

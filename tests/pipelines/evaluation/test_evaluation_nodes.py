@@ -26,6 +26,7 @@ from finq_predictor.pipelines.evaluation.nodes import (
 )
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from synthetic_evaluation import TRAINED, make_leak_meter, make_world, results_of
+from synthetic_values import make_version
 
 EQUITY = get_market("equity")
 PARAMS = EvaluationParams(n_bootstrap=200, promotion=PromotionRules(n_bootstrap=500))
@@ -122,7 +123,7 @@ def test_nodes_change_no_input(world, measured, traded):
 
 
 def champion(world, status="provisional"):
-    return world["candidates"]["logistic"].with_metadata(version="4", status=status)
+    return world["candidates"]["logistic"].registered_as(make_version("4", status))
 
 
 def test_the_last_bars_are_scored_by_the_champion(world):
@@ -179,7 +180,7 @@ def test_a_champion_of_other_features_is_refused_with_advice(world):
 
 def test_equal_models_have_equal_hashes(world):
     logistic, trees = world["candidates"]["logistic"], world["candidates"]["xgboost"]
-    assert model_hash(logistic) == model_hash(logistic.with_metadata(anything="else"))
+    assert model_hash(logistic) == model_hash(logistic.registered_as(make_version()))
     assert model_hash(logistic) != model_hash(trees)
 
 

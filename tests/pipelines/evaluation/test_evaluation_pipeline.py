@@ -79,7 +79,7 @@ def test_from_nothing_to_a_promoted_champion_and_on(folder):
     assert better["promotion"]["decision"] == "promote"
     assert better["promotion"]["incumbent"]["version"] == "1"
     assert set(better["predictions"]["status"]) == {"promoted"}
-    assert load_bundle(folder / "champion").metadata["version"] == "2"
+    assert load_bundle(folder / "champion").version == "2"
 
     rejected = run(folder, replace_source(weak, good))
     assert rejected["promotion"]["decision"] == "reject"
@@ -97,7 +97,7 @@ def test_from_nothing_to_a_promoted_champion_and_on(folder):
 
 def replace_source(world: dict, like: dict) -> dict:
     bundles = {
-        name: replace(bundle, metadata={**bundle.metadata, "source_id": like["provenance"].source_id})
+        name: replace(bundle, origin=replace(bundle.origin, source_id=like["provenance"].source_id))
         for name, bundle in world["candidates"].items()
     }
     return world | {

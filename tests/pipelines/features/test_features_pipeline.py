@@ -14,7 +14,6 @@ from kedro.runner import SequentialRunner
 from pydantic import ValidationError
 
 from finq_predictor.domain.errors import UnknownNameError
-from finq_predictor.domain.features import FeatureSet
 from finq_predictor.domain.market.markets import MARKETS, Market
 from finq_predictor.pipelines.features.nodes import assemble_panel, build_gold
 from finq_predictor.pipelines.features.params import FeaturesParams
@@ -64,7 +63,7 @@ def made(market, silver):
 
 
 def test_gold_has_features_labels_and_every_bar(market, silver, made):
-    feature_set, gold = FeatureSet.from_dict(made["feature_set"]), made["gold"]
+    feature_set, gold = made["feature_set"], made["gold"]
     feature_set.verify()
     expected = ["ts", "instrument", *feature_set.names]
     for h in market.horizons:
@@ -81,7 +80,7 @@ def test_gold_has_no_column_without_values(market, made):
     assert gold.notna().any().all()
     if market.name == "equity":
         # Sectors were not delivered; quotes it cannot have.
-        assert {"spread_pct", "sector_ret_20"} & set(made["feature_set"]["left_out"]) == {"sector_ret_20"}
+        assert {"spread_pct", "sector_ret_20"} & set(made["feature_set"].left_out) == {"sector_ret_20"}
 
 
 def test_a_short_history_leaves_long_features_out(market, silver):
@@ -89,10 +88,10 @@ def test_a_short_history_leaves_long_features_out(market, silver):
     tables["bars"] = tables["bars"].iloc[: 4 * 40]
     panel = assemble_panel(**tables, market=market)
     feature_set, gold = build_gold(panel, FeaturesParams(horizons=(1,)), market=market)
-    assert "ret_250" in feature_set["left_out"]
+    assert "ret_250" in feature_set.left_out
     assert "ret_250" not in gold
-    assert feature_set["lookback"] < 250
-    FeatureSet.from_dict(feature_set).verify()
+    assert feature_set.lookback < 250
+    feature_set.verify()
 
 
 def test_empty_news_and_macro_are_no_inputs(market, silver):
@@ -100,8 +99,8 @@ def test_empty_news_and_macro_are_no_inputs(market, silver):
     tables |= {"sentiment": tables["sentiment"].iloc[:0], "macro": tables["macro"].iloc[:0]}
     panel = assemble_panel(**tables, market=market)
     feature_set, _ = build_gold(panel, FeaturesParams(families=("news", "momentum", "macro")), market=market)
-    assert not any(name.startswith(("news", "macro")) for name in feature_set["names"])
-    assert "news_tone_5" in feature_set["left_out"]
+    assert not any(name.startswith(("news", "macro")) for name in feature_set.names)
+    assert "news_tone_5" in feature_set.left_out
 
 
 def test_features_can_be_excluded_and_typos_are_corrected(market, silver):
@@ -109,7 +108,7 @@ def test_features_can_be_excluded_and_typos_are_corrected(market, silver):
     panel = assemble_panel(**tables, market=market)
     feature_set, gold = build_gold(panel, FeaturesParams(families=("trend",), exclude=("adx_14",)), market=market)
     assert "adx_14" not in gold
-    assert "sma_gap_20" in feature_set["names"]
+    assert "sma_gap_20" in feature_set.names
     with pytest.raises(UnknownNameError, match="Did you mean 'adx_14'"):
         build_gold(panel, FeaturesParams(exclude=("adx14",)), market=market)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from finq_predictor.domain.monitoring.drift import DRIFT_TESTS, DriftTest, Subje
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
 from finq_predictor.pipelines.monitoring.pipeline import create_pipeline
 from finq_predictor.reports.monitoring.report import prediction_verdict
-from synthetic_values import make_provenance
+from synthetic_values import make_origin, make_provenance, make_version
 
 NAMES = ("momentum_20", "reversal_5", "volatility_20", "tone")
 MARKET = get_market("equity")
@@ -51,7 +52,7 @@ def world(days=260, instruments=20):
         model=model,
         calibrator=calibrator,
         reference=build_reference(past[list(NAMES)], label, calibrator.transform(scores)),
-        metadata={"simulated": True, "trained_to": past["ts"].max().isoformat(), "version": "3", "status": "promoted"},
+        origin=make_origin(trained_to=past["ts"].max().isoformat(), registered=make_version("3")),
     )
     return gold, bundle
 
@@ -63,7 +64,7 @@ def run(gold=GOLD, simulated=True, predictions=None, **params):
     predicted = BUNDLE.predict(GOLD[GOLD["ts"] >= GOLD["ts"].unique()[240]]) if predictions is None else predictions
     data = {
         "gold": gold,
-        "champion": BUNDLE if simulated else BUNDLE.with_metadata(simulated=False),
+        "champion": BUNDLE if simulated else replace(BUNDLE, origin=replace(BUNDLE.origin, simulated=False)),
         "predictions": predicted,
         "silver_bars": GOLD[["ts", "instrument"]],
         "provenance": make_provenance(

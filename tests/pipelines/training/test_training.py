@@ -13,16 +13,18 @@ from pydantic import ValidationError
 from finq_predictor.adapters.datasets.bundles import BundlesDataset
 from finq_predictor.domain.errors import ConfigurationError, DataError, SplitError, UnknownNameError
 from finq_predictor.domain.evaluation.metrics import day_codes, rank_ic, score_metrics
-from finq_predictor.domain.fingerprint import hash_frame
+from finq_predictor.domain.features import FeatureSet
+from finq_predictor.domain.fingerprint import hash_content, hash_frame
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.models import model_parameters
+from finq_predictor.domain.modelling.origin import CodeVersion
 from finq_predictor.pipelines.training import nodes
 from finq_predictor.pipelines.training.params import TrainingParams
 from finq_predictor.pipelines.training.pipeline import create_pipeline
 from finq_predictor.pipelines.training.plan import Plan
 from finq_predictor.pipelines.training.samples import label_blocks, make_samples, thin
-from synthetic_gold import feature_names, feature_set_dict, make_gold
+from synthetic_gold import feature_names, make_feature_set, make_gold
 from synthetic_values import make_provenance
 
 TREES = {"n_estimators": 20, "max_depth": 2, "min_child_weight": 20, "learning_rate": 0.1}
@@ -50,13 +52,13 @@ SETTINGS = {
     },
 }
 PROVENANCE = make_provenance(source_id="seed 7")
-CODE = {"code_hash": "c" * 64, "git_commit": "abc", "packages": {"xgboost": "3"}}
+CODE = CodeVersion(code_hash="c" * 64, git_commit="abc", packages={"xgboost": "3"})
 
 
-def run(gold: pd.DataFrame, feature_set: dict | None = None, **changes) -> dict:
+def run(gold: pd.DataFrame, feature_set: FeatureSet | None = None, **changes) -> dict:
     """The whole stage, node by node."""
     params = TrainingParams(**{**SETTINGS, **changes})
-    feature_set = feature_set or feature_set_dict(gold)
+    feature_set = feature_set or make_feature_set(gold)
     folds = nodes.make_folds(gold, feature_set, params, market=EQUITY)
     chosen, trials = nodes.search_hyperparameters(gold, feature_set, folds, params, market=EQUITY)
     summary = nodes.summarise_training(gold, feature_set, folds, trials, PROVENANCE, CODE, params, market=EQUITY)
@@ -185,9 +187,9 @@ def test_the_search_is_recorded_and_never_worse_than_the_configuration(trained):
 
 def test_the_search_shows_its_progress(gold, caplog):
     params = TrainingParams(**SETTINGS)
-    folds = nodes.make_folds(gold, feature_set_dict(gold), params, market=EQUITY)
+    folds = nodes.make_folds(gold, make_feature_set(gold), params, market=EQUITY)
     with caplog.at_level(logging.INFO, logger="finq_predictor"):
-        nodes.search_hyperparameters(gold, feature_set_dict(gold), folds, params, market=EQUITY)
+        nodes.search_hyperparameters(gold, make_feature_set(gold), folds, params, market=EQUITY)
     assert "search xgboost: trial 4 of 4, log_loss" in caplog.text
 
 
@@ -197,7 +199,7 @@ def test_the_search_can_judge_by_rank_ic_and_can_be_switched_off(gold):
     none = run(gold, search={"trials": 0})
     assert none["trials"].empty
     assert none["hyperparameters"]["xgboost"] == TREES
-    assert none["summary"]["n_trials"] == 0
+    assert none["summary"].n_trials == 0
 
 
 def test_the_search_sees_the_first_training_window_only(trained, gold):
@@ -205,7 +207,7 @@ def test_the_search_sees_the_first_training_window_only(trained, gold):
     noise = np.random.default_rng(0).standard_normal(len(gold))
     changed = gold.assign(feature_0=gold["feature_0"].mask(beyond, noise))
     params = trained["params"]
-    _, trials = nodes.search_hyperparameters(changed, feature_set_dict(gold), trained["folds"], params, market=EQUITY)
+    _, trials = nodes.search_hyperparameters(changed, make_feature_set(gold), trained["folds"], params, market=EQUITY)
     pd.testing.assert_series_equal(trials["value"], trained["trials"]["value"])
 
 
@@ -213,14 +215,14 @@ def test_candidates_carry_where_they_come_from(trained, gold):
     for name, bundle in trained["candidates"].items():
         assert isinstance(bundle, ModelBundle)
         assert bundle.name == name
-        assert bundle.metadata["simulated"] is True
-        assert bundle.metadata["data_hash"] == hash_frame(gold)
-        assert bundle.metadata["code_hash"] == "c" * 64
-        assert bundle.metadata["seed"] == 7
-        assert bundle.metadata["n_rows"] == gold["label_5"].notna().sum()
-        assert bundle.metadata["trained_to"] == gold.loc[gold["label_5"].notna(), "ts"].max().isoformat()
+        assert bundle.origin.simulated is True
+        assert bundle.origin.data_hash == hash_frame(gold)
+        assert bundle.origin.code_hash == "c" * 64
+        assert bundle.origin.seed == 7
+        assert bundle.origin.n_rows == gold["label_5"].notna().sum()
+        assert bundle.origin.trained_to == gold.loc[gold["label_5"].notna(), "ts"].max().isoformat()
         assert set(bundle.reference.features) == set(feature_names(gold))
-    json.dumps(trained["summary"], allow_nan=False)
+    assert trained["summary"].feature_set_hash == hash_content(make_feature_set(gold).to_dict())
 
 
 def test_candidates_predict_the_days_whose_labels_are_not_known_yet(trained, gold, tmp_path):
@@ -237,7 +239,7 @@ def test_the_data_hash_knows_the_order_of_rows(trained, gold):
     params = trained["params"]
     other = nodes.summarise_training(
         gold.iloc[::-1],
-        feature_set_dict(gold),
+        make_feature_set(gold),
         trained["folds"],
         trained["trials"],
         PROVENANCE,
@@ -245,13 +247,13 @@ def test_the_data_hash_knows_the_order_of_rows(trained, gold):
         params,
         market=EQUITY,
     )
-    assert other["data_hash"] != trained["summary"]["data_hash"]
-    assert other["n_rows"] == trained["summary"]["n_rows"]
+    assert other.data_hash != trained["summary"].data_hash
+    assert other.n_rows == trained["summary"].n_rows
 
 
 def test_the_leak_meter_shows_what_a_random_split_pretends():
     gold = make_gold(n_instruments=12, n_dates=300, signal=0.0)
-    table = nodes.measure_leak(gold, feature_set_dict(gold), TrainingParams(**SETTINGS), market=EQUITY)
+    table = nodes.measure_leak(gold, make_feature_set(gold), TrainingParams(**SETTINGS), market=EQUITY)
     table = table.set_index("split")
     assert list(table.columns) == ["model", "accuracy", "auc", "n"]
     assert table.loc["random_rows", "auc"] > table.loc["purged", "auc"] + 0.08
@@ -260,7 +262,7 @@ def test_the_leak_meter_shows_what_a_random_split_pretends():
 
 def test_a_column_without_values_is_named_and_survived(gold, caplog):
     result = run(gold.assign(feature_3=np.nan), search={"trials": 0})
-    assert result["summary"]["empty_features"] == ["feature_3"]
+    assert result["summary"].empty_features == ("feature_3",)
     assert "feature_3" in caplog.text
     assert result["oos"]["probability"].notna().all()
 
@@ -292,7 +294,7 @@ def spoil(gold: pd.DataFrame, case: str) -> pd.DataFrame:
 )
 def test_what_cannot_be_trained_on_is_refused(case, error, message, gold):
     with pytest.raises(error, match=message):
-        run(spoil(gold, case), feature_set_dict(gold))
+        run(spoil(gold, case), make_feature_set(gold))
 
 
 def test_what_was_misspelt_is_met_with_near_misses(gold):

@@ -18,6 +18,7 @@ from finq_predictor.reports.evaluation.pictures import NAMES
 from finq_predictor.reports.evaluation.report import CAPTIONS
 from finq_predictor.reports.evaluation.sections import CHECKS
 from synthetic_evaluation import make_world, results_of
+from synthetic_values import make_version
 
 PARAMS = EvaluationParams(
     n_bootstrap=200, promotion=PromotionRules(n_bootstrap=500), command="kedro run --pipelines=equity"
@@ -27,7 +28,7 @@ PARAMS = EvaluationParams(
 def evaluate(world) -> dict:
     results = results_of(world, PARAMS)
     drawn = draw_plots(results)
-    champion = results.bundle.with_metadata(version="1", status="promoted")
+    champion = results.bundle.registered_as(make_version())
     ids = {results.candidate: {"run_id": "f00d", "run_name": "logistic-20250115-0930", "experiment": "finq-equity"}}
     page = write_report(results, champion, ids, drawn["plot_images"])
     return {"page": page, "drawn": drawn, "promotion": results.promotion}

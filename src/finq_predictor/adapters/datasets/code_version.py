@@ -11,6 +11,7 @@ from kedro.io import AbstractDataset, DatasetError
 
 from finq_predictor.adapters.distributions import installed, needed_by
 from finq_predictor.domain.modelling.models import MODELS
+from finq_predictor.domain.modelling.origin import CodeVersion
 
 PACKAGE = Path(__file__).resolve().parents[2]
 FRAMEWORKS = (("optuna",), ("mlflow",), ("kedro",))
@@ -46,8 +47,8 @@ def git_commit(folder: Path = PACKAGE) -> str | None:
     return commit + ("+" if dirty else "")
 
 
-class CodeVersionDataset(AbstractDataset[None, dict[str, Any]]):
-    """Read-only dataset: ``{"code_hash", "git_commit", "packages"}`` of the running code.
+class CodeVersionDataset(AbstractDataset[None, CodeVersion]):
+    """Read-only dataset: which code runs.
 
     Args:
         metadata: For other tools, such as kedro-viz.
@@ -56,10 +57,10 @@ class CodeVersionDataset(AbstractDataset[None, dict[str, Any]]):
     def __init__(self, metadata: dict[str, Any] | None = None) -> None:
         self.metadata = metadata
 
-    def load(self) -> dict[str, Any]:
+    def load(self) -> CodeVersion:
         """Read the hash of the code, the commit and the versions of what computes."""
         versions = installed((*needed_by(MODELS.values()), *FRAMEWORKS))
-        return {"code_hash": code_hash(), "git_commit": git_commit(), "packages": versions}
+        return CodeVersion(code_hash=code_hash(), git_commit=git_commit(), packages=versions)
 
     def save(self, data: None) -> None:  # noqa: ARG002 - the signature is Kedro's
         """Refuse: the code is not written by a pipeline."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 
@@ -11,6 +11,7 @@ from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import DataError, StoreError
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models.base import Model, to_matrix
+from finq_predictor.domain.modelling.origin import ModelStatus, Origin, RegisteredVersion
 from finq_predictor.domain.modelling.training_profile import ColumnReference, TrainingReference, build_reference
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 SCORE = "score"
 PROBABILITY = "probability"
+UNREGISTERED = "unregistered"
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,7 @@ class ModelBundle:
         model: The fitted model.
         calibrator: From scores to probabilities.
         reference: Distributions at training time, for drift.
-        metadata: Origin: ``source, source_id, simulated, data_hash, code_hash, feature_set_hash, seed, trained_from,
-            trained_to, n_rows, params``; the registry adds ``version, status, run_id``.
+        origin: What it was made from, and its place in the registry.
     """
 
     market: str
@@ -43,7 +44,7 @@ class ModelBundle:
     model: Model
     calibrator: PlattCalibrator
     reference: TrainingReference
-    metadata: dict[str, Any] = field(default_factory=dict)
+    origin: Origin
 
     def __post_init__(self) -> None:
         """Refuse a model that reads other features than the set says."""
@@ -78,9 +79,19 @@ class ModelBundle:
             }
         )
 
-    def with_metadata(self, **values: Any) -> Self:
-        """Return the same bundle with metadata added or replaced."""
-        return replace(self, metadata={**self.metadata, **values})
+    @property
+    def version(self) -> str:
+        """Its version in the registry, ``unregistered`` before it has one."""
+        return self.origin.registered.version if self.origin.registered else UNREGISTERED
+
+    @property
+    def status(self) -> ModelStatus:
+        """Its standing; provisional before it is registered."""
+        return self.origin.registered.status if self.origin.registered else ModelStatus.PROVISIONAL
+
+    def registered_as(self, registered: RegisteredVersion) -> Self:
+        """Return the same bundle with its place in the registry."""
+        return replace(self, origin=replace(self.origin, registered=registered))
 
 
 __all__ = ["PROBABILITY", "SCORE", "ColumnReference", "ModelBundle", "TrainingReference", "build_reference"]

@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from finq_predictor.domain.errors import DataError
+from finq_predictor.domain.modelling.origin import ModelStatus
 from finq_predictor.domain.promotion.checks import check_candidate, failures, mean_skill
 from finq_predictor.domain.promotion.terms import (
     KEEP,
     PROMOTE,
-    PROMOTED,
     PROVISIONAL,
     Check,
     Decision,
@@ -28,7 +28,6 @@ from finq_predictor.domain.promotion.terms import (
 __all__ = [
     "KEEP",
     "PROMOTE",
-    "PROMOTED",
     "PROVISIONAL",
     "Check",
     "Decision",
@@ -88,7 +87,7 @@ def decide(
 
 
 def _is_rival(incumbent: Incumbent, source_id: str) -> bool:
-    return incumbent.status == PROMOTED and incumbent.source_id == source_id
+    return incumbent.status is ModelStatus.PROMOTED and incumbent.source_id == source_id
 
 
 def _least_suspect(ranked: Sequence[Evidence], judged: Mapping[str, tuple[Check, ...]]) -> Evidence:
@@ -105,11 +104,12 @@ def _verdict(
     holder = f"champion version {incumbent.version} ({incumbent.model}, {incumbent.status})"
     foreign = incumbent.source_id != source_id
     aside = f" The {holder} was trained on other data ({incumbent.source_id}) and is not comparable." if foreign else ""
-    if incumbent.model_hash == chosen.model_hash and not foreign and (incumbent.status == PROMOTED or failed):
-        short = f" It is still provisional: {_sentences(failed)}" if incumbent.status != PROMOTED else ""
+    promoted = incumbent.status is ModelStatus.PROMOTED
+    if incumbent.model_hash == chosen.model_hash and not foreign and (promoted or failed):
+        short = "" if promoted else f" It is still provisional: {_sentences(failed)}"
         return KEEP, f"{chosen.model} is the very model that is already {holder}; nothing changes.{short}"
     made_up = foreign and incumbent.simulated and not simulated
-    if failed and incumbent.status == PROMOTED and not made_up:
+    if failed and promoted and not made_up:
         return KEEP, f"{chosen.model} is not promoted; {holder} stays in use. {_sentences(failed)}{aside}"
     if made_up:
         aside = f" The {holder} comes from a simulated market and must not speak about this one."

@@ -10,9 +10,9 @@ import pandas as pd
 
 from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.domain.evaluation.skill import SKILLS
+from finq_predictor.domain.modelling.origin import ModelStatus
 
 PROMOTE, PROVISIONAL, KEEP = "promote", "provisional", "reject"
-PROMOTED = "promoted"
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Incumbent:
 
     Attributes:
         version: Version in the registry.
-        status: ``"promoted"`` or ``"provisional"``.
+        status: Its standing.
         model: Its name.
         source_id: Of the data it was trained on.
         simulated: Whether that data was made up.
@@ -112,7 +112,7 @@ class Incumbent:
     """
 
     version: str
-    status: str
+    status: ModelStatus
     model: str
     source_id: str
     simulated: bool

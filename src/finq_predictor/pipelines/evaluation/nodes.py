@@ -21,6 +21,7 @@ from finq_predictor.domain.evaluation.skill import daily_skill
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.modelling.origin import TrainingSummary
 from finq_predictor.domain.modelling.prediction import predict_rows
 from finq_predictor.domain.promotion.decision import KEEP, Evidence, Incumbent, decide
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
@@ -80,7 +81,7 @@ def trade_on_paper(
     oos_predictions: pd.DataFrame,
     silver_bars: pd.DataFrame,
     trials: pd.DataFrame,
-    training_summary: Mapping[str, Any],
+    training_summary: TrainingSummary,
     params: EvaluationParams,
     *,
     market: Market,
@@ -94,7 +95,7 @@ def trade_on_paper(
         oos_predictions,
         silver_bars,
         market,
-        int(training_summary["horizon"]),
+        training_summary.horizon,
         params.backtest,
         count_trials(oos_predictions, trials, params),
     )
@@ -210,7 +211,7 @@ def prepare_runs(results: EvaluationResults, plot_images: Mapping[str, bytes]) -
             artifacts={
                 "importance.json": bundle.model.importance() or {},
                 "model_config.json": {"params": bundle.model.params, "features": list(bundle.feature_set.names)},
-                "environment.json": bundle.metadata.get("packages", {}),
+                "environment.json": dict(bundle.origin.packages),
                 "promotion.json": dict(promotion),
                 "gap_table.csv": trained.folds,
                 **{f"plots/{plot}.png": content for plot, content in plot_images.items()},
@@ -252,9 +253,9 @@ def predict_latest(champion: ModelBundle, gold: pd.DataFrame, params: Evaluation
     recent = gold[gold[TS] >= times.iloc[-min(params.predict_bars, len(times))]]
     if absent := sorted(set(champion.feature_set.names) - set(gold.columns)):
         raise DataError(
-            f"The champion {champion.name!r} version {champion.metadata.get('version')} reads {len(absent)} "
+            f"The champion {champion.name!r} version {champion.version} reads {len(absent)} "
             f"features that these data do not "
-            f"have ({', '.join(absent[:5])}...). It was trained on {champion.metadata.get('source_id')}; deliver "
+            f"have ({', '.join(absent[:5])}...). It was trained on {champion.origin.source_id}; deliver "
             f"the same inputs, or "
             "keep this market apart with --params data_root=FOLDER so that it gets a champion of its own."
         )
@@ -262,9 +263,9 @@ def predict_latest(champion: ModelBundle, gold: pd.DataFrame, params: Evaluation
     return decided.sort_values([TS, INSTRUMENT], ignore_index=True).assign(
         reason=lambda table: table["reason"].astype("str"),
         model=champion.name,
-        version=str(champion.metadata["version"]),
-        status=str(champion.metadata["status"]),
-        simulated=bool(champion.metadata["simulated"]),
+        version=champion.version,
+        status=champion.status.value,
+        simulated=champion.origin.simulated,
     )
 
 
@@ -308,7 +309,7 @@ def evaluation_terms(params: EvaluationParams) -> EvaluationTerms:
 def lineage_tags(bundle: ModelBundle) -> dict[str, str]:
     """What every run and version carries about its origin, as text."""
     names = ("source", "source_id", "simulated", "data_hash", "feature_set_hash", "code_hash", "git_commit", "seed")
-    origin = {name: bundle.metadata.get(name, "") for name in names}
+    origin = {name: getattr(bundle.origin, name) for name in names}
     return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in origin.items()}
 
 
@@ -355,7 +356,7 @@ def _decision_about(name: str, promotion: Mapping[str, Any]) -> str:
 
 
 def _run_params(bundle: ModelBundle, results: EvaluationResults) -> dict[str, Any]:
-    origin = {name: bundle.metadata.get(name) for name in ("seed", "n_rows", "trained_from", "trained_to")}
+    origin = {name: getattr(bundle.origin, name) for name in ("seed", "n_rows", "trained_from", "trained_to")}
     chosen = {f"model.{name}": value for name, value in bundle.model.params.items()}
     return {
         "model": bundle.name,

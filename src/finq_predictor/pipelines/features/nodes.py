@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import UnknownNameError
 from finq_predictor.domain.features import (
+    FeatureSet,
     FeatureSpec,
     compute_features,
     left_out_features,
@@ -44,7 +44,7 @@ def assemble_panel(
     return build_panel(bars, market, benchmark, **delivered({"sentiment": sentiment, "macro": macro}))
 
 
-def build_gold(panel: Panel, params: FeaturesParams, *, market: Market) -> tuple[dict[str, Any], pd.DataFrame]:
+def build_gold(panel: Panel, params: FeaturesParams, *, market: Market) -> tuple[FeatureSet, pd.DataFrame]:
     """Compute features and labels of every bar.
 
     Args:
@@ -53,7 +53,7 @@ def build_gold(panel: Panel, params: FeaturesParams, *, market: Market) -> tuple
         market: The market.
 
     Returns:
-        The feature set as JSON values, and ``ts, instrument``, the features in its order as float32, then forward
+        The feature set, and ``ts, instrument``, the features in its order as float32, then forward
         return, label and label end per horizon; sorted by ts and instrument. Rows whose label is not known yet stay.
     """
     specs = _chosen(panel, params, market)
@@ -74,7 +74,7 @@ def build_gold(panel: Panel, params: FeaturesParams, *, market: Market) -> tuple
     labels = make_labels(panel, market, params.horizons or market.horizons)
     # Both have a row wherever an instrument has a close, in the same order.
     outcome = labels.drop(columns=[TS, INSTRUMENT])
-    return feature_set.to_dict(), pd.concat([features, outcome], axis=1)
+    return feature_set, pd.concat([features, outcome], axis=1)
 
 
 def _narrow(features: pd.DataFrame) -> pd.DataFrame:

@@ -64,7 +64,7 @@ def measure_drift(
     """
     reference = champion.reference.features
     current = last_days(gold, params.window_days)
-    trained_to = pd.Timestamp(champion.metadata["trained_to"])
+    trained_to = pd.Timestamp(champion.origin.trained_to)
     history = gold[(gold[TS] <= trained_to) & (gold[TS] < current[TS].min())]
     features = feature_drift(
         reference,
@@ -106,8 +106,7 @@ def build_monitoring_report(
             missing_rates=missing_rates,
             drift=drift,
             current=last_days(gold, params.window_days),
-            reference=champion.reference.features,
-            model=dict(champion.metadata) | {"name": champion.name},
+            champion=champion,
             provenance=provenance,
             window_days=params.window_days,
             thresholds=params.thresholds,

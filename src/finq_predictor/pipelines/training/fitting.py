@@ -12,6 +12,7 @@ import numpy as np
 from finq_predictor.domain.arrays import Positions
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import Model, create_model
+from finq_predictor.domain.modelling.search import Settings
 from finq_predictor.domain.modelling.splits import Fold, purged_holdout
 from finq_predictor.pipelines.training.params import TrainingParams
 from finq_predictor.pipelines.training.plan import Plan
@@ -53,7 +54,7 @@ def side_by_side(function: Callable[[Task], Result], tasks: Iterable[Task], thre
         return list(pool.map(function, tasks))
 
 
-def new_model(name: str, chosen: dict[str, Any], params: TrainingParams) -> Model:
+def new_model(name: str, chosen: Settings, params: TrainingParams) -> Model:
     """Make an unfitted model of the race.
 
     Args:
@@ -75,7 +76,7 @@ def fit_rows(model: Model, samples: Samples, rows: Positions, params: TrainingPa
     return model.fit(samples.frame(used), samples.y[used], seed=params.seed)
 
 
-def fit_calibrated(name: str, chosen: dict[str, Any], samples: Samples, rows: Positions, plan: Plan) -> Fitted:
+def fit_calibrated(name: str, chosen: Settings, samples: Samples, rows: Positions, plan: Plan) -> Fitted:
     """Fit a model on a training window and calibrate it inside that window.
 
     Args:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT, TS
+from finq_predictor.domain.features import FeatureSet
 from finq_predictor.domain.fingerprint import hash_content, hash_frame
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle, build_reference
 from finq_predictor.domain.modelling.models import MODELS
+from finq_predictor.domain.modelling.origin import CodeVersion, TrainingSummary
+from finq_predictor.domain.modelling.search import Hyperparameters, Settings
 from finq_predictor.domain.modelling.splits import fold_masks, gap_table, purged_walk_forward
 from finq_predictor.pipelines.training.fitting import fit_calibrated, model_of, side_by_side
 from finq_predictor.pipelines.training.leakage import leak_table
@@ -24,17 +26,13 @@ from finq_predictor.pipelines.training.search import no_trials, search_model
 
 logger = logging.getLogger(__name__)
 
-Chosen = dict[str, dict[str, Any]]
 
-
-def make_folds(
-    gold: pd.DataFrame, feature_set: dict[str, Any], params: TrainingParams, *, market: Market
-) -> pd.DataFrame:
+def make_folds(gold: pd.DataFrame, feature_set: FeatureSet, params: TrainingParams, *, market: Market) -> pd.DataFrame:
     """Lay out the walk-forward with its gap arithmetic.
 
     Args:
         gold: Gold frame.
-        feature_set: Feature set as plain values.
+        feature_set: Columns in the order the models read them.
         params: Parameters of the training.
         market: The market.
 
@@ -59,15 +57,15 @@ def make_folds(
 
 
 def search_hyperparameters(
-    gold: pd.DataFrame, feature_set: dict[str, Any], folds: pd.DataFrame, params: TrainingParams, *, market: Market
-) -> tuple[Chosen, pd.DataFrame]:
+    gold: pd.DataFrame, feature_set: FeatureSet, folds: pd.DataFrame, params: TrainingParams, *, market: Market
+) -> tuple[Hyperparameters, pd.DataFrame]:
     """Choose the parameters of every model inside the training window of the first fold.
 
     That window is part of the training of every later fold, so no test row has a say.
 
     Args:
         gold: Gold frame.
-        feature_set: Feature set as plain values.
+        feature_set: Columns in the order the models read them.
         folds: Gap table.
         params: Parameters of the training.
         market: The market.
@@ -82,16 +80,16 @@ def search_hyperparameters(
     found = side_by_side(lambda name: search_model(name, window, plan), params.models, params.threads)
     trials = [frame for _, frame in found if len(frame)]
     return (
-        {name: chosen for name, (chosen, _) in zip(params.models, found, strict=True)},
+        Hyperparameters({name: chosen for name, (chosen, _) in zip(params.models, found, strict=True)}),
         pd.concat(trials, ignore_index=True) if trials else no_trials(),
     )
 
 
 def walk_forward(
     gold: pd.DataFrame,
-    feature_set: dict[str, Any],
+    feature_set: FeatureSet,
     folds: pd.DataFrame,
-    hyperparameters: Chosen,
+    hyperparameters: Hyperparameters,
     params: TrainingParams,
     *,
     market: Market,
@@ -100,7 +98,7 @@ def walk_forward(
 
     Args:
         gold: Gold frame.
-        feature_set: Feature set as plain values.
+        feature_set: Columns in the order the models read them.
         folds: Gap table.
         hyperparameters: Parameters by model.
         params: Parameters of the training.
@@ -127,20 +125,20 @@ def walk_forward(
 
 def summarise_training(
     gold: pd.DataFrame,
-    feature_set: dict[str, Any],
+    feature_set: FeatureSet,
     folds: pd.DataFrame,
     trials: pd.DataFrame,
     provenance: Provenance,
-    code_version: dict[str, Any],
+    code_version: CodeVersion,
     params: TrainingParams,
     *,
     market: Market,
-) -> dict[str, Any]:
+) -> TrainingSummary:
     """Record what the models are made from, without a time of day, so that equal runs say the same.
 
     Args:
         gold: Gold frame.
-        feature_set: Feature set as plain values.
+        feature_set: Columns in the order the models read them.
         folds: Gap table.
         trials: Trials of the search.
         provenance: Where the data came from.
@@ -153,36 +151,36 @@ def summarise_training(
     empty = np.isnan(samples.matrix).all(axis=0)
     if empty.any():
         logger.warning("features without any value: %s", [n for n, e in zip(samples.names, empty, strict=True) if e])
-    return {
-        "market": market.name,
-        "horizon": plan.horizon,
-        "seed": params.seed,
-        "source": provenance.source,
-        "source_id": provenance.source_id,
-        "simulated": provenance.simulated,
-        "data_hash": hash_frame(gold),
-        "feature_set_hash": hash_content(feature_set),
-        "code_hash": code_version.get("code_hash"),
-        "git_commit": code_version.get("git_commit"),
-        "packages": code_version.get("packages", {}),
-        "trained_from": samples.keys[TS].min().isoformat(),
-        "trained_to": samples.keys[TS].max().isoformat(),
-        "n_rows": len(samples),
-        "n_instruments": int(samples.keys[INSTRUMENT].nunique()),
-        "n_features": len(samples.names),
-        "empty_features": [name for name, bad in zip(samples.names, empty, strict=True) if bad],
-        "label_rate": float(samples.y.mean()),
-        "n_folds": len(folds),
-        "n_trials": len(trials),
-        "models": list(params.models),
-    }
+    return TrainingSummary(
+        market=market.name,
+        horizon=plan.horizon,
+        seed=params.seed,
+        source=provenance.source,
+        source_id=provenance.source_id,
+        simulated=provenance.simulated,
+        data_hash=hash_frame(gold),
+        feature_set_hash=hash_content(feature_set.to_dict()),
+        code_hash=code_version.code_hash,
+        git_commit=code_version.git_commit,
+        packages=code_version.packages,
+        trained_from=samples.keys[TS].min().isoformat(),
+        trained_to=samples.keys[TS].max().isoformat(),
+        n_rows=len(samples),
+        n_instruments=int(samples.keys[INSTRUMENT].nunique()),
+        n_features=len(samples.names),
+        empty_features=tuple(name for name, bad in zip(samples.names, empty, strict=True) if bad),
+        label_rate=float(samples.y.mean()),
+        n_folds=len(folds),
+        n_trials=len(trials),
+        models=tuple(params.models),
+    )
 
 
 def fit_candidates(
     gold: pd.DataFrame,
-    feature_set: dict[str, Any],
-    hyperparameters: Chosen,
-    training_summary: dict[str, Any],
+    feature_set: FeatureSet,
+    hyperparameters: Hyperparameters,
+    training_summary: TrainingSummary,
     params: TrainingParams,
     *,
     market: Market,
@@ -191,7 +189,7 @@ def fit_candidates(
 
     Args:
         gold: Gold frame.
-        feature_set: Feature set as plain values.
+        feature_set: Columns in the order the models read them.
         hyperparameters: Parameters by model.
         training_summary: What the models are made from.
         params: Parameters of the training.
@@ -200,12 +198,9 @@ def fit_candidates(
     Returns:
         Bundles by name of the model; naive ones are among them.
     """
-    from finq_predictor.domain.features import FeatureSet
-
     plan = Plan(params, market)
     samples = _samples(gold, feature_set, plan)
     rows = np.arange(len(samples))
-    origin = {name: value for name, value in training_summary.items() if name not in ("models", "market", "horizon")}
     reference = build_reference(samples.frame(rows), samples.y, np.empty(0))
 
     def fit(name: str) -> ModelBundle:
@@ -215,24 +210,24 @@ def fit_candidates(
             market=market.name,
             name=name,
             horizon=plan.horizon,
-            feature_set=FeatureSet.from_dict(feature_set),
+            feature_set=feature_set,
             model=fitted.model,
             calibrator=fitted.calibrator,
             reference=reference.with_probability(fitted.held_out),
-            metadata={**origin, "kind": fitted.model.kind, "params": fitted.model.params},
+            origin=training_summary.origin(fitted.model.kind, fitted.model.params),
         )
 
     return dict(zip(params.models, side_by_side(fit, params.models, params.threads), strict=True))
 
 
 def measure_leak(
-    gold: pd.DataFrame, feature_set: dict[str, Any], params: TrainingParams, *, market: Market
+    gold: pd.DataFrame, feature_set: FeatureSet, params: TrainingParams, *, market: Market
 ) -> pd.DataFrame:
     """Measure what a random split would have pretended.
 
     Args:
         gold: Gold frame.
-        feature_set: Feature set as plain values.
+        feature_set: Columns in the order the models read them.
         params: Parameters of the training.
         market: The market.
 
@@ -243,7 +238,7 @@ def measure_leak(
     return leak_table(_samples(gold, feature_set, plan), plan)
 
 
-def _predict_fold(gap: pd.Series, name: str, chosen: dict[str, Any], samples: Samples, plan: Plan) -> pd.DataFrame:
+def _predict_fold(gap: pd.Series, name: str, chosen: Settings, samples: Samples, plan: Plan) -> pd.DataFrame:
     train, test = (np.flatnonzero(mask) for mask in fold_masks(gap, samples.keys[TS], samples.keys["label_end"]))
     fitted = fit_calibrated(name, chosen, samples, train, plan)
     score = fitted.model.predict_score(samples.frame(test))
@@ -254,7 +249,7 @@ def _predict_fold(gap: pd.Series, name: str, chosen: dict[str, Any], samples: Sa
             INSTRUMENT: keys[INSTRUMENT].array,
             "fold": int(gap["fold"]),
             "model": name,
-            "kind": fitted.model.kind,
+            "kind": fitted.model.kind.value,
             "score": score,
             "probability": fitted.calibrator.transform(score),
             "label": keys["label"].to_numpy(float),
@@ -264,6 +259,6 @@ def _predict_fold(gap: pd.Series, name: str, chosen: dict[str, Any], samples: Sa
     )
 
 
-def _samples(gold: pd.DataFrame, feature_set: dict[str, Any], plan: Plan) -> Samples:
+def _samples(gold: pd.DataFrame, feature_set: FeatureSet, plan: Plan) -> Samples:
     MODELS.require(*(model_of(name, plan.params) for name in plan.params.models))
-    return make_samples(gold, tuple(feature_set["names"]), plan.horizon)
+    return make_samples(gold, feature_set.names, plan.horizon)

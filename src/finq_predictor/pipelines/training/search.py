@@ -12,7 +12,7 @@ import pandas as pd
 
 from finq_predictor.domain.arrays import Positions
 from finq_predictor.domain.evaluation.metrics import bar_times, log_loss, rank_ic
-from finq_predictor.domain.modelling.search import TrialState
+from finq_predictor.domain.modelling.search import Setting, Settings, TrialState
 from finq_predictor.domain.modelling.splits import purged_walk_forward
 from finq_predictor.pipelines.training.fitting import new_model
 from finq_predictor.pipelines.training.params import ModelConfig, SearchRange, TrainingParams
@@ -32,7 +32,7 @@ TRIAL_TYPES = {
 }
 
 
-def search_model(name: str, samples: Samples, plan: Plan) -> tuple[dict[str, Any], pd.DataFrame]:
+def search_model(name: str, samples: Samples, plan: Plan) -> tuple[Settings, pd.DataFrame]:
     """Search the parameters of one model.
 
     Args:
@@ -115,7 +115,7 @@ def _judge(score: np.ndarray[Any, Any], samples: Samples, rows: Positions, param
     return rank_ic(score, keys["forward_return"].to_numpy(), bar_times(keys["ts"]))
 
 
-def _suggest(trial: Any, config: ModelConfig) -> dict[str, Any]:
+def _suggest(trial: Any, config: ModelConfig) -> dict[str, Setting]:
     return {name: _suggest_one(trial, name, span) for name, span in config.search.items()}
 
 

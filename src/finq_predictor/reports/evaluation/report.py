@@ -10,6 +10,7 @@ import pandas as pd
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.modelling.origin import ModelStatus
 from finq_predictor.reports.evaluation.results import EvaluationResults
 from finq_predictor.reports.evaluation.sections import (
     Texts,
@@ -115,10 +116,10 @@ def evaluation_page(
 def _verdict(promotion: Mapping[str, Any], champion: ModelBundle) -> tuple[str, str]:
     if promotion["decision"] in VERDICTS:
         return VERDICTS[str(promotion["decision"])]
-    version, status = champion.metadata.get("version"), champion.metadata.get("status")
-    if status == "promoted":
-        return "good", f"Version {version} ({champion.name}) stays in use; today's candidate does not replace it."
-    return "warn", f"No: version {version} ({champion.name}) is still provisional."
+    serving = f"{champion.version} ({champion.name})"
+    if champion.status is ModelStatus.PROMOTED:
+        return "good", f"Version {serving} stays in use; today's candidate does not replace it."
+    return "warn", f"No: version {serving} is still provisional."
 
 
 def _skill_card(name: str, metrics: pd.DataFrame, best_naive: str, terms: EvaluationTerms) -> Card:
@@ -181,20 +182,20 @@ def _cards(
 
 
 def _lineage(bundle: ModelBundle, run: Mapping[str, str], terms: EvaluationTerms) -> dict[str, str]:
-    facts = bundle.metadata
+    origin = bundle.origin
     return {
         "run": f"{run.get('run_name', '')} ({run.get('run_id', 'untracked')})",
-        "data": str(facts.get("data_hash", ""))[:16],
-        "features": str(facts.get("feature_set_hash", ""))[:16],
-        "code": str(facts.get("code_hash", ""))[:16],
-        "commit": str(facts.get("git_commit", ""))[:12],
-        "seed": f"{facts.get('seed', '')} (training), {terms.seed} (resampling)",
+        "data": origin.data_hash[:16],
+        "features": origin.feature_set_hash[:16],
+        "code": origin.code_hash[:16],
+        "commit": str(origin.git_commit)[:12],
+        "seed": f"{origin.seed} (training), {terms.seed} (resampling)",
     }
 
 
 def _command(market: Market, bundle: ModelBundle, provenance: Provenance, terms: EvaluationTerms) -> str:
-    commit = str(bundle.metadata.get("git_commit") or "")
-    checkout = f"git checkout {commit[:12]}\n" if commit and commit != "unknown" else ""
+    commit = bundle.origin.git_commit
+    checkout = f"git checkout {commit[:12]}\n" if commit else ""
     # The base configuration names the simulator's knobs; an overlay for other data names its own environment.
     if provenance.simulated or "--env" in terms.command:
         return f"{checkout}{terms.command or f'kedro run --pipelines={market.name}'}"

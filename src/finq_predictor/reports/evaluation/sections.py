@@ -262,7 +262,7 @@ def data_section(provenance: Provenance, bundle: ModelBundle, market: Market) ->
             f"Source: {source}, id {provenance.source_id}. {provenance.instruments} instruments from "
             f"{moment(provenance.first_ts)} to "
             f"{moment(provenance.last_ts)}{'; rows: ' + counts if counts else ''}. The final model was trained on "
-            f"{bundle.metadata.get('n_rows', 0):,} rows with {len(bundle.feature_set.names)} features.",
+            f"{bundle.origin.n_rows:,} rows with {len(bundle.feature_set.names)} features.",
             market.instruments.survivorship,
         ],
         tables,
@@ -361,9 +361,9 @@ def inside_section(bundle: ModelBundle, champion: ModelBundle) -> Section:
         "inside",
         "What does the model look at?",
         [
-            f"Model {bundle.name}, settings: {settings}. In use now: version {champion.metadata.get('version')} "
+            f"Model {bundle.name}, settings: {settings}. In use now: version {champion.version} "
             f"({champion.name}, "
-            f"{champion.metadata.get('status')}).",
+            f"{champion.status}).",
             "Importance says what the model uses, not what moves prices.",
         ],
         figures=("importance",),

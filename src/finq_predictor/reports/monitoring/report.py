@@ -12,6 +12,7 @@ import pandas as pd
 
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
+from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.training_profile import ColumnReference
 from finq_predictor.domain.monitoring.drift import DRIFT_TESTS, Subject, limits, measuring
 from finq_predictor.domain.monitoring.drift.base import shares_in_training, shares_now
@@ -30,8 +31,7 @@ class Page:
     missing_rates: pd.DataFrame
     drift: pd.DataFrame
     current: pd.DataFrame
-    reference: Mapping[str, ColumnReference]
-    model: Mapping[str, Any]
+    champion: ModelBundle
     provenance: Provenance
     window_days: int
     thresholds: Mapping[str, float]
@@ -124,9 +124,9 @@ def render_page(page: Page) -> str:
         market=page.market.name,
         verdicts=found,
         well=all(verdict.well for verdict in found),
-        simulated=page.provenance.simulated or bool(page.model.get("simulated", False)),
+        simulated=page.provenance.simulated or page.champion.origin.simulated,
         provenance=page.provenance,
-        model=page.model,
+        champion=page.champion,
         freshness=page.freshness.to_dict("records"),
         missing=missing.head(_MOST_BARS).to_dict("records"),
         features=features.to_dict("records"),
@@ -137,7 +137,7 @@ def render_page(page: Page) -> str:
         first=page.current["ts"].min(),
         last=page.current["ts"].max(),
         moved_plot=moved_plot(features),
-        shares_plot=shares_plot(features, page.reference, page.current),
+        shares_plot=shares_plot(features, page.champion.reference.features, page.current),
     )
 
 

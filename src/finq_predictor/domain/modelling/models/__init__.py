@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from inspect import signature
 from typing import Any
 
@@ -22,7 +23,7 @@ MODELS: Registry[type[Model]] = Registry(
 )
 
 
-def create_model(name: str, params: dict[str, Any] | None = None) -> Model:
+def create_model(name: str, params: Mapping[str, Any] | None = None) -> Model:
     """Make an unfitted model.
 
     Args:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal, Self
+from enum import StrEnum
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -11,9 +12,15 @@ import pandas as pd
 from finq_predictor.domain.arrays import FeatureMatrix, Vector
 from finq_predictor.domain.errors import DataError, StoreError, closest
 
-Kind = Literal["naive", "candidate"]
 Distribution = tuple[str, ...]
 """A library by the name it is installed under; several names are builds of the same module, of which one is enough."""
+
+
+class ModelKind(StrEnum):
+    """What a model is there for: a naive baseline must be beaten, a candidate may be promoted."""
+
+    NAIVE = "naive"
+    CANDIDATE = "candidate"
 
 
 class Model(ABC):
@@ -25,14 +32,14 @@ class Model(ABC):
 
     Attributes:
         name: Name in configuration, reports and the registry.
-        kind: ``"naive"`` for a baseline that must be beaten, ``"candidate"`` for a model that may be promoted.
+        kind: A baseline that must be beaten, or a candidate that may be promoted.
         requires: Libraries it needs beyond those of every prediction. They are pinned where it is registered, recorded
             with a run and packed into a bento.
         features: Names of the columns it was fitted on, in order; empty before the fit.
     """
 
     name: ClassVar[str]
-    kind: ClassVar[Kind]
+    kind: ClassVar[ModelKind]
     requires: ClassVar[tuple[Distribution, ...]] = ()
 
     def __init__(self, **params: Any) -> None:
@@ -81,7 +88,7 @@ class Model(ABC):
     @property
     def naive(self) -> bool:
         """Whether it is a baseline that must be beaten."""
-        return self.kind == "naive"
+        return self.kind is ModelKind.NAIVE
 
     @classmethod
     def devices(cls) -> tuple[str, ...]:

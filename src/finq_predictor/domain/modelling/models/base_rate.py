@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from finq_predictor.domain.arrays import FeatureMatrix, Vector
-from finq_predictor.domain.modelling.models.base import Kind, Model
+from finq_predictor.domain.modelling.models.base import Model, ModelKind
 
 
 class BaseRate(Model):
     """Knows only how often the label was 1; cut at one half it is the majority rule, its Brier skill is 0."""
 
     name: ClassVar[str] = "base_rate"
-    kind: ClassVar[Kind] = "naive"
+    kind: ClassVar[ModelKind] = ModelKind.NAIVE
 
     def __init__(self) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ import numpy as np
 from finq_predictor.domain.arrays import FeatureMatrix, Vector
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.fingerprint import hash_content
-from finq_predictor.domain.modelling.models.base import Distribution, Kind, Model
+from finq_predictor.domain.modelling.models.base import Distribution, Model, ModelKind
 
 
 class LightGBM(Model):
@@ -33,7 +33,7 @@ class LightGBM(Model):
     """
 
     name: ClassVar[str] = "lightgbm"
-    kind: ClassVar[Kind] = "candidate"
+    kind: ClassVar[ModelKind] = ModelKind.CANDIDATE
     requires: ClassVar[tuple[Distribution, ...]] = (("lightgbm",),)
 
     def __init__(

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from finq_predictor.domain.arrays import FeatureMatrix, Vector
-from finq_predictor.domain.modelling.models.base import Distribution, Kind, Model
+from finq_predictor.domain.modelling.models.base import Distribution, Model, ModelKind
 
 CHUNK = 65_536
 
@@ -22,7 +22,7 @@ class Logistic(Model):
     """
 
     name: ClassVar[str] = "logistic"
-    kind: ClassVar[Kind] = "candidate"
+    kind: ClassVar[ModelKind] = ModelKind.CANDIDATE
     requires: ClassVar[tuple[Distribution, ...]] = (("scikit-learn",),)
 
     def __init__(self, C: float = 0.001, clip: float = 4.0, max_iter: int = 100) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from finq_predictor.domain.arrays import FeatureMatrix, Vector
 from finq_predictor.domain.errors import ConfigurationError, closest
-from finq_predictor.domain.modelling.models.base import Kind, Model
+from finq_predictor.domain.modelling.models.base import Model, ModelKind
 
 LEVELS = np.linspace(0.0, 1.0, 201)
 
@@ -23,7 +23,7 @@ class Momentum(Model):
     """
 
     name: ClassVar[str] = "momentum"
-    kind: ClassVar[Kind] = "naive"
+    kind: ClassVar[ModelKind] = ModelKind.NAIVE
 
     def __init__(self, feature: str) -> None:
         super().__init__(feature=feature)

@@ -9,7 +9,7 @@ import numpy as np
 
 from finq_predictor.domain.arrays import FeatureMatrix, Vector
 from finq_predictor.domain.errors import DataError
-from finq_predictor.domain.modelling.models.base import Distribution, Kind, Model
+from finq_predictor.domain.modelling.models.base import Distribution, Model, ModelKind
 
 
 class XGBoost(Model):
@@ -33,7 +33,7 @@ class XGBoost(Model):
     """
 
     name: ClassVar[str] = "xgboost"
-    kind: ClassVar[Kind] = "candidate"
+    kind: ClassVar[ModelKind] = ModelKind.CANDIDATE
     requires: ClassVar[tuple[Distribution, ...]] = (("xgboost-cpu", "xgboost"),)
 
     def __init__(
