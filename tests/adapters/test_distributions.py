@@ -20,7 +20,7 @@ def test_a_model_adds_what_it_needs_to_what_all_need():
 
 
 def test_a_run_records_the_libraries_of_every_model():
-    recorded = CodeVersionDataset().load()["packages"]
+    recorded = CodeVersionDataset().load().packages
     assert recorded == installed((*needed_by(MODELS.values()), ("optuna",), ("mlflow",), ("kedro",)))
     for model in MODELS.values():
         assert set(installed(model.requires)) <= set(recorded)

@@ -31,6 +31,7 @@ def trials() -> pd.DataFrame:
         models={"logistic": {"params": {"C": 0.01}, "search": {"C": {"low": 1e-6, "high": 10.0, "log": True}}}},
         gap={"embargo_bars": 5},
         search={"trials": 12, "inner_folds": 3, "max_rows": None},
+        leak_meter={"model": "logistic"},
     )
     plan = Plan(params, get_market("equity"))
     _, found = search_model("logistic", make_samples(gold, tuple(feature_names(gold)), 5), plan)
