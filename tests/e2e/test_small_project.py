@@ -17,7 +17,9 @@ from starlette.testclient import TestClient
 
 from finq_predictor.adapters.bundle_store import load_bundle
 from finq_predictor.adapters.layout import Folder, Layout
+from finq_predictor.adapters.quality.validator import SuiteValidator
 from finq_predictor.domain.market.markets import MARKETS
+from finq_predictor.domain.tables import TABLES, get_table
 from serving.parity import TOLERANCE, largest_difference
 
 STAGES = ("ingestion", "sentiment", "features", "training", "evaluation", "monitoring")
@@ -80,6 +82,19 @@ def test_reports_say_simulated_and_load_nothing_from_elsewhere(small_project, ma
         assert not re.search(r"""(src|href)=["']https?://""", page)
     metrics = Layout(small_project).place(market, "monitoring_metrics").read_text()
     assert "finq_data_freshness_hours{" in metrics
+
+
+@pytest.mark.parametrize("market", sorted(MARKETS))
+def test_every_table_is_as_declared(small_project, market):
+    delivered = MARKETS[market].source_tables
+    datasets = [name for name in TABLES if "*" not in name and (name != "silver_benchmark" or "benchmark" in delivered)]
+    datasets += [f"{kind}_{table}" for kind in ("bronze", "quarantine") for table in delivered]
+    for dataset in datasets:
+        layer, path = get_table(dataset).layer, Layout(small_project).place(market, dataset)
+        files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+        assert files
+        for file in files:
+            SuiteValidator(layer, market, dataset.removeprefix(f"{layer}_")).validate(pd.read_parquet(file))
 
 
 @pytest.mark.parametrize("market", sorted(MARKETS))

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatch
+from pathlib import Path
+
 import pytest
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
+
+from finq_predictor.adapters.layout import Folder, Layout
+from finq_predictor.domain.tables import TABLES, get_table
 
 KEDROS_OWN = {"{default}"}
 
@@ -39,6 +45,41 @@ def test_every_dataset_lies_in_a_layer(resolver, datasets):
         if "layer" not in resolver.resolve_pattern(name).get("metadata", {}).get("kedro-viz", {})
     ]
     assert not without
+
+
+@pytest.fixture(scope="module")
+def kept_tables(resolver, datasets):
+    """Names, without the market, of the datasets that keep a table; what a source delivers is not ours."""
+    entries = {name.split(".")[1]: resolver.resolve_pattern(name) for name in datasets}
+    return {
+        name
+        for name, entry in entries.items()
+        if entry.get("dataset") == "pandas.ParquetDataset" or entry["type"].endswith(".BronzeDataset")
+    }
+
+
+def test_every_table_that_is_kept_is_declared(kept_tables):
+    assert len(kept_tables) > 20
+    for name in kept_tables:
+        assert get_table(name)
+
+
+def test_every_declared_table_is_kept_and_lies_in_its_layer(kept_tables):
+    for name, table in TABLES.items():
+        kept = [dataset for dataset in kept_tables if fnmatch(dataset, name)]
+        assert kept, name
+        for dataset in kept:
+            assert Layout(Path()).place("equity", dataset).parts[0] == Folder[table.layer.name]
+
+
+def test_every_declared_table_is_written_by_the_pipeline_it_names(kept_tables):
+    for dataset in kept_tables:
+        writers = [
+            node.name.split(".")[0]
+            for node in pipelines["__default__"].nodes
+            if any(output.split(".")[1] == dataset for output in node.outputs)
+        ]
+        assert set(writers) == {get_table(dataset).writer}, dataset
 
 
 def test_pipelines_are_the_stages_the_markets_and_all():

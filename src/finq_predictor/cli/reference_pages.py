@@ -21,6 +21,7 @@ def pages(commands: click.Group) -> dict[str, Callable[[], str]]:
     """
     return {
         "features.md": _features,
+        "tables.md": _tables,
         "parameters.md": _parameters,
         "errors.md": _errors,
         "api.md": _api,
@@ -52,6 +53,13 @@ def _features() -> str:
     from finq_predictor.domain.features.reference import features_markdown
 
     return features_markdown()
+
+
+def _tables() -> str:
+    from finq_predictor.domain.tables import TABLES
+    from finq_predictor.domain.tables.reference import tables_markdown
+
+    return tables_markdown(TABLES)
 
 
 def _parameters() -> str:

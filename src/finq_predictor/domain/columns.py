@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 TS = "ts"
 INSTRUMENT = "instrument"
 KNOWN_AT = "known_at"
@@ -26,16 +28,20 @@ REASON = "reason"
 RULE = "rule"
 
 
-def forward_return(horizon: int) -> str:
+# A horizon in bars; the star makes the pattern of the names over all horizons.
+Horizon = int | Literal["*"]
+
+
+def forward_return(horizon: Horizon) -> str:
     """Name of the forward return over ``horizon`` bars."""
     return f"forward_return_{horizon}"
 
 
-def label(horizon: int) -> str:
+def label(horizon: Horizon) -> str:
     """Name of the label over ``horizon`` bars."""
     return f"label_{horizon}"
 
 
-def label_end(horizon: int) -> str:
+def label_end(horizon: Horizon) -> str:
     """Name of the time at which the label over ``horizon`` bars is known."""
     return f"label_end_{horizon}"

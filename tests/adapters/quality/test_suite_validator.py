@@ -7,6 +7,8 @@ from kedro.validation import DataValidationError, ValidatorSpec, resolve_validat
 
 from finq_predictor.adapters.quality.validator import SuiteValidator
 from finq_predictor.domain.errors import UnknownNameError
+from finq_predictor.domain.market.markets import MARKETS
+from finq_predictor.domain.tables import get_table
 
 
 @pytest.fixture
@@ -35,13 +37,16 @@ def fx(equity):
         for side, shift in (("bid", -0.1), ("ask", 0.1))
         for part in ("open", "high", "low", "close")
     }
-    return equity.drop(columns="adj_close").assign(**quotes)
+    return equity.assign(**quotes)[list(MARKETS["fx"].bars_table.names)]
 
 
 @pytest.fixture
 def gold(equity):
     return equity[["ts", "instrument"]].assign(
-        momentum=1.0, forward_return_1=0.1, label_1=[1.0, 0.0] * 3 + [np.nan, np.nan], label_end_1=equity["ts"]
+        momentum=np.float32(1.0),
+        forward_return_1=0.1,
+        label_1=[1.0, 0.0] * 3 + [np.nan, np.nan],
+        label_end_1=equity["ts"],
     )
 
 
@@ -103,14 +108,64 @@ def test_column_that_lacks(fx):
     [
         (lambda gold: gold.iloc[::-1], "to_be_increasing"),
         (lambda gold: gold.assign(label_1=0.5), "to_be_in_set"),
-        (lambda gold: gold.assign(momentum=np.inf), "to_be_between"),
-        (lambda gold: gold.assign(momentum=[1.0] + [np.nan] * 7), "to_not_be_null"),
+        (lambda gold: gold.assign(momentum=np.float32(np.inf)), "to_be_between"),
+        (lambda gold: gold.assign(momentum=np.array([1.0] + [np.nan] * 7, dtype="float32")), "to_not_be_null"),
         (lambda gold: gold.iloc[:0], "row_count"),
     ],
 )
 def test_bad_gold(gold, change, what):
     with pytest.raises(DataValidationError, match=what):
         check(change(gold), "gold", table="gold")
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda gold: gold.assign(momentum=1.0), "momentum: is float64, not float32"),
+        (lambda gold: gold.assign(label_1="1"), "label_1: is str, not float64"),
+        (lambda gold: gold.assign(instrument=gold["instrument"].astype(object)), "instrument: is object, not str"),
+        (lambda gold: gold.drop(columns="instrument"), "instrument: the column is missing"),
+    ],
+)
+def test_columns_and_types_are_those_declared(gold, change, what):
+    with pytest.raises(DataValidationError, match=what):
+        check(change(gold), "gold", table="gold")
+
+
+def test_a_column_that_nobody_declared_is_refused(equity):
+    with pytest.raises(DataValidationError, match="bid_open: is not a declared column"):
+        check(equity.assign(bid_open=1.0))
+    assert len(check(equity.assign(sector=pd.Series(["Energy"] * 8, dtype="str"))))
+
+
+def test_columns_in_another_order_are_refused(equity):
+    with pytest.raises(DataValidationError, match="expected the order"):
+        check(equity[["ts", "instrument", *equity.columns[2:]]])
+
+
+@pytest.mark.parametrize("wide", [3, 300])
+def test_of_many_features_only_the_bad_one_is_named(gold, wide):
+    values = np.ones((8, wide), dtype="float32")
+    values[3, 1] = -np.inf
+    features = pd.DataFrame(values, columns=[f"f{number}" for number in range(wide)])
+    with pytest.raises(DataValidationError, match="f1: column_values_to_be_between") as error:
+        check(pd.concat([gold, features], axis=1), "gold", table="gold")
+    assert [failure.column for failure in error.value.failures] == ["f1"]
+    assert "row 3" in error.value.failures[0].failure_examples[0]
+
+
+def test_any_declared_table_can_be_checked():
+    folds = get_table("folds").empty()
+    assert check(folds, "models", table="folds") is folds
+    trials = pd.DataFrame(
+        {"trial": [0, 0], "model": "m", "objective": "auc", "value": [0.5, np.nan], "duration_s": [1.0, -1.0]}
+    ).assign(state="complete", params="{}")
+    with pytest.raises(DataValidationError, match="duration_s: column_values_to_be_between") as error:
+        check(get_table("trials").typed(trials), "models", table="trials")
+    assert {failure.check for failure in error.value.failures} == {
+        "compound_columns_to_be_unique",
+        "column_values_to_be_between",
+    }
 
 
 def test_empty_delivery_of_a_needed_table(equity):
@@ -128,6 +183,11 @@ def test_works_as_kedros_validator(equity):
     }
     validator = resolve_validator(ValidatorSpec.from_dataset_config("equity.silver_bars", spec))
     assert validator.validate(equity) is equity
+
+
+def test_unknown_table():
+    with pytest.raises(UnknownNameError, match="Did you mean 'silver_articles'"):
+        SuiteValidator("silver", "equity", "article")
 
 
 def test_unknown_suite():

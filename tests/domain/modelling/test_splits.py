@@ -11,13 +11,13 @@ from sklearn.model_selection import TimeSeriesSplit
 
 from finq_predictor.domain.errors import SplitError
 from finq_predictor.domain.modelling.splits import (
-    GAP_COLUMNS,
     Gap,
     fold_masks,
     gap_table,
     purged_holdout,
     purged_walk_forward,
 )
+from finq_predictor.domain.tables import FOLDS
 
 
 def panel(n_dates: int, n_instruments: int, label_bars: int, drop: float = 0.0, seed: int = 0):
@@ -121,7 +121,7 @@ def test_the_gap_table_shows_the_arithmetic_and_finds_the_rows_again():
         sessions=sessions,
     )
     table = gap_table(folds)
-    assert tuple(table.columns) == GAP_COLUMNS
+    assert tuple(table.columns) == FOLDS.names
     assert str(table["train_end"].dtype) == "datetime64[us, UTC]"
     assert (table["train_end"] < table["label_end_max"]).all()
     assert (table["label_end_max"] < table["test_start"]).all()

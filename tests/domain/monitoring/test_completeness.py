@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.monitoring.completeness import MISSING_COLUMNS, measure_missing_rates
+from finq_predictor.domain.monitoring.completeness import measure_missing_rates
+from finq_predictor.domain.tables import MISSING_RATES
 
 
 def test_missing_values_trip_the_alarm_when_there_are_more_than_in_training():
     current = pd.DataFrame({"a": [1.0, np.nan], "b": [1.0, 2.0], "c": [np.nan, np.nan]})
     table = measure_missing_rates(current, ["a", "b", "c", "d"], {"a": 0.47, "b": 0.0, "c": 0.5}, tolerance=0.05)
-    assert list(table) == list(MISSING_COLUMNS)
+    assert list(table) == list(MISSING_RATES.names)
     assert table["missing_ratio"].tolist() == [0.5, 0.0, 1.0, 1.0]
     assert table["alert"].tolist() == [False, False, True, True]
 

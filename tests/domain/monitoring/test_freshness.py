@@ -7,7 +7,8 @@ import pytest
 
 from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.domain.market.markets import get_market
-from finq_predictor.domain.monitoring.freshness import FRESHNESS_COLUMNS, Layer, measure_layers, resolve_as_of
+from finq_predictor.domain.monitoring.freshness import Layer, measure_layers, resolve_as_of
+from finq_predictor.domain.tables import FRESHNESS
 from synthetic_crypto import CRYPTO
 
 EQUITY, FX = get_market("equity"), get_market("fx")
@@ -48,7 +49,7 @@ def test_stale_data_trip_the_alarm_and_fresh_do_not(limit, market, late):
     assert (fresh["stale"].tolist(), stale["stale"].tolist()) == ([False], [True])
     assert fresh["valid"].all()
     assert stale["valid"].all()
-    assert list(stale) == list(FRESHNESS_COLUMNS)
+    assert list(stale) == list(FRESHNESS.names)
 
 
 @pytest.mark.parametrize(

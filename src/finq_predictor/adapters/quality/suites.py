@@ -1,4 +1,4 @@
-"""What must hold in each layer: Great Expectations suites, one function per layer.
+"""What must hold in a table, as Great Expectations: built from the table's declaration.
 
 Cleaning and gates have judged single rows and whole deliveries before. The suites are the second pair of eyes: they
 know nothing of how a table was made, and so also catch a fault in the making.
@@ -6,177 +6,122 @@ know nothing of how a table was made, and so also catch a fault in the making.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from finq_predictor.adapters.quality.engine import expectations
-from finq_predictor.domain.columns import ASK, BID, INSTRUMENT, KNOWN_AT, OHLC, SOURCE, TS, VOLUME
-from finq_predictor.domain.errors import UnknownNameError
 from finq_predictor.domain.market.markets import get_market
+from finq_predictor.domain.tables import BRONZE, Column, Layer, Table, Within, get_table
 
-Expectations = list[Any]
-
-# Columns that only the suites see, made by `with_derived`.
-HIGH_SHORTFALL, LOW_EXCESS = "high_shortfall", "low_excess"
-_REQUIRED = ("bars", "benchmark")
-MOMENTS = (TS, KNOWN_AT, "published_at")
-_PRICE_CEILING = 1e7
-_OHLC_TOLERANCE = 1e-3
+# Beyond this a number is infinite.
+_FINITE = 1e300
+_LAYERS_IN_NAMES = (Layer.BRONZE, Layer.SILVER)
 
 
-def bronze(frame: pd.DataFrame, market: str, table: str) -> Expectations:  # noqa: ARG001 - one signature for all
-    """A delivery has columns, knows its source, and is not empty where a run needs it."""
+def declared(layer: Layer, market: str, name: str) -> Table:
+    """The declaration of a table as a market keeps it.
+
+    Args:
+        layer: Its layer.
+        market: Name of the market, which knows which columns its bars have and which deliveries it needs.
+        name: Its name in the layer, such as ``"bars"``.
+
+    Raises:
+        UnknownNameError: If there is no such market or table; near misses are suggested.
+    """
+    keeper = get_market(market)
+    if layer is Layer.SILVER and name == "bars":
+        return keeper.bars_table
+    if layer is Layer.BRONZE and name in keeper.required_tables:
+        return replace(BRONZE, min_rows=1, min_columns=3)
+    return get_table(f"{layer}_{name}" if layer in _LAYERS_IN_NAMES else name)
+
+
+def expectations_of(table: Table, frame: pd.DataFrame) -> list[Any]:
+    """Everything that is declared about the values of a table.
+
+    Args:
+        table: The declaration.
+        frame: What :func:`with_derived` gave; its columns and types are as declared.
+    """
     gxe = expectations()
-
-    wanted: Expectations = [gxe.ExpectColumnToExist(column=SOURCE)]
-    if table in _REQUIRED:
-        wanted += [
-            gxe.ExpectTableRowCountToBeBetween(min_value=1),
-            gxe.ExpectTableColumnCountToBeBetween(min_value=3),
-            gxe.ExpectColumnValuesToNotBeNull(column=SOURCE),
-        ]
-    return wanted
-
-
-def silver(frame: pd.DataFrame, market: str, table: str) -> Expectations:
-    """Types, keys, ranges and the order of prices."""
-    suites = {
-        "bars": _bars,
-        "benchmark": _benchmark,
-        "articles": _articles,
-        "macro": _macro,
-        "sentiment": _sentiment,
-    }
-    if table not in suites:
-        raise UnknownNameError("silver table with a suite", table, suites)
-    return suites[table](frame, market)
-
-
-def gold(frame: pd.DataFrame, market: str, table: str) -> Expectations:  # noqa: ARG001 - one signature for all
-    """A key, ascending time, labels of 0 and 1, features that are finite and mostly there."""
-    gxe = expectations()
-
-    labels = [name for name in frame if name.startswith("label_") and not name.startswith("label_end")]
-    targets = [name for name in frame if name.startswith(("label_", "forward_return_"))]
-    features = [name for name in frame if name not in (TS, INSTRUMENT, *targets)]
-    return [
-        *_key(),
-        *(gxe.ExpectColumnValuesToBeInSet(column=name, value_set=[0.0, 1.0]) for name in labels),
-        *(_finite(name) for name in (*features, *targets) if pd.api.types.is_float_dtype(frame[name])),
-        *(gxe.ExpectColumnValuesToNotBeNull(column=name, mostly=0.4) for name in features),
-    ]
-
-
-SUITES: dict[str, Callable[[pd.DataFrame, str, str], Expectations]] = {"bronze": bronze, "silver": silver, "gold": gold}
-
-
-def with_derived(frame: pd.DataFrame) -> pd.DataFrame:
-    """Add what the suites compare but no table holds: by how much open or close lie beyond high and low, relative."""
-    if not set(OHLC) <= set(frame.columns):
-        return frame
-    ends = frame[["open", "close"]]
-    return frame.assign(
-        **{HIGH_SHORTFALL: ends.max(axis=1) / frame["high"] - 1, LOW_EXCESS: frame["low"] / ends.min(axis=1) - 1}
-    )
-
-
-def _bars(frame: pd.DataFrame, market: str) -> Expectations:
-    gxe = expectations()
-
-    prices, quotes = get_market(market).price_columns, get_market(market).quote_columns
-    wanted: Expectations = [
-        *_key(),
-        *_typed({INSTRUMENT: "str"}),
-        *_typed(dict.fromkeys((*prices, *quotes, VOLUME), "float64")),
-        *_not_null(INSTRUMENT, TS, KNOWN_AT, *prices),
-        *(_between(name, 0, _PRICE_CEILING, strict=True) for name in (*prices, *quotes)),
-        _between(VOLUME, 0, None),
-        gxe.ExpectColumnPairValuesAToBeGreaterThanB(column_A="high", column_B="low", or_equal=True),
-        gxe.ExpectColumnPairValuesAToBeGreaterThanB(column_A=KNOWN_AT, column_B=TS, or_equal=True),
-        _between(HIGH_SHORTFALL, None, _OHLC_TOLERANCE),
-        _between(LOW_EXCESS, None, _OHLC_TOLERANCE),
-    ]
-    if quotes and frame[[*quotes]].notna().any(axis=None):
-        wanted += [
-            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-                column_A=ask, column_B=bid, or_equal=True, ignore_row_if="either_value_is_missing"
+    wanted = list(_about_rows(table, gxe))
+    for name in frame:
+        column = table.column(str(name))
+        if column is not None and not _cleared(column, frame[name]):
+            wanted += _about_values(str(name), column, frame[name], gxe)
+    for high, low in table.not_below:
+        # Nothing can be said where one side is missing throughout.
+        if frame[high].notna().any() and frame[low].notna().any():
+            wanted.append(
+                gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+                    column_A=high, column_B=low, or_equal=True, ignore_row_if="either_value_is_missing"
+                )
             )
-            for bid, ask in zip(BID, ASK, strict=True)
+    for limits in table.within:
+        wanted += [
+            gxe.ExpectColumnValuesToBeBetween(column=name, max_value=limits.tolerance) for name in _derived(limits)
         ]
     return wanted
 
 
-def _benchmark(frame: pd.DataFrame, market: str) -> Expectations:  # noqa: ARG001 - one signature for all
-    gxe = expectations()
-
-    return [
-        gxe.ExpectTableRowCountToBeBetween(min_value=1),
-        gxe.ExpectColumnValuesToBeUnique(column=TS),
-        *_typed({"close": "float64"}),
-        *_not_null(TS, KNOWN_AT, "close"),
-        _between("close", 0, _PRICE_CEILING, strict=True),
-    ]
-
-
-def _articles(frame: pd.DataFrame, market: str) -> Expectations:  # noqa: ARG001 - one signature for all
-    gxe = expectations()
-
-    return [
-        *_not_null("article_id", INSTRUMENT, "published_at", KNOWN_AT, "title"),
-        gxe.ExpectColumnPairValuesAToBeGreaterThanB(column_A=KNOWN_AT, column_B="published_at", or_equal=True),
-    ]
+def with_derived(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
+    """Add what is expected but no table holds: by how much columns lie beyond their limits, relative to the limit."""
+    for limits in table.within:
+        above, below = _derived(limits)
+        columns = frame[list(limits.columns)]
+        frame = frame.assign(
+            **{
+                above: columns.max(axis=1) / frame[limits.high] - 1,
+                below: frame[limits.low] / columns.min(axis=1) - 1,
+            }
+        )
+    return frame
 
 
-def _macro(frame: pd.DataFrame, market: str) -> Expectations:  # noqa: ARG001 - one signature for all
-    gxe = expectations()
-
-    return [
-        gxe.ExpectCompoundColumnsToBeUnique(column_list=["series", "period", KNOWN_AT]),
-        *_typed({"value": "float64"}),
-        *_not_null("series", "period", "value", KNOWN_AT),
-    ]
+def _derived(limits: Within) -> tuple[str, str]:
+    return f"_beyond_{limits.high}", f"_beyond_{limits.low}"
 
 
-def _sentiment(frame: pd.DataFrame, market: str) -> Expectations:  # noqa: ARG001 - one signature for all
-    gxe = expectations()
-
-    return [
-        gxe.ExpectCompoundColumnsToBeUnique(column_list=[INSTRUMENT, TS]),
-        *_not_null(INSTRUMENT, TS, "tone_sum", "article_count"),
-        _finite("tone_sum"),
-        _between("article_count", 0, None),
-    ]
-
-
-def _key() -> Expectations:
-    gxe = expectations()
-
-    return [
-        gxe.ExpectTableRowCountToBeBetween(min_value=1),
-        gxe.ExpectCompoundColumnsToBeUnique(column_list=[INSTRUMENT, TS]),
-        gxe.ExpectColumnValuesToBeIncreasing(column=TS),
-    ]
+def _about_rows(table: Table, gxe: Any) -> Iterator[Any]:
+    if table.min_rows:
+        yield gxe.ExpectTableRowCountToBeBetween(min_value=table.min_rows)
+    if table.min_columns:
+        yield gxe.ExpectTableColumnCountToBeBetween(min_value=table.min_columns)
+    if len(table.key) == 1:
+        yield gxe.ExpectColumnValuesToBeUnique(column=table.key[0])
+    elif table.key:
+        yield gxe.ExpectCompoundColumnsToBeUnique(column_list=list(table.key))
+    if table.ascending:
+        yield gxe.ExpectColumnValuesToBeIncreasing(column=table.ascending)
 
 
-def _typed(types: dict[str, str]) -> Expectations:
-    gxe = expectations()
+def _about_values(name: str, column: Column, values: pd.Series, gxe: Any) -> Iterator[Any]:
+    if column.known == 1.0:
+        yield gxe.ExpectColumnValuesToNotBeNull(column=name)
+    elif column.known > 0.0:
+        yield gxe.ExpectColumnValuesToNotBeNull(column=name, mostly=column.known)
+    if column.choices:
+        yield gxe.ExpectColumnValuesToBeInSet(column=name, value_set=list(column.choices))
+    elif values.dtype.kind in "if":
+        low = column.low if column.above is None else column.above
+        yield gxe.ExpectColumnValuesToBeBetween(
+            column=name,
+            min_value=-_FINITE if low is None else low,
+            max_value=_FINITE if column.high is None else column.high,
+            strict_min=column.above is not None,
+        )
 
-    return [gxe.ExpectColumnValuesToBeOfType(column=name, type_=kind) for name, kind in types.items()]
 
-
-def _not_null(*names: str) -> Iterable[Any]:
-    gxe = expectations()
-
-    return [gxe.ExpectColumnValuesToNotBeNull(column=name) for name in names]
-
-
-def _between(name: str, low: float | None, high: float | None, strict: bool = False) -> Any:
-    gxe = expectations()
-
-    return gxe.ExpectColumnValuesToBeBetween(column=name, min_value=low, max_value=high, strict_min=strict)
-
-
-def _finite(name: str) -> Any:
-    return _between(name, -1e300, 1e300)
+def _cleared(column: Column, values: pd.Series) -> bool:
+    """Whether NumPy alone can tell that a column is in order: hundreds of features would take seconds one by one."""
+    if not column.is_pattern or column.choices or values.dtype.kind != "f":
+        return False
+    numbers = values.to_numpy()
+    known = ~np.isnan(numbers)
+    unlimited = column.low is None and column.high is None and column.above is None
+    return bool(unlimited and known.sum() >= column.known * len(known) and np.isfinite(numbers[known]).all())

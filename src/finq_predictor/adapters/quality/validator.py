@@ -8,31 +8,35 @@ import pandas as pd
 from kedro.validation import CheckFailure, DataValidationError
 
 from finq_predictor.adapters.quality.engine import failing
-from finq_predictor.adapters.quality.suites import MOMENTS, SUITES, with_derived
-from finq_predictor.domain.columns import INSTRUMENT, TS, UTC_MICROSECONDS
+from finq_predictor.adapters.quality.suites import declared, expectations_of, with_derived
+from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import UnknownNameError
+from finq_predictor.domain.tables import Layer
 
 _SHOWN = 5
 
 
 class SuiteValidator:
-    """Checks a frame against the suite of its layer whenever the catalog saves or loads it.
+    """Checks a frame against the declaration of its table whenever the catalog saves or loads it.
 
-    The frame is returned as it came. All expectations are first answered yes or no, which is quick; only what failed
-    is asked again for its rows.
+    The frame is returned as it came. Columns and types come first. All expectations about values are then answered yes
+    or no, which is quick; only what failed is asked again for its rows.
 
     Args:
-        suite: ``bronze``, ``silver`` or ``gold``.
+        suite: Layer of the table, such as ``silver``.
         market: Name of the market.
-        table: Name of the table, such as ``bars``.
+        table: Name of the table in the layer, such as ``bars``.
+
+    Raises:
+        UnknownNameError: If there is no such layer, market or table; near misses are suggested.
     """
 
     def __init__(self, suite: str, market: str, table: str) -> None:
-        if suite not in SUITES:
-            raise UnknownNameError("expectation suite", suite, SUITES)
-        self._suite = suite
-        self._market = market
-        self._table = table
+        layers = [layer.value for layer in Layer]
+        if suite not in layers:
+            raise UnknownNameError("expectation suite", suite, layers)
+        self._declared = declared(Layer(suite), market, table)
+        self._name = f"{suite} {table} of {market}"
 
     def validate(self, data: pd.DataFrame) -> pd.DataFrame:
         """Return the frame if it is as expected.
@@ -40,36 +44,19 @@ class SuiteValidator:
         Raises:
             DataValidationError: Otherwise; names frame, rule, column and rows.
         """
-        if wrong := self._mistyped(data):
-            raise self._error(wrong)
-        frame = with_derived(data.reset_index(drop=True))
-        try:
-            expectations = SUITES[self._suite](frame, self._market, self._table)
-        except KeyError as missing:
-            raise self._error(
-                [CheckFailure(message=f"the column {missing} is missing", check="column_exists")]
-            ) from None
-        failed = failing(frame, expectations, "BOOLEAN_ONLY")
+        if wrong := self._declared.misfits(data):
+            raise self._error([CheckFailure(message=text, check="declared", column=name) for name, text in wrong])
+        frame = with_derived(self._declared, data.reset_index(drop=True))
+        failed = failing(frame, expectations_of(self._declared, frame), "BOOLEAN_ONLY")
         if failed:
             again = failing(frame, [result.expectation_config.to_domain_obj() for result in failed], "COMPLETE")
             raise self._error([_failure(frame, result) for result in again])
         return data
 
-    def _mistyped(self, data: pd.DataFrame) -> list[CheckFailure]:
-        """Times that are not UTC; Great Expectations sees a timestamp in all of them."""
-        if self._suite == "bronze":
-            return []
-        types = {name: str(data[name].dtype) for name in MOMENTS if name in data}
-        return [
-            CheckFailure(message=f"is {found}, not {UTC_MICROSECONDS}", check="time_in_utc", column=name)
-            for name, found in types.items()
-            if found != UTC_MICROSECONDS
-        ]
-
     def _error(self, failures: list[CheckFailure]) -> DataValidationError:
         rules = "; ".join(f"{failure.column or 'table'}: {failure.message}" for failure in failures[:_SHOWN])
         return DataValidationError(
-            f"The {self._suite} {self._table} of {self._market} are not as expected. {rules}. "
+            f"The {self._name} are not as expected. {rules}. "
             "Nothing was written; look at the rows named, and at the quarantine of the table.",
             failures=failures,
         )

@@ -23,6 +23,7 @@ from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import ConfigurationError, DataError
 from finq_predictor.domain.evaluation.performance import summarise
 from finq_predictor.domain.market.markets import Market
+from finq_predictor.domain.tables import BACKTEST, BACKTEST_SUMMARY
 
 QUANTILE = "quantile"
 THRESHOLD = "threshold"
@@ -298,6 +299,6 @@ def backtest_models(
             daily.append(result.assign(**named))
             summary.append(summarise(result, market, trials).assign(**named))
     return (
-        pd.concat(daily, ignore_index=True)[[TS, "model", "strategy", *SUMMED, *AVERAGED]],
-        pd.concat(summary, ignore_index=True)[["model", "strategy", "measure", "gross", "net"]],
+        BACKTEST.typed(pd.concat(daily, ignore_index=True)),
+        BACKTEST_SUMMARY.typed(pd.concat(summary, ignore_index=True)),
     )

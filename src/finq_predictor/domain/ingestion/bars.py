@@ -30,7 +30,7 @@ from finq_predictor.domain.ingestion.price_outliers import reverted_jumps, wild_
 from finq_predictor.domain.ingestion.quarantine import HARMLESS, Cleaned, Ledger
 from finq_predictor.domain.ingestion.revisions import known_times, settle_versions
 from finq_predictor.domain.ingestion.rules import Rules
-from finq_predictor.domain.market.markets import Market
+from finq_predictor.domain.tables import SILVER_BENCHMARK
 
 # Fewer rows say nothing about an instrument as a whole.
 _FEWEST_ROWS_TO_JUDGE = 50
@@ -92,7 +92,8 @@ def _clean(raw: pd.DataFrame, table: str, rules: Rules) -> Cleaned:
         notes=(*mapped.notes, *_notes(mapped, table, rules)),
         out_of_order=_out_of_order(kept),
     )
-    return Cleaned(silver[_silver_columns(silver, table, rules.market)], ledger.quarantine(raw), tally)
+    declared = SILVER_BENCHMARK if table == "benchmark" else rules.market.bars_table
+    return Cleaned(declared.typed(silver), ledger.quarantine(raw), tally)
 
 
 def _judge_times(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
@@ -211,12 +212,6 @@ def _judge_instruments(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None
         "unreliable_instrument",
         lambda rows: [f"{shares[instruments[row]]:.0%} of the rows of {instruments[row]} are unusable" for row in rows],
     )
-
-
-def _silver_columns(silver: pd.DataFrame, table: str, market: Market) -> list[str]:
-    if table == "benchmark":
-        return [TS, "close", KNOWN_AT]
-    return [*market.bar_columns, *(name for name in market.label_columns if name in silver)]
 
 
 def _missing(bars: pd.DataFrame, mapped: Mapped) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from finq_predictor.domain.columns import REASON, RULE
 from finq_predictor.domain.ingestion.tally import Tally
+from finq_predictor.domain.tables import QUARANTINE
 
 # Rows that say nothing new; they are not evidence of a bad delivery.
 HARMLESS = frozenset({"duplicate", "superseded", "late_correction"})
@@ -66,8 +67,7 @@ class Ledger:
         hit = np.flatnonzero(~self.alive)
         rejected = raw.iloc[hit].reset_index(drop=True).rename(columns={RULE: f"raw_{RULE}", REASON: f"raw_{REASON}"})
         text = {str(name): _as_text(rejected[name]) for name in rejected}
-        rule, reason = (pd.Series(values[hit], dtype="str") for values in (self._rule, self._reason))
-        return pd.DataFrame({**text, RULE: rule, REASON: reason})
+        return QUARANTINE.typed(pd.DataFrame({**text, RULE: self._rule[hit], REASON: self._reason[hit]}))
 
     def tally(self, keys: Callable[[np.ndarray], list[str]]) -> Tally:
         """Count rows per rule, with a few examples.

@@ -15,9 +15,8 @@ from finq_predictor.domain.ingestion.quarantine import Cleaned, Ledger
 from finq_predictor.domain.ingestion.rules import Rules
 from finq_predictor.domain.ingestion.tally import Tally
 from finq_predictor.domain.ingestion.times import parse_times
+from finq_predictor.domain.tables import SILVER_ARTICLES, SILVER_MACRO
 
-ARTICLES = ("article_id", INSTRUMENT, "published_at", KNOWN_AT, "title", "body", "source")
-MACRO = ("series", "period", "value", KNOWN_AT)
 # What makes two posts one: who repeats it and which short link is used says nothing new.
 _REPEATED = r"^(?:rt\s+@\w+:?\s*)+|https?://\S+|…"
 
@@ -40,7 +39,7 @@ def clean_articles(raw: pd.DataFrame, rules: Rules) -> Cleaned:
         MappingError: If the columns are not recognised.
     """
     if raw.empty:
-        return _nothing(raw, _empty_articles())
+        return _nothing(raw, SILVER_ARTICLES.empty())
     mapped = map_columns(raw, "articles", rules.reading.columns.get("articles"), instrument=rules.reading.instrument)
     frame = _typed_articles(mapped, rules)
     ledger = Ledger(len(raw))
@@ -50,7 +49,7 @@ def clean_articles(raw: pd.DataFrame, rules: Rules) -> Cleaned:
     _judge_moment(frame, raw, ledger, rules)
     _drop_repeated(frame, ledger)
     kept = frame[ledger.alive].sort_values([KNOWN_AT, INSTRUMENT, "article_id"], kind="stable", ignore_index=True)
-    return Cleaned(kept[list(ARTICLES)], ledger.quarantine(raw), _tally(frame, ledger, mapped, "title"))
+    return Cleaned(SILVER_ARTICLES.typed(kept), ledger.quarantine(raw), _tally(frame, ledger, mapped, "title"))
 
 
 def clean_macro(raw: pd.DataFrame, rules: Rules) -> Cleaned:
@@ -67,7 +66,7 @@ def clean_macro(raw: pd.DataFrame, rules: Rules) -> Cleaned:
         MappingError: If the columns are not recognised, the time of release among them.
     """
     if raw.empty:
-        return _nothing(raw, _empty_macro())
+        return _nothing(raw, SILVER_MACRO.empty())
     mapped = map_columns(raw, "macro", rules.reading.columns.get("macro"))
     zone = rules.reading.zone
     frame = pd.DataFrame(
@@ -89,7 +88,7 @@ def clean_macro(raw: pd.DataFrame, rules: Rules) -> Cleaned:
     again = frame.assign(_alive=ledger.alive).duplicated(["series", "period", KNOWN_AT, "_alive"], keep="last")
     ledger.reject(again.to_numpy(), "duplicate", "the same release was delivered more than once")
     kept = frame[ledger.alive].sort_values([KNOWN_AT, "series", "period"], kind="stable", ignore_index=True)
-    return Cleaned(kept[list(MACRO)], ledger.quarantine(raw), _tally(frame, ledger, mapped, "series"))
+    return Cleaned(SILVER_MACRO.typed(kept), ledger.quarantine(raw), _tally(frame, ledger, mapped, "series"))
 
 
 def _typed_articles(mapped: Mapped, rules: Rules) -> pd.DataFrame:
@@ -162,21 +161,3 @@ def _tally(frame: pd.DataFrame, ledger: Ledger, mapped: Mapped, name: str) -> Ta
 
 def _nothing(raw: pd.DataFrame, silver: pd.DataFrame) -> Cleaned:
     return Cleaned(silver, Ledger(0).quarantine(raw), Tally(rows=0, kept=0, notes=("nothing was delivered",)))
-
-
-def _empty_articles() -> pd.DataFrame:
-    times = pd.Series([], dtype=UTC_MICROSECONDS)
-    text = pd.Series([], dtype="str")
-    columns = {name: times if name in ("published_at", KNOWN_AT) else text for name in ARTICLES}
-    return pd.DataFrame(columns)
-
-
-def _empty_macro() -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "series": pd.Series([], dtype="str"),
-            "period": pd.Series([], dtype="datetime64[us]"),
-            "value": pd.Series([], dtype="float64"),
-            KNOWN_AT: pd.Series([], dtype=UTC_MICROSECONDS),
-        }
-    )

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from finq_predictor.domain.columns import ADJ_CLOSE, ASK, BID, INSTRUMENT, KNOWN_AT, OHLC, SECTOR, TS, VOLUME
+from finq_predictor.domain.columns import ADJ_CLOSE, ASK, BID, OHLC, SECTOR
 from finq_predictor.domain.market.instruments import InstrumentKind
 from finq_predictor.domain.registry import Registry
+from finq_predictor.domain.tables import SILVER_BARS, Table
 
 if TYPE_CHECKING:
     from finq_predictor.domain.market.calendars import Calendar
@@ -147,9 +148,9 @@ class Market:
         return (SECTOR,) if self.instruments.has_sectors else ()
 
     @property
-    def bar_columns(self) -> tuple[str, ...]:
-        """Columns of silver bars in order; those of `label_columns` follow where they are delivered."""
-        return (INSTRUMENT, TS, *self.price_columns, *self.quote_columns, VOLUME, KNOWN_AT)
+    def bars_table(self) -> Table:
+        """The declaration of its silver bars."""
+        return SILVER_BARS.restricted((*self.price_columns, *self.quote_columns), self.label_columns)
 
     # Words ----------------------------------------------------------------------------------------------------------
 

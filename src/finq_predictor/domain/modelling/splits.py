@@ -16,25 +16,12 @@ import pandas as pd
 from pydantic import Field
 
 from finq_predictor.domain.arrays import Positions
-from finq_predictor.domain.columns import UTC_MICROSECONDS
 from finq_predictor.domain.errors import SplitError
+from finq_predictor.domain.tables import FOLDS
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 DAY_US = 86_400_000_000
-GAP_COLUMNS = (
-    "fold",
-    "train_start",
-    "train_end",
-    "label_end_max",
-    "purge_bars",
-    "embargo_bars",
-    "test_start",
-    "test_end",
-    "n_train",
-    "n_test",
-    "n_purged",
-)
 
 
 @dataclass(frozen=True)
@@ -179,15 +166,13 @@ def purged_holdout(
 
 
 def gap_table(folds: Sequence[Fold]) -> pd.DataFrame:
-    """Lay out the gap arithmetic, one row per fold, with the columns :data:`GAP_COLUMNS`."""
+    """Lay out the gap arithmetic, one row per fold, with the columns of the table ``folds``."""
     rows = [
-        {name: getattr(fold, name, None) for name in GAP_COLUMNS}
+        {name: getattr(fold, name, None) for name in FOLDS.names}
         | {"fold": fold.number, "n_train": len(fold.train), "n_test": len(fold.test)}
         for fold in folds
     ]
-    table = pd.DataFrame(rows, columns=list(GAP_COLUMNS))
-    times = {name: UTC_MICROSECONDS for name in GAP_COLUMNS if name.endswith(("_start", "_end", "_max"))}
-    return table.astype(times)
+    return FOLDS.typed(pd.DataFrame(rows, columns=list(FOLDS.names)))
 
 
 def fold_masks(gap: pd.Series, ts: pd.Series, label_end: pd.Series) -> tuple[Mask, Mask]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-MISSING_COLUMNS = ("feature", "missing_ratio", "reference_ratio", "alert")
+from finq_predictor.domain.tables import MISSING_RATES
 
 
 def measure_missing_rates(
@@ -22,10 +22,10 @@ def measure_missing_rates(
         tolerance: An alert is raised when the share exceeds the one in training by more than this.
 
     Returns:
-        One row per feature, see ``MISSING_COLUMNS``; ratios in [0, 1], NaN where unknown.
+        One row per feature, see the table ``missing_rates``; ratios in [0, 1], NaN where unknown.
     """
     ratios = [float(current[name].isna().mean()) if name in current and len(current) else 1.0 for name in names]
     before = [float(reference.get(name, np.nan)) for name in names]
     table = pd.DataFrame({"feature": list(names), "missing_ratio": ratios, "reference_ratio": before})
     allowed = table["reference_ratio"].fillna(0.0) + tolerance
-    return table.assign(alert=table["missing_ratio"] > allowed).astype({"missing_ratio": "float64"})
+    return MISSING_RATES.typed(table.assign(alert=table["missing_ratio"] > allowed))

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.columns import INSTRUMENT, TS, UTC_MICROSECONDS
+from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.domain.market.calendars import Calendar
-
-FRESHNESS_COLUMNS = ("layer", "pipeline", "latest", "hours", "open_hours", "limit_hours", "stale", "valid", "problem")
+from finq_predictor.domain.tables import FRESHNESS
 
 
 def resolve_as_of(as_of: str, bars: pd.DataFrame) -> pd.Timestamp:
@@ -65,7 +64,7 @@ def measure_layers(
         limit_hours: Above so many hours while the market is open a layer is stale.
 
     Returns:
-        One row per layer, see ``FRESHNESS_COLUMNS``. An empty layer has NaN hours, is stale and not valid.
+        One row per layer, see the table ``freshness``. An empty layer has NaN hours, is stale and not valid.
     """
     rows = []
     for layer in layers:
@@ -86,9 +85,8 @@ def measure_layers(
                 "problem": problem,
             }
         )
-    table = pd.DataFrame(rows, columns=list(FRESHNESS_COLUMNS))
-    latest = pd.to_datetime(table["latest"], utc=True).astype(UTC_MICROSECONDS)
-    return table.assign(latest=latest).astype({"stale": "bool", "valid": "bool"})
+    table = pd.DataFrame(rows, columns=list(FRESHNESS.names))
+    return FRESHNESS.typed(table.assign(latest=pd.to_datetime(table["latest"], utc=True)))
 
 
 def _problem(table: pd.DataFrame, as_of: pd.Timestamp) -> str:

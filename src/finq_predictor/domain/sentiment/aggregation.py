@@ -8,11 +8,11 @@ from finq_predictor.domain.columns import INSTRUMENT, KNOWN_AT, TS, UTC_MICROSEC
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.market.instruments import InstrumentKind
 from finq_predictor.domain.market.markets import Market
+from finq_predictor.domain.tables import SCORED_ARTICLES, SILVER_SENTIMENT
 
 ARTICLE_ID = "article_id"
 TONE_SUM = "tone_sum"
 ARTICLE_COUNT = "article_count"
-SCORED_COLUMNS = (ARTICLE_ID, INSTRUMENT, KNOWN_AT, "tone", "confidence", "scorer")
 
 
 def scored_frame(articles: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
@@ -27,15 +27,15 @@ def scored_frame(articles: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """
     if len(articles) != len(scores):
         raise DataError(f"Got {len(scores)} scores for {len(articles)} articles; there must be one for each.")
-    return pd.DataFrame(
-        {
-            ARTICLE_ID: articles[ARTICLE_ID].astype("str").array,
-            INSTRUMENT: articles[INSTRUMENT].astype("str").array,
-            KNOWN_AT: pd.to_datetime(articles[KNOWN_AT], utc=True).astype(UTC_MICROSECONDS).array,
-            "tone": scores["tone"].astype("float64").array,
-            "confidence": scores["confidence"].astype("float64").array,
-            "scorer": scores["scorer"].astype("str").array,
-        }
+    return SCORED_ARTICLES.typed(
+        pd.DataFrame(
+            {
+                ARTICLE_ID: articles[ARTICLE_ID].array,
+                INSTRUMENT: articles[INSTRUMENT].array,
+                KNOWN_AT: pd.to_datetime(articles[KNOWN_AT], utc=True).array,
+                **{name: scores[name].array for name in ("tone", "confidence", "scorer")},
+            }
+        )
     )
 
 
@@ -61,7 +61,7 @@ def aggregate_tone(
     """
     routed = _route(scored, bars_index, market.instruments)
     if routed.empty:
-        return _empty()
+        return SILVER_SENTIMENT.empty()
     bars = bars_index[[TS, INSTRUMENT]].drop_duplicates().sort_values([TS, INSTRUMENT])
     bars = bars.assign(ts=bars[TS].astype(UTC_MICROSECONDS), instrument=bars[INSTRUMENT].astype("str"))
     placed = pd.merge_asof(routed, bars, left_on=KNOWN_AT, right_on=TS, by=INSTRUMENT, direction="forward")
@@ -69,10 +69,10 @@ def aggregate_tone(
     if max_wait is not None:
         placed = placed[placed[TS] - placed[KNOWN_AT] <= max_wait]
     if placed.empty:
-        return _empty()
+        return SILVER_SENTIMENT.empty()
     sums = placed.groupby([TS, INSTRUMENT], sort=True)["weighted"].agg(["sum", "size"]).reset_index()
     sums.columns = pd.Index([TS, INSTRUMENT, TONE_SUM, ARTICLE_COUNT])
-    return sums.astype({TONE_SUM: "float64", ARTICLE_COUNT: "int64", INSTRUMENT: "str", TS: UTC_MICROSECONDS})
+    return SILVER_SENTIMENT.typed(sums)
 
 
 def _route(scored: pd.DataFrame, bars_index: pd.DataFrame, instruments: InstrumentKind) -> pd.DataFrame:
@@ -94,11 +94,6 @@ def _route(scored: pd.DataFrame, bars_index: pd.DataFrame, instruments: Instrume
         usable = usable.assign(instrument=usable["target"], weighted=usable["weighted"] * usable["sign"])
         usable = usable.drop(columns=["target", "sign"])
     return usable.sort_values([KNOWN_AT, INSTRUMENT, ARTICLE_ID, "weighted"]).reset_index(drop=True)
-
-
-def _empty() -> pd.DataFrame:
-    columns = {TS: UTC_MICROSECONDS, INSTRUMENT: "str", TONE_SUM: "float64", ARTICLE_COUNT: "int64"}
-    return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in columns.items()})
 
 
 __all__ = ["ARTICLE_COUNT", "TONE_SUM", "aggregate_tone", "scored_frame"]

@@ -24,6 +24,7 @@ from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.origin import TrainingSummary
 from finq_predictor.domain.modelling.prediction import predict_rows
 from finq_predictor.domain.promotion.decision import KEEP, Evidence, Incumbent, decide
+from finq_predictor.domain.tables import DAILY_SKILL, METRICS, METRICS_BY_FOLD, PREDICTIONS
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.reports.evaluation.pictures import draw_pictures
 from finq_predictor.reports.evaluation.report import evaluation_page
@@ -72,9 +73,12 @@ def compute_metrics(
             values = score_metrics(part, part[BASE_RATE].to_numpy())
             folds.extend({"model": model, "fold": fold, "metric": name, "value": values[name]} for name in FOLD_METRICS)
         daily[str(model)] = daily_skill(rows, params.promotion.skill)
-    table = pd.concat(cards, ignore_index=True)[["model", "kind", "metric", "value", "ci_low", "ci_high", "n_days"]]
-    ranks = pd.DataFrame(daily).sort_index().rename_axis(TS).reset_index()
-    return table, pd.DataFrame(folds), ranks
+    skill = pd.DataFrame(daily).sort_index().rename_axis(TS).reset_index()
+    return (
+        METRICS.typed(pd.concat(cards, ignore_index=True)),
+        METRICS_BY_FOLD.typed(pd.DataFrame(folds)),
+        DAILY_SKILL.typed(skill),
+    )
 
 
 def trade_on_paper(
@@ -259,13 +263,14 @@ def predict_latest(champion: ModelBundle, gold: pd.DataFrame, params: Evaluation
             f"the same inputs, or "
             "keep this market apart with --params data_root=FOLDER so that it gets a champion of its own."
         )
-    decided = predict_rows(champion, recent, params.abstention).drop(columns="score")
-    return decided.sort_values([TS, INSTRUMENT], ignore_index=True).assign(
-        reason=lambda table: table["reason"].astype("str"),
-        model=champion.name,
-        version=champion.version,
-        status=champion.status.value,
-        simulated=champion.origin.simulated,
+    decided = predict_rows(champion, recent, params.abstention).sort_values([TS, INSTRUMENT], ignore_index=True)
+    return PREDICTIONS.typed(
+        decided.assign(
+            model=champion.name,
+            version=champion.version,
+            status=champion.status.value,
+            simulated=champion.origin.simulated,
+        )
     )
 
 

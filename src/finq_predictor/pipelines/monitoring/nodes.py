@@ -14,6 +14,7 @@ from finq_predictor.domain.monitoring.completeness import measure_missing_rates
 from finq_predictor.domain.monitoring.drift.features import feature_drift, last_days, past_windows, prediction_drift
 from finq_predictor.domain.monitoring.freshness import Layer, measure_layers, resolve_as_of
 from finq_predictor.domain.monitoring.gauges import monitoring_gauges
+from finq_predictor.domain.tables import DRIFT
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
 from finq_predictor.reports.monitoring.report import Page, render_page
 
@@ -31,7 +32,7 @@ def measure_freshness(
         market: The market; hours in which it is closed do not age data.
 
     Returns:
-        One row per layer, see ``domain.monitoring.freshness.FRESHNESS_COLUMNS``.
+        One row per layer, see the table ``freshness``.
     """
     layers = [
         Layer("silver", "ingestion", bars),
@@ -60,7 +61,7 @@ def measure_drift(
         params: Window and thresholds.
 
     Returns:
-        One row per feature and one for the predictions, see ``domain.monitoring.drift.features.drift_columns``.
+        One row per feature and one for the predictions, see the table ``drift``.
     """
     reference = champion.reference.features
     current = last_days(gold, params.window_days)
@@ -83,8 +84,7 @@ def measure_drift(
         level=params.false_discovery_rate,
         thresholds=params.thresholds,
     )
-    table = pd.concat([features, outcome], ignore_index=True)
-    return table.astype({"drifted": "bool"})
+    return DRIFT.typed(pd.concat([features, outcome], ignore_index=True))
 
 
 def build_monitoring_report(

@@ -14,6 +14,7 @@ import pandas as pd
 from finq_predictor.domain.arrays import Positions
 from finq_predictor.domain.evaluation.metrics import accuracy, auc
 from finq_predictor.domain.modelling.models import create_model
+from finq_predictor.domain.tables import LEAK_METER
 from finq_predictor.pipelines.training.fitting import holdout, side_by_side
 from finq_predictor.pipelines.training.params import TrainingParams
 from finq_predictor.pipelines.training.plan import Plan
@@ -46,7 +47,7 @@ def leak_table(samples: Samples, plan: Plan) -> pd.DataFrame:
     def measure(split: str) -> dict[str, Any]:
         return _measure(split, *splits[split], samples, params)
 
-    return pd.DataFrame(side_by_side(measure, splits, params.threads))
+    return LEAK_METER.typed(pd.DataFrame(side_by_side(measure, splits, params.threads)))
 
 
 def sample_instruments(samples: Samples, most: int, seed: int) -> Positions:

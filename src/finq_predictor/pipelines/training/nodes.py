@@ -17,12 +17,13 @@ from finq_predictor.domain.modelling.models import MODELS
 from finq_predictor.domain.modelling.origin import CodeVersion, TrainingSummary
 from finq_predictor.domain.modelling.search import Hyperparameters, Settings
 from finq_predictor.domain.modelling.splits import fold_masks, gap_table, purged_walk_forward
+from finq_predictor.domain.tables import OOS_PREDICTIONS, TRIALS
 from finq_predictor.pipelines.training.fitting import fit_calibrated, model_of, side_by_side
 from finq_predictor.pipelines.training.leakage import leak_table
 from finq_predictor.pipelines.training.params import TrainingParams
 from finq_predictor.pipelines.training.plan import Plan
 from finq_predictor.pipelines.training.samples import Samples, make_samples
-from finq_predictor.pipelines.training.search import no_trials, search_model
+from finq_predictor.pipelines.training.search import search_model
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ def search_hyperparameters(
     trials = [frame for _, frame in found if len(frame)]
     return (
         Hyperparameters({name: chosen for name, (chosen, _) in zip(params.models, found, strict=True)}),
-        pd.concat(trials, ignore_index=True) if trials else no_trials(),
+        pd.concat(trials, ignore_index=True) if trials else TRIALS.empty(),
     )
 
 
@@ -120,7 +121,8 @@ def walk_forward(
 
     parts = side_by_side(predict, tasks, params.threads)
     predictions = pd.concat(parts, ignore_index=True)
-    return predictions.sort_values(["model", TS, INSTRUMENT], kind="stable", ignore_index=True)
+    ordered = predictions.sort_values(["model", TS, INSTRUMENT], kind="stable", ignore_index=True)
+    return OOS_PREDICTIONS.typed(ordered)
 
 
 def summarise_training(

@@ -14,22 +14,13 @@ from finq_predictor.domain.arrays import Positions
 from finq_predictor.domain.evaluation.metrics import bar_times, log_loss, rank_ic
 from finq_predictor.domain.modelling.search import Setting, Settings, TrialState
 from finq_predictor.domain.modelling.splits import purged_walk_forward
+from finq_predictor.domain.tables import TRIALS
 from finq_predictor.pipelines.training.fitting import new_model
 from finq_predictor.pipelines.training.params import ModelConfig, SearchRange, TrainingParams
 from finq_predictor.pipelines.training.plan import Plan
 from finq_predictor.pipelines.training.samples import Samples, thin
 
 logger = logging.getLogger(__name__)
-
-TRIAL_TYPES = {
-    "trial": "int64",
-    "model": "str",
-    "objective": "str",
-    "value": "float64",
-    "duration_s": "float64",
-    "state": "str",
-    "params": "str",
-}
 
 
 def search_model(name: str, samples: Samples, plan: Plan) -> tuple[Settings, pd.DataFrame]:
@@ -47,7 +38,7 @@ def search_model(name: str, samples: Samples, plan: Plan) -> tuple[Settings, pd.
     params = plan.params
     config = params.models[name]
     if not config.search or not params.search.trials:
-        return dict(config.params), no_trials()
+        return dict(config.params), TRIALS.empty()
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -85,11 +76,6 @@ def search_model(name: str, samples: Samples, plan: Plan) -> tuple[Settings, pd.
 
     study.optimize(objective, n_trials=params.search.trials, timeout=params.search.timeout_s, callbacks=[show])
     return {**config.params, **study.best_params}, _trials_frame(name, study.trials, params.search.objective)
-
-
-def no_trials() -> pd.DataFrame:
-    """A trials frame without rows."""
-    return pd.DataFrame({column: pd.Series(dtype=dtype) for column, dtype in TRIAL_TYPES.items()})
 
 
 def _inner_splits(samples: Samples, plan: Plan) -> Iterator[tuple[Positions, Positions]]:
@@ -140,4 +126,4 @@ def _trials_frame(name: str, trials: list[Any], objective: str) -> pd.DataFrame:
         }
         for trial in trials
     ]
-    return pd.DataFrame(rows, columns=list(TRIAL_TYPES)).astype(TRIAL_TYPES)
+    return TRIALS.typed(pd.DataFrame(rows, columns=list(TRIALS.names)))

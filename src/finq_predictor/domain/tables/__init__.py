@@ -1,0 +1,104 @@
+"""Every table that is kept, declared once: columns, types, units, keys, meaning, and which pipeline writes it."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from finq_predictor.domain.errors import UnknownNameError
+from finq_predictor.domain.registry import Registry
+from finq_predictor.domain.tables.evaluation import (
+    BACKTEST,
+    BACKTEST_SUMMARY,
+    DAILY_SKILL,
+    METRICS,
+    METRICS_BY_FOLD,
+    PREDICTIONS,
+)
+from finq_predictor.domain.tables.gold import GOLD
+from finq_predictor.domain.tables.monitoring import DRIFT, FRESHNESS, MISSING_RATES
+from finq_predictor.domain.tables.schema import ANY, Column, Layer, Table, Within
+from finq_predictor.domain.tables.silver import (
+    BRONZE,
+    QUARANTINE,
+    SCORED_ARTICLES,
+    SILVER_ARTICLES,
+    SILVER_BARS,
+    SILVER_BENCHMARK,
+    SILVER_MACRO,
+    SILVER_SENTIMENT,
+)
+from finq_predictor.domain.tables.training import FOLDS, LEAK_METER, OOS_PREDICTIONS, TRIALS
+
+TABLES: Registry[Table] = Registry.of(
+    "table",
+    BRONZE,
+    SILVER_BARS,
+    SILVER_BENCHMARK,
+    SILVER_ARTICLES,
+    SILVER_MACRO,
+    SCORED_ARTICLES,
+    SILVER_SENTIMENT,
+    QUARANTINE,
+    GOLD,
+    FOLDS,
+    TRIALS,
+    LEAK_METER,
+    OOS_PREDICTIONS,
+    PREDICTIONS,
+    METRICS,
+    METRICS_BY_FOLD,
+    DAILY_SKILL,
+    BACKTEST,
+    BACKTEST_SUMMARY,
+    FRESHNESS,
+    MISSING_RATES,
+    DRIFT,
+)
+
+
+def get_table(dataset: str) -> Table:
+    """The declaration of a dataset.
+
+    Args:
+        dataset: Its name in the catalog after the market, such as ``"gold"`` or ``"quarantine_bars"``.
+
+    Raises:
+        UnknownNameError: If no table is declared under that name; near misses are suggested.
+    """
+    found = next((table for name, table in TABLES.items() if fnmatchcase(dataset, name)), None)
+    if found is None:
+        raise UnknownNameError("table", dataset, TABLES)
+    return found
+
+
+__all__ = [
+    "ANY",
+    "BACKTEST",
+    "BACKTEST_SUMMARY",
+    "BRONZE",
+    "DAILY_SKILL",
+    "DRIFT",
+    "FOLDS",
+    "FRESHNESS",
+    "GOLD",
+    "LEAK_METER",
+    "METRICS",
+    "METRICS_BY_FOLD",
+    "MISSING_RATES",
+    "OOS_PREDICTIONS",
+    "PREDICTIONS",
+    "QUARANTINE",
+    "SCORED_ARTICLES",
+    "SILVER_ARTICLES",
+    "SILVER_BARS",
+    "SILVER_BENCHMARK",
+    "SILVER_MACRO",
+    "SILVER_SENTIMENT",
+    "TABLES",
+    "TRIALS",
+    "Column",
+    "Layer",
+    "Table",
+    "Within",
+    "get_table",
+]

@@ -1,0 +1,117 @@
+"""What evaluation leaves behind: the champion's predictions, measures, and trading on paper."""
+
+from __future__ import annotations
+
+from finq_predictor.domain.columns import INSTRUMENT, TS
+from finq_predictor.domain.tables.schema import COUNT, DATE, FLAG, MAYBE, NUMBER, TEXT, TIME, Column, Layer, Table
+
+_MODEL = Column("model", TEXT, "Name of the model.")
+_STRATEGY = Column("strategy", TEXT, "How probabilities become positions: `quantile` or `threshold`.")
+
+PREDICTIONS = Table(
+    "predictions",
+    Layer.PREDICTIONS,
+    "evaluation",
+    "What the champion says of an instrument at one of the last bars.",
+    (
+        Column(TS, TIME, "Close of the bar.", "UTC"),
+        Column(INSTRUMENT, TEXT, "Name of the instrument."),
+        Column("probability", NUMBER, "Calibrated probability of yes.", "0 to 1", known=0.0, low=0.0, high=1.0),
+        Column("prediction", MAYBE, "Whether the question is answered with yes.", known=0.0),
+        Column(
+            "confidence",
+            NUMBER,
+            "2 x the distance of the probability from 0.5.",
+            "0 to 1",
+            known=0.0,
+            low=0.0,
+            high=1.0,
+        ),
+        Column("decision", TEXT, "`predict` or `abstain`."),
+        Column("reason", TEXT, "Why it abstains; missing where it does not.", known=0.0),
+        _MODEL,
+        Column("version", TEXT, "Version of the model in the registry."),
+        Column("status", TEXT, "`promoted` or `provisional`."),
+        Column("simulated", FLAG, "Whether the model was trained on simulated data."),
+    ),
+    key=(TS, INSTRUMENT),
+    ascending=TS,
+)
+
+METRICS = Table(
+    "metrics",
+    Layer.REPORTS,
+    "evaluation",
+    "One measure of one model over the whole walk-forward.",
+    (
+        _MODEL,
+        Column("kind", TEXT, "`naive` or `candidate`."),
+        Column("metric", TEXT, "Name of the measure."),
+        Column("value", NUMBER, "Its value; NaN where it is not defined.", "of the measure", known=0.0),
+        Column("ci_low", NUMBER, "Lower end of its interval; NaN where it has none.", "of the measure", known=0.0),
+        Column("ci_high", NUMBER, "Upper end of its interval.", "of the measure", known=0.0),
+        Column("n_days", COUNT, "Days it rests on.", "days", low=1),
+    ),
+    key=("model", "metric"),
+)
+
+METRICS_BY_FOLD = Table(
+    "metrics_by_fold",
+    Layer.REPORTS,
+    "evaluation",
+    "One measure of one model in one fold.",
+    (
+        _MODEL,
+        Column("fold", COUNT, "Number of the fold.", low=1),
+        Column("metric", TEXT, "Name of the measure."),
+        Column("value", NUMBER, "Its value; NaN where it is not defined.", "of the measure", known=0.0),
+    ),
+    key=("model", "fold", "metric"),
+)
+
+DAILY_SKILL = Table(
+    "daily_skill",
+    Layer.REPORTS,
+    "evaluation",
+    "The skill of every model on one day; a promotion is judged by it.",
+    (
+        Column(TS, DATE, "The day, UTC.", "date"),
+        Column("*", NUMBER, "Skill of the model of that name; NaN where the day has none.", "of the skill", known=0.0),
+    ),
+    key=(TS,),
+    ascending=TS,
+)
+
+BACKTEST = Table(
+    "backtest",
+    Layer.REPORTS,
+    "evaluation",
+    "One day of trading one model's predictions on paper.",
+    (
+        Column(TS, TIME, "The day.", "UTC"),
+        _MODEL,
+        _STRATEGY,
+        Column("gross_return", NUMBER, "Profit before costs.", "fraction of capital"),
+        Column("net_return", NUMBER, "Profit after costs.", "fraction of capital"),
+        Column("turnover", NUMBER, "Value traded, both sides.", "fraction of capital", low=0.0),
+        Column("exposure", NUMBER, "Mean value held, long and short.", "fraction of capital", low=0.0),
+        Column("n_long", NUMBER, "Mean number of instruments held long.", "instruments", low=0.0),
+        Column("n_short", NUMBER, "Mean number of instruments held short.", "instruments", low=0.0),
+    ),
+    key=("model", "strategy", TS),
+)
+
+BACKTEST_SUMMARY = Table(
+    "backtest_summary",
+    Layer.REPORTS,
+    "evaluation",
+    "One measure of trading one model's predictions on paper.",
+    (
+        _MODEL,
+        _STRATEGY,
+        Column("measure", TEXT, "Name of the measure."),
+        Column("gross", NUMBER, "Before costs; NaN where it is not defined.", "of the measure", known=0.0),
+        Column("net", NUMBER, "After costs.", "of the measure", known=0.0),
+    ),
+    key=("model", "strategy", "measure"),
+)

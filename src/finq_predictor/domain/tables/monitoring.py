@@ -1,0 +1,84 @@
+"""What monitoring leaves behind."""
+
+from __future__ import annotations
+
+from finq_predictor.domain.tables.schema import FLAG, NUMBER, TEXT, TIME, Column, Layer, Table
+
+FRESHNESS = Table(
+    "freshness",
+    Layer.REPORTS,
+    "monitoring",
+    "How old and how sound a layer is.",
+    (
+        Column("layer", TEXT, "Name of the layer."),
+        Column("pipeline", TEXT, "The pipeline that writes it."),
+        Column("latest", TIME, "Its newest bar; NaT without rows.", "UTC", known=0.0),
+        Column("hours", NUMBER, "Hours since then.", "hours", known=0.0),
+        Column("open_hours", NUMBER, "Hours since then at which the market was open.", "hours", known=0.0),
+        Column("limit_hours", NUMBER, "More open hours than these are stale.", "hours"),
+        Column("stale", FLAG, "Whether it is older than that."),
+        Column("valid", FLAG, "Whether it passes its checks."),
+        Column("problem", TEXT, "What is wrong with it; empty where nothing is."),
+    ),
+    key=("layer",),
+)
+
+MISSING_RATES = Table(
+    "missing_rates",
+    Layer.REPORTS,
+    "monitoring",
+    "How much of a feature is missing now and was missing in training.",
+    (
+        Column("feature", TEXT, "Name of the feature."),
+        Column("missing_ratio", NUMBER, "Share of current rows without a value.", "fraction", low=0.0, high=1.0),
+        Column(
+            "reference_ratio",
+            NUMBER,
+            "The same in training; NaN where unknown.",
+            "fraction",
+            known=0.0,
+            low=0.0,
+            high=1.0,
+        ),
+        Column("alert", FLAG, "Whether more is missing than is tolerated."),
+    ),
+    key=("feature",),
+)
+
+DRIFT = Table(
+    "drift",
+    Layer.REPORTS,
+    "monitoring",
+    "How far the current values of a feature, or the predictions, are from training.",
+    (
+        Column("kind", TEXT, "`feature` or `prediction`."),
+        Column("name", TEXT, "Name of the feature, or `probability`."),
+        Column(
+            "p_value",
+            NUMBER,
+            "How likely a distance like this is without drift.",
+            "0 to 1",
+            known=0.0,
+            low=0.0,
+            high=1.0,
+        ),
+        Column(
+            "p_adjusted",
+            NUMBER,
+            "The same with a budget of false alarms over all features.",
+            "0 to 1",
+            known=0.0,
+            low=0.0,
+            high=1.0,
+        ),
+        Column(
+            "*",
+            NUMBER,
+            "A drift test's statistic by its name, or with `usual_` that of past windows.",
+            "of the test",
+            known=0.0,
+        ),
+        Column("drifted", FLAG, "Whether the difference is unlikely and large."),
+    ),
+    key=("kind", "name"),
+)

@@ -1,0 +1,152 @@
+"""Bronze and silver: what is delivered, what can be computed with, and what was set aside."""
+
+from __future__ import annotations
+
+from finq_predictor.domain.columns import (
+    ADJ_CLOSE,
+    ASK,
+    BID,
+    CONTENT_HASH,
+    INSTRUMENT,
+    KNOWN_AT,
+    OHLC,
+    REASON,
+    RECEIVED_AT,
+    RULE,
+    SECTOR,
+    SOURCE,
+    TS,
+    VOLUME,
+)
+from finq_predictor.domain.tables.schema import ANY, COUNT, DATE, NUMBER, TEXT, TIME, Column, Layer, Table, Within
+
+_HIGHEST_PRICE = 1e7
+_INSTRUMENT = Column(INSTRUMENT, TEXT, "Name of the instrument, spelled as the market spells it.")
+_BAR = Column(TS, TIME, "Close of the bar.", "UTC")
+_KNOWN = Column(KNOWN_AT, TIME, "When the row became known.", "UTC")
+
+
+def _price(name: str, meaning: str, *, known: float = 1.0, optional: bool = False) -> Column:
+    unit = "price"
+    return Column(name, NUMBER, meaning, unit, known=known, optional=optional, above=0.0, high=_HIGHEST_PRICE)
+
+
+_PARTS = ("First", "Highest", "Lowest", "Last")
+
+BRONZE = Table(
+    "bronze_*",
+    Layer.BRONZE,
+    "ingestion",
+    "A row of a delivery, as it was received; deliveries are kept for ever.",
+    (
+        Column("*", ANY, "Whatever was delivered, under the name it came with.", known=0.0),
+        Column(SOURCE, TEXT, "Kind and identity of the source, such as `own:prices.csv`."),
+        Column(RECEIVED_AT, TIME, "When the delivery was received; added on reading.", "UTC", optional=True),
+        Column(CONTENT_HASH, TEXT, "Hash of the whole delivery; added on reading.", optional=True),
+    ),
+)
+
+SILVER_BARS = Table(
+    "silver_bars",
+    Layer.SILVER,
+    "ingestion",
+    "A bar of an instrument. Which of the optional columns there are is an answer of the market.",
+    (
+        _INSTRUMENT,
+        _BAR,
+        *(_price(name, f"{part} price of the bar.") for name, part in zip(OHLC, _PARTS, strict=True)),
+        _price(ADJ_CLOSE, "Last price, adjusted for splits and dividends up to the day of delivery.", optional=True),
+        *(_price(name, f"{part} bid.", known=0.0, optional=True) for name, part in zip(BID, _PARTS, strict=True)),
+        *(_price(name, f"{part} ask.", known=0.0, optional=True) for name, part in zip(ASK, _PARTS, strict=True)),
+        Column(VOLUME, NUMBER, "What was traded during the bar.", "units", known=0.0, low=0.0),
+        _KNOWN,
+        Column(SECTOR, TEXT, "Sector of the company.", known=0.0, optional=True),
+    ),
+    key=(INSTRUMENT, TS),
+    ascending=TS,
+    not_below=(("high", "low"), (KNOWN_AT, TS), *zip(ASK, BID, strict=True)),
+    within=(Within(("open", "close"), "low", "high", 1e-3),),
+    min_rows=1,
+)
+
+SILVER_BENCHMARK = Table(
+    "silver_benchmark",
+    Layer.SILVER,
+    "ingestion",
+    "A bar of the benchmark that labels are relative to.",
+    (_BAR, _price("close", "Last price, adjusted where the source adjusts it."), _KNOWN),
+    key=(TS,),
+    min_rows=1,
+)
+
+SILVER_ARTICLES = Table(
+    "silver_articles",
+    Layer.SILVER,
+    "ingestion",
+    "An article about an instrument, in the order in which articles became known; none where there is no such source.",
+    (
+        Column("article_id", TEXT, "Its identity at the source, or one made from its content."),
+        Column(INSTRUMENT, TEXT, "The instrument, or a side of it such as a currency, that it is about."),
+        Column("published_at", TIME, "When it was published.", "UTC"),
+        Column(KNOWN_AT, TIME, "When it was first seen, never before it was published.", "UTC"),
+        Column("title", TEXT, "Its title."),
+        Column("body", TEXT, "Its text; empty where not delivered."),
+        Column("source", TEXT, "Who published it; empty where not delivered."),
+    ),
+    not_below=((KNOWN_AT, "published_at"),),
+)
+
+SILVER_MACRO = Table(
+    "silver_macro",
+    Layer.SILVER,
+    "ingestion",
+    "A release of a macro series or a revision of one; none where there is no such source.",
+    (
+        Column("series", TEXT, "Name of the series; one that ends in a currency is about that currency."),
+        Column("period", DATE, "First day of the period the value speaks of.", "date"),
+        Column("value", NUMBER, "The value.", "of the series"),
+        Column(KNOWN_AT, TIME, "When it was released.", "UTC"),
+    ),
+    key=("series", "period", KNOWN_AT),
+)
+
+SCORED_ARTICLES = Table(
+    "scored_articles",
+    Layer.SILVER,
+    "sentiment",
+    "The tone of an article of `silver_articles`, in the same order.",
+    (
+        Column("article_id", TEXT, "Its identity."),
+        Column(INSTRUMENT, TEXT, "The instrument, or a side of it, that it is about."),
+        Column(KNOWN_AT, TIME, "When it became known.", "UTC"),
+        Column("tone", NUMBER, "From bad to good for the instrument.", "-1 to 1", low=-1.0, high=1.0),
+        Column("confidence", NUMBER, "How sure the scorer is.", "0 to 1", low=0.0, high=1.0),
+        Column("scorer", TEXT, "Name of the scorer."),
+    ),
+)
+
+SILVER_SENTIMENT = Table(
+    "silver_sentiment",
+    Layer.SILVER,
+    "sentiment",
+    "The tone of a bar: what became known about an instrument since its bar before; no row where nothing did.",
+    (
+        _BAR,
+        _INSTRUMENT,
+        Column("tone_sum", NUMBER, "Sum of tone x confidence.", "articles"),
+        Column("article_count", COUNT, "Articles that count.", "articles", low=1),
+    ),
+    key=(INSTRUMENT, TS),
+)
+
+QUARANTINE = Table(
+    "quarantine_*",
+    Layer.SILVER,
+    "ingestion",
+    "A delivered row that cannot be used, as text.",
+    (
+        Column("*", TEXT, "The row as it was delivered, with its lineage.", known=0.0),
+        Column(RULE, TEXT, "The first rule that it broke."),
+        Column(REASON, TEXT, "What is wrong with it."),
+    ),
+)

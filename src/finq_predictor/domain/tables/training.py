@@ -1,0 +1,91 @@
+"""What training leaves behind: folds, trials, the leak meter and the walk-forward."""
+
+from __future__ import annotations
+
+from finq_predictor.domain.columns import INSTRUMENT, TS
+from finq_predictor.domain.tables.schema import COUNT, NUMBER, TEXT, TIME, Column, Layer, Table
+
+FOLDS = Table(
+    "folds",
+    Layer.MODELS,
+    "training",
+    "A fold of the walk-forward with the arithmetic of its gap.",
+    (
+        Column("fold", COUNT, "Its number, from 1.", low=1),
+        Column("train_start", TIME, "First bar trained on.", "UTC"),
+        Column("train_end", TIME, "Last bar trained on.", "UTC"),
+        Column("label_end_max", TIME, "When the last training label was known.", "UTC"),
+        Column("purge_bars", COUNT, "Bars left out because their labels reach into the test.", "bars", low=0),
+        Column("embargo_bars", COUNT, "Bars left out besides.", "bars", low=0),
+        Column("test_start", TIME, "First bar tested on.", "UTC"),
+        Column("test_end", TIME, "Last bar tested on.", "UTC"),
+        Column("n_train", COUNT, "Training rows.", "rows", low=1),
+        Column("n_test", COUNT, "Test rows.", "rows", low=1),
+        Column("n_purged", COUNT, "Rows before the test that are not trained on.", "rows", low=0),
+    ),
+    key=("fold",),
+    not_below=(("test_start", "label_end_max"), ("test_end", "test_start")),
+)
+
+TRIALS = Table(
+    "trials",
+    Layer.MODELS,
+    "training",
+    "A trial of the search for hyper-parameters.",
+    (
+        Column("trial", COUNT, "Its number within the model, from 0.", low=0),
+        Column("model", TEXT, "Name of the model."),
+        Column("objective", TEXT, "What was optimised."),
+        Column(
+            "value", NUMBER, "Mean of the objective over the inner folds it has seen.", "of the objective", known=0.0
+        ),
+        Column("duration_s", NUMBER, "How long it took.", "seconds", known=0.0, low=0.0),
+        Column("state", TEXT, "How it ended."),
+        Column("params", TEXT, "The values tried, as JSON."),
+    ),
+    key=("model", "trial"),
+)
+
+LEAK_METER = Table(
+    "leak_meter",
+    Layer.MODELS,
+    "training",
+    "What one model seems to be able to do under one way of splitting the rows.",
+    (
+        Column("model", TEXT, "Name of the model."),
+        Column("split", TEXT, "`random_rows`, which leaks, or `purged`, which does not."),
+        Column("accuracy", NUMBER, "Share of right answers.", "fraction", low=0.0, high=1.0),
+        Column(
+            "auc",
+            NUMBER,
+            "Area under the ROC curve; NaN with labels of one kind.",
+            "fraction",
+            known=0.0,
+            low=0.0,
+            high=1.0,
+        ),
+        Column("n", COUNT, "Rows tested.", "rows", low=0),
+    ),
+    key=("model", "split"),
+)
+
+OOS_PREDICTIONS = Table(
+    "oos_predictions",
+    Layer.PREDICTIONS,
+    "training",
+    "What a model, fitted on what came before, said of a bar it had not seen, and what then happened.",
+    (
+        Column(TS, TIME, "Close of the bar.", "UTC"),
+        Column(INSTRUMENT, TEXT, "Name of the instrument."),
+        Column("fold", COUNT, "The fold whose test the bar is in.", low=1),
+        Column("model", TEXT, "Name of the model."),
+        Column("kind", TEXT, "`naive` or `candidate`."),
+        Column("score", NUMBER, "What the model gives before calibration.", "of the model"),
+        Column("probability", NUMBER, "Calibrated probability that the label is 1.", "0 to 1", low=0.0, high=1.0),
+        Column("label", NUMBER, "What happened.", "0 or 1", choices=(0.0, 1.0)),
+        Column("forward_return", NUMBER, "The return the label is about.", "fraction"),
+        Column("label_end", TIME, "When it was known.", "UTC"),
+    ),
+    key=("model", TS, INSTRUMENT),
+    not_below=(("label_end", TS),),
+)
