@@ -15,11 +15,10 @@ import pandas as pd
 
 from finq_predictor.adapters.quality.engine import expectations
 from finq_predictor.domain.market.markets import get_market
-from finq_predictor.domain.tables import BRONZE, Column, Layer, Table, Within, get_table
+from finq_predictor.domain.tables import BRONZE, TABLES, Column, Layer, Table, Within, get_table
 
 # Beyond this a number is infinite.
 _FINITE = 1e300
-_LAYERS_IN_NAMES = (Layer.BRONZE, Layer.SILVER)
 
 
 def declared(layer: Layer, market: str, name: str) -> Table:
@@ -28,7 +27,7 @@ def declared(layer: Layer, market: str, name: str) -> Table:
     Args:
         layer: Its layer.
         market: Name of the market, which knows which columns its bars have and which deliveries it needs.
-        name: Its name in the layer, such as ``"bars"``.
+        name: Its name in the layer, such as ``"bars"``, or in the catalog, such as ``"scored_articles"``.
 
     Raises:
         UnknownNameError: If there is no such market or table; near misses are suggested.
@@ -36,9 +35,10 @@ def declared(layer: Layer, market: str, name: str) -> Table:
     keeper = get_market(market)
     if layer is Layer.SILVER and name == "bars":
         return keeper.bars_table
-    if layer is Layer.BRONZE and name in keeper.required_tables:
-        return replace(BRONZE, min_rows=1, min_columns=3)
-    return get_table(f"{layer}_{name}" if layer in _LAYERS_IN_NAMES else name)
+    if layer is Layer.BRONZE:
+        return replace(BRONZE, min_rows=1, min_columns=3) if name in keeper.required_tables else BRONZE
+    in_layer = f"{layer}_{name}"
+    return get_table(in_layer if in_layer in TABLES else name)
 
 
 def expectations_of(table: Table, frame: pd.DataFrame) -> list[Any]:
