@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+from finq_predictor.adapters.tracking import RunIdentity, TrackedRuns
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.ingestion.tally import Delivery, Tally
 from finq_predictor.domain.modelling.models.base import ModelKind
@@ -15,6 +16,7 @@ from finq_predictor.domain.modelling.origin import (
     TrainingFacts,
     TrainingSummary,
 )
+from finq_predictor.domain.promotion.decision import Check, Decision, Verdict
 
 
 def make_provenance(**changes: Any) -> Provenance:
@@ -74,3 +76,24 @@ def make_origin(**changes: Any) -> Origin:
 def make_version(version: str = "1", status: str = "promoted") -> RegisteredVersion:
     """A place in the registry."""
     return RegisteredVersion(version, ModelStatus(status), "f00d", "finq-equity-outperform")
+
+
+def make_decision(verdict: str = "promote", candidate: str = "logistic", **changes: Any) -> Decision:
+    """A decision about one candidate with one check."""
+    facts: dict[str, Any] = {
+        "market": "equity",
+        "decision": Verdict(verdict),
+        "candidate": candidate,
+        "best_naive": "reversal",
+        "checks": (Check("has_skill", verdict == "promote", 0.001, 0.005, "It has skill."),),
+        "reason": "because",
+        "others": {},
+        "incumbent": None,
+        "decided_as_of": "2023-12-29T21:00:00+00:00",
+    }
+    return Decision(**{**facts, **changes})
+
+
+def make_runs(*models: str) -> TrackedRuns:
+    """A tracked run of each model."""
+    return TrackedRuns({name: RunIdentity("finq-equity", f"id-{name}", f"{name}-20250115-0930") for name in models})

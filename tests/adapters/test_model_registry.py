@@ -15,7 +15,7 @@ from finq_predictor.adapters.tracking import connect
 from finq_predictor.domain.errors import StoreError
 from finq_predictor.domain.modelling.origin import ModelStatus
 from synthetic_evaluation import make_world
-from synthetic_values import make_version
+from synthetic_values import make_decision, make_version
 
 # Known warnings of MLflow's own imports.
 KNOWN = ("The ``noload``", ".*Add type hints to the `predict`", ".*Any type hint is inferred")
@@ -51,7 +51,7 @@ def registration(world, name: str = "logistic", decision: str = "promote") -> Re
     bundle = world["candidates"][name]
     oos = world["oos_predictions"]
     return Registration(
-        decision={"decision": decision, "reason": "because", "candidate": name},
+        decision=make_decision(decision, name),
         bundle=bundle,
         oos=oos[oos["model"] == name],
         importance=bundle.model.importance(),

@@ -50,9 +50,7 @@ def test_finished_trials_are_finished_and_pruned_ones_killed(trials, tracker):
     parent = tracker.write(TrackedRun("logistic", {}, {}, {}, trials=trials))
     client = connect(tracker.tracking_uri)
     experiment = client.get_experiment_by_name("finq-equity").experiment_id
-    nested = client.search_runs(
-        [experiment], f"tags.`{PARENT}` = '{parent['run_id']}'", order_by=["attribute.run_name"]
-    )
+    nested = client.search_runs([experiment], f"tags.`{PARENT}` = '{parent.run_id}'", order_by=["attribute.run_name"])
     closed = [run.info.status for run in nested]
     assert closed == ["FINISHED" if state == "complete" else "KILLED" for state in states]
     assert [run.data.tags["state"] for run in nested] == states
@@ -63,7 +61,7 @@ def test_a_failed_trial_is_failed_and_an_unknown_state_is_refused(trials, tracke
     client = connect(tracker.tracking_uri)
     parent = tracker.write(TrackedRun("broken", {}, {}, {}, trials=trials.head(1).assign(state=TrialState.FAIL.value)))
     experiment = client.get_experiment_by_name("finq-equity").experiment_id
-    (nested,) = client.search_runs([experiment], f"tags.`{PARENT}` = '{parent['run_id']}'")
+    (nested,) = client.search_runs([experiment], f"tags.`{PARENT}` = '{parent.run_id}'")
     assert nested.info.status == "FAILED"
     with pytest.raises(UnknownNameError, match=r"state of a trial 'COMPLETE'\. Did you mean 'complete'"):
         tracker.write(TrackedRun("odd", {}, {}, {}, trials=trials.head(1).assign(state="COMPLETE")))

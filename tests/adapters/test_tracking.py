@@ -8,7 +8,7 @@ import pytest
 
 from finq_predictor.adapters.datasets.tracked_run import TrackedReportDataset, TrackedRunDataset
 from finq_predictor.adapters.layout import Layout
-from finq_predictor.adapters.tracking import PARENT, TrackedRun, connect
+from finq_predictor.adapters.tracking import PARENT, Attachment, TrackedRun, connect
 
 # Known warnings of MLflow's own imports.
 KNOWN = ("The ``noload``", ".*Add type hints to the `predict`", ".*Any type hint is inferred")
@@ -58,9 +58,9 @@ def tracked(place, tmp_path_factory):
 
 def test_a_run_has_its_name_numbers_and_lineage(place, tracked):
     ids = tracked.load()
-    assert ids["xgboost"]["run_name"] == "xgboost-20250115-0930"
-    assert ids["xgboost"]["experiment"] == "finq-fx"
-    run = connect(place["tracking_uri"]).get_run(ids["xgboost"]["run_id"])
+    assert ids.of("xgboost").run_name == "xgboost-20250115-0930"
+    assert ids.of("xgboost").experiment == "finq-fx"
+    run = connect(place["tracking_uri"]).get_run(ids.of("xgboost").run_id)
     assert run.info.status == "FINISHED"
     assert run.data.metrics["auc"] == 0.51
     assert "undefined" not in run.data.metrics
@@ -71,7 +71,7 @@ def test_a_run_has_its_name_numbers_and_lineage(place, tracked):
 
 
 def test_artifacts_of_every_kind_arrive(place, tracked):
-    client, run_id = connect(place["tracking_uri"]), tracked.load()["xgboost"]["run_id"]
+    client, run_id = connect(place["tracking_uri"]), tracked.load().of("xgboost").run_id
     names = {item.path for item in client.list_artifacts(run_id)} | {
         item.path for item in client.list_artifacts(run_id, "plots")
     }
@@ -79,7 +79,7 @@ def test_artifacts_of_every_kind_arrive(place, tracked):
 
 
 def test_trials_are_nested_runs(place, tracked):
-    client, run_id = connect(place["tracking_uri"]), tracked.load()["xgboost"]["run_id"]
+    client, run_id = connect(place["tracking_uri"]), tracked.load().of("xgboost").run_id
     experiment = client.get_experiment_by_name("finq-fx").experiment_id
     nested = client.search_runs([experiment], f"tags.`{PARENT}` = '{run_id}'", order_by=["attribute.run_name"])
     assert [run.info.run_name for run in nested] == ["xgboost-trial-000", "xgboost-trial-001"]
@@ -89,9 +89,9 @@ def test_trials_are_nested_runs(place, tracked):
 
 
 def test_the_report_is_attached_later(place, tracked):
-    run_id = tracked.load()["xgboost"]["run_id"]
+    run_id = tracked.load().of("xgboost").run_id
     dataset = TrackedReportDataset(**place)
-    dataset.save({"run_ids": [run_id], "artifacts": {"report.html": "<html>"}})
+    dataset.save(Attachment((run_id,), {"report.html": "<html>"}))
     assert "report.html" in {item.path for item in connect(place["tracking_uri"]).list_artifacts(run_id)}
     with pytest.raises(Exception, match="write only"):
         dataset.load()

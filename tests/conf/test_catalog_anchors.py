@@ -17,7 +17,6 @@ ATOMIC = "finq_predictor.adapters.datasets.atomic.AtomicDataset"
 # The wrapped dataset follows from the end of the file's name.
 WRITERS = {
     ".parquet": "pandas.ParquetDataset",
-    ".json": "json.JSONDataset",
     ".png": {"type": "matplotlib.MatplotlibDataset", "save_args": {"dpi": 110}},
     ".html": (
         text := {
@@ -35,6 +34,7 @@ VALUES = {
     "ingestion_checks": "finq_predictor.domain.ingestion.gates.IngestionChecks",
     "feature_set": "finq_predictor.domain.features.FeatureSet",
     "hyperparameters": "finq_predictor.domain.modelling.search.Hyperparameters",
+    "promotion": "finq_predictor.domain.promotion.decision.Decision",
     "training_summary": "finq_predictor.domain.modelling.origin.TrainingSummary",
 }
 OTHERS = {

@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.domain.market.markets import MARKETS
+from synthetic_values import make_decision
 
 PROJECT = Path(__file__).resolve().parents[2]
 COMMANDS = commands(PROJECT)
@@ -214,7 +215,7 @@ def test_the_rollback_of_the_runbook_works(
         warnings.simplefilter("ignore")
         for name in ("logistic", "xgboost"):
             bundle = load_bundle(Layout(small_project).place("equity", "candidates") / name)
-            registry.register(Registration({"decision": "promote", "reason": ""}, bundle, _no_rows(), {}, {}))
+            registry.register(Registration(make_decision(), bundle, _no_rows(), {}, {}))
         assert load_bundle(export).name == "xgboost"
         exec(compile(block, "champion-rollback.md", "exec"), {})
     assert "version 1" in capsys.readouterr().out

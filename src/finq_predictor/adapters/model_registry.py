@@ -26,7 +26,7 @@ from finq_predictor.domain.errors import StoreError, UnknownNameError
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.origin import ModelStatus, RegisteredVersion
-from finq_predictor.domain.promotion.decision import KEEP, PROMOTE, Incumbent
+from finq_predictor.domain.promotion.decision import Decision, Incumbent, Verdict
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 
@@ -36,7 +36,7 @@ class Registration:
     """A decision and the model it is about.
 
     Attributes:
-        decision: The promotion decision as a dictionary; with ``"reject"`` nothing is registered.
+        decision: The promotion decision; when it rejects, nothing is registered.
         bundle: The chosen candidate.
         oos: Its out-of-sample predictions, kept for the comparison with its successor.
         importance: Feature -> importance, kept for the same reason.
@@ -44,7 +44,7 @@ class Registration:
         run_id: Run that the model came from; without one a run is made.
     """
 
-    decision: Mapping[str, Any]
+    decision: Decision
     bundle: ModelBundle
     oos: pd.DataFrame
     importance: Mapping[str, float]
@@ -75,17 +75,17 @@ class ModelRegistry:
         Returns:
             The new version, or None when the decision keeps the champion.
         """
-        decision = str(registration.decision["decision"])
-        if decision == KEEP:
+        verdict = registration.decision.decision
+        if verdict is Verdict.REJECT:
             if self.champion() is not None:
                 self.export()
             return None
-        status = ModelStatus.PROMOTED if decision == PROMOTE else ModelStatus.PROVISIONAL
+        status = ModelStatus.PROMOTED if verdict is Verdict.PROMOTE else ModelStatus.PROVISIONAL
         client = connect(self.tracking_uri)
         run_id = registration.run_id or self._new_run(registration)
         source = self._log_model(client, run_id, registration)
         self._create_model(client)
-        tags = {**registration.tags, "status": status.value, "reason": str(registration.decision["reason"])[:4000]}
+        tags = {**registration.tags, "status": status.value, "reason": registration.decision.reason[:4000]}
         version = str(client.create_model_version(self.name, source, run_id, tags=tags).version)
         self._move_aliases(client, version)
         self.export()
@@ -190,7 +190,7 @@ class ModelRegistry:
 
     def _new_run(self, registration: Registration) -> str:
         run = TrackedRun(registration.bundle.name, params={}, metrics={}, tags=registration.tags)
-        return self.tracker.write(run)["run_id"]
+        return self.tracker.write(run).run_id
 
     def _log_model(self, client: Any, run_id: str, registration: Registration) -> str:
         with tempfile.TemporaryDirectory() as folder:

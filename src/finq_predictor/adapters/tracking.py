@@ -6,13 +6,15 @@ import json
 import math
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import RootModel
 
+from finq_predictor.adapters.typed_json import plain
 from finq_predictor.domain.errors import UnknownNameError
 from finq_predictor.domain.modelling.search import TrialState
 
@@ -27,19 +29,65 @@ class TrackedRun:
 
     Attributes:
         model: Name of the model; the run is named after it and the time.
-        params: What the model was trained with.
+        params: What the model was trained with; text, or what JSON can say.
         metrics: Numbers; those that are not finite are left out.
         tags: Lineage, such as the data hash.
-        artifacts: File name -> text, bytes, JSON-able mapping, frame or matplotlib figure.
+        artifacts: File name -> text, bytes, typed value, JSON-able mapping, frame or matplotlib figure.
         trials: Search trials (``trial``, ``value``, ``duration_s``, ``state``, ``params``), written as nested runs.
     """
 
     model: str
-    params: Mapping[str, Any]
+    params: Mapping[str, object]
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
-    artifacts: Mapping[str, Any] = field(default_factory=dict)
+    artifacts: Mapping[str, object] = field(default_factory=dict)
     trials: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class RunIdentity:
+    """Where a run is found.
+
+    Attributes:
+        experiment: Name of the experiment.
+        run_id: Identifier that MLflow gave it.
+        run_name: Model and time.
+    """
+
+    experiment: str
+    run_id: str
+    run_name: str
+
+
+class TrackedRuns(RootModel[Mapping[str, RunIdentity]], frozen=True):
+    """The last runs, by name of the model."""
+
+    def get(self, model: str) -> RunIdentity | None:
+        """The run of a model; None where it has none."""
+        return self.root.get(model)
+
+    def of(self, model: str) -> RunIdentity:
+        """The run of a model.
+
+        Raises:
+            UnknownNameError: If it has none.
+        """
+        if model not in self.root:
+            raise UnknownNameError("tracked model", model, self.root)
+        return self.root[model]
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """Files for runs that are already written.
+
+    Attributes:
+        run_ids: The runs; each gets all files.
+        artifacts: File name -> content, as in `TrackedRun`.
+    """
+
+    run_ids: tuple[str, ...]
+    artifacts: Mapping[str, object]
 
 
 def utc_now() -> datetime:
@@ -67,12 +115,8 @@ class Tracker:
             clock,
         )
 
-    def write(self, run: TrackedRun) -> dict[str, str]:
-        """Write one run and its nested trials.
-
-        Returns:
-            ``run_id``, ``run_name``, ``experiment``.
-        """
+    def write(self, run: TrackedRun) -> RunIdentity:
+        """Write one run and its nested trials."""
         client = connect(self.tracking_uri)
         experiment_id = self._experiment_id(client)
         name = f"{run.model}-{self.clock():%Y%m%d-%H%M}"
@@ -87,11 +131,13 @@ class Tracker:
             client.set_terminated(run_id, status="FAILED")
             raise
         client.set_terminated(run_id)
-        return {"run_id": run_id, "run_name": name, "experiment": self.experiment}
+        return RunIdentity(experiment=self.experiment, run_id=run_id, run_name=name)
 
-    def attach(self, run_id: str, artifacts: Mapping[str, Any]) -> None:
-        """Add files to a finished run."""
-        _log_artifacts(connect(self.tracking_uri), run_id, artifacts)
+    def attach(self, attachment: Attachment) -> None:
+        """Add files to finished runs."""
+        client = connect(self.tracking_uri)
+        for run_id in attachment.run_ids:
+            _log_artifacts(client, run_id, attachment.artifacts)
 
     def _experiment_id(self, client: Any) -> str:
         found = client.get_experiment_by_name(self.experiment)
@@ -103,7 +149,7 @@ class Tracker:
             client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
 
-    def _fill(self, client: Any, run_id: str, params: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+    def _fill(self, client: Any, run_id: str, params: Mapping[str, object], metrics: Mapping[str, float]) -> None:
         from mlflow.entities import Metric, Param
 
         now = int(self.clock().timestamp() * 1000)
@@ -140,7 +186,7 @@ def _state(given: str) -> TrialState:
         raise UnknownNameError("state of a trial", given, [state.value for state in TrialState]) from None
 
 
-def _log_artifacts(client: Any, run_id: str, artifacts: Mapping[str, Any]) -> None:
+def _log_artifacts(client: Any, run_id: str, artifacts: Mapping[str, object]) -> None:
     if not artifacts:
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -151,7 +197,7 @@ def _log_artifacts(client: Any, run_id: str, artifacts: Mapping[str, Any]) -> No
         client.log_artifacts(run_id, folder)
 
 
-def _write_file(path: Path, content: Any) -> None:
+def _write_file(path: Path, content: object) -> None:
     if isinstance(content, bytes):
         path.write_bytes(content)
     elif isinstance(content, str):
@@ -161,8 +207,9 @@ def _write_file(path: Path, content: Any) -> None:
     elif hasattr(content, "savefig"):
         content.savefig(path)
     else:
+        content = plain(content) if is_dataclass(content) else content
         path.write_text(json.dumps(content, indent=2, sort_keys=True, default=str), encoding="utf-8")
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)

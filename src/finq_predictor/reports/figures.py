@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-Figure = Any
-"""A ``matplotlib.figure.Figure``; matplotlib is imported only where something is drawn."""
 DPI = 150
+
+
+class Figure(Protocol):
+    """A ``matplotlib.figure.Figure``; matplotlib is imported only where something is drawn."""
+
+    def savefig(self, fname: Any, **options: Any) -> None:
+        """Write the picture to a file or a buffer."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of a report.
+
+    Attributes:
+        name: Its name.
+        png: Its content.
+        model: The one model it is about; None where it is about several, or about the test.
+    """
+
+    name: str
+    png: bytes
+    model: str | None = None
+
+
+Pictures = tuple[Picture, ...]
 
 
 def to_png(figure: Figure) -> bytes:

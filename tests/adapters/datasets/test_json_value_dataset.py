@@ -19,11 +19,13 @@ from omegaconf import OmegaConf
 from pydantic import RootModel
 
 from finq_predictor.adapters.datasets.json_value import JsonValueDataset
+from finq_predictor.adapters.tracking import TrackedRuns
 from finq_predictor.domain.features import FeatureSet
 from finq_predictor.domain.ingestion.gates import Check, IngestionChecks
 from finq_predictor.domain.ingestion.provenance import Provenance
-from finq_predictor.domain.modelling.origin import TrainingSummary
+from finq_predictor.domain.modelling.origin import CodeVersion, Origin, TrainingSummary
 from finq_predictor.domain.modelling.search import Hyperparameters
+from finq_predictor.domain.promotion.decision import Decision
 from synthetic_values import make_provenance
 
 CATALOG = Path(__file__).resolve().parents[3] / "conf" / "base" / "catalog"
@@ -75,10 +77,10 @@ def values_of(annotation: Any) -> st.SearchStrategy[Any]:
 
 
 def test_the_catalog_keeps_typed_values():
-    assert {Provenance, IngestionChecks, FeatureSet, TrainingSummary, Hyperparameters} <= set(stored())
+    assert {Provenance, IngestionChecks, FeatureSet, TrainingSummary, Hyperparameters, Decision} <= set(stored())
 
 
-@pytest.mark.parametrize("kind", stored(), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", [*stored(), TrackedRuns, CodeVersion, Origin], ids=lambda kind: kind.__name__)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_value_survives_the_round_trip(kind, tmp_path, data):

@@ -9,15 +9,15 @@ import pytest
 from finq_predictor.domain.errors import ConfigurationError, DataError
 from finq_predictor.domain.modelling.origin import ModelStatus
 from finq_predictor.domain.promotion.decision import (
-    KEEP,
-    PROMOTE,
-    PROVISIONAL,
     Evidence,
+    Holder,
     Incumbent,
     PromotionRules,
+    Verdict,
     decide,
     failures,
 )
+from synthetic_values import make_provenance
 
 DAYS = pd.bdate_range("2022-01-03", periods=400, tz="UTC")
 RULES = PromotionRules(n_bootstrap=1000)
@@ -50,7 +50,8 @@ def incumbent(**changes) -> Incumbent:
 
 def judge(*candidates: Evidence, naive=None, champion=None, champion_ic=None, simulated=False, rules=RULES):
     naive = {"base_rate": NOTHING, "reversal": ranks(0.0, 9)} if naive is None else naive
-    return decide(candidates or [evidence()], naive, champion, champion_ic, "source", simulated, rules)
+    provenance = make_provenance(source_id="source", simulated=simulated)
+    return decide("equity", candidates or [evidence()], naive, champion, champion_ic, provenance, rules)
 
 
 def failed(decision) -> set[str]:
@@ -59,7 +60,7 @@ def failed(decision) -> set[str]:
 
 def test_a_good_candidate_is_promoted_with_reasons():
     decision = judge()
-    assert decision.decision == PROMOTE
+    assert decision.decision == Verdict.PROMOTE
     assert not failed(decision)
     assert "passed all" in decision.reason
     assert "beats the best naive rule" in decision.reason
@@ -84,7 +85,7 @@ def test_a_good_candidate_is_promoted_with_reasons():
 def test_every_gate_fails_on_what_it_guards_against(changes, check, said):
     decision = judge(evidence(**changes))
     assert check in failed(decision)
-    assert decision.decision == PROVISIONAL
+    assert decision.decision == Verdict.PROVISIONAL
     assert said in decision.reason
 
 
@@ -96,15 +97,15 @@ def test_a_naive_rule_of_equal_skill_is_not_beaten():
 
 def test_constant_baselines_count_as_no_skill():
     decision = judge(naive={"base_rate": NOTHING})
-    assert decision.decision == PROMOTE
+    assert decision.decision == Verdict.PROMOTE
     assert decision.best_naive == "base_rate"
 
 
 def test_a_person_can_lift_the_leak_alarm():
     suspect = evidence(purged={"accuracy": 0.7, "auc": 0.7})
-    assert judge(suspect).decision == PROVISIONAL
+    assert judge(suspect).decision == Verdict.PROVISIONAL
     decision = judge(suspect, rules=replace(RULES, leak_reviewed=True))
-    assert decision.decision == PROMOTE
+    assert decision.decision == Verdict.PROMOTE
 
 
 def test_the_level_is_shared_by_the_candidates():
@@ -116,7 +117,7 @@ def test_the_level_is_shared_by_the_candidates():
 def test_the_best_that_passes_is_taken_and_others_are_explained():
     better_but_leaking = evidence(model="leaky", skill=ranks(0.2), purged={"accuracy": 0.9, "auc": 0.9})
     decision = judge(better_but_leaking, evidence())
-    assert (decision.decision, decision.candidate) == (PROMOTE, "xgboost")
+    assert (decision.decision, decision.candidate) == (Verdict.PROMOTE, "xgboost")
     assert "Too good" in decision.others["leaky"][0]
 
 
@@ -124,34 +125,34 @@ def test_a_suspected_leak_serves_only_if_there_is_nothing_else():
     leaking = evidence(model="leaky", skill=ranks(0.2), purged={"accuracy": 0.9, "auc": 0.9})
     poor = evidence(model="poor", skill=ranks(0.0))
     assert judge(leaking, poor).candidate == "poor"
-    assert judge(leaking).decision == PROVISIONAL
+    assert judge(leaking).decision == Verdict.PROVISIONAL
 
 
 def test_the_champion_must_be_beaten_on_common_days():
     decision = judge(champion=incumbent(), champion_ic=ranks(0.05, 3))
-    assert decision.decision == KEEP
+    assert decision.decision == Verdict.REJECT
     assert failed(decision) == {"beats_champion"}
     assert "stays in use" in decision.reason
-    assert judge(champion=incumbent(), champion_ic=ranks(-0.02, 3)).decision == PROMOTE
+    assert judge(champion=incumbent(), champion_ic=ranks(-0.02, 3)).decision == Verdict.PROMOTE
 
 
 def test_identical_predictions_are_not_better():
     decision = judge(champion=incumbent(), champion_ic=evidence().skill)
-    assert decision.decision == KEEP
+    assert decision.decision == Verdict.REJECT
     assert next(check for check in decision.checks if check.name == "beats_champion").value == 1.0
 
 
 def test_too_few_common_days_keep_the_champion():
     elsewhen = pd.bdate_range("2010-01-04", periods=400, tz="UTC")
     decision = judge(champion=incumbent(), champion_ic=ranks(0.0, 3, elsewhen))
-    assert decision.decision == KEEP
+    assert decision.decision == Verdict.REJECT
     assert "Only 0 days are common" in decision.reason
 
 
 def test_importance_is_reported_and_can_gate():
     reversed_use = evidence(importance={"a": 0.1, "b": 0.3, "c": 0.6})
     reported = judge(reversed_use, champion=incumbent(), champion_ic=ranks(-0.02, 3))
-    assert reported.decision == PROMOTE
+    assert reported.decision == Verdict.PROMOTE
     assert next(check for check in reported.checks if check.name == "importance").value == pytest.approx(-1.0)
     gated = judge(
         reversed_use,
@@ -163,14 +164,14 @@ def test_importance_is_reported_and_can_gate():
 
 
 def test_wishes_are_reported_and_gate_only_when_asked():
-    assert judge().decision == PROMOTE
+    assert judge().decision == Verdict.PROMOTE
     gated = judge(rules=replace(RULES, gate_on_user_thresholds=True))
     assert failed(gated) == {"user_accuracy", "user_auc", "user_precision"}
 
 
 def test_limits_that_are_none_do_not_gate():
     poor = evidence(backtest={"sharpe": -1.0, "max_drawdown": 0.9})
-    assert judge(poor, rules=replace(RULES, min_net_sharpe=None, max_net_drawdown=None)).decision == PROMOTE
+    assert judge(poor, rules=replace(RULES, min_net_sharpe=None, max_net_drawdown=None)).decision == Verdict.PROMOTE
 
 
 BAD = {"skill": ranks(0.0)}
@@ -179,19 +180,19 @@ BAD = {"skill": ranks(0.0)}
 @pytest.mark.parametrize(
     ("champion", "candidate", "simulated", "expected"),
     [
-        (None, {}, False, PROMOTE),
-        (None, BAD, False, PROVISIONAL),
-        ({"status": ModelStatus.PROVISIONAL}, {}, False, PROMOTE),
-        ({"status": ModelStatus.PROVISIONAL}, BAD, False, PROVISIONAL),
-        ({"status": ModelStatus.PROVISIONAL, "source_id": "elsewhere"}, BAD, False, PROVISIONAL),
-        ({"source_id": "elsewhere"}, {}, False, PROMOTE),
-        ({"source_id": "elsewhere"}, BAD, False, KEEP),
-        ({}, BAD, False, KEEP),
-        ({"source_id": "elsewhere", "simulated": True}, BAD, False, PROVISIONAL),
-        ({"source_id": "elsewhere", "simulated": True}, BAD, True, KEEP),
-        ({"model_hash": "new"}, {}, False, KEEP),
-        ({"model_hash": "new", "status": ModelStatus.PROVISIONAL}, BAD, False, KEEP),
-        ({"model_hash": "new", "status": ModelStatus.PROVISIONAL}, {}, False, PROMOTE),
+        (None, {}, False, Verdict.PROMOTE),
+        (None, BAD, False, Verdict.PROVISIONAL),
+        ({"status": ModelStatus.PROVISIONAL}, {}, False, Verdict.PROMOTE),
+        ({"status": ModelStatus.PROVISIONAL}, BAD, False, Verdict.PROVISIONAL),
+        ({"status": ModelStatus.PROVISIONAL, "source_id": "elsewhere"}, BAD, False, Verdict.PROVISIONAL),
+        ({"source_id": "elsewhere"}, {}, False, Verdict.PROMOTE),
+        ({"source_id": "elsewhere"}, BAD, False, Verdict.REJECT),
+        ({}, BAD, False, Verdict.REJECT),
+        ({"source_id": "elsewhere", "simulated": True}, BAD, False, Verdict.PROVISIONAL),
+        ({"source_id": "elsewhere", "simulated": True}, BAD, True, Verdict.REJECT),
+        ({"model_hash": "new"}, {}, False, Verdict.REJECT),
+        ({"model_hash": "new", "status": ModelStatus.PROVISIONAL}, BAD, False, Verdict.REJECT),
+        ({"model_hash": "new", "status": ModelStatus.PROVISIONAL}, {}, False, Verdict.PROMOTE),
     ],
 )
 def test_who_may_replace_whom(champion, candidate, simulated, expected):
@@ -202,7 +203,7 @@ def test_who_may_replace_whom(champion, candidate, simulated, expected):
 
 def test_a_champion_of_another_source_is_not_compared_and_the_reason_says_so():
     decision = judge(champion=incumbent(source_id="elsewhere"), champion_ic=ranks(0.5, 3))
-    assert decision.decision == PROMOTE
+    assert decision.decision == Verdict.PROMOTE
     assert "not comparable" in decision.reason
     made_up = judge(
         evidence(**BAD), champion=incumbent(source_id="elsewhere", simulated=True), champion_ic=ranks(0.5, 3)
@@ -213,14 +214,22 @@ def test_a_champion_of_another_source_is_not_compared_and_the_reason_says_so():
 @pytest.mark.parametrize("seed", range(3))
 def test_noise_is_not_promoted(seed):
     noise = [evidence(model=f"m{k}", skill=ranks(0.0, 100 * seed + k)) for k in range(3)]
-    assert judge(*noise).decision == PROVISIONAL
+    assert judge(*noise).decision == Verdict.PROVISIONAL
 
 
-def test_decisions_are_json_and_repeatable():
-    import json
-
-    first, second = (json.dumps(judge(champion=incumbent(), champion_ic=ranks(0.0, 3)).to_dict()) for _ in range(2))
+def test_decisions_are_repeatable_and_say_about_whom_and_when():
+    first, second = (judge(champion=incumbent(), champion_ic=ranks(0.0, 3)) for _ in range(2))
     assert first == second
+    assert (first.market, first.decided_as_of) == ("equity", make_provenance().last_ts)
+    assert first.incumbent == Holder("3", ModelStatus.PROMOTED, "logistic", "source", False, "old")
+    assert type(first.incumbent) is Holder, "evidence is not part of a decision"
+    assert judge().incumbent is None
+
+
+def test_a_candidate_that_was_not_chosen_is_rejected():
+    decision = judge(evidence(), evidence(model="other", skill=ranks(0.04)))
+    assert decision.about("xgboost") is decision.decision is Verdict.PROMOTE
+    assert decision.about("other") is Verdict.REJECT
 
 
 def test_without_evidence_there_is_no_decision():

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from finq_predictor.adapters.tracking import Attachment
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.modelling.decisions import AbstentionRules, decide_rows
@@ -14,6 +15,7 @@ from finq_predictor.pipelines.evaluation.nodes import (
     compute_metrics,
     count_trials,
     decide_promotion,
+    draw_plots,
     gather_measures,
     gather_training,
     lineage_tags,
@@ -25,8 +27,10 @@ from finq_predictor.pipelines.evaluation.nodes import (
     trade_on_paper,
 )
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
+from finq_predictor.reports.evaluation.pictures import NAMES, OF_ONE_MODEL
+from finq_predictor.reports.figures import Picture
 from synthetic_evaluation import TRAINED, make_leak_meter, make_world, results_of
-from synthetic_values import make_version
+from synthetic_values import make_runs, make_version
 
 EQUITY = get_market("equity")
 PARAMS = EvaluationParams(n_bootstrap=200, promotion=PromotionRules(n_bootstrap=500))
@@ -97,14 +101,14 @@ def test_all_trials_count(world):
 
 def test_planted_skill_is_promoted_and_a_leak_is_not(world, measured, traded):
     decision = judge(world, measured, traded)
-    assert decision["decision"] == "promote"
-    assert decision["candidate"] in world["candidates"]
-    assert decision["incumbent"] is None
-    assert decision["decided_as_of"] == world["provenance"].last_ts
+    assert decision.decision == "promote"
+    assert decision.candidate in world["candidates"]
+    assert decision.incumbent is None
+    assert decision.decided_as_of == world["provenance"].last_ts
     alarmed = judge(world, measured, traded, leak_meter=make_leak_meter(accuracy=0.6))
-    assert alarmed["decision"] == "provisional"
+    assert alarmed.decision == "provisional"
     unmetered = judge(world, measured, traded, leak_meter=world["leak_meter"].iloc[:0])
-    assert unmetered["decision"] == "promote"
+    assert unmetered.decision == "promote"
 
 
 def test_predictions_without_their_model_are_refused(world, measured, traded):
@@ -187,10 +191,10 @@ def test_equal_models_have_equal_hashes(world):
 def test_runs_and_registration_carry_lineage(world):
     results = results_of(world, PARAMS)
     decision = results.promotion
-    runs = prepare_runs(results, {"pnl": b"png"})
+    runs = prepare_runs(results, (Picture("pnl", b"png"),))
     assert [run.model for run in runs] == ["logistic", "xgboost"]
     assert {run.model: run.tags["decision"] for run in runs} == dict.fromkeys(world["candidates"], "reject") | {
-        decision["candidate"]: "promote"
+        decision.candidate: "promote"
     }
     assert {"data_hash", "feature_set_hash", "code_hash", "seed", "simulated"} <= set(runs[0].tags)
     assert {"importance.json", "model_config.json", "environment.json", "gap_table.csv", "plots/pnl.png"} <= set(
@@ -199,10 +203,23 @@ def test_runs_and_registration_carry_lineage(world):
     assert runs[0].metrics["auc"] != runs[0].metrics["naive.auc"]
     assert len(runs[0].trials) == 4
 
-    ids = {run.model: {"run_id": f"id-{run.model}"} for run in runs}
+    ids = make_runs(*(run.model for run in runs))
     registration = prepare_registration(results, ids)
-    assert registration.run_id == f"id-{decision['candidate']}"
+    assert registration.run_id == f"id-{decision.candidate}"
     assert set(registration.oos.columns) >= {"ts", "instrument", "score", "probability", "forward_return"}
     assert registration.tags["simulated"] == "true"
     assert registration.tags == registration.tags | lineage_tags(registration.bundle)
-    assert prepare_attachment("<html>", ids)["run_ids"] == ["id-logistic", "id-xgboost"]
+    assert prepare_attachment("<html>", ids) == Attachment(("id-logistic", "id-xgboost"), {"report.html": "<html>"})
+
+
+def test_a_picture_of_one_model_goes_to_the_run_of_that_model_only(world):
+    results = results_of(world, PARAMS)
+    drawn = draw_plots(results)["plot_images"]
+    about = {picture.name: picture.model for picture in drawn}
+    assert list(about) == list(NAMES)
+    assert {name for name, model in about.items() if model == results.candidate} == set(OF_ONE_MODEL)
+    runs = {run.model: set(run.artifacts) for run in prepare_runs(results, drawn)}
+    (other,) = set(runs) - {results.candidate}
+    plots = {f"plots/{name}.png" for name in NAMES}
+    assert plots <= runs[results.candidate]
+    assert plots & runs[other] == plots - {f"plots/{name}.png" for name in OF_ONE_MODEL}

@@ -1,18 +1,18 @@
 """The evaluation pipeline as wired, on the real store: first run, second run, a better candidate."""
 
-import json
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
-from kedro_datasets.json import JSONDataset
 from kedro_datasets.matplotlib import MatplotlibDataset
 from kedro_datasets.pandas import ParquetDataset
 from kedro_datasets.text import TextDataset
 
 from finq_predictor.adapters.bundle_store import load_bundle
+from finq_predictor.adapters.datasets.json_value import JsonValueDataset
 from finq_predictor.adapters.datasets.registry import ChampionDataset, IncumbentDataset
 from finq_predictor.adapters.datasets.tracked_run import TrackedReportDataset, TrackedRunDataset
 from finq_predictor.adapters.layout import Layout
@@ -21,7 +21,7 @@ from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.promotion.decision import PromotionRules
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.pipeline import create_pipeline
-from finq_predictor.reports.evaluation.pictures import NAMES
+from finq_predictor.reports.evaluation.pictures import NAMES, OF_ONE_MODEL
 from synthetic_evaluation import make_world
 
 KNOWN = ("The ``noload``", ".*Add type hints to the `predict`", ".*Any type hint is inferred")
@@ -52,7 +52,9 @@ def run(folder, world) -> dict:
         "tracked_report": TrackedReportDataset(**store),
         "report": TextDataset(filepath=str(folder / "report.html")),
         **{f"plot_{name}": MatplotlibDataset(filepath=str(folder / f"plots/{name}.png")) for name in NAMES},
-        "promotion": JSONDataset(filepath=str(folder / "promotion.json")),
+        "promotion": JsonValueDataset(
+            value="finq_predictor.domain.promotion.decision.Decision", filepath=str(folder / "promotion.json")
+        ),
         **{name: ParquetDataset(filepath=str(folder / f"{name}.parquet")) for name in ("predictions", "metrics")},
     }
     catalog = DataCatalog(datasets)
@@ -63,32 +65,37 @@ def run(folder, world) -> dict:
 def test_from_nothing_to_a_promoted_champion_and_on(folder):
     weak = make_world(signal=0.0, days=450, instruments=25, seed=3)
     first = run(folder, weak)
-    assert first["promotion"]["decision"] == "provisional"
+    assert first["promotion"].decision == "provisional"
     assert set(first["predictions"]["status"]) == {"provisional"}
     assert "the model is provisional" in first["report"]
 
     again = run(folder, weak)
-    assert again["promotion"]["decision"] == "reject"
-    assert "very model" in again["promotion"]["reason"]
+    assert again["promotion"].decision == "reject"
+    assert "very model" in again["promotion"].reason
     assert set(again["predictions"]["version"]) == {"1"}
     pd.testing.assert_frame_equal(first["predictions"], again["predictions"])
     pd.testing.assert_frame_equal(first["metrics"], again["metrics"])
 
     good = make_world(signal=1.0, days=450, instruments=25, seed=4)
     better = run(folder, good)
-    assert better["promotion"]["decision"] == "promote"
-    assert better["promotion"]["incumbent"]["version"] == "1"
+    assert better["promotion"].decision == "promote"
+    assert better["promotion"].incumbent.version == "1"
     assert set(better["predictions"]["status"]) == {"promoted"}
     assert load_bundle(folder / "champion").version == "2"
 
     rejected = run(folder, replace_source(weak, good))
-    assert rejected["promotion"]["decision"] == "reject"
+    assert rejected["promotion"].decision == "reject"
     assert set(rejected["predictions"]["version"]) == {"2"}
     assert "stays in use" in rejected["report"]
-    json.dumps(rejected["promotion"])
+    assert set(rejected["promotion"].others) == set(weak["candidates"]) - {rejected["promotion"].candidate}
 
     client = connect(Layout(folder).tracking_uri)
-    run_id = better["tracked_run"][better["promotion"]["candidate"]]["run_id"]
+    chosen = better["promotion"].candidate
+    (other,) = set(good["candidates"]) - {chosen}
+    run_id, other_id = (better["tracked_run"].of(name).run_id for name in (chosen, other))
+    plots = {Path(item.path).stem for item in client.list_artifacts(run_id, "plots")}
+    assert plots == set(NAMES)
+    assert {Path(item.path).stem for item in client.list_artifacts(other_id, "plots")} == plots - set(OF_ONE_MODEL)
     assert {"report.html", "importance.json"} <= {item.path for item in client.list_artifacts(run_id)}
     version = client.get_model_version_by_alias("finq-equity-outperform", "champion")
     assert version.run_id == run_id

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from finq_predictor.adapters.tracking import RunIdentity, TrackedRuns
 from finq_predictor.domain.promotion.decision import PromotionRules
 from finq_predictor.pipelines.evaluation.nodes import (
     draw_plots,
@@ -29,7 +30,7 @@ def evaluate(world) -> dict:
     results = results_of(world, PARAMS)
     drawn = draw_plots(results)
     champion = results.bundle.registered_as(make_version())
-    ids = {results.candidate: {"run_id": "f00d", "run_name": "logistic-20250115-0930", "experiment": "finq-equity"}}
+    ids = TrackedRuns({results.candidate: RunIdentity("finq-equity", "f00d", "logistic-20250115-0930")})
     page = write_report(results, champion, ids, drawn["plot_images"])
     return {"page": page, "drawn": drawn, "promotion": results.promotion}
 
@@ -78,12 +79,12 @@ def test_every_section_carries_its_origin_and_the_command_is_there(page):
 
 
 def test_every_picture_is_drawn_captioned_and_used(evaluated):
-    assert set(NAMES) == set(CAPTIONS) == set(evaluated["drawn"]["plot_images"])
+    assert set(NAMES) == set(CAPTIONS) == {picture.name for picture in evaluated["drawn"]["plot_images"]}
     assert evaluated["page"].count('src="data:image/png;base64,') == len(NAMES)
 
 
 def test_every_check_has_a_heading(evaluated):
-    assert {check["name"] for check in evaluated["promotion"]["checks"]} == set(CHECKS)
+    assert {check.name for check in evaluated["promotion"].checks} == set(CHECKS)
 
 
 def test_axes_are_labelled(evaluated):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,11 @@ from typing import Any
 from kedro.io import AbstractDataset, DatasetError
 
 from finq_predictor.adapters.atomic_file import write_atomically
-from finq_predictor.adapters.tracking import TrackedRun, Tracker
+from finq_predictor.adapters.tracking import Attachment, TrackedRun, TrackedRuns, Tracker
+from finq_predictor.adapters.typed_json import from_json, to_json
 
-RunIds = dict[str, dict[str, str]]
 
-
-class TrackedRunDataset(AbstractDataset[Sequence[TrackedRun], RunIds]):
+class TrackedRunDataset(AbstractDataset[Sequence[TrackedRun], TrackedRuns]):
     """Writes one MLflow run per model into ``finq-{market}``; loading gives their ids.
 
     Args:
@@ -41,20 +39,19 @@ class TrackedRunDataset(AbstractDataset[Sequence[TrackedRun], RunIds]):
 
     def save(self, data: Sequence[TrackedRun]) -> None:
         """Write the runs, then their ids."""
-        ids = {run.model: self.tracker.write(run) for run in data}
-        text = json.dumps(ids, indent=2, sort_keys=True)
+        runs = {run.model: self.tracker.write(run) for run in data}
+        text = to_json(TrackedRuns(dict(sorted(runs.items()))))
 
         def write(temporary: Path) -> None:
             temporary.write_text(text, encoding="utf-8")
 
         write_atomically(self.path, write)
 
-    def load(self) -> RunIds:
-        """Model -> ``run_id``, ``run_name``, ``experiment`` of the last runs."""
+    def load(self) -> TrackedRuns:
+        """Where the last runs are found, by model."""
         if not self.path.is_file():
             raise DatasetError(f"No run has been tracked yet: {self.path} is absent; run the evaluation pipeline.")
-        ids: RunIds = json.loads(self.path.read_text(encoding="utf-8"))
-        return ids
+        return from_json(TrackedRuns, self.path.read_bytes(), self.path, "Run the evaluation pipeline again.")
 
     def _exists(self) -> bool:
         return self.path.is_file()
@@ -67,7 +64,7 @@ class TrackedRunDataset(AbstractDataset[Sequence[TrackedRun], RunIds]):
         }
 
 
-class TrackedReportDataset(AbstractDataset[dict[str, Any], None]):
+class TrackedReportDataset(AbstractDataset[Attachment, None]):
     """Attaches files to runs that are already written. Write only.
 
     Args:
@@ -83,10 +80,9 @@ class TrackedReportDataset(AbstractDataset[dict[str, Any], None]):
         self.tracker = Tracker(tracking_uri, artifact_root, f"finq-{market}")
         self.metadata = metadata
 
-    def save(self, data: dict[str, Any]) -> None:
-        """Attach ``data["artifacts"]`` (file name -> content) to each of ``data["run_ids"]``."""
-        for run_id in data["run_ids"]:
-            self.tracker.attach(run_id, data["artifacts"])
+    def save(self, data: Attachment) -> None:
+        """Attach the files to each of the runs."""
+        self.tracker.attach(data)
 
     def load(self) -> None:
         """Refuse: the files live in the runs."""

@@ -12,51 +12,51 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from finq_predictor.domain.errors import DataError
+from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.modelling.origin import ModelStatus
 from finq_predictor.domain.promotion.checks import check_candidate, failures, mean_skill
 from finq_predictor.domain.promotion.terms import (
-    KEEP,
-    PROMOTE,
-    PROVISIONAL,
     Check,
     Decision,
     Evidence,
+    Holder,
     Incumbent,
     PromotionRules,
+    Verdict,
 )
 
 __all__ = [
-    "KEEP",
-    "PROMOTE",
-    "PROVISIONAL",
     "Check",
     "Decision",
     "Evidence",
+    "Holder",
     "Incumbent",
     "PromotionRules",
+    "Verdict",
     "decide",
     "failures",
 ]
 
 
 def decide(
+    market: str,
     candidates: Sequence[Evidence],
     naive: Mapping[str, pd.Series],
     incumbent: Incumbent | None,
     incumbent_skill: pd.Series | None,
-    source_id: str,
-    simulated: bool,
+    provenance: Provenance,
     rules: PromotionRules,
 ) -> Decision:
     """Judge all candidates and decide about the best.
 
     Args:
+        market: Name of the market.
         candidates: At least one.
         naive: Naive baseline -> its daily skill; NaN counts as no skill.
         incumbent: The champion, if any.
         incumbent_skill: Its daily skill.
-        source_id: Where the candidates' data comes from; champions of other sources are not compared.
-        simulated: Whether that data was made up; a champion of a made-up market never speaks about a real one.
+        provenance: Where the candidates' data come from; champions of other sources are not compared, and a champion
+            of a made-up market never speaks about a real one.
         rules: The limits.
 
     Returns:
@@ -71,7 +71,7 @@ def decide(
     ranked = sorted(candidates, key=lambda each: (-mean_skill(each.skill), each.model))
     best_naive = max(sorted(naive), key=lambda name: mean_skill(naive[name]))
     level = rules.alpha / len(ranked)
-    rival = incumbent if incumbent is not None and _is_rival(incumbent, source_id) else None
+    rival = incumbent if incumbent is not None and _is_rival(incumbent, provenance.source_id) else None
     judged = {
         each.model: check_candidate(each, best_naive, naive[best_naive], rival, incumbent_skill, level, rules)
         for each in ranked
@@ -79,11 +79,21 @@ def decide(
     passing = [each for each in ranked if not failures(judged[each.model])]
     chosen = passing[0] if passing else _least_suspect(ranked, judged)
     checks = judged[chosen.model]
-    verdict, reason = _verdict(chosen, checks, incumbent, source_id, simulated)
+    verdict, reason = _verdict(chosen, checks, incumbent, provenance)
     others = {
         name: tuple(check.detail for check in failures(them)) for name, them in judged.items() if name != chosen.model
     }
-    return Decision(verdict, chosen.model, best_naive, checks, reason, others)
+    return Decision(
+        market=market,
+        decision=verdict,
+        candidate=chosen.model,
+        best_naive=best_naive,
+        checks=checks,
+        reason=reason,
+        others=others,
+        incumbent=None if incumbent is None else incumbent.holder,
+        decided_as_of=provenance.last_ts,
+    )
 
 
 def _is_rival(incumbent: Incumbent, source_id: str) -> bool:
@@ -96,35 +106,37 @@ def _least_suspect(ranked: Sequence[Evidence], judged: Mapping[str, tuple[Check,
 
 
 def _verdict(
-    chosen: Evidence, checks: Sequence[Check], incumbent: Incumbent | None, source_id: str, simulated: bool
-) -> tuple[str, str]:
+    chosen: Evidence, checks: Sequence[Check], incumbent: Incumbent | None, provenance: Provenance
+) -> tuple[Verdict, str]:
     failed = failures(checks)
     if incumbent is None:
         return _verdict_without_champion(chosen, checks, "As there is no champion yet, it serves", "")
     holder = f"champion version {incumbent.version} ({incumbent.model}, {incumbent.status})"
-    foreign = incumbent.source_id != source_id
+    foreign = incumbent.source_id != provenance.source_id
     aside = f" The {holder} was trained on other data ({incumbent.source_id}) and is not comparable." if foreign else ""
     promoted = incumbent.status is ModelStatus.PROMOTED
     if incumbent.model_hash == chosen.model_hash and not foreign and (promoted or failed):
         short = "" if promoted else f" It is still provisional: {_sentences(failed)}"
-        return KEEP, f"{chosen.model} is the very model that is already {holder}; nothing changes.{short}"
-    made_up = foreign and incumbent.simulated and not simulated
+        return Verdict.REJECT, f"{chosen.model} is the very model that is already {holder}; nothing changes.{short}"
+    made_up = foreign and incumbent.simulated and not provenance.simulated
     if failed and promoted and not made_up:
-        return KEEP, f"{chosen.model} is not promoted; {holder} stays in use. {_sentences(failed)}{aside}"
+        return Verdict.REJECT, f"{chosen.model} is not promoted; {holder} stays in use. {_sentences(failed)}{aside}"
     if made_up:
         aside = f" The {holder} comes from a simulated market and must not speak about this one."
     return _verdict_without_champion(chosen, checks, f"It replaces {holder}", aside)
 
 
-def _verdict_without_champion(chosen: Evidence, checks: Sequence[Check], instead: str, aside: str) -> tuple[str, str]:
+def _verdict_without_champion(
+    chosen: Evidence, checks: Sequence[Check], instead: str, aside: str
+) -> tuple[Verdict, str]:
     failed = failures(checks)
     if not failed:
         gating = sum(check.gating for check in checks)
-        return PROMOTE, (
+        return Verdict.PROMOTE, (
             f"{chosen.model} is promoted: it passed all {gating} checks. {_detail(checks, 'beats_naive')} "
             f"{_detail(checks, 'net_sharpe')}{aside}"
         )
-    return PROVISIONAL, (
+    return Verdict.PROVISIONAL, (
         f"{chosen.model} is not promoted: do not trade on it. {_sentences(failed)} {instead} as a provisional "
         f"champion, and "
         f"every answer says so; the first candidate that passes replaces it.{aside}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, fields
+from enum import StrEnum
 from typing import Any, ClassVar
 
 import pandas as pd
@@ -12,7 +13,13 @@ from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.domain.evaluation.skill import SKILLS
 from finq_predictor.domain.modelling.origin import ModelStatus
 
-PROMOTE, PROVISIONAL, KEEP = "promote", "provisional", "reject"
+
+class Verdict(StrEnum):
+    """What happens to the best candidate; when it is rejected, the champion stays."""
+
+    PROMOTE = "promote"
+    PROVISIONAL = "provisional"
+    REJECT = "reject"
 
 
 @dataclass(frozen=True)
@@ -97,8 +104,8 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Incumbent:
-    """The champion in use, as stored when it was registered.
+class Holder:
+    """The model that is in use.
 
     Attributes:
         version: Version in the registry.
@@ -107,8 +114,6 @@ class Incumbent:
         source_id: Of the data it was trained on.
         simulated: Whether that data was made up.
         model_hash: Equal for equal models.
-        oos: Its out-of-sample predictions: ``ts``, ``instrument``, ``probability``, ``forward_return``.
-        importance: Feature -> importance.
     """
 
     version: str
@@ -117,8 +122,24 @@ class Incumbent:
     source_id: str
     simulated: bool
     model_hash: str
+
+
+@dataclass(frozen=True)
+class Incumbent(Holder):
+    """The model that is in use with its evidence, as stored when it was registered.
+
+    Attributes:
+        oos: Its out-of-sample predictions: ``ts``, ``instrument``, ``probability``, ``forward_return``.
+        importance: Feature -> importance.
+    """
+
     oos: pd.DataFrame
     importance: Mapping[str, float]
+
+    @property
+    def holder(self) -> Holder:
+        """The same without the evidence."""
+        return Holder(**{field.name: getattr(self, field.name) for field in fields(Holder)})
 
 
 @dataclass(frozen=True)
@@ -138,25 +159,27 @@ class Decision:
     """What happens to the best candidate, and why.
 
     Attributes:
-        decision: ``"promote"``, ``"provisional"`` or ``"reject"`` (the champion stays).
+        market: Name of the market.
+        decision: The verdict.
         candidate: The model it is about.
         best_naive: The strongest naive baseline.
         checks: All checks of that candidate.
         reason: Plain sentences.
         others: Checks that failed, by other candidate.
+        incumbent: The model that was in use at that moment; None if there was none.
+        decided_as_of: Close of the last bar that was known, ISO 8601 in UTC.
     """
 
-    decision: str
+    market: str
+    decision: Verdict
     candidate: str
     best_naive: str
     checks: tuple[Check, ...]
     reason: str
-    others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    others: Mapping[str, tuple[str, ...]]
+    incumbent: Holder | None
+    decided_as_of: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """The decision as JSON-able values."""
-        return {
-            **asdict(self),
-            "checks": [asdict(check) for check in self.checks],
-            "others": {k: list(v) for k, v in self.others.items()},
-        }
+    def about(self, model: str) -> Verdict:
+        """The verdict on a candidate; those that were not chosen are rejected."""
+        return self.decision if model == self.candidate else Verdict.REJECT

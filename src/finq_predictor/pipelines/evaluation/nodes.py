@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from finq_predictor.adapters.model_registry import Registration
-from finq_predictor.adapters.tracking import TrackedRun
+from finq_predictor.adapters.tracking import Attachment, TrackedRun, TrackedRuns
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.evaluation.backtest import backtest_models
@@ -21,16 +21,17 @@ from finq_predictor.domain.evaluation.skill import daily_skill
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.modelling.models.base import ModelKind
 from finq_predictor.domain.modelling.origin import TrainingSummary
 from finq_predictor.domain.modelling.prediction import predict_rows
-from finq_predictor.domain.promotion.decision import KEEP, Evidence, Incumbent, decide
+from finq_predictor.domain.promotion.decision import Decision, Evidence, Incumbent, decide
 from finq_predictor.domain.tables import DAILY_SKILL, METRICS, METRICS_BY_FOLD, PREDICTIONS
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
-from finq_predictor.reports.evaluation.pictures import draw_pictures
+from finq_predictor.reports.evaluation.pictures import OF_ONE_MODEL, draw_pictures
 from finq_predictor.reports.evaluation.report import evaluation_page
-from finq_predictor.reports.evaluation.results import CANDIDATE, NAIVE, EvaluationResults, Measures, TrainedModels
+from finq_predictor.reports.evaluation.results import EvaluationResults, Measures, TrainedModels
 from finq_predictor.reports.evaluation.terms import EvaluationTerms
-from finq_predictor.reports.figures import to_png
+from finq_predictor.reports.figures import Figure, Picture, Pictures, to_png
 
 BASE_RATE = "base_rate"
 KNOWN = ["label", "forward_return"]
@@ -107,7 +108,7 @@ def trade_on_paper(
 
 def count_trials(oos_predictions: pd.DataFrame, trials: pd.DataFrame, params: EvaluationParams) -> int:
     """The true number of configurations tried: every search trial, every candidate, and what was tried elsewhere."""
-    candidates = oos_predictions.loc[oos_predictions["kind"] == CANDIDATE, "model"].nunique()
+    candidates = oos_predictions.loc[oos_predictions["kind"] == ModelKind.CANDIDATE, "model"].nunique()
     return max(1, len(trials) + int(candidates) + params.extra_trials)
 
 
@@ -141,19 +142,19 @@ def decide_promotion(
     params: EvaluationParams,
     *,
     market: Market,
-) -> dict[str, Any]:
+) -> Decision:
     """Judge the candidates against the naive baselines, the limits and the champion.
 
     Returns:
-        The decision with all its checks, JSON-able.
+        The decision with all its checks.
 
     Raises:
         DataError: If there are predictions of a candidate that is not among the fitted ones.
     """
-    metrics, provenance = measures.metrics, trained_models.provenance
+    metrics = measures.metrics
     skill = measures.daily_skill.set_index(TS)
     kinds = metrics.drop_duplicates("model").set_index("model")["kind"]
-    judged = sorted(kinds.index[kinds == CANDIDATE])
+    judged = sorted(kinds.index[kinds == ModelKind.CANDIDATE])
     if absent := sorted(set(judged) - set(trained_models.candidates)):
         raise DataError(
             f"There are predictions of {', '.join(absent)}, but no such fitted candidate "
@@ -161,28 +162,22 @@ def decide_promotion(
             f"run the whole training: kedro run --pipelines=training --namespaces=training.{market.name}"
         )
     evidence = [_evidence(name, trained_models, measures, skill[name], params) for name in judged]
-    naive = {str(name): skill[name] for name in kinds.index[kinds == NAIVE]}
-    decision = decide(
+    naive = {str(name): skill[name] for name in kinds.index[kinds == ModelKind.NAIVE]}
+    return decide(
+        market.name,
         evidence,
         naive,
         incumbent,
         None if incumbent is None else daily_skill(incumbent.oos, params.promotion.skill),
-        provenance.source_id,
-        provenance.simulated,
+        trained_models.provenance,
         params.promotion,
     )
-    return {
-        "market": market.name,
-        **decision.to_dict(),
-        "incumbent": None if incumbent is None else _describe_incumbent(incumbent),
-        "decided_as_of": provenance.last_ts,
-    }
 
 
 def assemble_results(
     trained_models: TrainedModels,
     measures: Measures,
-    promotion: Mapping[str, Any],
+    promotion: Decision,
     params: EvaluationParams,
     *,
     market: Market,
@@ -191,43 +186,45 @@ def assemble_results(
     return EvaluationResults(market, trained_models, measures, promotion, evaluation_terms(params))
 
 
-def draw_plots(results: EvaluationResults) -> dict[str, Any]:
+def draw_plots(results: EvaluationResults) -> dict[str, Figure | Pictures]:
     """Draw every picture once.
 
     Returns:
-        ``plot_<name>`` -> matplotlib figure for the catalog, and ``plot_images``: name -> PNG bytes for report and
-        tracking.
+        ``plot_<name>`` -> matplotlib figure for the catalog, and ``plot_images``: the pictures for report and tracking.
     """
     figures = draw_pictures(results)
-    images = {name: to_png(figure) for name, figure in figures.items()}
-    return {**{f"plot_{name}": figure for name, figure in figures.items()}, "plot_images": images}
+    pictures = tuple(
+        Picture(name, to_png(figure), results.candidate if name in OF_ONE_MODEL else None)
+        for name, figure in figures.items()
+    )
+    return {**{f"plot_{name}": figure for name, figure in figures.items()}, "plot_images": pictures}
 
 
-def prepare_runs(results: EvaluationResults, plot_images: Mapping[str, bytes]) -> list[TrackedRun]:
-    """Put together what is tracked about each candidate."""
+def prepare_runs(results: EvaluationResults, plot_images: Pictures) -> list[TrackedRun]:
+    """Put together what is tracked about each candidate; a picture of one model goes to the run of that model only."""
     market, trained, promotion = results.market, results.trained, results.promotion
     return [
         TrackedRun(
             model=name,
             params=_run_params(bundle, results),
             metrics=_run_metrics(name, results),
-            tags=lineage_tags(bundle) | {"market": market.name, "decision": _decision_about(name, promotion)},
+            tags=lineage_tags(bundle) | {"market": market.name, "decision": promotion.about(name).value},
             artifacts={
                 "importance.json": bundle.model.importance() or {},
                 "model_config.json": {"params": bundle.model.params, "features": list(bundle.feature_set.names)},
                 "environment.json": dict(bundle.origin.packages),
-                "promotion.json": dict(promotion),
+                "promotion.json": promotion,
                 "gap_table.csv": trained.folds,
-                **{f"plots/{plot}.png": content for plot, content in plot_images.items()},
+                **{f"plots/{one.name}.png": one.png for one in plot_images if one.model in (None, name)},
             },
             trials=trained.trials[trained.trials["model"] == name],
         )
         for name, bundle in sorted(trained.candidates.items())
-        if bundle.model.kind == CANDIDATE
+        if bundle.model.kind is ModelKind.CANDIDATE
     ]
 
 
-def prepare_registration(results: EvaluationResults, tracked_run: Mapping[str, Mapping[str, str]]) -> Registration:
+def prepare_registration(results: EvaluationResults, tracked_run: TrackedRuns) -> Registration:
     """Put together what the registry needs to carry the decision out."""
     name, bundle = results.candidate, results.bundle
     oos = results.trained.oos_predictions
@@ -238,7 +235,7 @@ def prepare_registration(results: EvaluationResults, tracked_run: Mapping[str, M
         oos=rows[[column for column in EVIDENCE if column in rows]],
         importance=bundle.model.importance() or {},
         tags=lineage_tags(bundle) | {"model": name, "model_hash": model_hash(bundle), "market": bundle.market},
-        run_id=tracked_run[name]["run_id"],
+        run_id=tracked_run.of(name).run_id,
     )
 
 
@@ -277,20 +274,20 @@ def predict_latest(champion: ModelBundle, gold: pd.DataFrame, params: Evaluation
 def write_report(
     results: EvaluationResults,
     champion: ModelBundle,
-    tracked_run: Mapping[str, Mapping[str, str]],
-    plot_images: Mapping[str, bytes],
+    tracked_run: TrackedRuns,
+    plot_images: Pictures,
 ) -> str:
     """Write the report of one market.
 
     Returns:
         One self-contained HTML page.
     """
-    return evaluation_page(results, champion, tracked_run.get(results.candidate, {}), plot_images)
+    return evaluation_page(results, champion, tracked_run.get(results.candidate), plot_images)
 
 
-def prepare_attachment(report: str, tracked_run: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+def prepare_attachment(report: str, tracked_run: TrackedRuns) -> Attachment:
     """Put the report beside the runs it is about."""
-    return {"run_ids": [run["run_id"] for run in tracked_run.values()], "artifacts": {"report.html": report}}
+    return Attachment(tuple(run.run_id for run in tracked_run.root.values()), {"report.html": report})
 
 
 def model_hash(bundle: ModelBundle) -> str:
@@ -349,15 +346,6 @@ def _evidence(
         purged={key: float(max([values[key], *metered[key]])) for key in ("accuracy", "auc")},
         importance=bundle.model.importance() or {},
     )
-
-
-def _describe_incumbent(incumbent: Incumbent) -> dict[str, Any]:
-    names = ("version", "status", "model", "source_id", "simulated", "model_hash")
-    return {name: getattr(incumbent, name) for name in names}
-
-
-def _decision_about(name: str, promotion: Mapping[str, Any]) -> str:
-    return str(promotion["decision"]) if name == promotion["candidate"] else KEEP
 
 
 def _run_params(bundle: ModelBundle, results: EvaluationResults) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from finq_predictor.reports.evaluation import plots
 from finq_predictor.reports.evaluation.results import EvaluationResults
 from finq_predictor.reports.figures import Figure
 
+OF_ONE_MODEL = ("importance", "confusion", "deciles")
+"""Pictures of the model that is decided about; the others are about all models, or about the test."""
 NAMES = ("calibration", "pnl", "skill", "gap", "importance", "confusion", "leak_meter", "deciles")
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
 
+from finq_predictor.adapters.tracking import RunIdentity
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.origin import ModelStatus
+from finq_predictor.domain.promotion.decision import Decision, Verdict
 from finq_predictor.reports.evaluation.results import EvaluationResults
 from finq_predictor.reports.evaluation.sections import (
     Texts,
@@ -26,6 +25,7 @@ from finq_predictor.reports.evaluation.sections import (
     steadiness_section,
 )
 from finq_predictor.reports.evaluation.terms import EvaluationTerms
+from finq_predictor.reports.figures import Pictures
 from finq_predictor.reports.formatting import (
     interval_text,
     measures_of,
@@ -41,8 +41,8 @@ from finq_predictor.reports.page import Card, Image, ReportContent, render_repor
 # Pictures are drawn at 150 dots per inch and shown at 80.
 SCALE = 0.533
 VERDICTS = {
-    "promote": ("good", "Yes, within its limits: the model is promoted."),
-    "provisional": ("warn", "No: the model is provisional."),
+    Verdict.PROMOTE: ("good", "Yes, within its limits: the model is promoted."),
+    Verdict.PROVISIONAL: ("warn", "No: the model is provisional."),
 }
 CAPTIONS = {
     "calibration": "Observed frequency against predicted probability, with the number of predictions below",
@@ -59,16 +59,16 @@ CAPTIONS = {
 def evaluation_page(
     results: EvaluationResults,
     champion: ModelBundle,
-    tracked_run: Mapping[str, str],
-    plot_images: Mapping[str, bytes],
+    tracked_run: RunIdentity | None,
+    plot_images: Pictures,
 ) -> str:
     """The report of one market.
 
     Args:
         results: What was found.
         champion: The model in use now.
-        tracked_run: ``run_name`` and ``run_id`` of the model that is decided about; empty if it is not tracked.
-        plot_images: Name -> PNG bytes.
+        tracked_run: The run of the model that is decided about; None if it is not tracked.
+        plot_images: The pictures.
 
     Returns:
         One self-contained HTML page. Every section carries run id, data hash, code hash and seed.
@@ -90,7 +90,7 @@ def evaluation_page(
         simulated=provenance.simulated,
         tone=tone,
         verdict=verdict,
-        reason=str(promotion["reason"]),
+        reason=promotion.reason,
         cards=_cards(name, metrics, backtest_summary, promotion, terms),
         sections=[
             checks_section(promotion),
@@ -104,7 +104,7 @@ def evaluation_page(
             inside_section(bundle, champion),
             everything_section(metrics, backtest_summary, promotion, terms),
         ],
-        images={key: Image.from_png(image, SCALE) for key, image in plot_images.items()},
+        images={picture.name: Image.from_png(picture.png, SCALE) for picture in plot_images},
         captions=CAPTIONS,
         lineage=_lineage(bundle, tracked_run, terms),
         command=_command(market, bundle, provenance, terms),
@@ -113,9 +113,9 @@ def evaluation_page(
     return render_report(content)
 
 
-def _verdict(promotion: Mapping[str, Any], champion: ModelBundle) -> tuple[str, str]:
-    if promotion["decision"] in VERDICTS:
-        return VERDICTS[str(promotion["decision"])]
+def _verdict(promotion: Decision, champion: ModelBundle) -> tuple[str, str]:
+    if promotion.decision in VERDICTS:
+        return VERDICTS[promotion.decision]
     serving = f"{champion.version} ({champion.name})"
     if champion.status is ModelStatus.PROMOTED:
         return "good", f"Version {serving} stays in use; today's candidate does not replace it."
@@ -138,7 +138,7 @@ def _cards(
     name: str,
     metrics: pd.DataFrame,
     summary: pd.DataFrame,
-    promotion: Mapping[str, Any],
+    promotion: Decision,
     terms: EvaluationTerms,
 ) -> list[Card]:
     skill = metric_of(metrics, name, "auc")
@@ -146,7 +146,7 @@ def _cards(
     gross = measures_of(summary, name, terms.gate_strategy, "gross")
     ece = metric_of(metrics, name, "ece")
     return [
-        _skill_card(name, metrics, str(promotion["best_naive"]), terms),
+        _skill_card(name, metrics, promotion.best_naive, terms),
         Card(
             "AUC (0.5 is a coin)",
             f"{skill['value']:.3f}",
@@ -181,10 +181,10 @@ def _cards(
     ]
 
 
-def _lineage(bundle: ModelBundle, run: Mapping[str, str], terms: EvaluationTerms) -> dict[str, str]:
+def _lineage(bundle: ModelBundle, run: RunIdentity | None, terms: EvaluationTerms) -> dict[str, str]:
     origin = bundle.origin
     return {
-        "run": f"{run.get('run_name', '')} ({run.get('run_id', 'untracked')})",
+        "run": f"{run.run_name} ({run.run_id})" if run else "untracked",
         "data": origin.data_hash[:16],
         "features": origin.feature_set_hash[:16],
         "code": origin.code_hash[:16],

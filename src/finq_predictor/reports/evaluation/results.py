@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.modelling.models.base import ModelKind
+from finq_predictor.domain.promotion.decision import Decision
 from finq_predictor.reports.evaluation.terms import EvaluationTerms
-
-NAIVE, CANDIDATE = "naive", "candidate"
 
 
 @dataclass(frozen=True)
@@ -71,13 +70,13 @@ class EvaluationResults:
     market: Market
     trained: TrainedModels
     measures: Measures
-    promotion: Mapping[str, Any]
+    promotion: Decision
     terms: EvaluationTerms
 
     @property
     def candidate(self) -> str:
         """The model that is decided about."""
-        return str(self.promotion["candidate"])
+        return self.promotion.candidate
 
     @property
     def bundle(self) -> ModelBundle:
@@ -87,10 +86,10 @@ class EvaluationResults:
     @property
     def best_naive(self) -> str:
         """The naive rule that is hardest to beat."""
-        return str(self.promotion["best_naive"])
+        return self.promotion.best_naive
 
     @property
     def candidates(self) -> list[str]:
         """The candidates that were tested, the one that is decided about first, the others by name."""
         kinds = self.trained.oos_predictions.drop_duplicates("model").set_index("model")["kind"]
-        return sorted(kinds.index[kinds == CANDIDATE], key=lambda name: (name != self.candidate, name))
+        return sorted(kinds.index[kinds == ModelKind.CANDIDATE], key=lambda name: (name != self.candidate, name))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.modelling.models.base import ModelKind
+from finq_predictor.domain.promotion.decision import Decision
 from finq_predictor.reports.evaluation.terms import EvaluationTerms
 from finq_predictor.reports.formatting import (
     MEASURES,
@@ -89,20 +90,20 @@ class Texts:
         )
 
 
-def checks_section(promotion: Mapping[str, Any]) -> Section:
+def checks_section(promotion: Decision) -> Section:
     """Every check of the decision, gates first."""
-    checks = promotion["checks"]
+    checks = promotion.checks
     rows = [
         [
-            CHECKS.get(check["name"], check["name"]),
-            "yes" if check["passed"] else "no",
-            "gate" if check["gating"] else "reported",
-            check["detail"],
+            CHECKS.get(check.name, check.name),
+            "yes" if check.passed else "no",
+            "gate" if check.gating else "reported",
+            check.detail,
         ]
         for check in checks
     ]
-    order = sorted(range(len(rows)), key=lambda index: not checks[index]["gating"])
-    others = [[name, " ".join(details) or "passed, but ranks lower"] for name, details in promotion["others"].items()]
+    order = sorted(range(len(rows)), key=lambda index: not checks[index].gating)
+    others = [[name, " ".join(details) or "passed, but ranks lower"] for name, details in promotion.others.items()]
     tables = {"Other candidates": Table(["Model", "Failed because"], others, text_columns=(0, 1))} if others else {}
     return Section(
         "checks",
@@ -113,14 +114,14 @@ def checks_section(promotion: Mapping[str, Any]) -> Section:
                 ["Check", "Passed", "Role", "What was found"],
                 [rows[i] for i in order],
                 text_columns=(0, 1, 2, 3),
-                muted=[place for place, i in enumerate(order) if not checks[i]["gating"]],
+                muted=[place for place, i in enumerate(order) if not checks[i].gating],
             )
         }
         | tables,
     )
 
 
-def skill_section(metrics: pd.DataFrame, promotion: Mapping[str, Any], text: Texts) -> Section:
+def skill_section(metrics: pd.DataFrame, promotion: Decision, text: Texts) -> Section:
     """Metrics of all models side by side."""
     return Section(
         "skill",
@@ -136,23 +137,24 @@ def skill_section(metrics: pd.DataFrame, promotion: Mapping[str, Any], text: Tex
     )
 
 
-def _metric_table(metrics: pd.DataFrame, promotion: Mapping[str, Any], names: Sequence[str]) -> Table:
+def _metric_table(metrics: pd.DataFrame, promotion: Decision, names: Sequence[str]) -> Table:
     kinds = metrics.drop_duplicates("model").set_index("model")["kind"]
-    models = sorted(kinds.index, key=lambda model: (model != promotion["candidate"], kinds[model] == "naive", model))
+    naive = kinds == ModelKind.NAIVE
+    models = sorted(kinds.index, key=lambda model: (model != promotion.candidate, naive[model], model))
     rows = [
-        [f"{model} (naive)" if kinds[model] == "naive" else model]
+        [f"{model} (naive)" if naive[model] else model]
         + [with_interval(metric_of(metrics, model, metric), metric) for metric in names]
         for model in models
     ]
     return Table(
         ["Model", *(METRICS[metric] for metric in names)],
         rows,
-        muted=[index for index, model in enumerate(models) if kinds[model] == "naive"],
+        muted=[index for index, model in enumerate(models) if naive[model]],
         strong=[0],
     )
 
 
-def earnings_section(summary: pd.DataFrame, promotion: Mapping[str, Any], text: Texts) -> Section:
+def earnings_section(summary: pd.DataFrame, promotion: Decision, text: Texts) -> Section:
     """The paper portfolios of all models."""
     return Section(
         "earnings",
@@ -163,13 +165,13 @@ def earnings_section(summary: pd.DataFrame, promotion: Mapping[str, Any], text: 
     )
 
 
-def _trade_table(summary: pd.DataFrame, promotion: Mapping[str, Any]) -> Table:
+def _trade_table(summary: pd.DataFrame, promotion: Decision) -> Table:
     shown = ("annualised_return", "sharpe", "deflated_sharpe", "max_drawdown", "hit_rate", "turnover_per_day")
     models = sorted(
         summary["model"].unique(),
         key=lambda model: (
-            model not in (promotion["candidate"], promotion["best_naive"]),
-            model != promotion["candidate"],
+            model not in (promotion.candidate, promotion.best_naive),
+            model != promotion.candidate,
             model,
         ),
     )
@@ -180,7 +182,7 @@ def _trade_table(summary: pd.DataFrame, promotion: Mapping[str, Any]) -> Table:
             net, gross = measures_of(summary, model, strategy, "net"), measures_of(summary, model, strategy, "gross")
             if not net or net["days_with_position"] == 0:
                 continue
-            if model == promotion["candidate"]:
+            if model == promotion.candidate:
                 strong.append(len(rows))
             rows.append([title, model, *(net_gross(measure, net, gross) for measure in shown)])
     heads = ["Return per year", "Sharpe", "Deflated", "Largest fall", "Days with gain", "Traded per day"]
@@ -269,10 +271,10 @@ def data_section(provenance: Provenance, bundle: ModelBundle, market: Market) ->
     )
 
 
-def leaks_section(meter: pd.DataFrame, promotion: Mapping[str, Any], name: str) -> Section:
+def leaks_section(meter: pd.DataFrame, promotion: Decision, name: str) -> Section:
     """What the leak meter says."""
     rows = meter[meter["model"] == name].set_index("split")
-    said = next(check["detail"] for check in promotion["checks"] if check["name"] == "leak_alarm")
+    said = next(check.detail for check in promotion.checks if check.name == "leak_alarm")
     text = [said]
     if {"random_rows", "purged"} <= set(rows.index):
         apart = 100 * (rows.loc["random_rows", "accuracy"] - rows.loc["purged", "accuracy"])
@@ -371,23 +373,21 @@ def inside_section(bundle: ModelBundle, champion: ModelBundle) -> Section:
 
 
 def everything_section(
-    metrics: pd.DataFrame, summary: pd.DataFrame, promotion: Mapping[str, Any], terms: EvaluationTerms
+    metrics: pd.DataFrame, summary: pd.DataFrame, promotion: Decision, terms: EvaluationTerms
 ) -> Section:
     """All other figures and the rules, folded away."""
     rest = [metric for metric in METRICS if metric not in SHORT and metric in set(metrics["metric"])]
     tables = {"Further metrics": _metric_table(metrics, promotion, rest)}
     for strategy, title in STRATEGIES.items():
-        net = measures_of(summary, str(promotion["candidate"]), strategy, "net")
-        gross = measures_of(summary, str(promotion["candidate"]), strategy, "gross")
+        net = measures_of(summary, promotion.candidate, strategy, "net")
+        gross = measures_of(summary, promotion.candidate, strategy, "gross")
         if net:
             rows = [
                 [MEASURES[key], format_measure(key, net[key]), format_measure(key, gross[key])]
                 for key in MEASURES
                 if key in net
             ]
-            tables[f"{promotion['candidate']}, {title.lower()}"] = Table(
-                ["Measure", "After costs", "Before costs"], rows
-            )
+            tables[f"{promotion.candidate}, {title.lower()}"] = Table(["Measure", "After costs", "Before costs"], rows)
     limits = [
         [key, str(value)] for key, value in sorted({**terms.promotion.__dict__, **terms.backtest.__dict__}.items())
     ]
