@@ -103,3 +103,16 @@ def test_byte_order_mark_is_no_part_of_a_name(tmp_path):
     with gzip.open(tmp_path / "a.csv.gz", "wt", encoding="utf-8-sig") as file:
         file.write("Date,Close\n2024-01-02,1\n")
     assert read(tmp_path / "a.csv.gz").columns.tolist() == ["Date", "Close"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"), [(["a.csv", "b.csv"], "list"), (("a.csv",), "tuple"), ({"a": "a.csv"}, "dict"), (3, "int")]
+)
+def test_anything_but_one_file_is_refused(given, kind):
+    with pytest.raises(ConfigurationError, match=rf"run parameter `quotes`\) is .*, a {kind}; .*one file.*quotes=FILE"):
+        OwnFileSource(given, "bars", parameter="quotes")
+
+
+def test_a_path_is_the_name_of_a_file(tmp_path):
+    FRAME.to_csv(tmp_path / "a.csv", index=False)
+    assert len(OwnFileSource(tmp_path / "a.csv", "bars").read()) == 2

@@ -68,3 +68,22 @@ def test_cleaning_again_changes_nothing():
     pd.testing.assert_frame_equal(again.silver, articles)
     macro = clean_macro(pd.DataFrame([release(), release(1.1, "2024-03-01")]), RULES).silver
     pd.testing.assert_frame_equal(clean_macro(macro, RULES).silver, macro)
+
+
+def test_exports_of_reddit_are_read():
+    raw = pd.DataFrame(
+        {
+            "id": ["t3_a", "t3_b"],
+            "ticker": ["$aapl", "MSFT"],
+            "title": ["Apple beats", "Microsoft misses"],
+            "selftext": ["by a lot", ""],
+            "created_utc": [1_704_207_600, 1_704_211_200.0],
+        }
+    )
+    silver = clean_articles(raw, RULES).silver
+    assert silver["instrument"].tolist() == ["AAPL", "MSFT"]
+    assert silver["published_at"].tolist() == [
+        pd.Timestamp("2024-01-02 15:00", tz="UTC"),
+        pd.Timestamp("2024-01-02 16:00", tz="UTC"),
+    ]
+    assert silver["body"].tolist() == ["by a lot", ""]

@@ -30,14 +30,25 @@ class OwnFileSource:
         table: Which table it is, for messages.
         parameter: The run parameter that gives the file, for messages.
         required: Whether a run can do without it.
+
+    Raises:
+        ConfigurationError: If ``filepath`` is not the name of one file, but for example a list.
     """
 
     simulated = False
 
-    def __init__(self, filepath: str | None, table: str, parameter: str | None = None, required: bool = False) -> None:
-        self._path = None if filepath in (None, "", "null", "None") else Path(str(filepath)).expanduser()
+    def __init__(
+        self, filepath: str | Path | None, table: str, parameter: str | None = None, required: bool = False
+    ) -> None:
         self._table = table
         self._parameter = parameter or table
+        if filepath is not None and not isinstance(filepath, str | Path):
+            raise ConfigurationError(
+                f"The file of the {table} (run parameter `{self._parameter}`) is {filepath!r}, a "
+                f"{type(filepath).__name__}; expected the name of one file. Join several files that have the same "
+                f'columns into one, and give it as --params "{self._parameter}=FILE".'
+            )
+        self._path = None if filepath in (None, "", "null", "None") else Path(filepath).expanduser()
         self._required = required
 
     @property
