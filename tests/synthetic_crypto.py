@@ -20,6 +20,7 @@ CRYPTO = Market(
     has_benchmark=False,
     has_quotes=False,
     bars_per_year=365,
+    fresh_hours=48.0,
     registered_model="finq-crypto-direction",
     vocabulary=Vocabulary.SHARES,
     question="Will {instrument} be higher {horizon} days from now?",

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from finq_predictor.domain.market import MARKETS
+
 FORBIDDEN_MODULES = {"utils", "helpers", "common", "misc"}
 
 
@@ -60,6 +62,45 @@ def test_only_the_layout_spells_where_data_lie(project_path):
         if file.suffix in {".py", ".j2", ".html", ".js", ".yaml"} and place.search(file.read_text(encoding="utf-8"))
     }
     assert spelled == {"src/finq_predictor/adapters/layout.py"}
+
+
+NAMES_OF_MARKETS = "|".join(MARKETS)
+# What asks a market or calendar for its name, or takes one answer for a sign of another; with a line that does so.
+ASKING_FOR_A_NAME = {
+    rf"""["'](?:{NAMES_OF_MARKETS})["']""": 'prices = OHLC if market == "fx" else ADJUSTED',
+    r"""market\.name\s*(?:==|!=|(?:not )?in\b)""": "if market.name in names:",
+    r"""\b(?:market|calendar)\s*(?:==|!=)\s*["']""": "{% if calendar == 'XNYS' %}",
+    r"""["'](?:24/5|24/7|inferred|XNYS)["']""": 'opens = WEEK if calendar.code == "24/5" else NEVER',
+    r"""\bnot\s+[\w.]*\.has_benchmark""": "pairs=not market.has_benchmark",
+    r"""\bif\s+[\w.]*\.has_benchmark\s+else""": 'table = "bars" if market.has_benchmark else "quotes"',
+}
+# The market room itself, and the laboratory, where a market is invented under its name.
+MAY_NAME_MARKETS = ("domain/market/", "simulation/", "adapters/sources/simulated.py")
+
+
+def _asks_for_a_name(line: str) -> bool:
+    return any(re.search(pattern, line) for pattern in ASKING_FOR_A_NAME)
+
+
+@pytest.mark.parametrize("line", ASKING_FOR_A_NAME.values())
+def test_the_search_for_names_of_markets_can_fail(line):
+    assert _asks_for_a_name(line)
+
+
+def test_nobody_asks_a_market_for_its_name(project_path):
+    package = project_path / "src" / "finq_predictor"
+    files = [path for path in package.rglob("*") if path.suffix in {".py", ".j2", ".html", ".js"}]
+    files += [path for folder in ("conf", "bentos") for path in (project_path / folder).rglob("*.y*ml")]
+    files += (project_path / "bentos").glob("*.py")
+    allowed = tuple(f"{package}/{place}" for place in MAY_NAME_MARKETS)
+    found = [
+        f"{path.relative_to(project_path)}:{number}: {line.strip()}"
+        for path in files
+        if not str(path).startswith(allowed)
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if _asks_for_a_name(line)
+    ]
+    assert not found, "let the market answer, see finq_predictor.domain.market:\n" + "\n".join(found)
 
 
 LIGHT = {

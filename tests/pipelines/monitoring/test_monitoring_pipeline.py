@@ -144,6 +144,12 @@ def test_old_data_ring():
     assert "Stale data: silver, gold, predictions older than 13 h while the market is open" in out["monitoring_report"]
 
 
+def test_the_parameters_may_set_another_limit():
+    out = run(as_of="2024-03-01T21:00Z", freshness_limit_hours=1000)
+    assert not out["freshness"]["stale"].any()
+    assert "none is older than 1000 h while the market is open" in out["monitoring_report"]
+
+
 def test_the_page_says_simulated_only_when_it_is(calm):
     assert "SIMULATED" in calm["monitoring_report"]
     assert "SIMULATED" not in run(simulated=False)["monitoring_report"]

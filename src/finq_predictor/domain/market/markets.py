@@ -66,6 +66,7 @@ class Market:
         has_benchmark: Whether the label is relative to a benchmark.
         has_quotes: Whether bars have bid and ask beside the mid.
         bars_per_year: Bars in a year, for annualising.
+        fresh_hours: Data older than this, counted while it is open, are stale unless the parameters say otherwise.
         registered_model: Name in the model registry.
         vocabulary: In whose words its news is read.
         question: The question a prediction answers, with ``{instrument}`` and ``{horizon}`` to fill.
@@ -85,6 +86,7 @@ class Market:
     has_benchmark: bool
     has_quotes: bool
     bars_per_year: int
+    fresh_hours: float
     registered_model: str
     vocabulary: Vocabulary
     question: str
@@ -187,6 +189,7 @@ MARKETS: Registry[Market] = Registry.of(
         has_benchmark=True,
         has_quotes=False,
         bars_per_year=252,
+        fresh_hours=13.0,  # two sessions
         registered_model="finq-equity-outperform",
         vocabulary=Vocabulary.SHARES,
         question="Will {instrument} beat its benchmark over the next {horizon} trading days?",
@@ -206,6 +209,7 @@ MARKETS: Registry[Market] = Registry.of(
         has_benchmark=False,
         has_quotes=True,
         bars_per_year=6240,
+        fresh_hours=2.0,
         registered_model="finq-fx-direction",
         vocabulary=Vocabulary.CURRENCIES,
         question="Will {instrument} be higher {horizon} h from now?",

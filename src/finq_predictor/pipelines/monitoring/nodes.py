@@ -39,7 +39,8 @@ def measure_freshness(
         Layer("gold", "features", gold),
         Layer("predictions", "evaluation", predictions),
     ]
-    return measure_layers(layers, resolve_as_of(params.as_of, bars), market.sessions, params.freshness_limit_hours)
+    limit = params.freshness_limit_hours or market.fresh_hours
+    return measure_layers(layers, resolve_as_of(params.as_of, bars), market.sessions, limit)
 
 
 def measure_missing(gold: pd.DataFrame, champion: ModelBundle, params: MonitoringParams) -> pd.DataFrame:

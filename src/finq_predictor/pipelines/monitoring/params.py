@@ -15,7 +15,7 @@ class MonitoringParams(BaseModel):
     Attributes:
         as_of: ``"latest"`` (the last bar) or an ISO time at which the age of data is measured.
         window_days: Calendar dates of current data that are compared with training.
-        freshness_limit_hours: Above so many hours while the market is open a layer is stale.
+        freshness_limit_hours: Above so many hours while the market is open a layer is stale; None takes the market's.
         missing_tolerance: A feature alarms when its missing share exceeds training's by more than this.
         false_discovery_rate: Expected share of false alarms among the features that alarm.
         thresholds: Above which value of a drift test an unlikely difference is drift, by name of the test; a test that
@@ -26,7 +26,7 @@ class MonitoringParams(BaseModel):
 
     as_of: str = "latest"
     window_days: int = Field(default=20, gt=0)
-    freshness_limit_hours: float = Field(default=13.0, gt=0)
+    freshness_limit_hours: float | None = Field(default=None, gt=0)
     missing_tolerance: float = Field(default=0.05, ge=0, le=1)
     false_discovery_rate: float = Field(default=0.05, gt=0, lt=1)
     thresholds: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
