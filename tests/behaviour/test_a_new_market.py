@@ -65,7 +65,7 @@ def made(listed) -> dict[str, Any]:
 
 def test_bars_close_at_midnight_on_every_day_of_the_week(made):
     bars = made["silver_bars"]
-    assert list(bars.columns) == list(CRYPTO.bar_columns)
+    assert list(bars.columns) == list(CRYPTO.bars_table.names)
     assert sorted(bars["instrument"].unique()) == sorted(COINS)
     assert made["quarantine_bars"].empty
     assert (bars["ts"] == bars["ts"].dt.normalize()).all()

@@ -34,7 +34,7 @@ def test_every_entry_is_whole(market):
     assert market.vocabulary in Vocabulary
     assert market.required_tables[0] == market.source_tables[0] == "bars"
     assert set(market.required_tables) <= set(market.source_tables)
-    assert {*market.price_columns, *market.quote_columns} <= set(market.bar_columns)
+    assert {*market.price_columns, *market.quote_columns} <= set(market.bars_table.names)
     assert market.traits <= set(Trait)
 
 
@@ -72,9 +72,9 @@ def test_tables(market, sources, required, parameter):
 
 
 def test_columns_of_silver_bars():
-    assert EQUITY.bar_columns == ("instrument", "ts", *OHLC, ADJ_CLOSE, "volume", "known_at")
-    assert FX.bar_columns == ("instrument", "ts", *OHLC, *BID, *ASK, "volume", "known_at")
-    assert CRYPTO.bar_columns == ("instrument", "ts", *OHLC, "volume", "known_at")
+    assert EQUITY.bars_table.names == ("instrument", "ts", *OHLC, ADJ_CLOSE, "volume", "known_at")
+    assert FX.bars_table.names == ("instrument", "ts", *OHLC, *BID, *ASK, "volume", "known_at")
+    assert CRYPTO.bars_table.names == ("instrument", "ts", *OHLC, "volume", "known_at")
     assert [market.label_columns for market in (EQUITY, FX, CRYPTO)] == [(SECTOR,), (), ()]
 
 

@@ -57,8 +57,8 @@ class Market:
         short_name: Name on pages for people.
         title: Heading of a page about the market.
         instruments: Kind of what is traded.
-        calendar: When it is open: an ``exchange_calendars`` code, ``"24/5"`` for a market that closes at week-ends
-            only, ``"24/7"`` for one that never does.
+        calendar: When it is open: an ``exchange_calendars`` code, ``"24/5"`` for the week of foreign exchange,
+            ``"24/7"`` for one that never closes.
         bar_minutes: Length of a bar in minutes of the clock; a daily bar has 1,440.
         horizons: Label horizons in bars.
         horizon: The horizon that is trained by default, in bars.
