@@ -10,7 +10,7 @@ from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import create_model
-from finq_predictor.domain.modelling.training_profile import build_reference
+from finq_predictor.domain.modelling.training_profile import build_profile
 from finq_predictor.pipelines.evaluation import nodes
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.reports.evaluation.results import EvaluationResults
@@ -107,7 +107,7 @@ def make_bundle(name: str, gold: pd.DataFrame, *, seed: int = 0, simulated: bool
         feature_set=FeatureSet("equity", FEATURES, 60, "d" * 64, ("close",)),
         model=model,
         calibrator=calibrator,
-        reference=build_reference(matrix, label, calibrator.transform(score)),
+        profile=build_profile(matrix, label, calibrator.transform(score)),
         origin=make_origin(
             source="simulated" if simulated else "own",
             source_id=f"simulated-{seed}" if simulated else "own-1",

@@ -14,9 +14,10 @@ from finq_predictor.adapters import bundle_store
 from finq_predictor.adapters.bundle_store import bundle_checksum, load_bundle, save_bundle
 from finq_predictor.adapters.datasets.bundles import BundlesDataset
 from finq_predictor.domain.errors import StoreError
-from finq_predictor.domain.modelling.bundle import ModelBundle, build_reference
+from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import create_model
+from finq_predictor.domain.modelling.training_profile import build_profile
 from synthetic_gold import feature_names, make_feature_set, make_gold
 from synthetic_values import make_origin, make_version
 
@@ -37,7 +38,7 @@ def make_bundle(gold, name: str = "xgboost", **origin) -> ModelBundle:
         feature_set=make_feature_set(gold),
         model=model,
         calibrator=PlattCalibrator().fit(model.predict_score(X), y),
-        reference=build_reference(X, y, model.predict_score(X)),
+        profile=build_profile(X, y, model.predict_score(X)),
         origin=make_origin(kind=model.kind, params=model.params, **origin),
     )
 
@@ -54,7 +55,7 @@ def test_what_is_read_predicts_the_same_bits(name, gold, tmp_path):
     again = load_bundle(tmp_path / "deep" / "model")
     np.testing.assert_array_equal(again.predict(gold)["probability"], bundle.predict(gold)["probability"])
     assert again.origin == bundle.origin
-    assert again.reference == bundle.reference
+    assert again.profile == bundle.profile
     assert again.feature_set == bundle.feature_set
     assert (again.market, again.name, again.horizon) == ("equity", name, 5)
 

@@ -13,9 +13,10 @@ from finq_predictor.adapters.layout import Layout
 from finq_predictor.domain.features import compute_features, make_feature_set, select_features
 from finq_predictor.domain.labels import make_labels
 from finq_predictor.domain.market.markets import MARKETS, Market
-from finq_predictor.domain.modelling.bundle import ModelBundle, build_reference
+from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import create_model
+from finq_predictor.domain.modelling.training_profile import build_profile
 from finq_predictor.domain.panel import Panel, build_panel
 from synthetic_values import make_origin, make_version
 
@@ -92,7 +93,7 @@ def train(market: Market, panel: Panel, model: str = "logistic", seed: int = 0, 
         feature_set=feature_set,
         model=fitted,
         calibrator=calibrator,
-        reference=build_reference(X, y, calibrator.transform(score)),
+        profile=build_profile(X, y, calibrator.transform(score)),
         origin=make_origin(seed=seed, kind=fitted.kind, params=fitted.params, registered=make_version(**registered)),
     )
 

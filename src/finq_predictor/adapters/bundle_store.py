@@ -17,7 +17,7 @@ from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import restore_model
 from finq_predictor.domain.modelling.origin import Origin, RegisteredVersion
-from finq_predictor.domain.modelling.training_profile import TrainingReference
+from finq_predictor.domain.modelling.training_profile import TrainingProfile
 
 FORMAT = 1
 BUNDLE_FILE = "bundle.json"
@@ -113,7 +113,7 @@ def _build(header: dict[str, Any], state: dict[str, Any], place: Path) -> ModelB
             feature_set=FeatureSet.from_dict(header["feature_set"]),
             model=restore_model(header["model"], state),
             calibrator=PlattCalibrator.from_state(header["calibrator"]),
-            reference=TrainingReference.from_dict(header["reference"]),
+            profile=TrainingProfile.from_dict(header["reference"]),
             origin=_origin(header["metadata"], place),
         )
     except (KeyError, TypeError) as error:
@@ -130,7 +130,7 @@ def _header(bundle: ModelBundle) -> dict[str, Any]:
         "horizon": bundle.horizon,
         "feature_set": bundle.feature_set.to_dict(),
         "calibrator": bundle.calibrator.state(),
-        "reference": bundle.reference.to_dict(),
+        "reference": bundle.profile.to_dict(),
         "metadata": _metadata(bundle.origin),
     }
 

@@ -11,6 +11,8 @@ KEY = (INSTRUMENT, TS)
 
 # Every time of every table: microseconds, UTC.
 UTC_MICROSECONDS = "datetime64[us, UTC]"
+# Dates, and times as a clock on a wall shows them: without a zone.
+WALL_MICROSECONDS = "datetime64[us]"
 
 OHLC = ("open", "high", "low", "close")
 ADJ_CLOSE = "adj_close"

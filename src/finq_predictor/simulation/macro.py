@@ -7,11 +7,11 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.columns import UTC_MICROSECONDS
+from finq_predictor.domain.columns import UTC_MICROSECONDS, WALL_MICROSECONDS
 from finq_predictor.simulation.config import EquityMarketConfig, FxMarketConfig
 from finq_predictor.simulation.factors import BURN_IN, EquityFactors
 from finq_predictor.simulation.seeding import stream
-from finq_predictor.simulation.sessions import DATE_DTYPE, NEW_YORK
+from finq_predictor.simulation.sessions import NEW_YORK
 
 COLUMNS = ["series", "period", "value", "released_at"]
 MEETING_MONTHS = (1, 3, 5, 6, 7, 9, 11, 12)
@@ -59,7 +59,7 @@ def fx_macro(config: FxMarketConfig, currencies: Iterable[str], hours: pd.Dateti
     Returns:
         series (``policy_rate_usd`` ...), period, value, released_at, sorted by release; unrelated to later returns.
     """
-    dates = pd.DatetimeIndex(pd.date_range(hours[0].date(), hours[-1].date(), freq="B")).astype(DATE_DTYPE)
+    dates = pd.DatetimeIndex(pd.date_range(hours[0].date(), hours[-1].date(), freq="B")).astype(WALL_MICROSECONDS)
     tables = []
     for currency in currencies:
         draw = stream(config.seed, f"macro.fx.{currency}")
@@ -117,7 +117,7 @@ def _monthly(
 
 def _claims(draw: np.random.Generator, dates: pd.DatetimeIndex) -> Iterable[pd.DataFrame]:
     """Weekly claims for unemployment benefit, out on Thursday, revised a week later."""
-    saturdays = pd.DatetimeIndex(pd.date_range(dates[0], dates[-1], freq="W-SAT")).astype(DATE_DTYPE)
+    saturdays = pd.DatetimeIndex(pd.date_range(dates[0], dates[-1], freq="W-SAT")).astype(WALL_MICROSECONDS)
     final = 230.0 * np.exp(_walk(draw, len(saturdays), 0.0, 0.03, 0.97))
     first = final * (1.0 + 0.01 * draw.standard_normal(len(final)))
     for days, value in ((5, first), (12, final)):
@@ -136,7 +136,7 @@ def _walk(draw: np.random.Generator, size: int, mean: float, step: float, memory
 def _months(dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
     """First days of the months before the last date, from two months before the first date."""
     first = dates[0].replace(day=1) - pd.DateOffset(months=2)
-    return pd.DatetimeIndex(pd.date_range(first, dates[-1], freq="MS")).astype(DATE_DTYPE)
+    return pd.DatetimeIndex(pd.date_range(first, dates[-1], freq="MS")).astype(WALL_MICROSECONDS)
 
 
 def _step(known: pd.DatetimeIndex, values: np.ndarray, dates: pd.DatetimeIndex) -> np.ndarray:
@@ -153,7 +153,7 @@ def _table(series: str, periods: pd.DatetimeIndex, values: np.ndarray, released:
     return pd.DataFrame(
         {
             "series": pd.Series([series] * len(periods), dtype="str"),
-            "period": pd.DatetimeIndex(periods).astype(DATE_DTYPE),
+            "period": pd.DatetimeIndex(periods).astype(WALL_MICROSECONDS),
             "value": np.round(values, 4),
             "released_at": released.array,
         }

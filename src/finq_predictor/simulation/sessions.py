@@ -6,9 +6,8 @@ import warnings
 
 import pandas as pd
 
-from finq_predictor.domain.columns import UTC_MICROSECONDS
+from finq_predictor.domain.columns import UTC_MICROSECONDS, WALL_MICROSECONDS
 
-DATE_DTYPE = "datetime64[us]"
 NEW_YORK = "America/New_York"
 
 
@@ -34,7 +33,7 @@ def equity_sessions(end: str, years: float) -> tuple[pd.DatetimeIndex, pd.Dateti
         warnings.simplefilter("ignore")  # exchange_calendars 4.13 uses what pandas 3.1 deprecates
         calendar = exchange_calendars.get_calendar("XNYS", start=first, end=last)
     closes = pd.DatetimeIndex(calendar.closes.array).astype(UTC_MICROSECONDS)
-    return pd.DatetimeIndex(calendar.sessions).astype(DATE_DTYPE), closes
+    return pd.DatetimeIndex(calendar.sessions).astype(WALL_MICROSECONDS), closes
 
 
 def fx_hours(end: str, years: float) -> pd.DatetimeIndex:

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from finq_predictor.domain.errors import DataError, StoreError
-from finq_predictor.domain.modelling.bundle import ModelBundle, build_reference
+from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import create_model
 from finq_predictor.domain.modelling.origin import ModelStatus
-from finq_predictor.domain.modelling.training_profile import ColumnReference, TrainingReference
+from finq_predictor.domain.modelling.training_profile import ColumnProfile, TrainingProfile, build_profile
 from synthetic_gold import feature_names, make_feature_set, make_gold
 from synthetic_values import make_origin, make_version
 
@@ -34,7 +34,7 @@ def bundle(request, gold):
         feature_set=make_feature_set(gold),
         model=model,
         calibrator=PlattCalibrator().fit(model.predict_score(X), y),
-        reference=build_reference(X, y, model.predict_score(X)),
+        profile=build_profile(X, y, model.predict_score(X)),
         origin=make_origin(),
     )
 
@@ -91,26 +91,26 @@ def test_a_model_of_other_features_is_refused(bundle, gold):
             replace(make_feature_set(gold), names=tuple(names)),
             bundle.model,
             bundle.calibrator,
-            bundle.reference,
+            bundle.profile,
             bundle.origin,
         )
 
 
-def test_reference_bins_have_equal_mass_and_go_through_json():
+def test_profile_bins_have_equal_mass_and_go_through_json():
     rng = np.random.default_rng(1)
     frame = pd.DataFrame({"x": rng.standard_normal(5000), "empty": np.nan, "flag": rng.integers(0, 2, 5000) * 1.0})
     frame.loc[:499, "x"] = np.nan
-    reference = build_reference(frame, np.resize([0.0, 1.0], 5000), rng.random(500))
-    x = reference.features["x"]
+    profile = build_profile(frame, np.resize([0.0, 1.0], 5000), rng.random(500))
+    x = profile.features["x"]
     np.testing.assert_allclose(x.shares, 0.1, atol=0.002)
     assert x.missing_share == pytest.approx(0.1)
     assert len(x.quantiles) == 101
     np.testing.assert_allclose(x.shares_of(frame["x"].to_numpy()), x.shares)
-    assert reference.features["empty"] == ColumnReference((), (), 1.0, (), 0.0, 0.0)
-    flag = reference.features["flag"]
+    assert profile.features["empty"] == ColumnProfile((), (), 1.0, (), 0.0, 0.0)
+    flag = profile.features["flag"]
     assert len(flag.edges) == 1
     assert sum(flag.shares) == pytest.approx(1.0)
-    assert reference.label_rate == 0.5
-    assert TrainingReference.from_dict(json.loads(json.dumps(reference.to_dict(), allow_nan=False))) == reference
+    assert profile.label_rate == 0.5
+    assert TrainingProfile.from_dict(json.loads(json.dumps(profile.to_dict(), allow_nan=False))) == profile
     with pytest.raises(StoreError, match="Train again"):
-        TrainingReference.from_dict({"features": {}})
+        TrainingProfile.from_dict({"features": {}})

@@ -13,9 +13,10 @@ from pydantic import ValidationError
 from finq_predictor.domain.errors import UnknownNameError
 from finq_predictor.domain.features import FeatureSet
 from finq_predictor.domain.market.markets import get_market
-from finq_predictor.domain.modelling.bundle import ModelBundle, build_reference
+from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import create_model
+from finq_predictor.domain.modelling.training_profile import build_profile
 from finq_predictor.domain.monitoring.drift import DRIFT_TESTS, DriftTest, Subject
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
 from finq_predictor.pipelines.monitoring.pipeline import create_pipeline
@@ -51,7 +52,7 @@ def world(days=260, instruments=20):
         feature_set=FeatureSet(market="equity", names=NAMES, lookback=20, definitions_hash="test", inputs=("close",)),
         model=model,
         calibrator=calibrator,
-        reference=build_reference(past[list(NAMES)], label, calibrator.transform(scores)),
+        profile=build_profile(past[list(NAMES)], label, calibrator.transform(scores)),
         origin=make_origin(trained_to=past["ts"].max().isoformat(), registered=make_version("3")),
     )
     return gold, bundle

@@ -221,7 +221,7 @@ def test_candidates_carry_where_they_come_from(trained, gold):
         assert bundle.origin.seed == 7
         assert bundle.origin.n_rows == gold["label_5"].notna().sum()
         assert bundle.origin.trained_to == gold.loc[gold["label_5"].notna(), "ts"].max().isoformat()
-        assert set(bundle.reference.features) == set(feature_names(gold))
+        assert set(bundle.profile.features) == set(feature_names(gold))
     assert trained["summary"].feature_set_hash == hash_content(make_feature_set(gold).to_dict())
 
 

@@ -18,6 +18,7 @@ from finq_predictor.domain.columns import (
     TS,
     UTC_MICROSECONDS,
     VOLUME,
+    WALL_MICROSECONDS,
 )
 from finq_predictor.domain.ingestion.quarantine import Ledger
 from finq_predictor.domain.ingestion.rules import Rules
@@ -71,7 +72,7 @@ def settle_versions(bars: pd.DataFrame, ledger: Ledger, keyed: np.ndarray, rules
     settled = times.astype("int64").to_numpy().copy()
     settled[several[own]] = earliest[group[own]]
     return bars.assign(
-        **{KNOWN_AT: pd.Series(settled, index=bars.index).astype("datetime64[us]").dt.tz_localize("UTC")}
+        **{KNOWN_AT: pd.Series(settled, index=bars.index).astype(WALL_MICROSECONDS).dt.tz_localize("UTC")}
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from finq_predictor.domain.columns import UTC_MICROSECONDS
+from finq_predictor.domain.columns import UTC_MICROSECONDS, WALL_MICROSECONDS
 from finq_predictor.domain.errors import ConfigurationError
 
 # Upper ends of plausible numbers of seconds, milliseconds, microseconds since 1970 (to about the year 5000).
@@ -85,7 +85,7 @@ def _parse_distinct(distinct: pd.Series, timezone: str, day_first: bool) -> Time
     text = distinct.astype("str").str.strip()
     is_number = numbers.notna()
     compact = is_number & numbers.between(*_COMPACT_DATES)
-    utc, wall = _empty(distinct.index, UTC_MICROSECONDS), _empty(distinct.index, "datetime64[us]")
+    utc, wall = _empty(distinct.index, UTC_MICROSECONDS), _empty(distinct.index, WALL_MICROSECONDS)
     if compact.any():
         dates = numbers[compact].astype("int64").astype("str")
         part = _localised(pd.to_datetime(dates, format="%Y%m%d", errors="coerce").dt.as_unit("us"), timezone)

@@ -1,4 +1,4 @@
-"""A trained model with everything needed to use it honestly: features, calibration, reference and origin."""
+"""A trained model with everything needed to use it honestly: features, calibration, profile and origin."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from finq_predictor.domain.errors import DataError, StoreError
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models.base import Model, to_matrix
 from finq_predictor.domain.modelling.origin import ModelStatus, Origin, RegisteredVersion
-from finq_predictor.domain.modelling.training_profile import ColumnReference, TrainingReference, build_reference
+from finq_predictor.domain.modelling.training_profile import TrainingProfile
 
 if TYPE_CHECKING:
     from finq_predictor.domain.features import FeatureSet
@@ -33,7 +33,7 @@ class ModelBundle:
         feature_set: Definition of the features, in the order the model reads them.
         model: The fitted model.
         calibrator: From scores to probabilities.
-        reference: Distributions at training time, for drift.
+        profile: Distributions at training time, for drift.
         origin: What it was made from, and its place in the registry.
     """
 
@@ -43,7 +43,7 @@ class ModelBundle:
     feature_set: FeatureSet
     model: Model
     calibrator: PlattCalibrator
-    reference: TrainingReference
+    profile: TrainingProfile
     origin: Origin
 
     def __post_init__(self) -> None:
@@ -92,6 +92,3 @@ class ModelBundle:
     def registered_as(self, registered: RegisteredVersion) -> Self:
         """Return the same bundle with its place in the registry."""
         return replace(self, origin=replace(self.origin, registered=registered))
-
-
-__all__ = ["PROBABILITY", "SCORE", "ColumnReference", "ModelBundle", "TrainingReference", "build_reference"]

@@ -16,7 +16,7 @@ MAX_ROWS = 200_000
 
 
 @dataclass(frozen=True)
-class ColumnReference:
+class ColumnProfile:
     """The distribution of one column.
 
     Attributes:
@@ -57,7 +57,7 @@ class ColumnReference:
         )
 
     def shares_of(self, values: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """Share of other known values in the bins of this reference (one more than edges); zeros if none is known."""
+        """Share of other known values in the bins of this profile (one more than edges); zeros if none is known."""
         array = np.asarray(values, dtype=np.float64)
         known = array[~np.isnan(array)]
         counts = np.bincount(np.searchsorted(self.edges, known, side="left"), minlength=len(self.edges) + 1)
@@ -71,7 +71,7 @@ class ColumnReference:
 
 
 @dataclass(frozen=True)
-class TrainingReference:
+class TrainingProfile:
     """Distributions of everything that goes into a model and comes out of it.
 
     Attributes:
@@ -81,14 +81,14 @@ class TrainingReference:
         label_rate: Share of ones among their labels.
     """
 
-    features: dict[str, ColumnReference]
-    probability: ColumnReference
+    features: dict[str, ColumnProfile]
+    probability: ColumnProfile
     n_rows: int
     label_rate: float
 
     def with_probability(self, probability: np.ndarray[Any, Any]) -> Self:
-        """Return the same reference with other held-out probabilities (m)."""
-        return replace(self, probability=ColumnReference.of(probability))
+        """Return the same profile with other held-out probabilities (m)."""
+        return replace(self, probability=ColumnProfile.of(probability))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -103,18 +103,18 @@ class TrainingReference:
         """
         try:
             return cls(
-                features={name: ColumnReference.from_dict(column) for name, column in state["features"].items()},
-                probability=ColumnReference.from_dict(state["probability"]),
+                features={name: ColumnProfile.from_dict(column) for name, column in state["features"].items()},
+                probability=ColumnProfile.from_dict(state["probability"]),
                 n_rows=int(state["n_rows"]),
                 label_rate=float(state["label_rate"]),
             )
         except (KeyError, TypeError, AttributeError) as error:
-            raise StoreError(f"The stored training reference cannot be read: {error!r}. Train again.") from error
+            raise StoreError(f"The stored training profile cannot be read: {error!r}. Train again.") from error
 
 
-def build_reference(
+def build_profile(
     features: pd.DataFrame, label: np.ndarray[Any, Any], probability: np.ndarray[Any, Any]
-) -> TrainingReference:
+) -> TrainingProfile:
     """Describe the rows a model was trained on.
 
     Args:
@@ -123,9 +123,9 @@ def build_reference(
         probability: Held-out calibrated probabilities (m).
     """
     step = np.unique(np.linspace(0, len(features) - 1, min(len(features), MAX_ROWS)).astype(int))
-    return TrainingReference(
-        features={str(name): ColumnReference.of(features[name].to_numpy()[step]) for name in features.columns},
-        probability=ColumnReference.of(probability),
+    return TrainingProfile(
+        features={str(name): ColumnProfile.of(features[name].to_numpy()[step]) for name in features.columns},
+        probability=ColumnProfile.of(probability),
         n_rows=len(features),
         label_rate=float(np.mean(label)) if len(features) else 0.0,
     )

@@ -8,14 +8,14 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from finq_predictor.domain.columns import UTC_MICROSECONDS
+from finq_predictor.domain.columns import UTC_MICROSECONDS, WALL_MICROSECONDS
 from finq_predictor.domain.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TIME = UTC_MICROSECONDS
-DATE = "datetime64[us]"
+DATE = WALL_MICROSECONDS
 TEXT = "str"
 NUMBER = "float64"
 NARROW = "float32"

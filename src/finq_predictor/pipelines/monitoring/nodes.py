@@ -45,7 +45,7 @@ def measure_freshness(
 
 def measure_missing(gold: pd.DataFrame, champion: ModelBundle, params: MonitoringParams) -> pd.DataFrame:
     """Measure the missing share of each of the champion's features in the current window, beside training."""
-    before = {name: column.missing_share for name, column in champion.reference.features.items()}
+    before = {name: column.missing_share for name, column in champion.profile.features.items()}
     current = last_days(gold, params.window_days)
     return measure_missing_rates(current, list(before), before, params.missing_tolerance)
 
@@ -58,13 +58,13 @@ def measure_drift(
     Args:
         gold: Gold rows; the last dates are current, those the champion was trained on give the past windows.
         predictions: Predictions of the champion.
-        champion: The model with its training reference.
+        champion: The model with its training profile.
         params: Window and thresholds.
 
     Returns:
         One row per feature and one for the predictions, see the table ``drift``.
     """
-    reference = champion.reference.features
+    reference = champion.profile.features
     current = last_days(gold, params.window_days)
     trained_to = pd.Timestamp(champion.origin.trained_to)
     history = gold[(gold[TS] <= trained_to) & (gold[TS] < current[TS].min())]
@@ -78,7 +78,7 @@ def measure_drift(
     )
     recent = last_days(predictions, params.window_days)["probability"].to_numpy(dtype="float64")
     outcome = prediction_drift(
-        champion.reference.probability,
+        champion.profile.probability,
         recent,
         _past_probabilities(champion, history, params.window_days),
         days=params.window_days,

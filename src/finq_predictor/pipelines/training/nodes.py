@@ -12,11 +12,12 @@ from finq_predictor.domain.features import FeatureSet
 from finq_predictor.domain.fingerprint import hash_content, hash_frame
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
-from finq_predictor.domain.modelling.bundle import ModelBundle, build_reference
+from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.models import MODELS
 from finq_predictor.domain.modelling.origin import CodeVersion, TrainingSummary
 from finq_predictor.domain.modelling.search import Hyperparameters, Settings
 from finq_predictor.domain.modelling.splits import fold_masks, gap_table, purged_walk_forward
+from finq_predictor.domain.modelling.training_profile import build_profile
 from finq_predictor.domain.tables import OOS_PREDICTIONS, TRIALS
 from finq_predictor.pipelines.training.fitting import fit_calibrated, model_of, side_by_side
 from finq_predictor.pipelines.training.leakage import leak_table
@@ -203,7 +204,7 @@ def fit_candidates(
     plan = Plan(params, market)
     samples = _samples(gold, feature_set, plan)
     rows = np.arange(len(samples))
-    reference = build_reference(samples.frame(rows), samples.y, np.empty(0))
+    profile = build_profile(samples.frame(rows), samples.y, np.empty(0))
 
     def fit(name: str) -> ModelBundle:
         logger.info("final fit: %s on %d rows", name, len(rows))
@@ -215,7 +216,7 @@ def fit_candidates(
             feature_set=feature_set,
             model=fitted.model,
             calibrator=fitted.calibrator,
-            reference=reference.with_probability(fitted.held_out),
+            profile=profile.with_probability(fitted.held_out),
             origin=training_summary.origin(fitted.model.kind, fitted.model.params),
         )
 

@@ -13,7 +13,7 @@ import pandas as pd
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
-from finq_predictor.domain.modelling.training_profile import ColumnReference
+from finq_predictor.domain.modelling.training_profile import ColumnProfile
 from finq_predictor.domain.monitoring.drift import DRIFT_TESTS, Subject, limits, measuring
 from finq_predictor.domain.monitoring.drift.base import shares_in_training, shares_now
 from finq_predictor.domain.monitoring.drift.features import DISTANCE, USUAL
@@ -137,7 +137,7 @@ def render_page(page: Page) -> str:
         first=page.current["ts"].min(),
         last=page.current["ts"].max(),
         moved_plot=moved_plot(features),
-        shares_plot=shares_plot(features, page.champion.reference.features, page.current),
+        shares_plot=shares_plot(features, page.champion.profile.features, page.current),
     )
 
 
@@ -164,7 +164,7 @@ def moved_plot(features: pd.DataFrame) -> str:
     return _svg(figure)
 
 
-def shares_plot(features: pd.DataFrame, reference: Mapping[str, ColumnReference], current: pd.DataFrame) -> str:
+def shares_plot(features: pd.DataFrame, reference: Mapping[str, ColumnProfile], current: pd.DataFrame) -> str:
     """Draw, for the features with the largest index, the share of rows per training bin then and now, as inline SVG."""
     from matplotlib.figure import Figure
 

@@ -10,7 +10,7 @@ from scipy.signal import lfilter
 from scipy.spatial import distance
 
 from finq_predictor.domain.errors import UnknownNameError
-from finq_predictor.domain.modelling.training_profile import ColumnReference
+from finq_predictor.domain.modelling.training_profile import ColumnProfile
 from finq_predictor.domain.monitoring.drift import (
     DRIFT_TESTS,
     DriftTest,
@@ -71,7 +71,7 @@ def test_false_discovery_skips_what_was_not_tested():
 
 @pytest.mark.parametrize("name", sorted(DRIFT_TESTS))
 def test_every_test_is_zero_for_the_same_and_larger_for_more(name):
-    test, reference = DRIFT_TESTS[name](), ColumnReference.of(NORMAL)
+    test, reference = DRIFT_TESTS[name](), ColumnProfile.of(NORMAL)
     same, near, far = (test.statistic(reference, NORMAL + shift) for shift in (0.0, 0.5, 1.5))
     assert same == pytest.approx(0.0, abs=0.011)  # the distance knows training by 101 quantiles
     assert same < near < far
@@ -81,7 +81,7 @@ def test_every_test_is_zero_for_the_same_and_larger_for_more(name):
 
 @pytest.mark.parametrize("name", sorted(set(DRIFT_TESTS) - {"ks"}))
 def test_values_that_go_missing_are_a_difference(name):
-    test, reference = DRIFT_TESTS[name](), ColumnReference.of(NORMAL)
+    test, reference = DRIFT_TESTS[name](), ColumnProfile.of(NORMAL)
     half = np.where(np.arange(len(NORMAL)) % 2 == 0, np.nan, NORMAL)
     assert test.statistic(reference, half) > test.threshold
 
@@ -97,7 +97,7 @@ def test_every_test_goes_by_its_name_and_unknown_names_are_helped():
 
 
 def test_shares_sum_to_one_with_the_missing_ones():
-    reference = ColumnReference.of(np.append(NORMAL, np.full(100, np.nan)))
+    reference = ColumnProfile.of(np.append(NORMAL, np.full(100, np.nan)))
     assert shares_in_training(reference).sum() == pytest.approx(1.0)
     now = shares_now(reference, np.array([np.nan, 0.0, 99.0, -99.0]))
     assert now.sum() == pytest.approx(1.0)
@@ -106,7 +106,7 @@ def test_shares_sum_to_one_with_the_missing_ones():
 
 
 def test_a_column_never_known_in_training():
-    reference = ColumnReference.of(np.full(10, np.nan))
+    reference = ColumnProfile.of(np.full(10, np.nan))
     assert shares_in_training(reference).tolist() == [0.0, 1.0]
     assert DRIFT_TESTS["psi"]().statistic(reference, np.full(5, np.nan)) == pytest.approx(0.0)
     assert DRIFT_TESTS["psi"]().statistic(reference, np.ones(5)) > 0.25
@@ -129,7 +129,7 @@ def panel(seed: int, days: int, instruments: int = 12, features: int = 12) -> pd
 
 def compare(history: pd.DataFrame, current: pd.DataFrame, days: int = 20) -> pd.DataFrame:
     names = [name for name in history if name != "ts"]
-    reference = {name: ColumnReference.of(history[name].to_numpy()) for name in names}
+    reference = {name: ColumnProfile.of(history[name].to_numpy()) for name in names}
     return feature_drift(reference, current, history, days=days)
 
 
@@ -176,7 +176,7 @@ def test_many_rows_of_one_shock_are_not_many_observations():
 
 def test_without_history_days_are_the_observations():
     world = panel(3, days=20)
-    reference = {"f0": ColumnReference.of(NORMAL)}
+    reference = {"f0": ColumnProfile.of(NORMAL)}
     calm = feature_drift(reference, world, world.iloc[:0], days=20)
     moved = feature_drift(reference, world.assign(f0=world["f0"] + 2), world.iloc[:0], days=20)
     assert (calm["drifted"].tolist(), moved["drifted"].tolist()) == ([False], [True])
@@ -184,7 +184,7 @@ def test_without_history_days_are_the_observations():
 
 def test_prediction_drift_rings_when_it_is_large_and_unlikely():
     probabilities = 1 / (1 + np.exp(-0.2 * NORMAL))
-    reference = ColumnReference.of(probabilities)
+    reference = ColumnProfile.of(probabilities)
     steady = [probabilities[start::10] for start in range(10)]
     restless = [window + 0.1 * (-1) ** number for number, window in enumerate(steady)]
     calm = prediction_drift(reference, probabilities[:500], steady, days=20)
@@ -223,7 +223,7 @@ def test_a_test_that_is_registered_is_in_every_table_and_rings():
     cut = world["ts"].unique()[600]
     history, current = world[world["ts"] < cut], world[world["ts"] >= cut].copy()
     current["f0"] = current["f0"] + 1.0
-    reference = {name: ColumnReference.of(history[name].to_numpy()) for name in ("f0", "f1")}
+    reference = {name: ColumnProfile.of(history[name].to_numpy()) for name in ("f0", "f1")}
     before = feature_drift(reference, current, history, days=20)
     with DRIFT_TESTS.trial():
         DRIFT_TESTS.add("worst", WorstCase)

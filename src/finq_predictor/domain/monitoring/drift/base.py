@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from finq_predictor.domain.modelling.training_profile import ColumnReference
+from finq_predictor.domain.modelling.training_profile import ColumnProfile
 from finq_predictor.domain.registry import Registry
 
 SHARE_FLOOR = 1e-4
@@ -45,7 +45,7 @@ class DriftTest(ABC):
     alarms: ClassVar[frozenset[Subject]] = frozenset()
 
     @abstractmethod
-    def statistic(self, reference: ColumnReference, current: np.ndarray) -> float:
+    def statistic(self, reference: ColumnProfile, current: np.ndarray) -> float:
         """Measure the difference.
 
         Args:
@@ -89,13 +89,13 @@ def limits(subject: Subject, thresholds: Mapping[str, float]) -> dict[str, float
     return {test.name: thresholds.get(test.name, test.threshold) for test in ringing}
 
 
-def shares_in_training(reference: ColumnReference) -> np.ndarray:
+def shares_in_training(reference: ColumnProfile) -> np.ndarray:
     """Return the shares of all rows per training bin and, last, of missing ones; they sum to 1."""
     known = np.asarray(reference.shares if reference.shares else (0.0,), dtype="float64")
     return np.append(known * (1.0 - reference.missing_share), reference.missing_share)
 
 
-def shares_now(reference: ColumnReference, values: np.ndarray) -> np.ndarray:
+def shares_now(reference: ColumnProfile, values: np.ndarray) -> np.ndarray:
     """Return the same shares of current values; NaN values are missing, and without values all shares are NaN."""
     if len(values) == 0:
         return np.full(len(reference.edges) + 2, np.nan)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.columns import TS
-from finq_predictor.domain.modelling.training_profile import ColumnReference
+from finq_predictor.domain.modelling.training_profile import ColumnProfile
 from finq_predictor.domain.monitoring.drift.base import DRIFT_TESTS, Subject, limits, measuring
 from finq_predictor.domain.monitoring.drift.false_discovery import benjamini_hochberg
 from finq_predictor.domain.monitoring.drift.ks import KolmogorovSmirnov, block_p_value, usual_distance
@@ -40,7 +40,7 @@ def last_days(frame: pd.DataFrame, days: int) -> pd.DataFrame:
 
 
 def feature_drift(
-    reference: Mapping[str, ColumnReference],
+    reference: Mapping[str, ColumnProfile],
     current: pd.DataFrame,
     history: pd.DataFrame,
     *,
@@ -86,7 +86,7 @@ def feature_drift(
 
 
 def prediction_drift(
-    reference: ColumnReference,
+    reference: ColumnProfile,
     probabilities: np.ndarray,
     past: Sequence[np.ndarray],
     *,
@@ -124,7 +124,7 @@ def prediction_drift(
 def _row(
     subject: Subject,
     name: str,
-    reference: ColumnReference,
+    reference: ColumnProfile,
     values: np.ndarray,
     past: Sequence[np.ndarray],
     days: int,

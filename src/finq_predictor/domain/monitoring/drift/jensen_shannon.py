@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from finq_predictor.domain.modelling.training_profile import ColumnReference
+from finq_predictor.domain.modelling.training_profile import ColumnProfile
 from finq_predictor.domain.monitoring.drift.base import DriftTest, shares_in_training, shares_now
 
 
@@ -22,7 +22,7 @@ class JensenShannon(DriftTest):
     threshold: ClassVar[float] = 0.15
     source: ClassVar[str] = "Lin (1991), Endres and Schindelin (2003)"
 
-    def statistic(self, reference: ColumnReference, current: np.ndarray) -> float:
+    def statistic(self, reference: ColumnProfile, current: np.ndarray) -> float:
         """Return the distance in [0, 1]; see ``DriftTest``."""
         return jensen_shannon(shares_in_training(reference), shares_now(reference, current))
 

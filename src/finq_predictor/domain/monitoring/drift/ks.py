@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from finq_predictor.domain.modelling.training_profile import ColumnReference
+from finq_predictor.domain.modelling.training_profile import ColumnProfile
 from finq_predictor.domain.monitoring.drift.base import DriftTest
 
 _FEWEST_WINDOWS = 6
@@ -21,7 +21,7 @@ class KolmogorovSmirnov(DriftTest):
     threshold: ClassVar[float] = 0.1
     source: ClassVar[str] = "Kolmogorov (1933), Smirnov (1948)"
 
-    def statistic(self, reference: ColumnReference, current: np.ndarray) -> float:
+    def statistic(self, reference: ColumnProfile, current: np.ndarray) -> float:
         """Return the distance in [0, 1] between training quantiles and current values; see ``DriftTest``.
 
         Training is known by its 101 quantiles, so distances are exact to 0.01.

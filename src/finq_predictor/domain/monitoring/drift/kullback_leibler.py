@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from finq_predictor.domain.modelling.training_profile import ColumnReference
+from finq_predictor.domain.modelling.training_profile import ColumnProfile
 from finq_predictor.domain.monitoring.drift.base import DriftTest, Subject, floored, shares_in_training, shares_now
 
 
@@ -21,7 +21,7 @@ class KullbackLeibler(DriftTest):
     measures: ClassVar[frozenset[Subject]] = frozenset({Subject.PREDICTION})
     alarms: ClassVar[frozenset[Subject]] = frozenset({Subject.PREDICTION})
 
-    def statistic(self, reference: ColumnReference, current: np.ndarray) -> float:
+    def statistic(self, reference: ColumnProfile, current: np.ndarray) -> float:
         """Return the divergence of current values from training, 0 or more; see ``DriftTest``."""
         return kl_divergence(shares_now(reference, current), shares_in_training(reference))
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from finq_predictor.domain.modelling.training_profile import ColumnReference
+from finq_predictor.domain.modelling.training_profile import ColumnProfile
 from finq_predictor.domain.monitoring.drift.base import DriftTest, Subject, floored, shares_in_training, shares_now
 
 
@@ -23,7 +23,7 @@ class PopulationStability(DriftTest):
     source: ClassVar[str] = "Siddiqi (2006)"
     alarms: ClassVar[frozenset[Subject]] = frozenset({Subject.FEATURE})
 
-    def statistic(self, reference: ColumnReference, current: np.ndarray) -> float:
+    def statistic(self, reference: ColumnProfile, current: np.ndarray) -> float:
         """Return the index, 0 or more; see ``DriftTest``."""
         return psi(shares_in_training(reference), shares_now(reference, current))
 
