@@ -17,7 +17,7 @@ from finq_predictor.serving.inference import RemoteModel
 from finq_predictor.serving.metrics import Metrics
 from finq_predictor.serving.middleware import Observed, error_handlers
 from finq_predictor.serving.routes import Runtime
-from finq_predictor.serving.settings import SERVICE, Settings
+from finq_predictor.serving.settings import InferenceMode, Settings
 from finq_predictor.serving.store import Store
 
 logger = logging.getLogger(__name__)
@@ -72,10 +72,10 @@ def make_runtime(settings: Settings | None, metrics: Metrics, remote: RemoteMode
     """
     try:
         settings = settings or Settings.from_environment()
-        if settings.inference == SERVICE and remote is None:
+        if settings.inference == InferenceMode.SERVICE and remote is None:
             raise ConfigurationError(
                 "FINQ_INFERENCE is 'service', but there is no inference service; start with `bentoml serve` or use "
-                "FINQ_INFERENCE=in_process."
+                f"FINQ_INFERENCE={InferenceMode.IN_PROCESS}."
             )
         store = Store(settings)
     except FinqError as error:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import StoreError
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.models import MODELS
+from finq_predictor.domain.modelling.models.base import Device
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.metrics import Metrics
 from finq_predictor.serving.settings import Settings
@@ -118,10 +119,10 @@ class Models:
 
     Args:
         settings: Where the exported models lie.
-        device: ``cpu`` or ``cuda``; models that know no device stay where they are.
+        device: Where they score; models that know no device stay where they are.
     """
 
-    def __init__(self, settings: Settings, device: str = "cpu") -> None:
+    def __init__(self, settings: Settings, device: Device = Device.CPU) -> None:
         self.device = device
         self._models = {name: self._watch(settings, name) for name in settings.markets}
 
@@ -170,22 +171,27 @@ class Models:
         return result
 
 
-def describe_device(asked: str) -> dict[str, Any]:
+def describe_device(asked: str) -> dict[str, str]:
     """The device the models run on and why.
 
     Args:
-        asked: ``auto``, ``cpu`` or ``cuda``.
+        asked: ``auto``, or the name of a device.
 
     Returns:
-        ``device`` (``cpu`` or ``cuda``) and ``reason``.
+        ``device``, the value of a :class:`Device`, and ``reason``.
     """
-    if asked == "cpu":
-        return {"device": "cpu", "reason": "FINQ_DEVICE asks for it"}
-    if not any("cuda" in model.devices() for model in MODELS.values()):
-        return {"device": "cpu", "reason": "no library of a model is built with CUDA"}
+    device, reason = _choose_device(asked)
+    return {"device": device.value, "reason": reason}
+
+
+def _choose_device(asked: str) -> tuple[Device, str]:
+    if asked == Device.CPU:
+        return Device.CPU, "FINQ_DEVICE asks for it"
+    if not any(Device.CUDA in model.devices() for model in MODELS.values()):
+        return Device.CPU, "no library of a model is built with CUDA"
     if not _cuda_works():
-        return {"device": "cpu", "reason": "no CUDA device answers"}
-    return {"device": "cuda", "reason": "a CUDA device answers"}
+        return Device.CPU, "no CUDA device answers"
+    return Device.CUDA, "a CUDA device answers"
 
 
 def _cuda_works() -> bool:

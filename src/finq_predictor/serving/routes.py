@@ -18,7 +18,7 @@ from finq_predictor.serving.inference import InProcess, Remote, RemoteModel, Sco
 from finq_predictor.serving.metrics import CONTENT_TYPE, Metrics
 from finq_predictor.serving.middleware import JsonResponse, read_body, request_id
 from finq_predictor.serving.schemas import BatchRequest, PredictRequest, parse_body, parse_date
-from finq_predictor.serving.settings import SERVICE, Settings
+from finq_predictor.serving.settings import InferenceMode, Settings
 from finq_predictor.serving.store import Store
 
 
@@ -41,7 +41,7 @@ class Runtime:
     @cached_property
     def scoring(self) -> Scoring:
         """Where probabilities are computed."""
-        if self.settings.inference == SERVICE and self.remote is not None:
+        if self.settings.inference == InferenceMode.SERVICE and self.remote is not None:
             return Remote(self.remote, self.metrics, self.settings.inference_timeout)
         return InProcess()
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, C
 from finq_predictor.domain.errors import closest
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.modelling.decisions import Action
+from finq_predictor.domain.modelling.origin import ModelStatus
 from finq_predictor.serving.errors import InvalidRequestError, MalformedBodyError
 
 MARKET_NAMES = " or ".join(f"`{name}`" for name in MARKETS)
@@ -101,7 +102,7 @@ class ModelInfo(BaseModel):
 
     name: str
     version: str
-    status: Literal["promoted", "provisional"] = Field(
+    status: Literal[ModelStatus.PROMOTED, ModelStatus.PROVISIONAL] = Field(
         description="`provisional`: the best candidate, but it has not passed every check of the promotion gate."
     )
     provisional: bool

@@ -12,6 +12,7 @@ import logging
 import bentoml
 
 from finq_predictor.domain.errors import FinqError
+from finq_predictor.domain.modelling.models.base import Device
 from finq_predictor.serving.app import app
 from finq_predictor.serving.inference import Models, describe_device
 from finq_predictor.serving.settings import Settings
@@ -36,10 +37,10 @@ class Inference:
             settings = Settings.from_environment()
         except FinqError as error:
             logger.error("The inference service holds no model: %s", error)
-            settings = Settings(markets=(), device="cpu")
+            settings = Settings(markets=(), device=Device.CPU)
         self.where = describe_device(settings.device)
         logger.info("Inference runs on %s: %s", self.where["device"], self.where["reason"])
-        self.models = Models(settings, self.where["device"])
+        self.models = Models(settings, Device(self.where["device"]))
         self.models.refresh()
 
     @bentoml.api  # type: ignore[untyped-decorator]

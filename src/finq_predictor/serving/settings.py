@@ -21,16 +21,25 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
 from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.domain.market.markets import MARKETS, get_market
 from finq_predictor.domain.modelling.decisions import AbstentionRules
+from finq_predictor.domain.modelling.models.base import Device
 
-IN_PROCESS = "in_process"
-SERVICE = "service"
-DEVICES = ("auto", "cpu", "cuda")
+AUTO = "auto"
+"""The device of the inference service is chosen by what there is."""
+
+
+class InferenceMode(StrEnum):
+    """Where the API gets its probabilities from."""
+
+    IN_PROCESS = "in_process"
+    SERVICE = "service"
+
 
 N = TypeVar("N", int, float)
 
@@ -41,9 +50,9 @@ class Settings:
 
     data_root: Path = Path("data")
     markets: tuple[str, ...] = tuple(MARKETS)
-    inference: str = IN_PROCESS
+    inference: InferenceMode = InferenceMode.IN_PROCESS
     inference_timeout: float = 5.0
-    device: str = "auto"
+    device: str = AUTO
     rules: AbstentionRules = field(default_factory=AbstentionRules)
     poll_seconds: float = 1.0
     cache_bars: int = 64
@@ -73,9 +82,9 @@ class Settings:
         return cls(
             data_root=Path(given.get("FINQ_DATA_ROOT", "data")),
             markets=tuple(get_market(name).name for name in markets),
-            inference=_one_of(given, "FINQ_INFERENCE", (IN_PROCESS, SERVICE)),
+            inference=InferenceMode(_one_of(given, "FINQ_INFERENCE", tuple(InferenceMode))),
             inference_timeout=_number(given, "FINQ_INFERENCE_TIMEOUT_SECONDS", 5.0, least=0.001),
-            device=_one_of(given, "FINQ_DEVICE", DEVICES),
+            device=_one_of(given, "FINQ_DEVICE", (AUTO, *Device)),
             rules=AbstentionRules(
                 min_confidence=_number(given, "FINQ_PREDICT_MIN_CONFIDENCE", 0.0, least=0.0, most=1.0),
                 max_missing_share=_number(given, "FINQ_PREDICT_MAX_MISSING", 0.5, least=0.0, most=1.0),

@@ -9,6 +9,7 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro.utils import load_obj
 
 from finq_predictor.domain.columns import SOURCE
+from finq_predictor.domain.ingestion.provenance import SourceKind
 
 
 class Source(Protocol):
@@ -57,4 +58,5 @@ class SourceDataset(AbstractDataset[None, pd.DataFrame]):
 
 def lineage(source: Source) -> str:
     """The value of ``_source``: kind of source and its identity, ``kind:id``."""
-    return f"{'simulated' if source.simulated else 'own'}:{source.source_id}"
+    kind = SourceKind.SIMULATED if source.simulated else SourceKind.OWN
+    return f"{kind}:{source.source_id}"

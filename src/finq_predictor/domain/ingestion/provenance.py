@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.ingestion.tally import Delivery
 
-SIMULATED = "simulated"
+
+class SourceKind(StrEnum):
+    """What a source delivers: made-up data, or data of the user's own."""
+
+    SIMULATED = "simulated"
+    OWN = "own"
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ def trace(bars: pd.DataFrame, deliveries: Sequence[Delivery]) -> Provenance:
     return Provenance(
         source=kind,
         source_id=identity or kind,
-        simulated=kind == SIMULATED,
+        simulated=kind == SourceKind.SIMULATED,
         content_hashes={delivery.table: delivery.content_hashes for delivery in deliveries},
         rows={delivery.table: delivery.tally.kept for delivery in deliveries},
         first_ts=bars[TS].min().isoformat(),

@@ -23,6 +23,13 @@ class ModelKind(StrEnum):
     CANDIDATE = "candidate"
 
 
+class Device(StrEnum):
+    """Where a model scores."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
 class Model(ABC):
     """Scores rows of features.
 
@@ -91,11 +98,11 @@ class Model(ABC):
         return self.kind is ModelKind.NAIVE
 
     @classmethod
-    def devices(cls) -> tuple[str, ...]:
+    def devices(cls) -> tuple[Device, ...]:
         """Devices on which the installed library can score; a model that knows none scores on the CPU."""
-        return ("cpu",)
+        return (Device.CPU,)
 
-    def to_device(self, device: str) -> None:  # noqa: B027 - staying is a complete answer
+    def to_device(self, device: Device) -> None:  # noqa: B027 - staying is a complete answer
         """Move a fitted model to one of its :meth:`devices`; a model that has no choice stays where it is."""
 
     def importance(self) -> dict[str, float] | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from finq_predictor.domain.arrays import FeatureMatrix, Vector
 from finq_predictor.domain.errors import DataError
-from finq_predictor.domain.modelling.models.base import Distribution, Model, ModelKind
+from finq_predictor.domain.modelling.models.base import Device, Distribution, Model, ModelKind
 
 
 class XGBoost(Model):
@@ -46,7 +46,7 @@ class XGBoost(Model):
         colsample_bytree: float = 0.5,
         reg_lambda: float = 10.0,
         max_bin: int = 64,
-        device: str = "cpu",
+        device: str = Device.CPU.value,
         threads: int = 1,
     ) -> None:
         super().__init__(
@@ -79,16 +79,16 @@ class XGBoost(Model):
         return scores
 
     @classmethod
-    def devices(cls) -> tuple[str, ...]:
+    def devices(cls) -> tuple[Device, ...]:
         """``cuda`` as well where XGBoost is built with it."""
         import xgboost
 
-        return ("cpu", "cuda") if xgboost.build_info().get("USE_CUDA") else ("cpu",)
+        return (Device.CPU, Device.CUDA) if xgboost.build_info().get("USE_CUDA") else (Device.CPU,)
 
-    def to_device(self, device: str) -> None:
+    def to_device(self, device: Device) -> None:
         """See :meth:`Model.to_device`; on a device it cannot reach, XGBoost warns and stays on the CPU."""
         if self.booster is not None and device in self.devices():
-            self.booster.set_param({"device": device})
+            self.booster.set_param({"device": device.value})
 
     def importance(self) -> dict[str, float] | None:
         """Total gain of the splits on each feature, summing to 1; 0 for a feature never used."""
@@ -111,5 +111,5 @@ class XGBoost(Model):
 
     def _keep(self, booster: Any) -> None:
         # One thread: waking a second costs more than scoring a thousand rows, and up to 40 ms on a busy machine.
-        booster.set_param({"nthread": 1, "device": "cpu"})
+        booster.set_param({"nthread": 1, "device": Device.CPU.value})
         self.booster = booster
