@@ -7,6 +7,7 @@ import pandas as pd
 
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.monitoring.completeness import measure_missing_rates
+from finq_predictor.domain.monitoring.drift.features import drift_columns
 from finq_predictor.domain.monitoring.freshness import Layer, measure_layers
 
 
@@ -27,4 +28,4 @@ def monitoring_tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
             "drifted": [True, True],
         }
     )
-    return freshness, missing, drift
+    return freshness, missing, drift.reindex(columns=list(drift_columns()))

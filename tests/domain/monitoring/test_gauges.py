@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from finq_predictor.domain.monitoring.drift import Subject, measuring
 from finq_predictor.domain.monitoring.gauges import monitoring_gauges
 from monitoring_tables import monitoring_tables
+
+
+def test_the_names_that_alert_rules_use_stay():
+    names = {gauge.name for gauge in monitoring_gauges("equity", *monitoring_tables())}
+    assert {f"finq_feature_drift_{name}" for name in ("psi", "ks", "js", "status")} <= names
+    assert {"finq_prediction_drift_kl", "finq_prediction_drift_status"} <= names
 
 
 def test_every_figure_has_its_gauge():
@@ -15,14 +22,9 @@ def test_every_figure_has_its_gauge():
         "finq_data_stale_status",
         "finq_validation_status",
         "finq_feature_missing_ratio",
-        "finq_feature_drift_ks",
-        "finq_feature_drift_psi",
-        "finq_feature_drift_js",
+        *(f"finq_feature_drift_{test.name}" for test in measuring(Subject.FEATURE)),
         "finq_feature_drift_status",
-        "finq_prediction_drift_ks",
-        "finq_prediction_drift_psi",
-        "finq_prediction_drift_js",
-        "finq_prediction_drift_kl",
+        *(f"finq_prediction_drift_{test.name}" for test in measuring(Subject.PREDICTION)),
         "finq_prediction_drift_status",
     ]
     assert all(gauge.text for gauge in gauges)

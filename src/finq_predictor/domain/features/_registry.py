@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from finq_predictor.domain.arrays import Matrix
 from finq_predictor.domain.columns import ASK, BID, SECTOR
 from finq_predictor.domain.errors import ConfigurationError, FeatureSetMismatchError, UnknownNameError, closest
+from finq_predictor.domain.features._definition import function_code, shared_code
 from finq_predictor.domain.market.markets import MARKETS, Market, Trait, get_market
 from finq_predictor.domain.panel import BENCHMARK_CLOSE
 from finq_predictor.domain.registry import Registry
@@ -22,10 +21,6 @@ if TYPE_CHECKING:
 
 Window = int | tuple[int, ...]
 FeatureFunction = Callable[..., "Matrix"]
-SHARED_SOURCES = tuple(
-    f"finq_predictor.domain.{name}" for name in ("panel", "features._bars", "features._windows", "features._kernels")
-)
-"""Code that every feature goes through; a change of it changes every definition."""
 EVERY = "macro_*"
 """Input of features that exist once per macro series."""
 _OF_SOME_MARKETS: dict[str, Trait] = {
@@ -90,9 +85,9 @@ class FeatureSpec:
         return replace(self, name=name, inputs=inputs, arguments=(series, *self.window))
 
     def definition(self) -> str:
-        """Everything that decides the values, as text."""
-        facts = (self.name, self.family, self.inputs, self.window, self.lookback, self.arguments)
-        return f"{facts!r}\n{inspect.getsource(self.function)}"
+        """Everything that decides the values, as text; what is said about it for people is not in it."""
+        facts = (self.name, self.inputs, self.window, self.lookback, self.arguments)
+        return f"{facts!r}\n{function_code(self.function)}"
 
 
 REGISTRY: Registry[FeatureSpec] = Registry("feature")
@@ -244,17 +239,9 @@ def expand(market: str, available: Iterable[str]) -> list[FeatureSpec]:
 
 
 def definitions_hash(market: str, specs: Iterable[FeatureSpec]) -> str:
-    """SHA-256 over names, windows, lookbacks and source code; the same on every machine and in every process."""
-    parts = [market, *(spec.definition() for spec in specs), *(_module_source(name) for name in SHARED_SOURCES)]
-    text = "\0".join(part.replace("\r\n", "\n") for part in parts)
-    return hashlib.sha256(text.encode()).hexdigest()
+    """SHA-256 over names, windows, lookbacks and code; the same on every machine and in every process.
 
-
-@lru_cache
-def _module_source(name: str) -> str:
-    # Read, not imported: the compiled kernels take a second to import and are not needed to be hashed.
-    found = importlib.util.find_spec(name)
-    source = getattr(found.loader, "get_source", lambda _: None)(name) if found else None
-    if source is None:
-        raise FeatureSetMismatchError(f"The source code of {name} is not there; install the package with its sources.")
-    return str(source)
+    Comments, docstrings, imports and layout do not count: they can be edited while a trained model is in use.
+    """
+    parts = [market, *(spec.definition() for spec in specs), *shared_code()]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
