@@ -38,3 +38,21 @@ def write_market(folder: Path, bars: pd.DataFrame, benchmark: pd.DataFrame) -> d
     bars.to_csv(paths["bars"], index=False)
     benchmark.to_csv(paths["benchmark"], index=False)
     return {name: str(path) for name, path in paths.items()}
+
+
+def coin_frame(instruments: int = 8, days: int = 900, seed: int = 0) -> pd.DataFrame:
+    """Daily bars of coins, week-ends included: Symbol, Date, Open, High, Low, Close, Volume."""
+    rng = np.random.default_rng(seed)
+    dates = pd.date_range("2021-01-01", periods=days, freq="D")
+    shared = rng.standard_t(4, (days, 1)) * 0.02
+    close = 100 * np.exp((shared + rng.standard_t(4, (days, instruments)) * 0.02).cumsum(axis=0))
+    opened = np.vstack([close[:1], close[:-1]])
+    high, low = np.maximum(opened, close) * 1.004, np.minimum(opened, close) * 0.996
+    return pd.DataFrame(
+        {
+            "Symbol": np.tile([f"C{number:02d}-USD" for number in range(instruments)], days),
+            "Date": np.repeat(dates.strftime("%Y-%m-%d"), instruments),
+            **{name: part.ravel() for name, part in {"Open": opened, "High": high, "Low": low, "Close": close}.items()},
+            "Volume": rng.integers(1_000, 9_000, close.size),
+        }
+    )
