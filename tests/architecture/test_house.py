@@ -53,6 +53,18 @@ def test_nothing_left_for_later(project_path):
     assert not left
 
 
+def test_the_domain_knows_no_machine(project_path):
+    """No lock, clock, file, process or environment; what needs them lies above."""
+    names = "asyncio|io|logging|multiprocessing|os|pathlib|shutil|socket|subprocess|tempfile|threading|time"
+    machine = re.compile(rf"^\s*(?:import|from) ({names})\b", re.MULTILINE)
+    found = {
+        str(path.relative_to(project_path)): modules
+        for path in (project_path / "src" / "finq_predictor" / "domain").rglob("*.py")
+        if (modules := machine.findall(path.read_text(encoding="utf-8")))
+    }
+    assert not found
+
+
 def test_only_the_layout_spells_where_data_lie(project_path):
     place = re.compile(r"0[1-6]_[a-z]+|mlflow\.db|mlartifacts")
     files = [file for folder in ("src", "bentos") for file in (project_path / folder).rglob("*") if file.is_file()]
