@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from acting import PROJECT, Acted, act
+
 from synthetic_market_files import market_frames
 
 HOW_TO = PROJECT / "docs" / "how-to"
