@@ -12,6 +12,7 @@ FinqError
 │   ├── SplitError              a split that would leak or leaves nothing to test
 │   └── StoreError              a stored artefact is absent, damaged or from other code
 │       └── FeatureSetMismatchError  features were defined differently when the model was trained
+├── ReportError                 a page that cannot be put together
 └── PredictionRefusedError      no honest prediction can be given for this request
 """
 
@@ -75,6 +76,10 @@ class SplitError(DataError):
 
 class StoreError(DataError):
     """A stored artefact is absent, damaged or was written by other code."""
+
+
+class ReportError(FinqError):
+    """A page that cannot be put together: a table, a section or its template does not fit."""
 
 
 class FeatureSetMismatchError(StoreError):

@@ -27,7 +27,7 @@ from finq_predictor.pipelines.evaluation.nodes import (
     trade_on_paper,
 )
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
-from finq_predictor.reports.evaluation.pictures import NAMES, OF_ONE_MODEL
+from finq_predictor.reports.evaluation.pictures import OF_ONE_MODEL, PICTURES
 from finq_predictor.reports.figures import Picture
 from synthetic_evaluation import TRAINED, make_leak_meter, make_world, results_of
 from synthetic_values import make_runs, make_version
@@ -216,10 +216,10 @@ def test_a_picture_of_one_model_goes_to_the_run_of_that_model_only(world):
     results = results_of(world, PARAMS)
     drawn = draw_plots(results)["plot_images"]
     about = {picture.name: picture.model for picture in drawn}
-    assert list(about) == list(NAMES)
+    assert list(about) == list(PICTURES)
     assert {name for name, model in about.items() if model == results.candidate} == set(OF_ONE_MODEL)
     runs = {run.model: set(run.artifacts) for run in prepare_runs(results, drawn)}
     (other,) = set(runs) - {results.candidate}
-    plots = {f"plots/{name}.png" for name in NAMES}
+    plots = {f"plots/{name}.png" for name in PICTURES}
     assert plots <= runs[results.candidate]
     assert plots & runs[other] == plots - {f"plots/{name}.png" for name in OF_ONE_MODEL}

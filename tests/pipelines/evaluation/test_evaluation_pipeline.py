@@ -21,7 +21,7 @@ from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.promotion.decision import PromotionRules
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.pipeline import create_pipeline
-from finq_predictor.reports.evaluation.pictures import NAMES, OF_ONE_MODEL
+from finq_predictor.reports.evaluation.pictures import OF_ONE_MODEL, PICTURES
 from synthetic_evaluation import make_world
 
 KNOWN = ("The ``noload``", ".*Add type hints to the `predict`", ".*Any type hint is inferred")
@@ -51,7 +51,7 @@ def run(folder, world) -> dict:
         "tracked_run": TrackedRunDataset(**store, filepath=str(folder / "tracked_runs.json")),
         "tracked_report": TrackedReportDataset(**store),
         "report": TextDataset(filepath=str(folder / "report.html")),
-        **{f"plot_{name}": MatplotlibDataset(filepath=str(folder / f"plots/{name}.png")) for name in NAMES},
+        **{f"plot_{name}": MatplotlibDataset(filepath=str(folder / f"plots/{name}.png")) for name in PICTURES},
         "promotion": JsonValueDataset(
             value="finq_predictor.domain.promotion.decision.Decision", filepath=str(folder / "promotion.json")
         ),
@@ -94,12 +94,12 @@ def test_from_nothing_to_a_promoted_champion_and_on(folder):
     (other,) = set(good["candidates"]) - {chosen}
     run_id, other_id = (better["tracked_run"].of(name).run_id for name in (chosen, other))
     plots = {Path(item.path).stem for item in client.list_artifacts(run_id, "plots")}
-    assert plots == set(NAMES)
+    assert plots == set(PICTURES)
     assert {Path(item.path).stem for item in client.list_artifacts(other_id, "plots")} == plots - set(OF_ONE_MODEL)
     assert {"report.html", "importance.json"} <= {item.path for item in client.list_artifacts(run_id)}
     version = client.get_model_version_by_alias("finq-equity-outperform", "champion")
     assert version.run_id == run_id
-    assert all((folder / f"plots/{name}.png").stat().st_size > 5_000 for name in NAMES)
+    assert all((folder / f"plots/{name}.png").stat().st_size > 5_000 for name in PICTURES)
 
 
 def replace_source(world: dict, like: dict) -> dict:

@@ -24,6 +24,7 @@ class SkillMeasure:
         phrase: Completes "Its daily ...".
         axis: Label of a plot.
         digits: Decimals that tell two models apart.
+        metric: The metric of the scorecard that says the same in a figure people know.
         daily: Takes rows without NaN, returns one value per UTC day.
     """
 
@@ -31,6 +32,7 @@ class SkillMeasure:
     phrase: str
     axis: str
     digits: int
+    metric: str
     daily: Callable[[pd.DataFrame], pd.Series]
 
 
@@ -72,9 +74,19 @@ def _gain_over_a_coin(known: pd.DataFrame) -> pd.Series:
 SKILLS: Registry[SkillMeasure] = Registry.of(
     "skill measure",
     SkillMeasure(
-        "rank_ic", "rank correlation with what happened", "Rank correlation with outcome", 4, _rank_correlation
+        "rank_ic",
+        "rank correlation with what happened",
+        "Rank correlation with outcome",
+        4,
+        "rank_ic",
+        _rank_correlation,
     ),
     SkillMeasure(
-        "log_loss", "gain in log loss over a coin", "Gain in log loss over a coin, nats", 5, _gain_over_a_coin
+        "log_loss",
+        "gain in log loss over a coin",
+        "Gain in log loss over a coin, nats",
+        5,
+        "brier_skill",
+        _gain_over_a_coin,
     ),
 )

@@ -27,8 +27,8 @@ from finq_predictor.domain.modelling.prediction import predict_rows
 from finq_predictor.domain.promotion.decision import Decision, Evidence, Incumbent, decide
 from finq_predictor.domain.tables import DAILY_SKILL, METRICS, METRICS_BY_FOLD, PREDICTIONS
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
+from finq_predictor.reports.evaluation.page import evaluation_page
 from finq_predictor.reports.evaluation.pictures import OF_ONE_MODEL, draw_pictures
-from finq_predictor.reports.evaluation.report import evaluation_page
 from finq_predictor.reports.evaluation.results import EvaluationResults, Measures, TrainedModels
 from finq_predictor.reports.evaluation.terms import EvaluationTerms
 from finq_predictor.reports.figures import Figure, Picture, Pictures, to_png

@@ -20,14 +20,14 @@ from finq_predictor.pipelines.evaluation.nodes import (
     write_report,
 )
 from finq_predictor.pipelines.steps import step
-from finq_predictor.reports.evaluation.pictures import NAMES
+from finq_predictor.reports.evaluation.pictures import PICTURES
 
 PARAMS = "params:evaluation"
 
 
 def create_pipeline(market: Market) -> Pipeline:
     """Wire the evaluation of one market."""
-    pictures = {f"plot_{name}": f"plot_{name}" for name in NAMES} | {"plot_images": "plot_images"}
+    pictures = {f"plot_{name}": f"plot_{name}" for name in PICTURES} | {"plot_images": "plot_images"}
     return Pipeline(
         [
             step(

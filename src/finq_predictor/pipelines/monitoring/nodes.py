@@ -16,7 +16,8 @@ from finq_predictor.domain.monitoring.freshness import Layer, measure_layers, re
 from finq_predictor.domain.monitoring.gauges import monitoring_gauges
 from finq_predictor.domain.tables import DRIFT
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
-from finq_predictor.reports.monitoring.report import Page, render_page
+from finq_predictor.reports.monitoring.page import monitoring_page
+from finq_predictor.reports.monitoring.results import MonitoringResults
 
 
 def measure_freshness(
@@ -100,8 +101,8 @@ def build_monitoring_report(
     market: Market,
 ) -> str:
     """Write one self-contained page that begins with the verdict in plain words."""
-    return render_page(
-        Page(
+    return monitoring_page(
+        MonitoringResults(
             market=market,
             freshness=freshness,
             missing_rates=missing_rates,

@@ -13,6 +13,7 @@ from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.models.base import ModelKind
 from finq_predictor.domain.promotion.decision import Decision
 from finq_predictor.reports.evaluation.terms import EvaluationTerms
+from finq_predictor.reports.figures import Image
 
 
 @dataclass(frozen=True)
@@ -93,3 +94,18 @@ class EvaluationResults:
         """The candidates that were tested, the one that is decided about first, the others by name."""
         kinds = self.trained.oos_predictions.drop_duplicates("model").set_index("model")["kind"]
         return sorted(kinds.index[kinds == ModelKind.CANDIDATE], key=lambda name: (name != self.candidate, name))
+
+
+@dataclass(frozen=True)
+class ReportMaterial:
+    """What the sections of the report are made from.
+
+    Attributes:
+        results: What was found.
+        champion: The model that answers now, after the decision was carried out.
+        pictures: Name, see ``reports.evaluation.pictures`` -> what the page shows.
+    """
+
+    results: EvaluationResults
+    champion: ModelBundle
+    pictures: Mapping[str, Image]

@@ -15,6 +15,7 @@ class EvaluationTerms:
     Attributes:
         backtest: Positions and costs of the paper portfolios.
         promotion: Limits of the gate.
+        confidence: Coverage of the intervals.
         gate_strategy: The strategy whose net result the gate looks at, ``quantile`` or ``threshold``.
         rolling_days: Window of the rolling means in the pictures.
         extra_trials: Configurations that were tried outside this run.
@@ -27,6 +28,7 @@ class EvaluationTerms:
 
     backtest: BacktestRules
     promotion: PromotionRules
+    confidence: float
     gate_strategy: str
     rolling_days: int
     extra_trials: int

@@ -1,0 +1,29 @@
+"""What would it have earned, before and after costs?"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from finq_predictor.domain.evaluation.backtest import QUANTILE
+from finq_predictor.reports.figures import Figure, add_legend, draw_zero, finish, new_figure
+from finq_predictor.reports.style import BACKGROUND, series_colours
+
+
+def pnl_plot(backtest: pd.DataFrame, candidates: list[str], naive: str, strategy: str) -> Figure:
+    """What would it have earned, before and after costs, and how deep did it fall?"""
+    figure, (above, below) = new_figure(2, heights=(3, 1), size=(8.6, 5.6), share_x=True)
+    colours = {**series_colours(candidates), naive: BACKGROUND}
+    chosen = backtest[backtest["strategy"] == strategy]
+    for name in (naive, *candidates):
+        rows = chosen[chosen["model"] == name]
+        net, gross = (100.0 * rows[f"{side}_return"].cumsum() for side in ("net", "gross"))
+        above.plot(rows["ts"], net, color=colours[name], lw=1.8, label=f"{name}, after costs")
+        if name != naive:
+            above.plot(rows["ts"], gross, color=colours[name], lw=1, ls=":", label=f"{name}, before costs")
+            below.plot(rows["ts"], net - net.cummax().clip(lower=0.0), color=colours[name], lw=1.2)
+    draw_zero(above)
+    title = "long-short, top against bottom" if strategy == QUANTILE else "long above, short below a threshold"
+    finish(above, f"Paper profit, {title}", None, "Sum of returns, % of capital")
+    finish(below, None, "Date", "Fall from\nhigh, %")
+    add_legend(above)
+    return figure

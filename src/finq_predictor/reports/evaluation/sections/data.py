@@ -1,0 +1,60 @@
+"""What data is it?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from finq_predictor.reports.evaluation.results import ReportMaterial
+from finq_predictor.reports.formatting import thousands
+from finq_predictor.reports.tables import Table, plain_rows
+
+
+@dataclass(frozen=True)
+class DataOrigin:
+    """Where the data came from.
+
+    Attributes:
+        source: Name of the source.
+        source_id: What tells it from another delivery.
+        n_instruments: Instruments in the data.
+        first: Time of the first bar.
+        last: Time of the last bar.
+        counts: Rows per table, in words; empty where they are not known.
+        n_rows: Rows that the final model was trained on.
+        n_features: Features that it reads.
+        survivorship: What a list of instruments that was made today hides.
+        hashes: Table -> hash of what was received; without rows where none is known.
+    """
+
+    source: str
+    source_id: str
+    n_instruments: int
+    first: str
+    last: str
+    counts: str
+    n_rows: int
+    n_features: int
+    survivorship: str
+    hashes: Table
+
+
+def build(material: ReportMaterial) -> DataOrigin:
+    """What was delivered, and what the model was trained on."""
+    results, bundle = material.results, material.results.bundle
+    provenance = results.trained.provenance
+    return DataOrigin(
+        source=provenance.source,
+        source_id=provenance.source_id,
+        n_instruments=provenance.instruments,
+        first=provenance.first_ts,
+        last=provenance.last_ts,
+        counts=", ".join(f"{thousands(count)} {table}" for table, count in sorted(provenance.rows.items())),
+        n_rows=bundle.origin.n_rows,
+        n_features=len(bundle.feature_set.names),
+        survivorship=results.market.instruments.survivorship,
+        hashes=Table(
+            ["Table", "SHA-256 of what was received"],
+            plain_rows([[table, ", ".join(hashes)] for table, hashes in sorted(provenance.content_hashes.items())]),
+            text_columns=(0, 1),
+        ),
+    )

@@ -1,0 +1,122 @@
+"""Each section has a template and a context, and stands on its own even where next to nothing is known."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, is_dataclass, replace
+from importlib.resources import files
+
+import pytest
+
+from finq_predictor.domain.evaluation.backtest import BacktestRules
+from finq_predictor.reports.evaluation import head
+from finq_predictor.reports.evaluation.pictures import draw_pictures
+from finq_predictor.reports.evaluation.reading import Estimate
+from finq_predictor.reports.evaluation.results import ReportMaterial
+from finq_predictor.reports.evaluation.sections import SECTIONS
+from finq_predictor.reports.figures import Image
+from finq_predictor.reports.pages import Frame, render_page
+from page_laws import assert_lawful
+
+FRAME = Frame(simulated=True, origin={"run": "f00d"})
+
+
+def material_of(results) -> ReportMaterial:
+    pictures = {name: Image.of(figure) for name, figure in draw_pictures(results).items()}
+    return ReportMaterial(results, results.bundle, pictures)
+
+
+@pytest.fixture(scope="module")
+def whole(results):
+    return material_of(results)
+
+
+@pytest.fixture(scope="module")
+def least(smallest):
+    return material_of(smallest)
+
+
+def render(name: str, material: ReportMaterial) -> str:
+    """The page with one section."""
+    return render_page("evaluation", head.build(material), {name: SECTIONS[name]}, material, FRAME)
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_a_section_stands_on_its_own(name, whole):
+    context = SECTIONS[name](whole)
+    assert is_dataclass(context)
+    assert type(context).__dataclass_params__.frozen
+    assert f'id="{name}"' in render(name, whole)
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_a_section_stands_where_next_to_nothing_is_known(name, least):
+    page = assert_lawful(render(name, least))
+    assert "nan" not in page.text.lower().split()
+    assert name in page.ids
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_the_same_material_gives_the_same_section(name, whole):
+    assert render(name, whole) == render(name, whole)
+    assert SECTIONS[name](whole) == SECTIONS[name](whole)
+
+
+def test_every_template_is_used():
+    room = files("finq_predictor.reports") / "templates" / "evaluation"
+    assert {path.name.partition(".")[0] for path in room.iterdir()} == {"page", *SECTIONS}
+
+
+def test_what_trading_costs_is_said_as_it_is_charged(whole):
+    def said(**rules) -> str:
+        terms = replace(whole.results.terms, backtest=BacktestRules(**rules))
+        return " ".join(render("earnings", replace(whole, results=replace(whole.results, terms=terms))).split())
+
+    assert "every traded side pays 5 bp plus 1 bp slippage." in said()
+    quoted = "every traded side pays half the quoted spread (0.5 bp where there are no quotes) plus 1 bp slippage."
+    assert quoted in said(execution="open", cost_bp=0.5)
+    assert "every traded side pays 0.5 bp plus" in said(execution="open", cost_bp=0.5, use_quotes=False)
+    assert "No position is opened at 21, 22 h UTC." in said(masked_hours_utc=(21, 22))
+
+
+def test_intervals_are_said_to_cover_what_they_do(whole):
+    terms = replace(whole.results.terms, confidence=0.8)
+    page = render("skill", replace(whole, results=replace(whole.results, terms=terms)))
+    assert "Below each figure stands its 80\u00a0% interval" in page
+    assert "80\u00a0% interval" in page[: page.index("Below each figure")]
+    assert "95\u00a0% interval" not in page
+
+
+def test_trials_made_elsewhere_are_told(whole):
+    def said(extra: int) -> str:
+        terms = replace(whole.results.terms, extra_trials=extra)
+        return render("earnings", replace(whole, results=replace(whole.results, terms=terms)))
+
+    assert "for all 8 search trials and 2 candidates." in said(0)
+    assert "for all 8 search trials and 2 candidates and 5 trials made elsewhere." in said(5)
+
+
+def test_what_was_not_metered_is_not_compared(whole, least):
+    assert "would claim an accuracy of" in render("leaks", whole)
+    assert "would claim an accuracy of" not in render("leaks", least)
+
+
+def test_an_estimate_without_interval_has_none():
+    assert Estimate("auc", 0.52, 0.5, 0.54).interval == "0.500 to 0.540"
+    assert Estimate("auc", 0.52).interval == ""
+    assert Estimate("auc", 0.52, 0.5, math.inf).interval == ""
+    assert Estimate("auc").text == "–"
+
+
+@dataclass(frozen=True)
+class Toy:
+    """The context of a section that this test adds."""
+
+    model: str
+
+
+def test_a_section_of_ones_own_needs_a_context_a_template_and_a_line(whole):
+    with SECTIONS.trial():
+        SECTIONS.add("inside_again", lambda material: Toy(material.champion.name))
+        assert list(SECTIONS)[-1] == "inside_again"
+        assert SECTIONS["inside_again"](whole) == Toy(whole.results.candidate)
