@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from acting import PROJECT, Acted, act
 
-from synthetic_market_files import market_frames
+from synthetic_market_files import coin_frame, market_frames
 
 HOW_TO = PROJECT / "docs" / "how-to"
 
@@ -47,3 +47,29 @@ def test_an_added_source_says_what_is_missing(tmp_path: Path) -> None:
     done = acted.run(acted.commands[0])
     assert done.returncode == 1
     assert "There is no database market.db; give it with --params database=FILE." in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_a_market_is_added(tmp_path: Path) -> None:
+    """Coins, daily, open all week, without benchmark and quotes, go the whole way by three files."""
+    acted = act(HOW_TO / "add-a-market.md", tmp_path / "copy")
+    coin_frame().to_csv(acted.folder / "coins.csv", index=False)
+    printed = _run_all(acted)
+    assert acted.touched == [
+        "src/finq_predictor/domain/market/markets.py",
+        "conf/base/parameters/crypto.yml",
+        "conf/base/catalog/01_bronze.yml",
+    ]
+    root = acted.folder / "data" / "coins"
+    bars = pd.read_parquet(root / "02_silver/crypto/bars.parquet")
+    assert len(bars) == len(coin_frame())
+    assert set(bars["ts"].dt.day_of_week) == set(range(7))
+    assert set(bars["instrument"]) == {f"C{number:02d}_USD" for number in range(8)}
+    gold = pd.read_parquet(root / "03_gold/crypto/gold.parquet")
+    assert {"label_1", "label_7"} <= set(gold)
+    assert not [name for name in gold if "spread_pct" in name or "session" in name or "benchmark" in name]
+    for result in ("05_predictions/crypto/predictions.parquet", "06_reports/crypto/monitoring/report.html"):
+        assert (root / result).is_file()
+    assert "Coins: can the predictions be used?" in (root / "06_reports/crypto/report.html").read_text(encoding="utf-8")
+    assert "_USD be higher 1 d after tomorrow's close?" in printed
+    assert "none of 148 features looks ahead" in printed
