@@ -1,11 +1,16 @@
-"""The pages on adding a feature, a model and a drift test are acted out: what they say suffices."""
+"""The pages on adding something are acted out: what they say suffices."""
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from acting import Acted, act
+
+from synthetic_market_files import coin_frame, market_frames
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "how-to"
 DOMAIN = "src/finq_predictor/domain"
@@ -14,10 +19,18 @@ DOMAIN = "src/finq_predictor/domain"
 def acted(name: str, folder: Path) -> Acted:
     """A copy of the project after a page, its commands run and content."""
     copy = act(PAGES / f"{name}.md", folder / "copy")
+    run_all(copy)
+    return copy
+
+
+def run_all(copy: Acted) -> str:
+    """What the commands of the page print; each has to succeed."""
+    printed = ""
     for command in copy.commands:
         done = copy.run(f"{command} -n0" if "pytest" in command else command)
         assert done.returncode == 0, f"{command}\n{done.stdout[-6000:]}{done.stderr[-3000:]}"
-    return copy
+        printed += done.stdout + done.stderr
+    return printed
 
 
 def said(copy: Acted, code: str) -> str:
@@ -77,3 +90,54 @@ for market in MARKETS.values():
     print({'log_growth_7', 'log_growth_30'} <= set(chosen.names))
 """
     assert set(said(copy, code).split()) == {"True"}
+
+
+@pytest.mark.slow
+def test_a_source_is_added(tmp_path: Path) -> None:
+    copy = act(PAGES / "add-a-source.md", tmp_path / "copy")
+    bars, benchmark = market_frames()
+    with closing(sqlite3.connect(copy.folder / "market.db")) as connection:
+        bars.to_sql("daily_bars", connection, index=False)
+        benchmark.to_sql("index_level", connection, index=False)
+    run_all(copy)
+    silver = pd.read_parquet(copy.folder / "data/database/02_silver/equity/bars.parquet")
+    assert len(silver) == len(bars)
+    assert copy.touched == [
+        "src/finq_predictor/adapters/sources/database.py",
+        "conf/database/catalog/sources.yml",
+        "conf/database/globals.yml",
+    ]
+
+
+@pytest.mark.slow
+def test_an_added_source_says_what_is_missing(tmp_path: Path) -> None:
+    copy = act(PAGES / "add-a-source.md", tmp_path / "copy")
+    done = copy.run(copy.commands[0])
+    assert done.returncode == 1
+    assert "There is no database market.db; give it with --params database=FILE." in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_a_market_is_added(tmp_path: Path) -> None:
+    """Coins, daily, open all week, without benchmark and quotes, go the whole way by three files."""
+    copy = act(PAGES / "add-a-market.md", tmp_path / "copy")
+    coin_frame().to_csv(copy.folder / "coins.csv", index=False)
+    printed = run_all(copy)
+    assert copy.touched == [
+        "src/finq_predictor/domain/market/markets.py",
+        "conf/base/parameters/crypto.yml",
+        "conf/base/catalog/01_bronze.yml",
+    ]
+    root = copy.folder / "data" / "coins"
+    bars = pd.read_parquet(root / "02_silver/crypto/bars.parquet")
+    assert len(bars) == len(coin_frame())
+    assert set(bars["ts"].dt.day_of_week) == set(range(7))
+    assert set(bars["instrument"]) == {f"C{number:02d}_USD" for number in range(8)}
+    gold = pd.read_parquet(root / "03_gold/crypto/gold.parquet")
+    assert {"label_1", "label_7"} <= set(gold)
+    assert not [name for name in gold if "spread_pct" in name or "session" in name or "benchmark" in name]
+    for result in ("05_predictions/crypto/predictions.parquet", "06_reports/crypto/monitoring/report.html"):
+        assert (root / result).is_file()
+    assert "Coins: can the predictions be used?" in (root / "06_reports/crypto/report.html").read_text(encoding="utf-8")
+    assert "_USD be higher 1 d after tomorrow's close?" in printed
+    assert "none of 148 features looks ahead" in printed
