@@ -20,7 +20,7 @@ export GX_ANALYTICS_ENABLED = false
 # A container may forbid bytecode, and every process would compile every import again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test lint format serve lab viz dags bench docs lock clean
+.PHONY: help run setup test lint format serve lab viz dags bench docs lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
@@ -59,6 +59,8 @@ $(VENV)/.dev: $(VENV)/.base
 run: $(VENV)/.base  ## Both markets, from bars to a promoted model and a prediction, offline
 	$(BIN)/kedro run --params "$(PARAMS)"
 	@$(BIN)/finq predict --root $(ROOT)
+
+setup: $(VENV)/.dev  ## Everything that tests and tools need, to develop
 
 test: $(VENV)/.dev .venv-airflow/.ready  ## All tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 15
