@@ -11,7 +11,7 @@ from pathlib import Path
 _BLOCK = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<body>.*?)^(?P=indent)```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 _SETTING = re.compile(r"^[A-Z][A-Z0-9_]*=")
-_NEW_FILE = re.compile(r"^New file `.*$", re.MULTILINE)
+_NEW_FILE = re.compile(r"New file `([^`]+)`")
 _FILE = re.compile(r"`((?:\.ci|bentos|conf|data|deploy|docs|notebooks|src|tests)/[\w./<>-]*)`")
 
 
@@ -78,8 +78,9 @@ def links(page: Path) -> Iterator[str]:
 
 def files(page: Path) -> Iterator[str]:
     """Files of the project that a page names in the text, but for those it tells its reader to make."""
-    text = _NEW_FILE.sub("", _BLOCK.sub("", page.read_text(encoding="utf-8")))
-    yield from (found[1] for found in _FILE.finditer(text))
+    text = _BLOCK.sub("", page.read_text(encoding="utf-8"))
+    made = set(_NEW_FILE.findall(text))
+    yield from (found[1] for found in _FILE.finditer(text) if found[1] not in made)
 
 
 def anchors(page: Path) -> set[str]:
