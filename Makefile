@@ -12,11 +12,8 @@ SEED   ?= 20240115
 PARAMS := data_root=$(ROOT),signal=$(SIGNAL),seed=$(SEED)
 PORT   ?= 8000
 
-export KEDRO_DISABLE_TELEMETRY = 1
-export DO_NOT_TRACK = 1
-export MLFLOW_DISABLE_TELEMETRY = true
-export BENTOML_DO_NOT_TRACK = True
-export GX_ANALYTICS_ENABLED = false
+# No library tells anybody anything, in any process that is started from here.
+$(foreach switch,$(shell $(PYTHON) src/finq_predictor/switches.py),$(eval export $(switch)))
 # A container may forbid bytecode, and every process would compile every import again.
 unexport PYTHONDONTWRITEBYTECODE
 

@@ -12,15 +12,10 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-for _name, _value in {
-    "KEDRO_DISABLE_TELEMETRY": "1",
-    "DO_NOT_TRACK": "1",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "BENTOML_DO_NOT_TRACK": "True",
-    "GX_ANALYTICS_ENABLED": "false",
-    "MPLBACKEND": "Agg",
-}.items():
-    os.environ.setdefault(_name, _value)
+from finq_predictor.switches import set_switches
+
+set_switches()
+os.environ.setdefault("MPLBACKEND", "Agg")
 
 PROJECT = Path(__file__).resolve().parents[1]
 

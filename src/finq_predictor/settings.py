@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
+import logging
 from pathlib import Path
 
 from kedro.utils import find_kedro_project
 
 from finq_predictor.hooks.data_root import DataRootHooks
+from finq_predictor.hooks.error_place import ErrorPlaceHooks
+from finq_predictor.hooks.progress import ProgressHooks
+from finq_predictor.switches import set_switches
 
-# The libraries read these when they are first imported, which is after this file.
-for _switch, _off in {
-    "DO_NOT_TRACK": "1",
-    "GX_ANALYTICS_ENABLED": "false",
-    "KEDRO_DISABLE_TELEMETRY": "1",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-}.items():
-    os.environ.setdefault(_switch, _off)
+# Before any library reads them.
+set_switches()
+# What libraries say about themselves goes to the log, where a user cannot act on it and does not see it.
+logging.captureWarnings(True)
 
 
 def project_path(relative: str) -> str:
@@ -28,7 +27,7 @@ def project_path(relative: str) -> str:
     return str((Path(root) / relative).resolve())
 
 
-HOOKS = (DataRootHooks(),)
+HOOKS = (DataRootHooks(), ProgressHooks(), ErrorPlaceHooks())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

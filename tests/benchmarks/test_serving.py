@@ -143,7 +143,7 @@ def test_requests_per_second_beside_peers(root, tmp_path):
 
 
 def _quiet() -> dict[str, str]:
-    return {"MLFLOW_DISABLE_TELEMETRY": "true", "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    return {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
 
 
 def _mlflow(root: Path, folder: Path) -> tuple[tuple[str, ...], list[str]]:

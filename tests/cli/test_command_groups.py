@@ -4,9 +4,10 @@ import click
 import pytest
 from click.testing import CliRunner
 from kedro.framework.cli.cli import KedroCLI
+from kedro.framework.cli.project import run as kedro_run
 
 from finq_predictor import cli as package
-from finq_predictor.cli import cli
+from finq_predictor.cli import cli, finq
 from finq_predictor.cli.docs import docs_of
 from finq_predictor.cli.reference_pages import pages
 from finq_predictor.domain.errors import StoreError
@@ -44,13 +45,24 @@ def test_an_empty_folder_is_answered_with_what_to_do(tmp_path, command, missing)
 
 
 def test_an_error_of_the_product_is_one_message(monkeypatch, capsys):
-    def broken(*, standalone_mode: bool) -> None:
+    def broken(*given: object) -> None:
         raise StoreError("No champion there; run training first.")
 
-    monkeypatch.setattr(package, "cli", broken)
+    monkeypatch.setattr(package.predict, "_served", broken)
+    monkeypatch.setattr("sys.argv", ["finq", "predict"])
     with pytest.raises(SystemExit) as ended:
         package.main()
     assert ended.value.code == 1
     shown = capsys.readouterr()
     assert shown.err == "Error: No champion there; run training first.\n"
     assert not shown.out
+
+
+def test_kedro_runs_by_the_products_own_command(project_path):
+    kedro = KedroCLI(project_path)
+    context = click.Context(kedro)
+    run = kedro.get_command(context, "run")
+    theirs = {each.name for each in kedro_run.params}
+    assert {each.name for each in run.params} == theirs | {"log_level"}, "all of Kedro's options and one more"
+    assert "run" not in finq.commands
+    assert cli.list_commands(context) == sorted([*COMMANDS, "run"])

@@ -5,28 +5,43 @@ Every command imports what it needs when it runs, so that ``kedro --help`` stays
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from finq_predictor.cli import audit, docs, predict
-from finq_predictor.domain.errors import FinqError
+from finq_predictor.cli.failures import reporting
+from finq_predictor.cli.options import log_level_option
+from finq_predictor.switches import set_switches
+
+set_switches()
+
+
+class _KedroGroup(click.Group):
+    """What Kedro finds: the commands of the product, and its ``run`` in place of Kedro's own."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands."""
+        return sorted([*super().list_commands(ctx), "run"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command; ``run`` is made of Kedro's when it is asked for."""
+        if cmd_name != "run":
+            return super().get_command(ctx, cmd_name)
+        from finq_predictor.cli.run import run
+
+        return reporting(run)
 
 
 @click.group()
-def cli() -> None:
+@log_level_option
+def finq(log_level: str) -> None:
     """Predictions that can be trusted from the notebook to the API."""
 
 
-cli.add_command(predict.predict)
-cli.add_command(audit.audit)
-cli.add_command(docs.docs_of(cli))
+for _command in (predict.predict, audit.audit, docs.docs_of(finq)):
+    finq.add_command(reporting(_command))
+cli = _KedroGroup("finq_predictor", commands=finq.commands, help=finq.help)
 
 
 def main() -> None:
     """Run a command; errors of the product are shown as one message, without a traceback."""
-    try:
-        cli(standalone_mode=True)
-    except FinqError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(1)
+    finq()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,3 +16,30 @@ root_option = click.option(
     "--root", type=click.Path(path_type=Path), default=DEFAULT_ROOT, show_default=True, help="Folder of the data."
 )
 market_option = click.option("--market", type=click.Choice(sorted(MARKETS)), help="Only this market.")
+
+
+def _set_level(context: click.Context, option: click.Parameter, level: str) -> str:  # noqa: ARG001 - click's signature
+    """At debug level let everybody speak in the long form; the short one is what conf/logging.yml says."""
+    if level == "DEBUG":
+        for name in ("finq_predictor", "finq_predictor.hooks", "kedro", "kedro.runner"):
+            logger = logging.getLogger(name)
+            logger.setLevel(logging.INFO if name.startswith("kedro") else logging.DEBUG)
+            logger.handlers.clear()
+            logger.propagate = True
+        for handler in logging.getLogger().handlers:
+            handler.setLevel(logging.NOTSET)
+    return level
+
+
+def log_level_option(command: Any) -> Any:
+    """Let a command or group take ``--log-level``, or ``FINQ_LOG_LEVEL`` from the environment."""
+    return click.option(
+        "--log-level",
+        envvar="FINQ_LOG_LEVEL",
+        type=click.Choice(["INFO", "DEBUG"], case_sensitive=False),
+        default="INFO",
+        show_default=True,
+        is_eager=True,
+        callback=_set_level,
+        help="DEBUG adds the lines of Kedro and the traceback of an error.",
+    )(command)

@@ -10,6 +10,7 @@ from kedro.io.core import parse_dataset_definition
 
 from finq_predictor.adapters import layout
 from finq_predictor.adapters.atomic_file import write_atomically
+from finq_predictor.adapters.datasets.secrets import masked
 from finq_predictor.domain.errors import StoreError
 
 
@@ -63,7 +64,7 @@ class AtomicDataset(AbstractDataset[Any, Any]):
         return self._path.exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._path.as_posix(), "dataset": self._type.__name__, **self._options}
+        return masked({"filepath": self._path.as_posix(), "dataset": self._type.__name__, **self._options})
 
 
 def how_to_make(path: Path, made_by: str | None = None) -> str:

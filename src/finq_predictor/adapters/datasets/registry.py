@@ -6,6 +6,7 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
+from finq_predictor.adapters.datasets.secrets import masked
 from finq_predictor.adapters.model_registry import ModelRegistry, Registration
 from finq_predictor.domain.errors import FinqError
 from finq_predictor.domain.modelling.bundle import ModelBundle
@@ -92,4 +93,6 @@ class IncumbentDataset(AbstractDataset[None, Incumbent | None]):
 
 
 def _described(registry: ModelRegistry) -> dict[str, Any]:
-    return {"model": registry.name, "tracking_uri": registry.tracking_uri, "export_dir": str(registry.export_dir)}
+    return masked(
+        {"model": registry.name, "tracking_uri": registry.tracking_uri, "export_dir": str(registry.export_dir)}
+    )

@@ -8,6 +8,7 @@ import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 from kedro.utils import load_obj
 
+from finq_predictor.adapters.datasets.secrets import masked
 from finq_predictor.domain.columns import SOURCE
 from finq_predictor.domain.ingestion.provenance import SourceKind
 
@@ -53,7 +54,7 @@ class SourceDataset(AbstractDataset[None, pd.DataFrame]):
         raise DatasetError("A source is read-only; remove it from the outputs of the node.")
 
     def _describe(self) -> dict[str, Any]:
-        return {"source": self._class, **self._options}
+        return masked({"source": self._class, **self._options})
 
 
 def lineage(source: Source) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from kedro.io import AbstractDataset, DatasetError
 
 from finq_predictor.adapters.atomic_file import write_atomically
+from finq_predictor.adapters.datasets.secrets import masked
 from finq_predictor.adapters.tracking import Attachment, TrackedRun, TrackedRuns, Tracker
 from finq_predictor.adapters.typed_json import from_json, to_json
 
@@ -57,11 +58,13 @@ class TrackedRunDataset(AbstractDataset[Sequence[TrackedRun], TrackedRuns]):
         return self.path.is_file()
 
     def _describe(self) -> dict[str, Any]:
-        return {
-            "experiment": self.tracker.experiment,
-            "tracking_uri": self.tracker.tracking_uri,
-            "filepath": str(self.path),
-        }
+        return masked(
+            {
+                "experiment": self.tracker.experiment,
+                "tracking_uri": self.tracker.tracking_uri,
+                "filepath": str(self.path),
+            }
+        )
 
 
 class TrackedReportDataset(AbstractDataset[Attachment, None]):
@@ -92,4 +95,4 @@ class TrackedReportDataset(AbstractDataset[Attachment, None]):
         return False
 
     def _describe(self) -> dict[str, Any]:
-        return {"experiment": self.tracker.experiment, "tracking_uri": self.tracker.tracking_uri}
+        return masked({"experiment": self.tracker.experiment, "tracking_uri": self.tracker.tracking_uri})

@@ -130,5 +130,6 @@ def _divided(table: str, bronze: pd.DataFrame, cleaned: Cleaned) -> Divided:
     for note in tally.notes:
         logger.info("%s: %s", table, note)
     if tally.rules:
-        logger.warning("%s: %d of %d rows kept, quarantine: %s", table, tally.kept, tally.rows, tally.rules)
+        rejected = ", ".join(f"{count} {rule}" for rule, count in sorted(tally.rules.items(), key=lambda one: -one[1]))
+        logger.warning("%s: %d of %d rows kept, in quarantine: %s", table, tally.kept, tally.rows, rejected)
     return cleaned.silver, cleaned.quarantine, Delivery.of(table, bronze, tally)

@@ -115,10 +115,15 @@ def walk_forward(
     # The longest windows first, so that no thread is left alone with one at the end.
     tasks = [(gap, name) for gap in reversed(lines) for name in params.models]
 
+    done: list[int] = []
+
     def predict(task: tuple[pd.Series, str]) -> pd.DataFrame:
         gap, name = task
-        logger.info("walk-forward: fold %d of %d, %s on %d rows", gap["fold"], len(lines), name, gap["n_train"])
-        return _predict_fold(gap, name, hyperparameters[name], samples, plan)
+        found = _predict_fold(gap, name, hyperparameters[name], samples, plan)
+        done.append(gap["fold"])
+        if done.count(gap["fold"]) == len(params.models):
+            logger.info("walk-forward: fold %d of %d on %d rows", gap["fold"], len(lines), gap["n_train"])
+        return found
 
     parts = side_by_side(predict, tasks, params.threads)
     predictions = pd.concat(parts, ignore_index=True)
@@ -207,7 +212,7 @@ def fit_candidates(
     profile = build_profile(samples.frame(rows), samples.y, np.empty(0))
 
     def fit(name: str) -> ModelBundle:
-        logger.info("final fit: %s on %d rows", name, len(rows))
+        logger.debug("final fit: %s on %d rows", name, len(rows))
         fitted = fit_calibrated(name, hyperparameters[name], samples, rows, plan)
         return ModelBundle(
             market=market.name,

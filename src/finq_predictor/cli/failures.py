@@ -1,0 +1,79 @@
+"""How a command ends when something is wrong: with what is wrong, where, and what to do, instead of a traceback."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+import click
+
+from finq_predictor.domain.errors import FinqError
+
+# Kedro's own errors, by name: the commands that do not need Kedro do not import it.
+_OF_KEDRO = ("DatasetError", "DataValidationError", "ParameterValidationError")
+
+
+@contextmanager
+def reported_failures() -> Iterator[None]:
+    """End a command with exit code 1 and one message if an error of the product's own tree stops it.
+
+    Any other error is a defect and keeps its traceback, as every error does at debug level.
+    """
+    try:
+        yield
+    except Exception as error:
+        message = explain(error)
+        if message is None or logging.getLogger("finq_predictor").isEnabledFor(logging.DEBUG):
+            raise
+        raise click.ClickException(message) from error
+
+
+def reporting(command: click.Command) -> click.Command:
+    """Let a command end so."""
+    work = command.callback or (lambda: None)
+
+    @wraps(work)
+    def guarded(*args: Any, **options: Any) -> Any:
+        with reported_failures():
+            return work(*args, **options)
+
+    command.callback = guarded
+    return command
+
+
+def explain(error: BaseException) -> str | None:
+    """What is wrong, and where, in the error's own words.
+
+    Args:
+        error: What stopped a command.
+
+    Returns:
+        The message of the innermost error of the product, or of Kedro's where it has no other cause, then the notes of
+        what carried it up; None where the error is neither.
+    """
+    chain = list(_causes(error))
+    own = [each for each in chain if isinstance(each, FinqError)]
+    if not own and not all(_is_kedros(each) for each in chain):
+        return None
+    message = str(own[-1]) if own else _without_addresses(str(chain[0]))
+    if type(chain[0]).__name__ == "ParameterValidationError":
+        message += "\nEvery parameter with its type and default: docs/reference/parameters.md"
+    return "\n".join([message, *dict.fromkeys(note for each in chain for note in getattr(each, "__notes__", ()))])
+
+
+def _without_addresses(message: str) -> str:
+    """What pydantic says about a value, without where to read about pydantic."""
+    return "\n".join(line for line in message.splitlines() if "https://errors.pydantic.dev" not in line)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _is_kedros(error: BaseException) -> bool:
+    return any(kind.__name__ in _OF_KEDRO and kind.__module__.startswith("kedro.") for kind in type(error).__mro__)
