@@ -69,7 +69,7 @@ import sys
 sys.path[:0] = ['tests', 'tests/pipelines/monitoring']
 import test_monitoring_pipeline as stage
 out = stage.run(thresholds={'hellinger': 0.2})
-print(out['drift']['hellinger'].between(0, 1).all(), '<th>Hellinger</th>' in out['monitoring_report'])
+print(out['drift']['hellinger'].between(0, 1).all(), '>Hellinger</th>' in out['monitoring_report'])
 print(*(f'finq_{kind}_drift_hellinger' in out['monitoring_metrics'] for kind in ('feature', 'prediction')))
 """
     assert said(copy, code).split() == ["True"] * 4
