@@ -21,8 +21,7 @@ from finq_predictor.domain.monitoring.drift import (
     prediction_drift,
 )
 from finq_predictor.domain.monitoring.drift.base import shares_in_training, shares_now
-from finq_predictor.domain.monitoring.drift.false_discovery import benjamini_hochberg
-from finq_predictor.domain.monitoring.drift.features import DISTANCE, drift_columns, last_days
+from finq_predictor.domain.monitoring.drift.features import DISTANCE, adjust_p_values, drift_columns, last_days
 from finq_predictor.domain.monitoring.drift.jensen_shannon import jensen_shannon
 from finq_predictor.domain.monitoring.drift.ks import block_p_value, ks_distance, usual_distance
 from finq_predictor.domain.monitoring.drift.kullback_leibler import kl_divergence
@@ -57,16 +56,18 @@ def test_binned_measures_are_scipys():
     assert psi(p, q) == pytest.approx(stats.entropy(q, p) + stats.entropy(p, q), abs=1e-12)
 
 
-def test_false_discovery_is_scipys():
+def test_false_discovery_is_benjamini_and_hochbergs():
     p_values = RANDOM.uniform(size=40) ** 2
-    assert benjamini_hochberg(p_values) == pytest.approx(stats.false_discovery_control(p_values), abs=1e-12)
+    order = np.sort(p_values)
+    scaled = [min(p * 40 / rank for rank, p in enumerate(order, start=1) if p >= own) for own in p_values]
+    assert adjust_p_values(p_values) == pytest.approx(scaled, abs=1e-12)
 
 
 def test_false_discovery_skips_what_was_not_tested():
-    adjusted = benjamini_hochberg(np.array([0.01, np.nan, 0.04]))
+    adjusted = adjust_p_values(np.array([0.01, np.nan, 0.04]))
     assert adjusted[[0, 2]] == pytest.approx([0.02, 0.04])
     assert np.isnan(adjusted[1])
-    assert np.isnan(benjamini_hochberg(np.array([np.nan]))).all()
+    assert np.isnan(adjust_p_values(np.array([np.nan]))).all()
 
 
 @pytest.mark.parametrize("name", sorted(DRIFT_TESTS))

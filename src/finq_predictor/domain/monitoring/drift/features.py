@@ -12,7 +12,6 @@ import pandas as pd
 from finq_predictor.domain.columns import TS
 from finq_predictor.domain.modelling.training_profile import ColumnProfile
 from finq_predictor.domain.monitoring.drift.base import DRIFT_TESTS, Subject, limits, measuring
-from finq_predictor.domain.monitoring.drift.false_discovery import benjamini_hochberg
 from finq_predictor.domain.monitoring.drift.ks import KolmogorovSmirnov, block_p_value, usual_distance
 
 DISTANCE = KolmogorovSmirnov()
@@ -79,7 +78,7 @@ def feature_drift(
         for name, column in reference.items()
     ]
     table = pd.DataFrame(rows, columns=[name for name in drift_columns() if name not in ("p_adjusted", "drifted")])
-    adjusted = benjamini_hochberg(table["p_value"].to_numpy(dtype="float64"))
+    adjusted = adjust_p_values(table["p_value"].to_numpy(dtype="float64"))
     unlikely = (adjusted <= false_discovery_rate) | table[DISTANCE.name].isna().to_numpy()
     large = _large(table, Subject.FEATURE, thresholds)
     return table.assign(p_adjusted=adjusted, drifted=unlikely & large)[list(drift_columns())]
@@ -146,6 +145,24 @@ def _large(table: pd.DataFrame, subject: Subject, thresholds: Mapping[str, float
     for name, threshold in limits(subject, thresholds or {}).items():
         large |= (table[name] > threshold).to_numpy()
     return large
+
+
+def adjust_p_values(p_values: np.ndarray) -> np.ndarray:
+    """Adjust p-values so that "adjusted <= q" keeps the expected share of false discoveries at q or below.
+
+    Args:
+        p_values: M p-values in [0, 1]; NaN is not counted as a test and stays NaN.
+
+    Returns:
+        M adjusted p-values, each at least its own (Benjamini and Hochberg, 1995).
+    """
+    from scipy.stats import false_discovery_control
+
+    adjusted = np.full(len(p_values), np.nan)
+    tested = np.isfinite(p_values)
+    if tested.any():
+        adjusted[tested] = false_discovery_control(p_values[tested])
+    return adjusted
 
 
 def past_windows(history: pd.DataFrame, days: int) -> list[np.ndarray]:
