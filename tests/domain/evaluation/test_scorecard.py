@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from finq_predictor.domain.evaluation import metrics
-from finq_predictor.domain.evaluation.scorecard import scorecard
+from finq_predictor.domain.evaluation.scorecard import _day_statistics, scorecard
 
 
 def predictions(days: int = 120, rows: int = 30, skill: float = 0.3, seed: int = 0) -> pd.DataFrame:
@@ -35,6 +35,21 @@ def test_values_are_those_of_the_plain_metrics():
     found = card(frame)["value"]
     expected = metrics.score_metrics(frame, np.full(len(frame), 0.5))
     assert found.to_dict() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_sums_per_day_give_what_the_rows_give(weighted):
+    """A day that is drawn k times counts as k copies of its rows; drawn once each, the days are the sample."""
+    frame, rng = predictions(days=30, rows=7), np.random.default_rng(2)
+    base_rate = rng.uniform(0.4, 0.6, len(frame))
+    _, codes = np.unique(metrics.day_codes(frame["ts"]), return_inverse=True)
+    weight = rng.integers(0, 4, 30).astype(float) if weighted else np.ones(30)
+    y, p = frame["label"].to_numpy(), frame["probability"].to_numpy()
+    rows = np.repeat(np.arange(len(frame)), weight[codes].astype(int))
+    plain = metrics.score_metrics(frame.iloc[rows], base_rate[rows])
+    for name, statistic in _day_statistics(y, p, base_rate, codes, 30).items():
+        if name != "ece" or not weighted:  # its bins are those of the sample, not of the draw
+            assert statistic(weight) == pytest.approx(plain[name], abs=1e-12), name
 
 
 def test_intervals_of_daily_sums_cover_the_value():

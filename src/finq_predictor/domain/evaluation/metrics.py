@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.arrays import Array, Vector
+from finq_predictor.domain.evaluation import formulas
 
 NAN = float("nan")
 
@@ -37,33 +38,7 @@ def confusion(y: Array, p: Array, threshold: float = 0.5) -> tuple[int, int, int
 
 def accuracy(y: Array, p: Array, threshold: float = 0.5) -> float:
     """Share of rows on the right side of the threshold."""
-    tn, fp, fn, tp = confusion(y, p, threshold)
-    return _ratio(tn + tp, tn + fp + fn + tp)
-
-
-def precision(y: Array, p: Array, threshold: float = 0.5) -> float:
-    """Share of ones among the rows called 1; 0 if none is."""
-    _, fp, _, tp = confusion(y, p, threshold)
-    return _ratio(tp, tp + fp, empty=0.0)
-
-
-def recall(y: Array, p: Array, threshold: float = 0.5) -> float:
-    """Share of the ones that were called 1; 0 if there is none."""
-    _, _, fn, tp = confusion(y, p, threshold)
-    return _ratio(tp, tp + fn, empty=0.0)
-
-
-def f1(y: Array, p: Array, threshold: float = 0.5) -> float:
-    """Harmonic mean of precision and recall; 0 if both are."""
-    _, fp, fn, tp = confusion(y, p, threshold)
-    return _ratio(2 * tp, 2 * tp + fp + fn, empty=0.0)
-
-
-def mcc(y: Array, p: Array, threshold: float = 0.5) -> float:
-    """Correlation of truth and call (Matthews, 1975); 0 if either is constant."""
-    tn, fp, fn, tp = confusion(y, p, threshold)
-    scale = float(tp + fp) * float(tp + fn) * float(tn + fp) * float(tn + fn)
-    return (float(tp) * tn - float(fp) * fn) / scale**0.5 if scale > 0 else 0.0
+    return formulas.accuracy(*confusion(y, p, threshold))
 
 
 def auc(y: Array, score: Array, weight: Array | None = None) -> float:
@@ -105,7 +80,7 @@ class AucRanking:
 
 def brier(y: Array, p: Array) -> float:
     """Mean squared error of the probability (Brier, 1950)."""
-    return float(np.mean((np.asarray(p) - np.asarray(y)) ** 2)) if len(y) else NAN
+    return formulas.ratio(squared_errors(y, p).sum(), len(y))
 
 
 def brier_skill(y: Array, p: Array, base_rate: float | Array) -> float:
@@ -116,13 +91,19 @@ def brier_skill(y: Array, p: Array, base_rate: float | Array) -> float:
         p: Probabilities.
         base_rate: What a constant forecast would have said *beforehand*: a number, or one per row.
     """
-    plain = brier(y, np.broadcast_to(np.asarray(base_rate, dtype=np.float64), np.shape(y)))
-    return 1.0 - brier(y, p) / plain if plain > 0 else NAN
+    plain = np.broadcast_to(np.asarray(base_rate, dtype=np.float64), np.shape(y))
+    return formulas.saved_share(brier(y, p), brier(y, plain))
+
+
+def squared_errors(y: Array, p: Array) -> Vector:
+    """Squared error of each row (n)."""
+    errors: Vector = (np.asarray(p, dtype=np.float64) - np.asarray(y, dtype=np.float64)) ** 2
+    return errors
 
 
 def log_loss(y: Array, p: Array) -> float:
     """Mean negative log-likelihood, in nats; probabilities are kept 1e-15 away from 0 and 1."""
-    return float(np.mean(log_losses(y, p))) if len(y) else NAN
+    return formulas.ratio(log_losses(y, p).sum(), len(y))
 
 
 def log_losses(y: Array, p: Array) -> Vector:
@@ -160,11 +141,10 @@ def calibration_table(y: Array, p: Array, n_bins: int = 10) -> pd.DataFrame:
 
 
 def ece(y: Array, p: Array, n_bins: int = 10) -> float:
-    """Expected calibration error over bins of equal mass (Naeini et al., 2015; Nixon et al., 2019)."""
+    """Expected calibration error over bins of equal mass."""
     table = calibration_table(y, p, n_bins)
-    if table.empty:
-        return NAN
-    return float(np.average((table["probability"] - table["frequency"]).abs(), weights=table["count"]))
+    count = table["count"].to_numpy(float)
+    return formulas.calibration_error((table["probability"] - table["frequency"]).to_numpy() * count, count)
 
 
 def daily_mean(values: Array, day: Array) -> pd.Series:
@@ -176,11 +156,6 @@ def daily_mean(values: Array, day: Array) -> pd.Series:
 def daily_accuracy(y: Array, p: Array, day: Array, threshold: float = 0.5) -> pd.Series:
     """Accuracy of each day."""
     return daily_mean((np.asarray(p) > threshold) == (np.asarray(y) > 0.5), day)
-
-
-def daily_brier(y: Array, p: Array, day: Array) -> pd.Series:
-    """Brier score of each day."""
-    return daily_mean((np.asarray(p, dtype=float) - np.asarray(y, dtype=float)) ** 2, day)
 
 
 def daily_log_loss(y: Array, p: Array, day: Array) -> pd.Series:
@@ -291,7 +266,8 @@ def score_metrics(
     y, p = predictions["label"].to_numpy(float), predictions["probability"].to_numpy(float)
     score, outcome = predictions["score"].to_numpy(float), predictions["forward_return"].to_numpy(float)
     bar = bar_times(predictions["ts"])
-    by_class = {f.__name__: f(y, p, threshold) for f in (accuracy, precision, recall, f1, mcc)}
+    counts = confusion(y, p, threshold)
+    by_class = {name: formula(*counts) for name, formula in formulas.OF_COUNTS.items()}
     ranks = daily_rank_ic(score, outcome, bar)
     return by_class | {
         "auc": auc(y, score),
@@ -304,10 +280,6 @@ def score_metrics(
         "icir": icir(ranks),
         "within_day_auc": within_day_auc(y, score, bar),
     }
-
-
-def _ratio(part: float, whole: float, empty: float = NAN) -> float:
-    return part / whole if whole else empty
 
 
 def _grouped_correlation(a: Vector, b: Vector, codes: Array, n_groups: int) -> Vector:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.arrays import Array
-from finq_predictor.domain.evaluation import metrics
+from finq_predictor.domain.evaluation import formulas, metrics
 from finq_predictor.domain.evaluation.bootstrap import bootstrap_mean, bootstrap_statistic, optimal_block_length
 
 Statistic = Callable[[Array], float]
@@ -95,22 +95,22 @@ def _day_statistics(y: Array, p: Array, base_rate: Array, codes: Array, n_days: 
     )
     errors = np.stack(
         [
-            per_day((p - y) ** 2),
-            per_day((base_rate - y) ** 2),
+            per_day(metrics.squared_errors(y, p)),
+            per_day(metrics.squared_errors(y, base_rate)),
             per_day(metrics.log_losses(y, p)),
             per_day(np.ones(len(y))),
         ]
     )
-    statistics = {name: _by_counts(of, counts) for name, of in _BY_COUNTS.items()}
-    statistics["brier"] = lambda weight: _ratio(errors[0] @ weight, errors[3] @ weight)
-    statistics["log_loss"] = lambda weight: _ratio(errors[2] @ weight, errors[3] @ weight)
-    statistics["brier_skill"] = lambda weight: 1.0 - _ratio(errors[0] @ weight, errors[1] @ weight)
+    statistics = {name: _by_counts(formula, counts) for name, formula in formulas.OF_COUNTS.items()}
+    statistics["brier"] = lambda weight: formulas.ratio(errors[0] @ weight, errors[3] @ weight)
+    statistics["log_loss"] = lambda weight: formulas.ratio(errors[2] @ weight, errors[3] @ weight)
+    statistics["brier_skill"] = lambda weight: formulas.saved_share(errors[0] @ weight, errors[1] @ weight)
     statistics["ece"] = _ece_statistic(y, p, codes, n_days)
     return statistics
 
 
-def _by_counts(of: Callable[..., float], counts: Array) -> Statistic:
-    return lambda weight: of(*(counts @ weight))
+def _by_counts(formula: Callable[[float, float, float, float], float], counts: Array) -> Statistic:
+    return lambda weight: formula(*(counts @ weight))
 
 
 def _ece_statistic(y: Array, p: Array, codes: Array, n_days: int) -> Statistic:
@@ -123,40 +123,6 @@ def _ece_statistic(y: Array, p: Array, codes: Array, n_days: int) -> Statistic:
     count = np.bincount(cell, minlength=n_days * len(table)).reshape(shape).astype(float)
 
     def statistic(weight: Array) -> float:
-        return _ratio(float(np.abs(weight @ gap).sum()), float((weight @ count).sum()))
+        return formulas.calibration_error(weight @ gap, weight @ count)
 
     return statistic
-
-
-def _accuracy(tn: float, fp: float, fn: float, tp: float) -> float:
-    return _ratio(tn + tp, tn + fp + fn + tp)
-
-
-def _precision(tn: float, fp: float, fn: float, tp: float) -> float:  # noqa: ARG001 - one signature
-    return _ratio(tp, tp + fp, empty=0.0)
-
-
-def _recall(tn: float, fp: float, fn: float, tp: float) -> float:  # noqa: ARG001 - one signature
-    return _ratio(tp, tp + fn, empty=0.0)
-
-
-def _f1(tn: float, fp: float, fn: float, tp: float) -> float:  # noqa: ARG001 - one signature
-    return _ratio(2.0 * tp, 2.0 * tp + fp + fn, empty=0.0)
-
-
-def _mcc(tn: float, fp: float, fn: float, tp: float) -> float:
-    scale = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
-    return float((tp * tn - fp * fn) / scale**0.5) if scale > 0.0 else 0.0
-
-
-_BY_COUNTS: dict[str, Callable[..., float]] = {
-    "accuracy": _accuracy,
-    "precision": _precision,
-    "recall": _recall,
-    "f1": _f1,
-    "mcc": _mcc,
-}
-
-
-def _ratio(part: float, whole: float, empty: float = NAN) -> float:
-    return float(part / whole) if whole else empty
