@@ -20,6 +20,7 @@ PACKAGES = (
     "prometheus-client",
     "pyarrow",
     "pydantic",
+    "pydantic-settings",
     "starlette",
     "uvicorn",
 )

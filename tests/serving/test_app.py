@@ -91,9 +91,8 @@ def test_a_newcomer_is_abstained_from_while_its_features_are_missing(client):
 
 
 def test_low_confidence_abstains(two_markets):
-    from finq_predictor.domain.modelling.decisions import AbstentionRules
 
-    with started(Settings(data_root=two_markets, rules=AbstentionRules(min_confidence=1.0))) as client:
+    with started(Settings(data_root=two_markets, predict_min_confidence=1.0)) as client:
         answer = client.post("/predict", {"instrument": "AAPL"}).json()
     assert answer["decision"] == "abstain"
     assert re.match(r"low confidence: 0\.\d+ is below the minimum 1", answer["reason"])
@@ -320,3 +319,14 @@ def test_every_date_is_answered_or_refused(client, when):
 def test_probabilities_are_finite(client):
     answers = client.get("/ranking?market=equity").json()["ranking"]
     assert all(one["probability"] is None or math.isfinite(one["probability"]) for one in answers)
+
+
+def test_settings_that_cannot_work_are_the_reason_of_every_503(monkeypatch):
+    monkeypatch.setenv("FINQ_DEVICE", "gpu")
+    reason = "FINQ_DEVICE is 'gpu'; expected one of auto, cpu, cuda."
+    with started(None, loaded=False) as client:
+        ready = client.get("/ready")
+        answer = client.post("/predict", json={"instrument": "AAPL"})
+    assert (ready.status_code, ready.json()["reason"]) == (503, reason)
+    assert answer.status_code == 503
+    assert reason in answer.json()["error"]["message"]

@@ -98,10 +98,13 @@ def _operations(described: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 
 def _environment() -> str:
-    from finq_predictor.serving import settings
+    from finq_predictor.serving.settings import describe_settings
 
-    table = inspect.cleandoc(settings.__doc__ or "").partition("\n\n")[2]
-    return f"# Environment variables of the API\n\nRead once, at start.\n\n{table}\n"
+    rows = "\n".join(f"| `{name}` | {default} | {meaning} |" for name, default, meaning in describe_settings())
+    return (
+        "# Environment variables of the API\n\nRead once, at start.\n\n"
+        f"| Variable | Default | Meaning |\n|---|---|---|\n{rows}\n"
+    )
 
 
 def _commands(group: click.Group) -> str:

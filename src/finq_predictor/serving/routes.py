@@ -42,7 +42,7 @@ class Runtime:
     def scoring(self) -> Scoring:
         """Where probabilities are computed."""
         if self.settings.inference == InferenceMode.SERVICE and self.remote is not None:
-            return Remote(self.remote, self.metrics, self.settings.inference_timeout)
+            return Remote(self.remote, self.metrics, self.settings.inference_timeout_seconds)
         return InProcess()
 
     def served(self, market: str | None, instrument: str | None) -> Served:

@@ -1,37 +1,26 @@
-"""Settings of the API, read from the environment once, at start.
+"""Settings of the API: one variable of the environment for each, read once, at start.
 
-| Variable | Default | Meaning |
-|---|---|---|
-| `FINQ_DATA_ROOT` | `data` | Folder of the data, as `kedro run` leaves it |
-| `FINQ_MARKETS` | all | Markets to serve, separated by commas |
-| `FINQ_INFERENCE` | `in_process` | `in_process`: the predictor in the API; `service`: every request hops to Inference |
-| `FINQ_INFERENCE_TIMEOUT_SECONDS` | `5` | Longest wait for the inference service before the API scores in process |
-| `FINQ_DEVICE` | `auto` | Device of the inference service: `auto`, `cpu` or `cuda` |
-| `FINQ_PREDICT_MIN_CONFIDENCE` | `0` | Abstain below this confidence, 0 to 1 |
-| `FINQ_PREDICT_MAX_MISSING` | `0.5` | Abstain when more than this share of the features is missing, 0 to 1 |
-| `FINQ_POLL_SECONDS` | `1` | Pause between two looks for a new champion or new silver data |
-| `FINQ_CACHE_BARS` | `64` | Bars per market whose answers are remembered |
-| `FINQ_BATCH_LIMIT` | `10000` | Most predictions in one batch |
-| `FINQ_BATCH_BARS` | `400` | Most different bars in one batch |
-| `FINQ_BODY_LIMIT` | `1048576` | Largest request body in bytes |
+The table of the variables in docs/reference/environment.md is written from the fields below.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Any, Literal, Self, get_args
+
+from annotated_types import Ge, Le
+from pydantic import Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from finq_predictor.domain.errors import ConfigurationError
-from finq_predictor.domain.market.markets import MARKETS, get_market
+from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.modelling.decisions import AbstentionRules
 from finq_predictor.domain.modelling.models.base import Device
 
-AUTO = "auto"
-"""The device of the inference service is chosen by what there is."""
+PREFIX = "FINQ_"
 
 
 class InferenceMode(StrEnum):
@@ -41,78 +30,118 @@ class InferenceMode(StrEnum):
     SERVICE = "service"
 
 
-N = TypeVar("N", int, float)
+class Settings(BaseSettings):
+    """What an operator can set; the description of a field says what it means.
 
+    Values given by name are taken as they are, without a look at the environment; :meth:`from_environment` reads it.
+    """
 
-@dataclass(frozen=True)
-class Settings:
-    """What an operator can set; the table above says what each means."""
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, allow_inf_nan=False, env_ignore_empty=True)
 
-    data_root: Path = Path("data")
-    markets: tuple[str, ...] = tuple(MARKETS)
-    inference: InferenceMode = InferenceMode.IN_PROCESS
-    inference_timeout: float = 5.0
-    device: str = AUTO
-    rules: AbstentionRules = field(default_factory=AbstentionRules)
-    poll_seconds: float = 1.0
-    cache_bars: int = 64
-    batch_limit: int = 10_000
-    batch_bars: int = 400
-    body_limit: int = 1_048_576
+    data_root: Path = Field(default=Path("data"), description="Folder of the data, as `kedro run` leaves it")
+    markets: Annotated[tuple[str, ...], NoDecode] = Field(
+        default_factory=lambda: tuple(MARKETS), description="Markets to serve, separated by commas"
+    )
+    inference: InferenceMode = Field(
+        default=InferenceMode.IN_PROCESS,
+        description="`in_process`: the predictor in the API; `service`: every request hops to Inference",
+    )
+    inference_timeout_seconds: float = Field(
+        default=5.0, ge=0.001, description="Longest wait for the inference service before the API scores in process"
+    )
+    device: Literal["auto"] | Device = Field(
+        default="auto", description="Device of the inference service: `auto`, `cpu` or `cuda`"
+    )
+    predict_min_confidence: float = Field(
+        default=0.0, ge=0.0, le=1.0, description="Abstain below this confidence, 0 to 1"
+    )
+    predict_max_missing: float = Field(
+        default=0.5, ge=0.0, le=1.0, description="Abstain when more than this share of the features is missing, 0 to 1"
+    )
+    poll_seconds: float = Field(
+        default=1.0, ge=0.01, description="Pause between two looks for a new champion or new silver data"
+    )
+    cache_bars: int = Field(default=64, ge=1, description="Bars per market whose answers are remembered")
+    batch_limit: int = Field(default=10_000, ge=1, description="Most predictions in one batch")
+    batch_bars: int = Field(default=400, ge=1, description="Most different bars in one batch")
+    body_limit: int = Field(default=1_048_576, ge=64, description="Largest request body in bytes")
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Read the settings.
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the interface of pydantic
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - read by `from_environment` only
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what is given by name and nothing else."""
+        return (init_settings,)
 
-        Args:
-            environment: Variables by name; the process environment when None.
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read the settings from the variables of this process; one without a value counts as not given.
 
         Raises:
             ConfigurationError: If a variable has a value that cannot work; names the variable.
-            UnknownNameError: If a market does not exist.
+            UnknownNameError: If a market does not exist; near misses are suggested.
         """
-        given = {
-            name: value.strip()
-            for name, value in (os.environ if environment is None else environment).items()
-            if value.strip()
-        }
-        markets = tuple(
-            name.strip() for name in given.get("FINQ_MARKETS", ",".join(MARKETS)).split(",") if name.strip()
-        )
-        return cls(
-            data_root=Path(given.get("FINQ_DATA_ROOT", "data")),
-            markets=tuple(get_market(name).name for name in markets),
-            inference=InferenceMode(_one_of(given, "FINQ_INFERENCE", tuple(InferenceMode))),
-            inference_timeout=_number(given, "FINQ_INFERENCE_TIMEOUT_SECONDS", 5.0, least=0.001),
-            device=_one_of(given, "FINQ_DEVICE", (AUTO, *Device)),
-            rules=AbstentionRules(
-                min_confidence=_number(given, "FINQ_PREDICT_MIN_CONFIDENCE", 0.0, least=0.0, most=1.0),
-                max_missing_share=_number(given, "FINQ_PREDICT_MAX_MISSING", 0.5, least=0.0, most=1.0),
-            ),
-            poll_seconds=_number(given, "FINQ_POLL_SECONDS", 1.0, least=0.01),
-            cache_bars=_number(given, "FINQ_CACHE_BARS", 64, least=1),
-            batch_limit=_number(given, "FINQ_BATCH_LIMIT", 10_000, least=1),
-            batch_bars=_number(given, "FINQ_BATCH_BARS", 400, least=1),
-            body_limit=_number(given, "FINQ_BODY_LIMIT", 1_048_576, least=64),
-        )
+        given = {name: str(value).strip() for name, value in EnvSettingsSource(cls)().items()}
+        try:
+            return cls.model_validate({name: value for name, value in given.items() if value})
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0])
+            raise ConfigurationError(
+                f"{variable(name)} is {given[name]!r}; expected {_expected(cls.model_fields[name])}."
+            ) from None
+
+    @field_validator("markets", mode="before")
+    @classmethod
+    def _split(cls, given: Any) -> Any:
+        names = given.split(",") if isinstance(given, str) else given
+        known = tuple(name.strip() for name in names if name.strip())
+        MARKETS.require(*known)
+        return known
+
+    @property
+    def rules(self) -> AbstentionRules:
+        """When a probability is shown but not acted upon."""
+        return AbstentionRules(self.predict_min_confidence, self.predict_max_missing)
 
 
-def _one_of(given: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
-    value = given.get(name, allowed[0])
-    if value not in allowed:
-        raise ConfigurationError(f"{name} is {value!r}; expected one of {', '.join(allowed)}.")
-    return value
+def variable(name: str) -> str:
+    """The variable of the environment that sets a field."""
+    return f"{PREFIX}{name.upper()}"
 
 
-def _number(given: Mapping[str, str], name: str, default: N, *, least: float, most: float = float("inf")) -> N:
-    text = given.get(name)
-    if text is None:
-        return default
-    kind = type(default)
-    try:
-        value = kind(text)
-    except ValueError:
-        raise ConfigurationError(f"{name} is {text!r}; expected a {kind.__name__}.") from None
-    if not least <= value <= most:
-        raise ConfigurationError(f"{name} is {text}; expected a number from {least:g} to {most:g}.")
-    return value
+def describe_settings() -> Iterator[tuple[str, str, str]]:
+    """Variable, default in words and meaning of each setting."""
+    for name, field in Settings.model_fields.items():
+        default = "all" if field.default_factory else f"`{_written(field.default)}`"
+        yield variable(name), default, str(field.description)
+
+
+def _written(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _expected(field: FieldInfo) -> str:
+    """What a field takes, in words."""
+    if choices := list(_choices(field.annotation)):
+        return f"one of {', '.join(choices)}"
+    kind = "a whole number" if field.annotation is int else "a number"
+    bounds = {type(bound): bound for bound in field.metadata}
+    least = f" from {bounds[Ge].ge:g}" if Ge in bounds else ""
+    most = f" to {bounds[Le].le:g}" if Le in bounds else ""
+    return f"{kind}{least}{most}"
+
+
+def _choices(annotation: Any) -> Iterator[str]:
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        yield from annotation
+    elif isinstance(annotation, str):
+        yield annotation
+    else:
+        for inner in get_args(annotation):
+            yield from _choices(inner)
