@@ -141,3 +141,27 @@ def test_a_market_is_added(tmp_path: Path) -> None:
     assert "Coins: can the predictions be used?" in (root / "06_reports/crypto/report.html").read_text(encoding="utf-8")
     assert "_USD be higher 1 d after tomorrow's close?" in printed
     assert "none of 148 features looks ahead" in printed
+
+
+@pytest.mark.slow
+def test_a_report_section_is_added_as_the_page_says(tmp_path: Path) -> None:
+    copy = act(PAGES / "add-a-report-section.md", tmp_path / "copy")
+    assert copy.touched == [
+        "src/finq_predictor/reports/evaluation/sections/months.py",
+        "src/finq_predictor/reports/templates/evaluation/months.html.j2",
+        "src/finq_predictor/reports/evaluation/sections/__init__.py",
+    ]
+    assert "3 passed" in run_all(copy)
+    code = """
+import sys
+sys.path[:0] = ['tests']
+from finq_predictor.pipelines.evaluation.nodes import draw_plots, write_report
+from finq_predictor.pipelines.evaluation.params import EvaluationParams
+from synthetic_evaluation import make_world, results_of
+from synthetic_values import make_runs
+found = results_of(make_world(days=300, instruments=12), EvaluationParams(n_bootstrap=100))
+page = write_report(found, found.bundle, make_runs(found.candidate), draw_plots(found)['plot_images'])
+places = [page.index(f' id={chr(34)}{name}') for name in ('risk', 'months', 'data')]
+print(places == sorted(places), 'Return by month, the worst first' in page)
+"""
+    assert said(copy, code) == "True True"

@@ -88,7 +88,7 @@ def test_colours_begin_again_when_they_run_out():
 
 
 def test_text_can_be_read_on_white():
-    for name in ("ink", "muted", "good", "warn-ink", "bad", "accent"):
+    for name in ("ink", "muted", "good", "warn-ink", "bad"):
         assert _contrast_to_white(STYLESHEET[name]) >= 4.5, name
 
 

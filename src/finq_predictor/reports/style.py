@@ -19,8 +19,10 @@ ACCENT = "#1f5fa8"
 BACKGROUND = "#9aa5b1"
 """What it is compared with: naive rules, the past, a leaking split."""
 GOOD, WARN, BAD = "#1f7a56", "#d99a2b", "#a12f2f"
-WARN_INK = "#8a5a00"
-"""``WARN`` as text; the plain one is too light to be read."""
+WARN_INK, WARN_SOFT = "#8a5a00", "#fff4d6"
+"""``WARN`` as text, for which the plain one is too light, and as a ground below it."""
+ACCENT_SOFT, BAD_SOFT = "#f2f7fd", "#fbeeee"
+"""Grounds of rows that stand out, and of rows that alarm."""
 SERIES = (ACCENT, "#c8642b", "#2f8f6b", "#7a4fa3", "#b03a5b")
 """Several candidates in one picture, in this order, from the start again when they run out."""
 
@@ -29,13 +31,27 @@ STYLESHEET = {
     "muted": MUTED,
     "line": LINE,
     "soft": SOFT,
-    "accent": ACCENT,
+    "accent-soft": ACCENT_SOFT,
     "good": GOOD,
     "warn": WARN,
     "warn-ink": WARN_INK,
+    "warn-soft": WARN_SOFT,
     "bad": BAD,
+    "bad-soft": BAD_SOFT,
 }
 """Colours by the names that the stylesheet of the pages gives them."""
+
+PYPLOT = {
+    "figure.dpi": 110,
+    "figure.constrained_layout.use": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": LINE,
+    "legend.frameon": False,
+}
+"""Settings of matplotlib for a notebook, so that what is drawn there looks like the pages."""
 
 
 class Tone(StrEnum):
