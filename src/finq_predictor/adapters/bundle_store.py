@@ -77,15 +77,6 @@ def load_bundle(folder: Path | str) -> ModelBundle:
     raise StoreError(f"No model bundle could be read in {target}.")
 
 
-def bundle_checksum(folder: Path | str) -> str:
-    """Identify the content of a stored bundle without loading it: 64 hexadecimal digits.
-
-    Raises:
-        StoreError: If there is no bundle.
-    """
-    return sha256(_bytes(_present(Path(folder)), CHECKSUM_FILE)).hexdigest()
-
-
 def _read(target: Path) -> ModelBundle:
     place = _present(target)
     sums = _parse(_bytes(place, CHECKSUM_FILE), place / CHECKSUM_FILE)

@@ -7,7 +7,6 @@ from typing import Literal
 TS = "ts"
 INSTRUMENT = "instrument"
 KNOWN_AT = "known_at"
-KEY = (INSTRUMENT, TS)
 
 # Every time of every table: microseconds, UTC.
 UTC_MICROSECONDS = "datetime64[us, UTC]"

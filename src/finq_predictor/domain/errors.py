@@ -90,20 +90,19 @@ class PredictionRefusedError(FinqError):
     """No honest prediction can be given for this request."""
 
 
-def closest(given: str, known: Iterable[str], most: int = 3) -> str:
-    """Say which known names are near a wrong one, or list them all.
+def closest(given: str, known: Iterable[str]) -> str:
+    """Say which known names, three at most, are near a wrong one, or list them all.
 
     Args:
         given: The wrong name.
         known: The names that exist.
-        most: How many near misses to name.
 
     Returns:
         One sentence, ready to end an error message.
     """
     names = sorted(known)
     folded = {name.lower(): name for name in names}
-    near = [folded[match] for match in get_close_matches(given.lower(), list(folded), n=most, cutoff=0.6)]
+    near = [folded[match] for match in get_close_matches(given.lower(), list(folded), n=3, cutoff=0.6)]
     if near:
         return f"Did you mean {' or '.join(map(repr, near))}?"
     shown = ", ".join(names[:20]) + (f", ... ({len(names)} in all)" if len(names) > 20 else "")

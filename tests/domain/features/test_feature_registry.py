@@ -74,7 +74,7 @@ def test_a_second_feature_of_the_same_name_is_refused():
         return bars
 
     with pytest.raises(ConfigurationError, match="a feature 'ret_5' already"):
-        feature(inputs=("close",), windows=(5,), lookback=5, unit="", source="", family="mine")(ret)
+        feature(inputs=("close",), windows=(5,), lookback=5, unit="", source="")(ret)
 
 
 def test_a_feature_without_a_description_or_with_an_unknown_need_is_refused():

@@ -11,7 +11,6 @@ Reference for overlapping portfolios: Jegadeesh and Titman (1993).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -272,7 +271,6 @@ def backtest_models(
     horizon: int,
     rules: BacktestRules,
     trials: int,
-    strategies: Iterable[str] = STRATEGIES,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Trade every model under every strategy.
 
@@ -283,7 +281,6 @@ def backtest_models(
         horizon: Holding period in bars.
         rules: Positions and costs.
         trials: True number of configurations tried.
-        strategies: Which strategies to trade.
 
     Returns:
         Daily results with ``model`` and ``strategy``, and the measures with ``model``, ``strategy``, ``measure``,
@@ -293,7 +290,7 @@ def backtest_models(
     grid = make_price_grid(bars.loc[bars[TS] >= since], rules)
     daily, summary = [], []
     for model, predictions in oos.groupby("model", sort=True):
-        for strategy in strategies:
+        for strategy in STRATEGIES:
             result = run_backtest(predictions, grid, market, horizon, rules, strategy)
             named = {"model": str(model), "strategy": strategy}
             daily.append(result.assign(**named))

@@ -73,21 +73,6 @@ def bootstrap_mean(
     return _interval(value, means, level, p_value, len(values), length)
 
 
-def bootstrap_difference(
-    first: pd.Series,
-    second: pd.Series,
-    *,
-    block: float | None = None,
-    min_block: float = 1.0,
-    n_resamples: int = 2000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> Interval:
-    """Interval of the mean of ``first - second`` over the days both have; the p-value is against "no better"."""
-    paired = (first - second).dropna().sort_index()
-    return bootstrap_mean(paired, block=block, min_block=min_block, n_resamples=n_resamples, seed=seed, level=level)
-
-
 def bootstrap_statistic(
     statistic: Callable[[Vector], float],
     day: Array,
@@ -96,7 +81,6 @@ def bootstrap_statistic(
     n_resamples: int = 500,
     seed: int = 0,
     level: float = 0.95,
-    null: float | None = None,
 ) -> Interval:
     """Interval of any statistic of rows, such as an AUC, by resampling whole days.
 
@@ -108,7 +92,9 @@ def bootstrap_statistic(
         n_resamples: Resamples.
         seed: Seed of the resampling.
         level: Coverage.
-        null: Value without skill; the p-value is one-sided against it. None gives NaN.
+
+    Returns:
+        The interval; there is no p-value, it is NaN.
 
     Raises:
         DataError: If there is no row.
@@ -124,35 +110,7 @@ def bootstrap_statistic(
     ]
     values = np.array(drawn)
     values = values[~np.isnan(values)]
-    p_value = float("nan")
-    if null is not None and len(values):
-        p_value = (1.0 + float((values - value >= value - null).sum())) / (1.0 + len(values))
-    return _interval(value, values, level, p_value, len(days), max(block, 1.0))
-
-
-def bootstrap_row_mean(
-    values: Array,
-    day: Array,
-    *,
-    block: float | None = None,
-    min_block: float = 1.0,
-    n_resamples: int = 2000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> Interval:
-    """Interval of the mean over rows, such as an accuracy, by resampling whole days; days weigh by their rows."""
-    days, codes = np.unique(day, return_inverse=True)
-    if len(days) < 2:
-        return bootstrap_mean(np.asarray(values, dtype=float)[:1], block=1.0)
-    total = np.bincount(codes, weights=np.asarray(values, dtype=np.float64))
-    count = np.bincount(codes).astype(np.float64)
-    length = _block(total / count, block, min_block)
-    drawn = np.concatenate(
-        [total[rows].sum(axis=1) / count[rows].sum(axis=1) for rows in _resamples(len(days), length, n_resamples, seed)]
-    )
-    value = float(total.sum() / count.sum())
-    p_value = (1.0 + float((drawn - value >= value).sum())) / (1.0 + n_resamples)
-    return _interval(value, drawn, level, p_value, len(days), length)
+    return _interval(value, values, level, float("nan"), len(days), max(block, 1.0))
 
 
 def stationary_indices(n: int, block: float, n_resamples: int, rng: np.random.Generator) -> Array:

@@ -41,15 +41,9 @@ def accuracy(y: Array, p: Array, threshold: float = 0.5) -> float:
     return formulas.accuracy(*confusion(y, p, threshold))
 
 
-def auc(y: Array, score: Array, weight: Array | None = None) -> float:
-    """Chance that a one ranks above a zero, ties counting half (Hanley and McNeil, 1982); NaN with one class only.
-
-    Args:
-        y: Labels.
-        score: What ranks.
-        weight: Weight of each row, at least 0; the number of times a bootstrap drew its day.
-    """
-    return AucRanking(y, score).value(weight)
+def auc(y: Array, score: Array) -> float:
+    """Chance that a one ranks above a zero, ties counting half (Hanley and McNeil, 1982); NaN with one class only."""
+    return AucRanking(y, score).value()
 
 
 class AucRanking:
@@ -153,9 +147,9 @@ def daily_mean(values: Array, day: Array) -> pd.Series:
     return pd.Series(np.bincount(codes, weights=np.asarray(values, dtype=float)) / np.bincount(codes), index=days)
 
 
-def daily_accuracy(y: Array, p: Array, day: Array, threshold: float = 0.5) -> pd.Series:
-    """Accuracy of each day."""
-    return daily_mean((np.asarray(p) > threshold) == (np.asarray(y) > 0.5), day)
+def daily_accuracy(y: Array, p: Array, day: Array) -> pd.Series:
+    """Accuracy of each day, called 1 above one half."""
+    return daily_mean((np.asarray(p) > 0.5) == (np.asarray(y) > 0.5), day)
 
 
 def daily_log_loss(y: Array, p: Array, day: Array) -> pd.Series:
@@ -248,15 +242,12 @@ def grouped_ranks(values: Array, codes: Array) -> Vector:
     return ranks
 
 
-def score_metrics(
-    predictions: pd.DataFrame, base_rate: float | Array, *, threshold: float = 0.5, n_bins: int = 10
-) -> dict[str, float]:
+def score_metrics(predictions: pd.DataFrame, base_rate: float | Array, *, n_bins: int = 10) -> dict[str, float]:
     """Compute every metric of one model.
 
     Args:
         predictions: ``ts``, ``score``, ``probability``, ``label``, ``forward_return`` without NaN.
         base_rate: What a constant forecast would have said beforehand, a number or one per row.
-        threshold: Probability above which a row is called 1.
         n_bins: Bins of the calibration error.
 
     Returns:
@@ -266,7 +257,7 @@ def score_metrics(
     y, p = predictions["label"].to_numpy(float), predictions["probability"].to_numpy(float)
     score, outcome = predictions["score"].to_numpy(float), predictions["forward_return"].to_numpy(float)
     bar = bar_times(predictions["ts"])
-    counts = confusion(y, p, threshold)
+    counts = confusion(y, p)
     by_class = {name: formula(*counts) for name, formula in formulas.OF_COUNTS.items()}
     ranks = daily_rank_ic(score, outcome, bar)
     return by_class | {

@@ -101,7 +101,6 @@ def feature(
     source: str,
     windows: tuple[Window, ...] = (),
     needs: tuple[Trait, ...] = (),
-    family: str | None = None,
 ) -> Callable[[FeatureFunction], FeatureFunction]:
     """Register a function as one feature per window.
 
@@ -112,7 +111,6 @@ def feature(
         source: Author and year of the definition.
         windows: Windows in bars; a tuple of several is passed as several arguments.
         needs: What a market must have for it to make sense, beside what its inputs ask for.
-        family: Group; the file's name by default.
 
     Raises:
         ConfigurationError: If the name exists already or the docstring is missing.
@@ -130,7 +128,7 @@ def feature(
             values = window if isinstance(window, tuple) else (window,)
             spec = FeatureSpec(
                 name="_".join([function.__name__, *map(str, values)]),
-                family=family or function.__module__.rpartition(".")[2],
+                family=function.__module__.rpartition(".")[2],
                 inputs=inputs,
                 window=values,
                 lookback=lookback(*values) if callable(lookback) else lookback,

@@ -14,10 +14,14 @@ from hypothesis import strategies as st
 from finq_predictor.domain.errors import UnknownNameError
 from finq_predictor.domain.market.markets import Vocabulary
 from finq_predictor.domain.sentiment.scorers import vocabulary
-from finq_predictor.domain.sentiment.scorers.base import to_classes
 from finq_predictor.domain.sentiment.scorers.lexicon import LexiconScorer
 
 EQUITY, FX = LexiconScorer(Vocabulary.SHARES), LexiconScorer(Vocabulary.CURRENCIES)
+
+
+def to_classes(tones: np.ndarray) -> np.ndarray:
+    """The three classes that labelled corpora use; a tone near zero reads as neutral."""
+    return np.select([tones >= 0.2, tones <= -0.2], ["positive", "negative"], default="neutral")
 
 
 def read(text: str, scorer: LexiconScorer = EQUITY) -> str:

@@ -6,15 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
-import numpy as np
 import pandas as pd
 
 TONE = "tone"
 CONFIDENCE = "confidence"
 SCORER = "scorer"
-
-NEUTRAL_BAND = 0.2
-"""A tone nearer to zero than this reads as neutral when three classes are asked for."""
 
 
 class Scorer(ABC):
@@ -33,16 +29,3 @@ class Scorer(ABC):
             N rows in the order given: ``tone`` in [-1, 1] (bad to good news) and ``confidence`` in [0, 1].
             A row that this scorer cannot read is NaN in both, and the next rung of the ladder answers it.
         """
-
-
-def to_classes(tone: np.ndarray, band: float = NEUTRAL_BAND) -> np.ndarray:
-    """Turn tones into the three classes that labelled corpora use.
-
-    Args:
-        tone: N tones in [-1, 1]; NaN reads as neutral.
-        band: Tones strictly nearer to zero than this are neutral.
-
-    Returns:
-        N strings: ``"positive"``, ``"neutral"`` or ``"negative"``.
-    """
-    return np.select([tone >= band, tone <= -band], ["positive", "negative"], default="neutral")
