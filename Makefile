@@ -6,8 +6,8 @@ PIP    := -m pip install --disable-pip-version-check --quiet
 UV     := $(BIN)/uv
 # A comma within an argument of `call`.
 ,      := ,
-# uv is three times as quick as pip; where it cannot be had, pip does the same.
-install = if [ -x $(UV) ]; then $(UV) pip install --quiet --compile-bytecode --python $(1) $(2); else $(1) $(PIP) $(2); fi
+# uv is three times as quick as pip; where it cannot be had or does not work, pip does the same.
+install = $(UV) pip install --quiet --system-certs --compile-bytecode --python $(1) $(2) || $(1) $(PIP) $(2)
 INSTALL = @$(call install,$(BIN)/python,-c constraints.txt $(1))
 LOCKED := pyproject.toml constraints.txt
 
