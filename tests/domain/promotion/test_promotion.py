@@ -8,6 +8,7 @@ import pytest
 
 from finq_predictor.domain.errors import ConfigurationError, DataError
 from finq_predictor.domain.modelling.origin import ModelStatus
+from finq_predictor.domain.promotion.checks import CHECKS, Case
 from finq_predictor.domain.promotion.decision import (
     Evidence,
     Holder,
@@ -17,6 +18,7 @@ from finq_predictor.domain.promotion.decision import (
     decide,
     failures,
 )
+from finq_predictor.domain.promotion.terms import Check
 from synthetic_values import make_provenance
 
 DAYS = pd.bdate_range("2022-01-03", periods=400, tz="UTC")
@@ -241,3 +243,22 @@ def test_without_evidence_there_is_no_decision():
 def test_rules_that_check_nothing_are_refused(wrong):
     with pytest.raises(ConfigurationError):
         PromotionRules(**wrong)
+
+
+def test_checks_are_reported_by_their_names_in_order():
+    assert [check.name for check in judge(champion=incumbent(), champion_ic=ranks(0.0, 3)).checks] == list(CHECKS)
+
+
+def test_a_check_that_is_registered_can_forbid_a_promotion():
+    with CHECKS.trial():
+
+        @CHECKS.register("few_features")
+        def few_features(case: Case) -> Check:
+            used = len(case.candidate.importance)
+            return Check("few_features", used <= 2, float(used), 2.0, f"It uses {used} features; at most 2 are asked.")
+
+        decision = judge()
+    assert failed(decision) == {"few_features"}
+    assert decision.decision == Verdict.PROVISIONAL
+    assert "It uses 3 features" in decision.reason
+    assert judge().decision == Verdict.PROMOTE

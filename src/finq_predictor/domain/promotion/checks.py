@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,31 +11,39 @@ import pandas as pd
 from finq_predictor.domain.evaluation.bootstrap import bootstrap_mean
 from finq_predictor.domain.evaluation.skill import SKILLS
 from finq_predictor.domain.promotion.terms import Check, Evidence, Incumbent, PromotionRules
+from finq_predictor.domain.registry import Registry
 
 
-def check_candidate(
-    candidate: Evidence,
-    naive_name: str,
-    naive_ic: pd.Series,
-    rival: Incumbent | None,
-    rival_ic: pd.Series | None,
-    level: float,
-    rules: PromotionRules,
-) -> tuple[Check, ...]:
-    """All checks of one candidate, in the order in which they are reported."""
-    return (
-        _enough_days(candidate, rules),
-        _beats_nothing(candidate, level, rules),
-        _beats_naive(candidate, naive_name, naive_ic, level, rules),
-        _no_leak(candidate, rules),
-        _calibrated(candidate, rules),
-        _brier(candidate, rules),
-        _earns(candidate, rules),
-        _drawdown(candidate, rules),
-        _beats_champion(candidate, rival, rival_ic, level, rules),
-        _importance(candidate, rival, rules),
-        *_wishes(candidate, rules),
-    )
+@dataclass(frozen=True)
+class Case:
+    """What a check looks at.
+
+    Attributes:
+        candidate: The candidate that is judged.
+        naive_name: The strongest naive baseline.
+        naive: Its daily skill; NaN counts as no skill.
+        rival: The promoted champion of the same data, if any.
+        rival_skill: Its daily skill.
+        level: Chance of promoting without skill that is accepted, shared out over all candidates.
+        rules: The limits.
+    """
+
+    candidate: Evidence
+    naive_name: str
+    naive: pd.Series
+    rival: Incumbent | None
+    rival_skill: pd.Series | None
+    level: float
+    rules: PromotionRules
+
+
+CHECKS: Registry[Callable[[Case], Check]] = Registry("check of a promotion")
+"""The checks by name, in the order in which they are reported; one that gates forbids a promotion."""
+
+
+def check_candidate(case: Case) -> tuple[Check, ...]:
+    """All checks of one candidate, in the order of the registry."""
+    return tuple(check(case) for check in CHECKS.values())
 
 
 def failures(checks: Sequence[Check]) -> tuple[Check, ...]:
@@ -47,14 +56,18 @@ def mean_skill(values: pd.Series) -> float:
     return float(values.fillna(0.0).mean()) if len(values) else 0.0
 
 
-def _enough_days(candidate: Evidence, rules: PromotionRules) -> Check:
+@CHECKS.register("enough_days")
+def _enough_days(case: Case) -> Check:
+    candidate, rules = case.candidate, case.rules
     days = int(candidate.skill.notna().sum())
     passed = days >= rules.min_oos_days
     detail = f"{candidate.model} was tested on {days} days it had not seen; at least {rules.min_oos_days} are needed."
     return Check("enough_days", passed, float(days), float(rules.min_oos_days), detail)
 
 
-def _beats_nothing(candidate: Evidence, level: float, rules: PromotionRules) -> Check:
+@CHECKS.register("has_skill")
+def _beats_nothing(case: Case) -> Check:
+    candidate, rules, level = case.candidate, case.rules, case.level
     p_value = p_value_of_mean(candidate.skill.dropna(), rules)
     measure = SKILLS[rules.skill]
     relation = "more than luck explains" if p_value <= level else "which luck can explain"
@@ -65,22 +78,26 @@ def _beats_nothing(candidate: Evidence, level: float, rules: PromotionRules) -> 
     return Check("has_skill", p_value <= level, p_value, level, detail)
 
 
-def _beats_naive(candidate: Evidence, name: str, naive: pd.Series, level: float, rules: PromotionRules) -> Check:
+@CHECKS.register("beats_naive")
+def _beats_naive(case: Case) -> Check:
+    candidate, rules, level = case.candidate, case.rules, case.level
     mine = candidate.skill.dropna()
     # A baseline that says the same of everything ranks nothing: no skill, which is zero.
-    difference = mine - naive.reindex(mine.index).fillna(0.0)
+    difference = mine - case.naive.reindex(mine.index).fillna(0.0)
     p_value = p_value_of_mean(difference, rules)
     measure = SKILLS[rules.skill]
     relation = "beats" if p_value <= level else "does not beat"
     detail = (
-        f"{candidate.model} {relation} the best naive rule, {name}: the difference in daily {measure.phrase} is "
-        f"{mean_skill(difference):+.{measure.digits}f} on {len(difference)} days "
+        f"{candidate.model} {relation} the best naive rule, {case.naive_name}: the difference in daily "
+        f"{measure.phrase} is {mean_skill(difference):+.{measure.digits}f} on {len(difference)} days "
         f"(chance under no difference {p_value:.4f}, limit {level:.4f})."
     )
     return Check("beats_naive", p_value <= level, p_value, level, detail)
 
 
-def _no_leak(candidate: Evidence, rules: PromotionRules) -> Check:
+@CHECKS.register("leak_alarm")
+def _no_leak(case: Case) -> Check:
+    candidate, rules = case.candidate, case.rules
     accuracy, auc = candidate.purged.get("accuracy", np.nan), candidate.purged.get("auc", np.nan)
     alarm = accuracy > rules.max_purged_accuracy or auc > rules.max_purged_auc
     known = np.isfinite(accuracy) and np.isfinite(auc)
@@ -100,7 +117,9 @@ def _no_leak(candidate: Evidence, rules: PromotionRules) -> Check:
     return Check("leak_alarm", passed, _finite(auc), rules.max_purged_auc, detail)
 
 
-def _calibrated(candidate: Evidence, rules: PromotionRules) -> Check:
+@CHECKS.register("calibration")
+def _calibrated(case: Case) -> Check:
+    candidate, rules = case.candidate, case.rules
     ece = candidate.metrics.get("ece", np.nan)
     passed = bool(ece <= rules.max_ece)
     relation = "mean what they say" if passed else "do not mean what they say"
@@ -111,7 +130,9 @@ def _calibrated(candidate: Evidence, rules: PromotionRules) -> Check:
     return Check("calibration", passed, _finite(ece), rules.max_ece, detail)
 
 
-def _brier(candidate: Evidence, rules: PromotionRules) -> Check:
+@CHECKS.register("brier_skill")
+def _brier(case: Case) -> Check:
+    candidate, rules = case.candidate, case.rules
     skill = candidate.metrics.get("brier_skill", np.nan)
     passed = bool(skill >= rules.min_brier_skill)
     relation = "are no worse than" if passed else "are worse than"
@@ -122,7 +143,9 @@ def _brier(candidate: Evidence, rules: PromotionRules) -> Check:
     return Check("brier_skill", passed, _finite(skill), rules.min_brier_skill, detail)
 
 
-def _earns(candidate: Evidence, rules: PromotionRules) -> Check:
+@CHECKS.register("net_sharpe")
+def _earns(case: Case) -> Check:
+    candidate, rules = case.candidate, case.rules
     sharpe = candidate.backtest.get("sharpe", np.nan)
     limit = rules.min_net_sharpe
     passed = limit is None or bool(sharpe > limit)
@@ -133,7 +156,9 @@ def _earns(candidate: Evidence, rules: PromotionRules) -> Check:
     return Check("net_sharpe", passed, _finite(sharpe), limit, detail, gating=limit is not None)
 
 
-def _drawdown(candidate: Evidence, rules: PromotionRules) -> Check:
+@CHECKS.register("net_drawdown")
+def _drawdown(case: Case) -> Check:
+    candidate, rules = case.candidate, case.rules
     fall = candidate.backtest.get("max_drawdown", np.nan)
     limit = rules.max_net_drawdown
     passed = limit is None or bool(fall <= limit)
@@ -142,13 +167,13 @@ def _drawdown(candidate: Evidence, rules: PromotionRules) -> Check:
     return Check("net_drawdown", passed, _finite(fall), limit, detail, gating=limit is not None)
 
 
-def _beats_champion(
-    candidate: Evidence, rival: Incumbent | None, rival_ic: pd.Series | None, level: float, rules: PromotionRules
-) -> Check:
-    if rival is None or rival_ic is None:
+@CHECKS.register("beats_champion")
+def _beats_champion(case: Case) -> Check:
+    candidate, rival, rules, level = case.candidate, case.rival, case.rules, case.level
+    if rival is None or case.rival_skill is None:
         detail = "There is no promoted champion from the same data to beat."
         return Check("beats_champion", True, None, level, detail, gating=False)
-    mine, theirs = candidate.skill.dropna().align(rival_ic.dropna(), join="inner")
+    mine, theirs = candidate.skill.dropna().align(case.rival_skill.dropna(), join="inner")
     name = f"champion version {rival.version} ({rival.model})"
     if len(mine) < rules.min_oos_days:
         detail = f"Only {len(mine)} days are common with {name}; {rules.min_oos_days} are needed for a comparison."
@@ -165,7 +190,9 @@ def _beats_champion(
     return Check("beats_champion", p_value <= level, p_value, level, detail)
 
 
-def _importance(candidate: Evidence, rival: Incumbent | None, rules: PromotionRules) -> Check:
+@CHECKS.register("importance")
+def _importance(case: Case) -> Check:
+    candidate, rival, rules = case.candidate, case.rival, case.rules
     limit = rules.min_importance_correlation
     common = sorted(set(candidate.importance) & set(rival.importance)) if rival else []
     if rival is None or len(common) < 3:
@@ -183,17 +210,26 @@ def _importance(candidate: Evidence, rival: Incumbent | None, rules: PromotionRu
     return Check("importance", passed, correlation, limit, detail, gating=limit is not None)
 
 
-def _wishes(candidate: Evidence, rules: PromotionRules) -> list[Check]:
-    wanted = {"accuracy": rules.user_accuracy, "auc": rules.user_auc, "precision": rules.user_precision}
-    checks = []
-    for name, limit in wanted.items():
-        value = candidate.metrics.get(name, np.nan)
-        bound = "asked for" if rules.gate_on_user_thresholds else "wished for, reported only"
-        detail = f"Its {'AUC' if name == 'auc' else name} is {value:.3f}; {limit:.2f} is {bound}."
-        checks.append(
-            Check(f"user_{name}", bool(value >= limit), _finite(value), limit, detail, rules.gate_on_user_thresholds)
-        )
-    return checks
+@CHECKS.register("user_accuracy")
+def _wished_accuracy(case: Case) -> Check:
+    return _wish(case, "accuracy", "accuracy", case.rules.user_accuracy)
+
+
+@CHECKS.register("user_auc")
+def _wished_auc(case: Case) -> Check:
+    return _wish(case, "auc", "AUC", case.rules.user_auc)
+
+
+@CHECKS.register("user_precision")
+def _wished_precision(case: Case) -> Check:
+    return _wish(case, "precision", "precision", case.rules.user_precision)
+
+
+def _wish(case: Case, name: str, title: str, limit: float) -> Check:
+    value, gating = case.candidate.metrics.get(name, np.nan), case.rules.gate_on_user_thresholds
+    bound = "asked for" if gating else "wished for, reported only"
+    detail = f"Its {title} is {value:.3f}; {limit:.2f} is {bound}."
+    return Check(f"user_{name}", bool(value >= limit), _finite(value), limit, detail, gating)
 
 
 def _finite(value: float) -> float | None:

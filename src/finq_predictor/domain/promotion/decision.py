@@ -14,7 +14,7 @@ import pandas as pd
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.modelling.origin import ModelStatus
-from finq_predictor.domain.promotion.checks import check_candidate, failures, mean_skill
+from finq_predictor.domain.promotion.checks import Case, check_candidate, failures, mean_skill
 from finq_predictor.domain.promotion.terms import (
     Check,
     Decision,
@@ -73,7 +73,9 @@ def decide(
     level = rules.alpha / len(ranked)
     rival = incumbent if incumbent is not None and _is_rival(incumbent, provenance.source_id) else None
     judged = {
-        each.model: check_candidate(each, best_naive, naive[best_naive], rival, incumbent_skill, level, rules)
+        each.model: check_candidate(
+            Case(each, best_naive, naive[best_naive], rival, incumbent_skill, level, rules),
+        )
         for each in ranked
     }
     passing = [each for each in ranked if not failures(judged[each.model])]
