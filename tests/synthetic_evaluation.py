@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from finq_predictor.adapters.invocation import Invocation
 from finq_predictor.domain.features import FeatureSet
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.modelling.bundle import ModelBundle
@@ -78,6 +79,7 @@ def make_world(
             instruments=instruments,
         ),
         "incumbent": None,
+        "invocation": Invocation(options={"pipelines": ("equity",)}, params={"seed": seed}),
     }
 
 
@@ -89,7 +91,7 @@ def results_of(world: dict, params: EvaluationParams) -> EvaluationResults:
     measures = nodes.gather_measures(*nodes.compute_metrics(world["oos_predictions"], params), *traded)
     trained = nodes.gather_training(**{name: world[name] for name in TRAINED})
     promotion = nodes.decide_promotion(trained, measures, world["incumbent"], params, market=market)
-    return nodes.assemble_results(trained, measures, promotion, params, market=market)
+    return nodes.assemble_results(trained, measures, promotion, world["invocation"], params, market=market)
 
 
 def make_bundle(name: str, gold: pd.DataFrame, *, seed: int = 0, simulated: bool = True) -> ModelBundle:

@@ -26,9 +26,7 @@ from synthetic_evaluation import make_world
 
 KNOWN = ("The ``noload``", ".*Add type hints to the `predict`", ".*Any type hint is inferred")
 pytestmark = [pytest.mark.filterwarnings(f"ignore:{text}") for text in KNOWN]
-PARAMS = EvaluationParams(
-    n_bootstrap=200, promotion=PromotionRules(n_bootstrap=500), command="kedro run --pipelines=equity"
-)
+PARAMS = EvaluationParams(n_bootstrap=200, promotion=PromotionRules(n_bootstrap=500))
 
 
 @pytest.fixture(scope="module")

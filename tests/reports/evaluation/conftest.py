@@ -11,9 +11,7 @@ from finq_predictor.domain.promotion.decision import PromotionRules
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from synthetic_evaluation import make_world, results_of
 
-PARAMS = EvaluationParams(
-    n_bootstrap=200, promotion=PromotionRules(n_bootstrap=500), command="kedro run --pipelines=equity"
-)
+PARAMS = EvaluationParams(n_bootstrap=200, promotion=PromotionRules(n_bootstrap=500))
 
 
 @pytest.fixture(scope="session")

@@ -61,7 +61,7 @@ def test_every_section_carries_its_origin_and_the_command_is_there(page):
     stamps = re.findall(r'<p class="stamp">(.*?)</p>', page)
     assert len(stamps) == 11
     assert all(text in stamps[0] for text in ("f00d", "ab12", "cd34", "seed 0"))
-    assert "git checkout b8d81ae0c0ff\nkedro run --pipelines=equity" in page
+    assert "git checkout b8d81ae0c0ff\nkedro run --pipelines=equity --params &#34;seed=0&#34;" in page
 
 
 def test_every_picture_is_used_once(page):

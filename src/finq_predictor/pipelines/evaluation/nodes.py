@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from finq_predictor.adapters.invocation import Invocation
 from finq_predictor.adapters.model_registry import Registration
 from finq_predictor.adapters.tracking import Attachment, TrackedRun, TrackedRuns
 from finq_predictor.domain.columns import INSTRUMENT, TS
@@ -178,12 +179,13 @@ def assemble_results(
     trained_models: TrainedModels,
     measures: Measures,
     promotion: Decision,
+    invocation: Invocation,
     params: EvaluationParams,
     *,
     market: Market,
 ) -> EvaluationResults:
     """Put together all that pictures, tracking and the report are about."""
-    return EvaluationResults(market, trained_models, measures, promotion, evaluation_terms(params))
+    return EvaluationResults(market, trained_models, measures, promotion, evaluation_terms(params), invocation)
 
 
 def draw_plots(results: EvaluationResults) -> dict[str, Figure | Pictures]:

@@ -26,7 +26,6 @@ class EvaluationParams(BaseModel):
         target_sharpe: The user's target, reported only.
         target_drawdown: The user's target, reported only.
         target_profit_days: The user's target is a profit over so many days, reported only.
-        command: Reproduces the run, as printed in the report.
         seed: Of the resampling.
         abstention: When the champion's probability is shown but not acted upon.
         backtest: Positions and costs.
@@ -45,7 +44,6 @@ class EvaluationParams(BaseModel):
     target_sharpe: float = 1.0
     target_drawdown: float = 0.15
     target_profit_days: Annotated[int, Field(ge=1)] = 30
-    command: str = ""
     seed: int = 0
     abstention: AbstentionRules = AbstentionRules()
     backtest: BacktestRules = BacktestRules()

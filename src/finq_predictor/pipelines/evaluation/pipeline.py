@@ -62,7 +62,7 @@ def create_pipeline(market: Market) -> Pipeline:
             ),
             step(
                 assemble_results,
-                ["trained_models", "measures", "promotion", PARAMS],
+                ["trained_models", "measures", "promotion", "invocation", PARAMS],
                 "evaluation_results",
                 market=market,
             ),

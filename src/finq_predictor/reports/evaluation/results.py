@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from finq_predictor.adapters.invocation import Invocation
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
@@ -66,6 +67,7 @@ class EvaluationResults:
         measures: How good they are.
         promotion: The decision with all its checks.
         terms: The rules and wishes under which the figures stand.
+        invocation: How the run that found it was started.
     """
 
     market: Market
@@ -73,6 +75,7 @@ class EvaluationResults:
     measures: Measures
     promotion: Decision
     terms: EvaluationTerms
+    invocation: Invocation
 
     @property
     def candidate(self) -> str:

@@ -23,7 +23,6 @@ class EvaluationTerms:
         target_drawdown: The user's wish, a fraction of capital, reported only.
         target_profit_days: The user wishes a profit over so many days, reported only.
         seed: Of the resampling.
-        command: Reproduces the run; empty where it is not known.
     """
 
     backtest: BacktestRules
@@ -36,4 +35,3 @@ class EvaluationTerms:
     target_drawdown: float
     target_profit_days: int
     seed: int
-    command: str

@@ -1,0 +1,93 @@
+"""How a run was started, as a value: what a report shows so that a reader can start it again."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from finq_predictor.adapters.datasets.secrets import masked
+
+# Options of `kedro run` that choose what runs, by the name under which Kedro tells its hooks about them.
+_CHOOSING = {
+    "pipeline_names": "pipelines",
+    "namespaces": "namespaces",
+    "tags": "tags",
+    "node_names": "nodes",
+    "from_nodes": "from-nodes",
+    "to_nodes": "to-nodes",
+    "from_inputs": "from-inputs",
+    "to_outputs": "to-outputs",
+}
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What was given to ``kedro run``; without anything it runs every pipeline as configured.
+
+    Attributes:
+        environment: The overlay; None is the default one.
+        options: Option that chooses what runs -> its values, as given.
+        params: Run parameters, nested as the configuration is.
+    """
+
+    environment: str | None = None
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, run_params: Mapping[str, Any]) -> Invocation:
+        """Read what Kedro tells a hook about a run.
+
+        Args:
+            run_params: As ``before_pipeline_run`` gets them.
+        """
+        given = {option: tuple(run_params.get(name) or ()) for name, option in _CHOOSING.items()}
+        return cls(
+            environment=run_params.get("env"),
+            options={option: values for option, values in given.items() if values},
+            params=dict(run_params.get("runtime_params") or {}),
+        )
+
+    @property
+    def command(self) -> str:
+        """The command that starts the run again; what no command line can say is noted on a line of its own.
+
+        Secrets are hidden: who starts the run again has to know them.
+        """
+        words = ["kedro run"]
+        if self.environment:
+            words.append(f"--env {shlex.quote(self.environment)}")
+        words += [f"--{option}={shlex.quote(','.join(sorted(values)))}" for option, values in self.options.items()]
+        params = dict(_flat(masked(self.params)))
+        # Kedro takes a comma for the end of a parameter, wherever it stands.
+        said = [f"{name}={value}" for name, value in params.items() if "," not in value]
+        if said:
+            words.append(f"--params {_quoted(','.join(said))}")
+        unsaid = [
+            f"\n# and in conf/local/parameters.yml: {name}: {value}" for name, value in params.items() if "," in value
+        ]
+        return " ".join(words) + "".join(unsaid)
+
+
+def _flat(params: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in params.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", _text(value)
+
+
+def _text(value: Any) -> str:
+    """A value so written that reading it as YAML, as Kedro does, gives it back."""
+    if isinstance(value, str) and value and yaml.safe_load(value) == value:
+        return value
+    return yaml.safe_dump(value, default_flow_style=True, width=1000).removesuffix("\n").removesuffix("\n...")
+
+
+def _quoted(text: str) -> str:
+    return shlex.quote(text) if re.search(r'["$`\\!]', text) else f'"{text}"'
