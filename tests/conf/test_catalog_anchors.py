@@ -46,6 +46,7 @@ OTHERS = {
     r"tracked_run": DATASETS + "tracked_run.TrackedRunDataset",
     r"tracked_report": DATASETS + "tracked_run.TrackedReportDataset",
     r"code_version": DATASETS + "code_version.CodeVersionDataset",
+    r"invocation": DATASETS + "invocation.InvocationDataset",
 }
 LAYERS = {
     Folder.SILVER: "silver",

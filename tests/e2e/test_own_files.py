@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -38,6 +43,22 @@ def _check(root: Path, market: str, instruments: int) -> dict:
     return json.loads(layout.place(market, "promotion").read_text())
 
 
+def _reproduce(project: Path, root: Path, market: str) -> tuple[str, str]:
+    """Hash of the data the report was made from, and of those that the command in the report makes again."""
+    layout = Layout(root)
+    summary, gold = layout.place(market, "training_summary"), layout.place(market, "gold")
+    before = json.loads(summary.read_text())["data_hash"]
+    gold.unlink()
+    found = re.search(r"kedro run[^<\n]*", html.unescape(layout.report(market).read_text()))
+    assert found
+    words = shlex.split(found[0])
+    program = Path(sys.executable).parent / words[0]
+    command = [str(program), *words[1:], f"--to-outputs={market}.training_summary"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return before, json.loads(summary.read_text())["data_hash"]
+
+
 @pytest.mark.slow
 def test_sp500_with_benchmark_and_tweets(project_path, shared_data, tmp_path):
     bars = pd.read_parquet(shared_data / "equities/sp500_adj_2012-12_2017-12.parquet")
@@ -56,6 +77,8 @@ def test_sp500_with_benchmark_and_tweets(project_path, shared_data, tmp_path):
     assert decision["decision"] in ("provisional", "promote")
     gold = pd.read_parquet(Layout(tmp_path / "data").place("equity", "gold"))
     assert any("tone" in name for name in gold.columns)
+    before, again = _reproduce(project_path, tmp_path / "data", "equity")
+    assert again == before
 
 
 @pytest.mark.slow

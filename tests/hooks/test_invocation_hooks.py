@@ -24,4 +24,4 @@ def test_a_run_is_told_to_the_datasets_that_want_to_know():
 
 def test_it_is_not_written_by_a_node():
     with pytest.raises(DatasetError, match="read-only"):
-        InvocationDataset().save(None)
+        InvocationDataset().save(Invocation())

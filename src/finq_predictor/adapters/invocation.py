@@ -84,9 +84,16 @@ def _flat(params: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]
 
 def _text(value: Any) -> str:
     """A value so written that reading it as YAML, as Kedro does, gives it back."""
-    if isinstance(value, str) and value and yaml.safe_load(value) == value:
+    if isinstance(value, str) and value and _reads_as_itself(value):
         return value
     return yaml.safe_dump(value, default_flow_style=True, width=1000).removesuffix("\n").removesuffix("\n...")
+
+
+def _reads_as_itself(text: str) -> bool:
+    try:
+        return bool(yaml.safe_load(text) == text)
+    except yaml.YAMLError:
+        return False
 
 
 def _quoted(text: str) -> str:
