@@ -64,7 +64,7 @@ CHECKED = re.compile(r"(?P<suite>bronze|silver)_(?P<table>\w+)|(?P<gold>gold)")
 def entries(project_path):
     """Name -> the entry as the catalog would build it, of all that is kept."""
     bootstrap_project(project_path)
-    with KedroSession.create(project_path, env="base", runtime_params={"data_root": "ROOT"}) as session:
+    with KedroSession.create(project_path, env="base", runtime_params={"data_root": "data/anchors"}) as session:
         resolver = session.load_context().catalog.config_resolver
     names = {name for name in pipelines["__default__"].datasets() if not name.startswith("params:")}
     found = {name: resolver.resolve_pattern(name) for name in sorted(names)}
@@ -87,13 +87,13 @@ def test_every_file_lies_in_its_place_and_is_written_by_its_kind(entries, projec
         file, table = expected_file(name) or Path(), name.split(".")[1]
         found = (Path(entry["filepath"]), entry.get("dataset"), entry.get("value"))
         writer = None if table in VALUES else WRITERS.get(file.suffix)
-        if found != (project_path / "ROOT" / file, writer, VALUES.get(table)):
+        if found != (project_path / "data/anchors" / file, writer, VALUES.get(table)):
             wrong[name] = found
     assert not wrong
 
 
 def test_folders_and_the_database_lie_in_their_place(entries, project_path):
-    layout = Layout(project_path / "ROOT")
+    layout = Layout(project_path / "data/anchors")
     for name, entry in entries.items():
         market, dataset = name.split(".")
         if "filepath" in entry:
