@@ -60,7 +60,7 @@ class _Bare(ast.NodeTransformer):
             node.decorator_list = [item for item in node.decorator_list if not _registers(item)]
         self.generic_visit(node)
         if getattr(node, "body", None) == [] and not isinstance(node, ast.Module):
-            node.body = [ast.Pass()]  # type: ignore[attr-defined]
+            node.body = [ast.Pass()]  # type: ignore[attr-defined] - an AST node without a body has none to empty
         return node
 
 

@@ -81,7 +81,7 @@ class Calendar(ABC):
         """
         return self.closes(dates.min(), dates.max())
 
-    def expected(self, seen: pd.Series, start: pd.Timestamp, end: pd.Timestamp) -> pd.Series:  # noqa: ARG002
+    def expected(self, seen: pd.Series, start: pd.Timestamp, end: pd.Timestamp) -> pd.Series:  # noqa: ARG002 - one interface
         """Closes at which a bar is expected from ``start`` to ``end``.
 
         Args:

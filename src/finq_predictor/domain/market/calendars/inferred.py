@@ -53,7 +53,7 @@ class InferredCalendar(Calendar):
             raise ConfigurationError(f"`close_time` {self.close_time!r} cannot be read; give it as '16:00'.") from error
         return pd.Series(closes.tz_convert("UTC").as_unit("us"), index=days)
 
-    def expected(self, seen: pd.Series, start: pd.Timestamp, end: pd.Timestamp) -> pd.Series:  # noqa: ARG002
+    def expected(self, seen: pd.Series, start: pd.Timestamp, end: pd.Timestamp) -> pd.Series:  # noqa: ARG002 - one interface
         """The closes that were seen."""
         return pd.Series(np.sort(seen.unique()))
 
