@@ -59,8 +59,8 @@ class _Bare(ast.NodeTransformer):
         if isinstance(node, ast.FunctionDef):
             node.decorator_list = [item for item in node.decorator_list if not _registers(item)]
         self.generic_visit(node)
-        if getattr(node, "body", None) == [] and not isinstance(node, ast.Module):
-            node.body = [ast.Pass()]  # type: ignore[attr-defined] - an AST node without a body has none to empty
+        if not isinstance(node, ast.Module) and vars(node).get("body") == []:
+            vars(node)["body"] = [ast.Pass()]
         return node
 
 
