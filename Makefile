@@ -11,11 +11,12 @@ install = $(UV) pip install --quiet --system-certs --compile-bytecode --python $
 INSTALL = @$(call install,$(BIN)/python,-c constraints.txt $(1))
 LOCKED := pyproject.toml constraints.txt
 
-# Where data goes and how strong the simulator's signal is: make run ROOT=data/noise SIGNAL=0
+# Where data goes, and the simulator's knobs: make run ROOT=data/noise SIGNAL=0; what is not given stands in
+# conf/base/globals.yml.
 ROOT   ?= data
-SIGNAL ?= 1.0
-SEED   ?= 20240115
-PARAMS := data_root=$(ROOT),signal=$(SIGNAL),seed=$(SEED)
+SIGNAL ?=
+SEED   ?=
+PARAMS := data_root=$(ROOT)$(if $(SIGNAL),$(,)signal=$(SIGNAL))$(if $(SEED),$(,)seed=$(SEED))
 PORT   ?= 8000
 
 # No library tells anybody anything, in any process that is started from here.

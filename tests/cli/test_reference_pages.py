@@ -15,3 +15,10 @@ def test_committed_page_is_what_the_code_says(name, project_path, tmp_path):
 
 def test_no_page_is_left_over(project_path):
     assert {path.name for path in (project_path / "docs" / "reference").glob("*.md")} == set(pages(cli))
+
+
+def test_a_meaning_ends_where_the_next_section_of_the_docstring_begins(project_path):
+    text = (project_path / "docs/reference/parameters.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert len(rows) > 80
+    assert not [row for row in rows if "Raises:" in row or "Returns:" in row]

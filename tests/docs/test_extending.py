@@ -68,7 +68,7 @@ def test_a_drift_test_is_added_as_the_page_says(tmp_path):
 import sys
 sys.path[:0] = ['tests', 'tests/pipelines/monitoring']
 import test_monitoring_pipeline as stage
-out = stage.run(thresholds={'hellinger': 0.2})
+out = stage.run(drift={'thresholds': {'hellinger': 0.2}})
 print(out['drift']['hellinger'].between(0, 1).all(), '>Hellinger</th>' in out['monitoring_report'])
 print(*(f'finq_{kind}_drift_hellinger' in out['monitoring_metrics'] for kind in ('feature', 'prediction')))
 """

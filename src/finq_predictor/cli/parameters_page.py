@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -90,7 +90,7 @@ def _nested(kind: Any) -> Iterator[tuple[str, type]]:
     """Models inside a type, with the path that leads to them: a mapping of models has a name in between."""
     if isinstance(kind, type) and (is_dataclass(kind) or issubclass(kind, BaseModel)):
         yield "", kind
-    elif get_origin(kind) is dict:
+    elif get_origin(kind) in (dict, Mapping):
         yield from ((f".<name>{path}", model) for path, model in _nested(get_args(kind)[1]))
     elif get_origin(kind) in (Annotated, Union, UnionType):
         for part in get_args(kind):
@@ -108,7 +108,7 @@ def _type(kind: Any, limits: str = "") -> str:
         return " or ".join(f"`{value}`" for value in args)
     if origin in (tuple, list):
         return f"list of {_type(args[0])}"
-    if origin is dict:
+    if origin in (dict, Mapping):
         return f"mapping to {_type(args[1])}"
     if next(_nested(kind), None):
         return "keys below"
@@ -132,6 +132,8 @@ def _documented(model: type) -> tuple[str, dict[str, str]]:
     meanings: dict[str, str] = {}
     name = ""
     for line in attributes.splitlines():
+        if line and not line.startswith(" "):
+            break  # the next section
         if line.startswith("    ") and not line.startswith("        ") and ":" in line:
             name, _, meaning = line.strip().partition(":")
             meanings[name] = meaning.strip()

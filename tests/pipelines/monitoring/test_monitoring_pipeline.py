@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from finq_predictor.domain.errors import UnknownNameError
+from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.monitoring.drift import DRIFT_TESTS, DriftTest, Subject
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
@@ -129,17 +129,27 @@ def test_the_same_data_give_the_same_page(calm):
     assert again["monitoring_metrics"] == calm["monitoring_metrics"]
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"window_days": 0}, {"false_discovery_rate": 1.0}, {"psy": 0.2}, {"thresholds": {"psi": -1.0}}]
-)
+@pytest.mark.parametrize("wrong", [{"window_days": 0}, {"psy": 0.2}, {"drift": {"psi": 0.2}}])
 def test_parameters_are_checked(wrong):
     with pytest.raises(ValidationError):
         MonitoringParams(**wrong)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"false_discovery_rate": 1.0}, "false_discovery_rate is 1.0; expected a number between 0 and 1"),
+        ({"thresholds": {"psi": -1.0}}, "threshold of psi is -1.0; expected a number above 0"),
+    ],
+)
+def test_rules_of_drift_are_checked(wrong, said):
+    with pytest.raises(ConfigurationError, match=said):
+        MonitoringParams(drift=wrong)
+
+
 def test_a_threshold_is_of_a_test_that_exists():
     with pytest.raises(UnknownNameError, match=r"Unknown drift test 'psy'\. Did you mean 'psi'"):
-        MonitoringParams(thresholds={"psy": 0.2})
+        MonitoringParams(drift={"thresholds": {"psy": 0.2}})
 
 
 class WorstCase(DriftTest):
@@ -158,13 +168,13 @@ class WorstCase(DriftTest):
 def test_a_drift_test_that_is_registered_appears_everywhere_by_itself(calm):
     with DRIFT_TESTS.trial():
         DRIFT_TESTS.add("worst", WorstCase)
-        out = run(thresholds={"worst": 2.0})
+        out = run(drift={"thresholds": {"worst": 2.0}})
         row = out["drift"].set_index("name").loc["probability"]
         assert not row["drifted"]
         with_alarm = type("Ringing", (WorstCase,), {"alarms": frozenset({Subject.PREDICTION})})
         DRIFT_TESTS.remove("worst")
         DRIFT_TESTS.add("worst", with_alarm)
-        rung = run(thresholds={"worst": 2.0})
+        rung = run(drift={"thresholds": {"worst": 2.0}})
     pd.testing.assert_frame_equal(out["drift"].drop(columns="worst"), calm["drift"])
     assert out["drift"]["worst"].notna().all()
     assert '<th scope="col">worst case</th>' in out["monitoring_report"]

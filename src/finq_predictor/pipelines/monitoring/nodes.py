@@ -60,7 +60,7 @@ def measure_drift(
         gold: Gold rows; the last dates are current, those the champion was trained on give the past windows.
         predictions: Predictions of the champion.
         champion: The model with its training profile.
-        params: Window and thresholds.
+        params: Window and rules.
 
     Returns:
         One row per feature and one for the predictions, see the table ``drift``.
@@ -74,8 +74,7 @@ def measure_drift(
         _with_columns(current, list(reference)),
         _with_columns(history, list(reference)),
         days=params.window_days,
-        false_discovery_rate=params.false_discovery_rate,
-        thresholds=params.thresholds,
+        rules=params.drift,
     )
     recent = last_days(predictions, params.window_days)["probability"].to_numpy(dtype="float64")
     outcome = prediction_drift(
@@ -83,8 +82,7 @@ def measure_drift(
         recent,
         _past_probabilities(champion, history, params.window_days),
         days=params.window_days,
-        level=params.false_discovery_rate,
-        thresholds=params.thresholds,
+        rules=params.drift,
     )
     return DRIFT.typed(pd.concat([features, outcome], ignore_index=True))
 
@@ -111,7 +109,7 @@ def build_monitoring_report(
             champion=champion,
             provenance=provenance,
             window_days=params.window_days,
-            thresholds=params.thresholds,
+            thresholds=params.drift.thresholds,
         )
     )
 

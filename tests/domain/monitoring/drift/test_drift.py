@@ -13,6 +13,7 @@ from finq_predictor.domain.errors import UnknownNameError
 from finq_predictor.domain.modelling.training_profile import ColumnProfile
 from finq_predictor.domain.monitoring.drift import (
     DRIFT_TESTS,
+    DriftRules,
     DriftTest,
     Subject,
     feature_drift,
@@ -206,18 +207,18 @@ def test_last_days_are_whole_dates():
 
 
 class WorstCase(DriftTest):
-    """Largest value now, less the largest in training."""
+    """Largest value now, less the smallest in training."""
 
     name = "worst"
     title = "worst case"
-    meaning = "Excess of the largest value"
+    meaning = "Excess of the largest value over the smallest"
     threshold = 0.5
     source = "Nobody (2000)"
     measures = frozenset({Subject.FEATURE})
     alarms = frozenset({Subject.FEATURE})
 
     def statistic(self, reference, current):
-        return float(np.nanmax(current) - reference.quantiles[-1])
+        return float(np.nanmax(current) - reference.quantiles[0])
 
 
 def test_a_test_that_is_registered_is_in_every_table_and_rings():
@@ -230,15 +231,16 @@ def test_a_test_that_is_registered_is_in_every_table_and_rings():
     with DRIFT_TESTS.trial():
         DRIFT_TESTS.add("worst", WorstCase)
         after = feature_drift(reference, current, history, days=20)
-        strict = feature_drift(reference, current, history, days=20, thresholds={"worst": -9.0, "psi": 99.0})
-        calm = feature_drift(reference, current, history, days=20, thresholds={"worst": 99.0, "psi": 99.0})
+        rules = {worst: DriftRules(thresholds={"worst": worst, "psi": 99.0}) for worst in (1e-9, 99.0)}
+        strict = feature_drift(reference, current, history, days=20, rules=rules[1e-9])
+        calm = feature_drift(reference, current, history, days=20, rules=rules[99.0])
         outcome = prediction_drift(reference["f0"], np.zeros(3), [], days=20)
         assert limits(Subject.FEATURE, {"worst": 2.0}) == {"psi": 0.25, "worst": 2.0}
         assert [test.name for test in measuring(Subject.FEATURE)][-1] == "worst"
         assert "worst" not in [test.name for test in measuring(Subject.PREDICTION)]
         assert drift_columns()[-2:] == ("worst", "drifted")
     pd.testing.assert_frame_equal(after.drop(columns="worst"), before)
-    assert after["worst"].tolist() == [current[name].max() - reference[name].quantiles[-1] for name in ("f0", "f1")]
+    assert after["worst"].tolist() == [current[name].max() - reference[name].quantiles[0] for name in ("f0", "f1")]
     assert strict["drifted"].tolist() == [True, False], "large by the new test, and only what is unlikely"
     assert calm["drifted"].tolist() == [False, False]
     assert np.isnan(outcome["worst"].iloc[0])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
+from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.domain.modelling.training_profile import ColumnProfile
 from finq_predictor.domain.registry import Registry
 
@@ -68,6 +70,40 @@ DRIFT_TESTS: Registry[type[DriftTest]] = Registry(
     },
 )
 """The drift tests by name: one file, one class, one line; tables, page and metrics show them in this order."""
+
+
+@dataclass(frozen=True)
+class DriftRules:
+    """When a difference from training is an alarm.
+
+    Attributes:
+        false_discovery_rate: Expected share of false alarms among the features that alarm, and the chance of one for
+            the predictions.
+        thresholds: Above which value of a drift test an unlikely difference is drift, by name of the test; a test that
+            is not named keeps its own.
+
+    Raises:
+        ConfigurationError: If the rate is not between 0 and 1, or a threshold not above 0.
+        UnknownNameError: If a threshold is given for a test that does not exist.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    false_discovery_rate: float = 0.05
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.false_discovery_rate < 1.0:
+            raise ConfigurationError(
+                f"false_discovery_rate is {self.false_discovery_rate}; expected a number between 0 and 1."
+            )
+        DRIFT_TESTS.require(*self.thresholds)
+        for name, threshold in self.thresholds.items():
+            if not threshold > 0.0:
+                raise ConfigurationError(f"The threshold of {name} is {threshold}; expected a number above 0.")
+
+
+DEFAULT_RULES = DriftRules()
 
 
 def measuring(subject: Subject) -> list[DriftTest]:

@@ -11,7 +11,14 @@ import pandas as pd
 
 from finq_predictor.domain.columns import TS
 from finq_predictor.domain.modelling.training_profile import ColumnProfile
-from finq_predictor.domain.monitoring.drift.base import DRIFT_TESTS, Subject, limits, measuring
+from finq_predictor.domain.monitoring.drift.base import (
+    DEFAULT_RULES,
+    DRIFT_TESTS,
+    DriftRules,
+    Subject,
+    limits,
+    measuring,
+)
 from finq_predictor.domain.monitoring.drift.ks import KolmogorovSmirnov, block_p_value, usual_distance
 
 DISTANCE = KolmogorovSmirnov()
@@ -44,8 +51,7 @@ def feature_drift(
     history: pd.DataFrame,
     *,
     days: int,
-    false_discovery_rate: float = 0.05,
-    thresholds: Mapping[str, float] | None = None,
+    rules: DriftRules = DEFAULT_RULES,
 ) -> pd.DataFrame:
     """Compare each feature's current values with training.
 
@@ -58,8 +64,7 @@ def feature_drift(
         current: Current rows with ``ts`` and the features.
         history: Rows of the training period with ``ts`` and the features, for the windows; may be empty.
         days: Length of a window in dates.
-        false_discovery_rate: Expected share of false alarms among the alarms.
-        thresholds: Replace the tests' own, by name of the test.
+        rules: How unlikely and how large a difference must be.
 
     Returns:
         One row per feature, see `drift_columns`. A feature without current values has NaN distance and drifts by the
@@ -79,8 +84,8 @@ def feature_drift(
     ]
     table = pd.DataFrame(rows, columns=[name for name in drift_columns() if name not in ("p_adjusted", "drifted")])
     adjusted = adjust_p_values(table["p_value"].to_numpy(dtype="float64"))
-    unlikely = (adjusted <= false_discovery_rate) | table[DISTANCE.name].isna().to_numpy()
-    large = _large(table, Subject.FEATURE, thresholds)
+    unlikely = (adjusted <= rules.false_discovery_rate) | table[DISTANCE.name].isna().to_numpy()
+    large = _large(table, Subject.FEATURE, rules)
     return table.assign(p_adjusted=adjusted, drifted=unlikely & large)[list(drift_columns())]
 
 
@@ -90,8 +95,7 @@ def prediction_drift(
     past: Sequence[np.ndarray],
     *,
     days: int,
-    level: float = 0.05,
-    thresholds: Mapping[str, float] | None = None,
+    rules: DriftRules = DEFAULT_RULES,
 ) -> pd.DataFrame:
     """Compare current probabilities with those of training.
 
@@ -103,8 +107,7 @@ def prediction_drift(
         probabilities: N current probabilities.
         past: The model's probabilities in windows of the same length before; may be empty.
         days: Length of a window in dates.
-        level: Chance of a false alarm that is accepted.
-        thresholds: Replace the tests' own, by name of the test.
+        rules: How unlikely and how large a difference must be; one comparison needs no adjustment.
 
     Returns:
         One row, see `drift_columns`, of kind ``"prediction"``; without predictions nothing drifts.
@@ -115,8 +118,8 @@ def prediction_drift(
         return pd.DataFrame([dict.fromkeys(columns, np.nan) | head | {"drifted": False}], columns=columns)
     row = _row(Subject.PREDICTION, "probability", reference, probabilities, past, days)
     table = pd.DataFrame([row]).assign(p_adjusted=row["p_value"])
-    unlikely = table["p_value"].to_numpy() <= level
-    table = table.assign(drifted=_large(table, Subject.PREDICTION, thresholds) & unlikely)
+    unlikely = table["p_value"].to_numpy() <= rules.false_discovery_rate
+    table = table.assign(drifted=_large(table, Subject.PREDICTION, rules) & unlikely)
     return table.reindex(columns=columns)
 
 
@@ -139,10 +142,10 @@ def _row(
     }
 
 
-def _large(table: pd.DataFrame, subject: Subject, thresholds: Mapping[str, float] | None) -> np.ndarray:
+def _large(table: pd.DataFrame, subject: Subject, rules: DriftRules) -> np.ndarray:
     """Which rows lie above the threshold of a test that rings for them; NaN never does."""
     large = np.zeros(len(table), dtype=bool)
-    for name, threshold in limits(subject, thresholds or {}).items():
+    for name, threshold in limits(subject, rules.thresholds).items():
         large |= (table[name] > threshold).to_numpy()
     return large
 
