@@ -70,7 +70,7 @@ run: $(VENV)/.base  ## Both markets, from bars to a promoted model and a predict
 setup: $(VENV)/.dev  ## Everything that tests and tools need, to develop
 
 test: $(VENV)/.dev .venv-airflow/.ready  ## All tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 15
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 15
 
 lint: $(VENV)/.dev  ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .

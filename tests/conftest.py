@@ -19,6 +19,25 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 PROJECT = Path(__file__).resolve().parents[1]
 
+# What takes minutes begins first, so that no process is left alone with it at the end; the second needs no run of the
+# small project, which the first one makes meanwhile.
+LONG = (
+    "e2e/test_small_project.py",
+    "behaviour/test_signal_and_noise.py",
+    "docs/test_extending.py",
+    "deploy/test_airflow.py",
+    "e2e/test_own_files.py",
+    "docs/test_commands.py",
+    "notebooks/test_notebooks.py",
+    "e2e/test_console.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take long first; all others stay in their order."""
+    rank = {PROJECT / "tests" / name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path, len(LONG)))
+
 
 @pytest.fixture(scope="session")
 def project_path() -> Path:
