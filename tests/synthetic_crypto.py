@@ -20,6 +20,7 @@ CRYPTO = Market(
     has_benchmark=False,
     has_quotes=False,
     bars_per_year=365,
+    decision_hours=1.0,
     fresh_hours=48.0,
     registered_model="finq-crypto-direction",
     vocabulary=Vocabulary.SHARES,

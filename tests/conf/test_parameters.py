@@ -101,7 +101,7 @@ def test_an_unknown_key_is_refused_at_every_level(stage):
 @pytest.mark.parametrize(
     ("model", "wrong"),
     [
-        (CleaningRules, {"jump_factor": 1.0}),
+        (CleaningRules, {"max_jump": 1.0}),
         (CleaningRules, {"max_bad_share": 1.1}),
         (GateLimits, {"min_instruments": 0}),
         (GateLimits, {"max_null_share": -0.1}),
@@ -126,12 +126,12 @@ def test_every_stage_of_every_market_is_configured_and_valid(project_path, env, 
 
 
 def test_a_value_of_the_command_line_reaches_a_nested_object(project_path):
-    given = {"equity": {"ingestion": {"gates": {"min_instruments": 5}}}, "fx": {"training": {"n_folds": 5}}}
+    given = {"fx": {"ingestion": {"gates": {"min_instruments": 5}}, "training": {"n_folds": 5}}}
     loader = OmegaConfigLoader(str(project_path / "conf"), env="base", runtime_params=given, **CONFIG_LOADER_ARGS)
     parameters = loader["parameters"]
-    ingestion = MODELS["ingestion"](**parameters["equity"]["ingestion"])
+    ingestion = MODELS["ingestion"](**parameters["fx"]["ingestion"])
     assert ingestion.gates == GateLimits(min_instruments=5)
-    assert ingestion.cleaning.correction_tolerance_hours == 16, "what was not given stays"
+    assert ingestion.cleaning.max_jump == 1.5, "what was not given stays"
     assert MODELS["training"](**parameters["fx"]["training"]).n_folds == 5
 
 
@@ -150,7 +150,7 @@ def test_the_page_explains_every_key_of_every_level():
 
 def test_the_page_says_type_limits_and_default():
     page = parameters_markdown()
-    assert "| `jump_factor` | number above 1 | `1.8` | A close that many times its neighbours'" in page
+    assert "| `max_jump` | number above 1 | `4.0` | A price that many times the last one" in page
     assert (
         "| `bar_minutes` | whole number above 0 or `null` | `null` | Length of a bar in minutes; `null` takes" in page
     )

@@ -18,8 +18,16 @@ from finq_predictor.domain.panel import Panel
 EQUITY, FX = get_market("equity"), get_market("fx")
 
 
+def bars_of(market: str, count: int, first: str = "2024-01-08") -> pd.DatetimeIndex:
+    """Closes of the bars that a market makes, none missing."""
+    start = pd.Timestamp(first, tz="UTC")
+    if market == "fx":
+        return pd.date_range(start, periods=count, freq="h").as_unit("us")
+    return pd.DatetimeIndex(EQUITY.sessions.closes(start, start + pd.Timedelta(days=2 * count + 10)))[:count]
+
+
 def make_panel(market: str, close: list[list[float]], benchmark: list[float] | None = None) -> Panel:
-    ts = pd.date_range("2024-01-01", periods=len(close), freq="D", tz="UTC").as_unit("us")
+    ts = bars_of(market, len(close))
     fields = {"close": np.array(close, dtype=float)}
     if benchmark is not None:
         fields["benchmark_close"] = np.array(benchmark, dtype=float).reshape(-1, 1)
@@ -41,8 +49,15 @@ def test_fx_enters_at_the_close_of_the_decision():
     panel = make_panel("fx", [[1.0], [1.1], [1.1], [1.0]])
     labels = make_labels(panel, FX, [1])
     np.testing.assert_allclose(labels["forward_return_1"], [0.1, 0.0, 1 / 1.1 - 1, np.nan])
-    np.testing.assert_array_equal(labels["label_1"], [1.0, 0.0, 0.0, np.nan])
+    np.testing.assert_array_equal(labels["label_1"], [1.0, np.nan, 0.0, np.nan])
     assert labels["label_end_1"][0] == panel.ts[1]
+
+
+def test_a_tie_is_neither_up_nor_down():
+    labels = make_labels(make_panel("fx", [[1.0], [1.0], [1.1]]), FX, [1])
+    assert labels["forward_return_1"][0] == 0.0
+    assert np.isnan(labels["label_1"][0])
+    assert labels["label_1"][1] == 1.0
 
 
 def test_the_bar_after_a_week_end_is_the_next_bar():
@@ -53,19 +68,66 @@ def test_the_bar_after_a_week_end_is_the_next_bar():
     assert labels["forward_return_1"][1] == pytest.approx(0.1)
 
 
-def test_missing_prices_give_no_label_and_no_bar_gives_no_row():
-    close = [[10.0, 1.0], [np.nan, 1.0], [30.0, 1.0], [33.0, np.nan], [36.3, np.nan]]
-    panel = make_panel("equity", close, [100.0] * 5)
+def test_labels_count_hours_and_not_rows():
+    """In a file of one pair an hour may be missing: the bar after it is not the next hour."""
+    ts = bars_of("fx", 6)[[0, 1, 3, 4, 5]]
+    labels = make_labels(replace(make_panel("fx", [[1.0], [1.1], [1.2], [1.3], [1.4]]), ts=ts), FX, [1, 2])
+    assert labels["label_1"].isna().tolist() == [False, True, False, False, True]
+    np.testing.assert_allclose(labels["forward_return_2"], [np.nan, 1.2 / 1.1 - 1, 1.4 / 1.2 - 1, np.nan, np.nan])
+    assert labels["label_end_2"][1] == ts[2]
+
+
+def test_a_hole_of_weeks_is_no_hour():
+    ts = pd.DatetimeIndex(["2024-01-08 10:00", "2024-01-08 11:00", "2024-01-31 11:00"], tz="UTC").as_unit("us")
+    labels = make_labels(replace(make_panel("fx", [[1.0], [1.1], [1.5]]), ts=ts), FX, [1])
+    np.testing.assert_allclose(labels["forward_return_1"], [0.1, np.nan, np.nan])
+
+
+def test_no_entry_no_label_and_no_bar_no_row():
+    panel = make_panel("equity", [[10.0, 1.0], [np.nan, 1.0], [30.0, 1.0], [33.0, 1.0]], [100.0] * 4)
     labels = make_labels(panel, EQUITY, [1])
-    a, b = (labels[labels["instrument"] == name].set_index("ts")["label_1"] for name in "AB")
-    # No entry price after the first bar; B is delisted after the third.
-    assert np.isnan(a[panel.ts[0]])
-    assert a[panel.ts[2]] == 1.0
+    a = labels[labels["instrument"] == "A"].set_index("ts")["label_1"]
+    assert np.isnan(a[panel.ts[0]]), "nobody could buy at the close of the second bar"
     assert panel.ts[1] not in a.index
-    assert b[panel.ts[0]] == 0.0
-    assert np.isnan(b[panel.ts[1]])
-    assert np.isnan(b[panel.ts[2]])
     assert len(labels) == 7
+
+
+def test_who_cannot_sell_waits_for_the_next_price():
+    close = [[10.0], [10.0], [np.nan], [12.0], [13.0], [14.0]]
+    panel = make_panel("equity", close, [100.0, 100.0, 100.0, 110.0, 110.0, 110.0])
+    labels = make_labels(panel, EQUITY, [1]).set_index("ts")
+    # Bought at the second bar, meant to be sold at the third, sold at the fourth; the benchmark runs as long.
+    assert labels.loc[panel.ts[0], "forward_return_1"] == pytest.approx(0.2 - 0.1)
+    assert labels.loc[panel.ts[0], "label_end_1"] == panel.ts[3]
+
+
+@pytest.mark.parametrize("horizon", [1, 5])
+def test_what_ends_is_left_at_the_return_of_a_delisting(horizon):
+    size, last = 60, 30
+    close = np.full((size, 2), 10.0)
+    close[last + 1 :, 1] = np.nan
+    panel = make_panel("equity", close.tolist(), [100.0] * size)
+    labels = make_labels(panel, EQUITY, [horizon])
+    gone = labels[labels["instrument"] == "B"].set_index("ts")
+    held = gone.loc[panel.ts[last - horizon : last]]
+    np.testing.assert_allclose(held[f"forward_return_{horizon}"], EQUITY.delisting_return)
+    assert (held[f"label_{horizon}"] == 0.0).all()
+    assert (held[f"label_end_{horizon}"] == panel.ts[last + EQUITY.ended_after]).all(), "known when nothing came"
+    assert np.isnan(gone.loc[panel.ts[last], f"label_{horizon}"]), "nobody could buy it any more"
+    assert gone.loc[panel.ts[last - horizon - 1], f"forward_return_{horizon}"] == 0.0
+    # Until then it is not known whether it only rests.
+    early = make_labels(panel.rows(0, last + EQUITY.ended_after), EQUITY, [horizon])
+    early = early[early["instrument"] == "B"].set_index("ts").loc[held.index]
+    assert early[f"label_{horizon}"].isna().all()
+    assert early[f"label_end_{horizon}"].isna().all()
+
+
+def test_an_instrument_that_rests_long_has_ended_for_who_held_it():
+    close = np.full((60, 1), 10.0)
+    close[20:45] = np.nan
+    labels = make_labels(make_panel("equity", close.tolist(), [100.0] * 60), EQUITY, [1])
+    assert labels["forward_return_1"][18] == pytest.approx(EQUITY.delisting_return)
+    assert labels["forward_return_1"][20] == 0.0
 
 
 def test_a_benchmark_gap_gives_no_label():
@@ -112,3 +174,25 @@ def test_prices_after_the_exit_change_nothing():
     cut = make_labels(panel.until(panel.ts[9]), FX, [1])
     known = cut.dropna()
     pd.testing.assert_frame_equal(known, whole[whole["ts"] < panel.ts[9]].reset_index(drop=True))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), horizon=st.integers(1, 8), kept=st.integers(30, 75))
+def test_what_is_known_stays_whatever_comes(seed, horizon, kept):
+    """Holes, rests and ends: a label that is known at a time is the same whatever is delivered later."""
+    rng = np.random.default_rng(seed)
+    close = np.exp(rng.normal(0, 0.02, (80, 4)).cumsum(axis=0))
+    close[rng.random(close.shape) < 0.1] = np.nan
+    start = int(rng.integers(10, 60))
+    close[start : start + int(rng.integers(1, 40)), 1] = np.nan
+    close[start:, 2] = np.nan
+    ts = bars_of("equity", 90)[np.sort(rng.permutation(90)[:80])]
+    panel = replace(make_panel("equity", close.tolist(), np.exp(rng.normal(0, 0.01, 80)).tolist()), ts=ts)
+    whole = make_labels(panel, EQUITY, [horizon])
+    cut = make_labels(panel.rows(0, kept), EQUITY, [horizon])
+    end = f"label_end_{horizon}"
+    late = whole[end].isna() | (whole[end] > panel.ts[kept - 1])
+    hidden = whole.assign(**{end: whole[end].mask(late)})
+    for name in (f"forward_return_{horizon}", f"label_{horizon}"):
+        hidden[name] = whole[name].mask(late)
+    pd.testing.assert_frame_equal(cut, hidden[hidden["ts"] <= panel.ts[kept - 1]].reset_index(drop=True))

@@ -194,3 +194,25 @@ def test_inputs_stay_as_they_were():
     bars, copy = make_bars(), make_bars()
     build_panel(bars, EQUITY)
     pd.testing.assert_frame_equal(bars, copy)
+
+
+@pytest.mark.parametrize("table", ["bars", "benchmark"])
+def test_what_came_after_the_decision_of_its_bar_is_missing(table):
+    closes = pd.DatetimeIndex(EQUITY.sessions.closes(pd.Timestamp("2024-01-02"), pd.Timestamp("2024-01-10")))
+    bars = pd.DataFrame({"ts": closes, "instrument": "A", "close": 10.0, "known_at": closes})
+    benchmark = pd.DataFrame({"ts": closes, "close": 100.0, "known_at": closes})
+    tables = {"bars": bars, "benchmark": benchmark}
+    tables[table].loc[2, "known_at"] += pd.Timedelta(hours=15)
+    tables[table].loc[3, "known_at"] += pd.Timedelta(hours=17)
+    panel = build_panel(bars, EQUITY, benchmark)
+    if table == "bars":
+        assert list(panel.ts) == [ts for row, ts in enumerate(closes) if row != 3]
+    else:
+        assert np.flatnonzero(np.isnan(panel.fields["benchmark_close"][:, 0])).tolist() == [3]
+
+
+def test_bars_that_all_came_too_late_are_refused():
+    closes = pd.DatetimeIndex(EQUITY.sessions.closes(pd.Timestamp("2024-01-02"), pd.Timestamp("2024-01-10")))
+    late = pd.DataFrame({"ts": closes, "instrument": "A", "close": 10.0, "known_at": closes + pd.Timedelta(days=30)})
+    with pytest.raises(DataError, match="more than 16 h after its close"):
+        build_panel(late, EQUITY)

@@ -114,14 +114,18 @@ def build_panel(
 ) -> Panel:
     """Bring silver tables onto the bars of a market, each value from when it was known.
 
+    A bar or a close of the benchmark that became known after the decision of its own bar (``market.decision_hours``
+    after its close) was not there to decide with, and never is: it counts as missing.
+
     Prices and volume are adjusted by ``adj_close / close`` where bars have ``adj_close``. The adjusted *level* knows
     later splits and dividends, so only ratios of it may become features; volume is adjusted the other way, so that
     price x volume is what was traded.
 
     Args:
-        bars: Silver bars: ``ts, instrument``, prices, ``volume``, optionally ``sector`` (becomes codes).
+        bars: Silver bars: ``ts, instrument``, prices, ``volume``, optionally ``sector`` (becomes codes) and ``known_at``
+            (without it each is known at its close).
         market: The market.
-        benchmark: ``ts, close``; becomes ``benchmark_close``.
+        benchmark: ``ts, close``, optionally ``known_at``; becomes ``benchmark_close``.
         sentiment: ``ts, instrument, tone_sum, article_count``; zero where there is no row. None: no such fields.
         macro: ``series, period, value, known_at`` with revisions; becomes ``macro_<series>`` and what describes it,
             see :func:`macro_state`. Where instruments compare two economies, series that end in a currency
@@ -131,7 +135,7 @@ def build_panel(
         The panel; bars x instruments that do not exist are NaN.
 
     Raises:
-        DataError: If bars are empty or have no close, or two bars have the same instrument and ts.
+        DataError: If bars are empty or have no close, all came too late, or two have the same instrument and ts.
     """
     if bars.empty:
         raise DataError(f"There are no bars of {market.name}; run ingestion first.")
@@ -140,17 +144,31 @@ def build_panel(
             f"Bars of {market.name} have no column {', '.join(sorted(missing))}; they have {', '.join(bars.columns)}. "
             "Give silver bars, as ingestion writes them."
         )
+    bars = known_in_time(bars, market)
+    if bars.empty:
+        raise DataError(
+            f"Every bar of {market.name} became known more than {market.decision_hours:g} h after its close, when its "
+            "decision had been taken; deliver the times at which bars were known, or bars that came in time."
+        )
     ts = pd.DatetimeIndex(bars[TS].astype(UTC_MICROSECONDS).unique()).sort_values()
     names = tuple(sorted(str(name) for name in bars[INSTRUMENT].unique()))
     place = _Places(ts, names)
     fields = _price_fields(bars, place.of(bars, "bars"))
     if benchmark is not None:
-        fields[BENCHMARK_CLOSE] = _benchmark_close(benchmark, ts)
+        fields[BENCHMARK_CLOSE] = _benchmark_close(known_in_time(benchmark, market), ts)
     if sentiment is not None:
         fields |= _sentiment_fields(sentiment, place)
     if macro is not None:
         fields |= _macro_fields(macro, ts, names, market.instruments)
     return Panel(market.name, ts, names, fields)
+
+
+def known_in_time(table: pd.DataFrame, market: Market) -> pd.DataFrame:
+    """The rows that were known when the decision of their own bar was taken; all where nothing is said about it."""
+    if KNOWN_AT not in table:
+        return table
+    late = table[KNOWN_AT] > table[TS] + market.decision_delay
+    return table[~late] if late.any() else table
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from finq_predictor.domain.ingestion.rules import CleaningRules, ReadingRules, R
 from finq_predictor.domain.market.calendars import get_calendar
 from finq_predictor.domain.market.markets import get_market
 
-EQUITY = Rules(get_market("equity"), cleaning=CleaningRules(correction_tolerance_hours=16))
-FX = Rules(get_market("fx"), cleaning=CleaningRules(jump_factor=1.1, wick_factor=1.1))
+EQUITY = Rules(get_market("equity"))
+FX = Rules(get_market("fx"), cleaning=CleaningRules(max_jump=1.1, wick_factor=1.1))
 
 
 def daily(symbol="A", first="2024-01-02", bars=10, price=100.0):
@@ -85,8 +85,8 @@ def test_good_bars_become_silver():
         ({"date": "9024-01-02"}, "bad_time", "cannot be read"),
         ({"symbol": None}, "no_instrument", "missing"),
         ({"high": 1000.0}, "wild_wick", "high 1000"),
-        ({"open": 10030.0, "high": 10040.0, "low": 10020.0, "close": 10030.0}, "wrong_print", "close 10030"),
-        ({"open": 1.003, "high": 1.004, "low": 1.002, "close": 1.003}, "wrong_print", "close 1.003"),
+        ({"open": 10030.0, "high": 10040.0, "low": 10020.0, "close": 10030.0, "adj_close": 5015.0}, "unconfirmed_jump", "close 10030"),
+        ({"open": 1.003, "high": 1.004, "low": 1.002, "close": 1.003, "adj_close": 0.5}, "unconfirmed_jump", "close 1.003"),
     ],
 )
 def test_each_bad_row_is_named(values, rule, reason):
@@ -105,9 +105,77 @@ def test_zero_volume_and_rounding_are_kept():
     assert clean_bars(frame, EQUITY).quarantine.empty
 
 
-def test_jump_that_stays_is_no_error():
-    frame = pd.concat([daily(bars=5), daily(bars=10, price=40.0).iloc[5:]])
-    assert clean_bars(frame, EQUITY).quarantine.empty
+def test_a_fall_that_is_traded_is_no_error_and_one_that_no_price_confirms_is_held_back():
+    fallen = pd.concat([daily(bars=5), daily(bars=10, price=40.0).iloc[5:]], ignore_index=True)
+    assert clean_bars(fallen, EQUITY).quarantine.empty
+    split = fallen.assign(close=[*fallen["close"][:5], *fallen["close"][5:] / 10])
+    split[["open", "high", "low"]] = split[["close"]].to_numpy() * [1.0, 1.001, 0.999]
+    assert clean_bars(split, EQUITY).quarantine.empty, "the adjusted price knows of it"
+    deep = pd.concat([daily(bars=5), daily(bars=10, price=4.0).iloc[5:]], ignore_index=True)
+    cleaned = clean_bars(deep, EQUITY)
+    assert only_rule(cleaned)[0] == "unconfirmed_jump"
+    assert len(cleaned.silver) == 9
+    assert cleaned.silver["close"].iloc[5] == pytest.approx(4.6), "from the second bar on"
+
+
+def test_a_traded_price_of_a_crisis_stays_whatever_the_next_hour_brings():
+    """AUD_USD fell and rose within hours on 2020-03-12; it could be traded at all of these prices."""
+    frame = hourly()
+    for name in [name for name in frame if name[:4] in ("mid_", "bid_", "ask_")]:
+        frame.loc[4, name] *= 0.985
+    rules = Rules(get_market("fx"), cleaning=CleaningRules(max_jump=1.5, wick_factor=1.1))
+    assert clean_bars(frame, rules).quarantine.empty
+
+
+def test_a_bar_that_is_not_complete_never_counts():
+    frame = hourly().assign(complete=[True] * 9 + [False])
+    cleaned = clean_bars(frame, FX)
+    assert only_rule(cleaned)[0] == "incomplete"
+    assert len(cleaned.silver) == 9
+    # When it is delivered again, complete, it was not known before.
+    again = pd.concat([frame, frame.iloc[[9]].assign(complete="true", mid_c=1.102, mid_h=1.103)], ignore_index=True)
+    end = pd.Timestamp("2024-01-02 10:00", tz="UTC")
+    again["_received_at"] = [end] * 10 + [end + pd.Timedelta(minutes=5)]
+    later = clean_bars(again, FX)
+    assert later.tally.rules == {"incomplete": 1}
+    assert later.silver["close"].iloc[-1] == 1.102
+
+
+@pytest.mark.parametrize(("hours", "kept"), [(15.9, 10), (16.1, 9), (30 * 24, 9)])
+def test_a_bar_that_came_after_its_decision_is_missing(hours, kept):
+    cleaned = clean_bars(_known(daily(), r4=hours), EQUITY)
+    assert len(cleaned.silver) == kept
+    if kept == 9:
+        rule, reason = only_rule(cleaned)
+        assert rule == "late_bar"
+        assert f"{hours:.1f} h after its close" in reason
+        assert "taken 16 h after it" in reason
+
+
+def test_a_benchmark_that_came_after_its_decision_is_missing():
+    cleaned = clean_benchmark(_known(daily(), r4=48).drop(columns="symbol"), EQUITY)
+    assert only_rule(cleaned)[0] == "late_bar"
+
+
+def test_what_is_delivered_later_changes_no_row_of_before():
+    """Jumps, holes, wrong rows and an instrument that goes bad: silver up to a day is that of the data up to it."""
+    rng = np.random.default_rng(3)
+    frames = []
+    for symbol in "ABC":
+        frame = _known(daily(symbol, bars=120), **{f"r{row}": 40 for row in rng.integers(0, 120, 5)})
+        for row in rng.integers(0, 120, 8):
+            names = ["open", "high", "low", "close", "adj_close"]
+            frame.loc[row, names] = frame.loc[row, names] * float(rng.choice([0.01, 0.3, 5.0, 100.0]))
+        if symbol == "C":
+            frame.loc[40:, "close"] = frame.loc[40:, "close"].where(rng.random(80) < 0.4)
+        frames.append(frame)
+    raw = pd.concat(frames, ignore_index=True)
+    whole = clean_bars(raw, EQUITY)
+    assert {"late_bar", "unconfirmed_jump", "unreliable_instrument"} <= set(whole.tally.rules)
+    for ts in whole.silver["ts"].unique()[30::15]:
+        part = clean_bars(raw[raw["known_at"] <= ts + EQUITY.market.decision_delay], EQUITY).silver
+        expected = whole.silver[whole.silver["known_at"] <= ts + EQUITY.market.decision_delay]
+        pd.testing.assert_frame_equal(part, expected.reset_index(drop=True))
 
 
 def test_order_does_not_matter_and_is_counted():
@@ -175,12 +243,14 @@ def test_nothing_from_the_future():
     assert len(as_of.silver) == 4
 
 
-def test_instrument_that_is_mostly_unusable_is_left_out_whole():
+def test_instrument_that_is_mostly_unusable_is_left_out_from_when_it_shows():
     bad = daily("BHF", bars=60)
     bad.loc[20:50, "close"] = np.nan
     cleaned = clean_bars(pd.concat([bad, daily("A", bars=60)]), EQUITY)
-    assert set(cleaned.silver["instrument"]) == {"A"}
-    assert cleaned.tally.rules == {"missing_price": 31, "unreliable_instrument": 29}
+    kept = cleaned.silver[cleaned.silver["instrument"] == "BHF"]
+    # From the fiftieth row on it is seen that too many were bad; that its first rows were followed by them is hindsight.
+    assert len(kept) == 20
+    assert cleaned.tally.rules == {"missing_price": 31, "unreliable_instrument": 9}
 
 
 @pytest.mark.parametrize(

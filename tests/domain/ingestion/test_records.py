@@ -3,9 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pandas as pd
+import pytest
 
+from finq_predictor.domain.errors import FinqError
 from finq_predictor.domain.ingestion.records import clean_articles, clean_macro
-from finq_predictor.domain.ingestion.rules import Rules
+from finq_predictor.domain.ingestion.rules import ReadingRules, Rules
 from finq_predictor.domain.market.markets import get_market
 
 RULES = Rules(get_market("equity"))
@@ -87,3 +89,34 @@ def test_exports_of_reddit_are_read():
         pd.Timestamp("2024-01-02 16:00", tz="UTC"),
     ]
     assert silver["body"].tolist() == ["by a lot", ""]
+
+
+def test_what_carries_a_date_only_is_known_when_the_day_ends():
+    rows = [article(published="2024-01-02"), article("B", published="2024-01-02", seen="2024-01-02T09:00:00Z")]
+    cleaned = clean_articles(pd.DataFrame(rows), RULES)
+    silver = cleaned.silver.set_index("title")
+    assert silver["known_at"].dt.strftime("%d %H:%M:%S").to_dict() == {"A wins": "02 23:59:59", "B": "02 09:00:00"}
+    assert silver["published_at"].dt.hour.tolist() == [0, 0]
+    assert cleaned.tally.notes == (
+        "1 of 2 rows have a date without a time of day; each counts as known at the end of that day (UTC)",
+    )
+    macro = clean_macro(pd.DataFrame([release(), release(2.0, "2024-03-01T08:30:00Z")]), RULES)
+    assert macro.silver["known_at"].dt.hour.tolist() == [23, 8]
+
+
+def test_the_time_of_release_may_be_told():
+    reading = ReadingRules(timezone="America/New_York", release_times={"macro": "08:30", "articles": "12:00"})
+    rules = replace(RULES, reading=reading)
+    macro = clean_macro(pd.DataFrame([release(released="2024-02-13"), release(released="2024-07-11")]), rules)
+    assert macro.silver["known_at"].dt.strftime("%H:%M").tolist() == ["13:30", "12:30"]
+    assert "at 08:30 of that day (America/New_York)" in macro.tally.notes[0]
+    assert clean_articles(pd.DataFrame([article(published="2024-01-02")]), rules).silver["known_at"].dt.hour.item() == 17
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [({"macro": "8.30"}, "release_times.macro is '8.30'; expected a time of day such as '08:30'"), ({"bar": "08:30"}, "Unknown table")],
+)
+def test_a_time_of_release_that_makes_no_sense(times, said):
+    with pytest.raises(FinqError, match=said):
+        ReadingRules(release_times=times)

@@ -79,3 +79,36 @@ def test_unknown_zone():
 def test_iso_round_trip(moments):
     moments = pd.Series(pd.to_datetime(moments).as_unit("us")).dt.tz_localize("UTC")
     assert parse_times(moments.map(lambda moment: moment.isoformat())).utc.tolist() == moments.tolist()
+
+
+@pytest.mark.parametrize(
+    ("value", "zone", "latest"),
+    [
+        ("2024-03-05", "UTC", "2024-03-05 23:59:59.999999"),
+        (20240305, "UTC", "2024-03-05 23:59:59.999999"),
+        (dt.date(2024, 3, 5), "Asia/Tokyo", "2024-03-05 14:59:59.999999"),
+        ("2024-03-10", "America/New_York", "2024-03-11 03:59:59.999999"),  # a day of 23 hours
+        ("2024-11-03", "America/New_York", "2024-11-04 04:59:59.999999"),  # and one of 25
+        ("2024-03-05T00:00:00-05:00", "UTC", "2024-03-06 04:59:59.999999"),
+        (pd.Timestamp("2024-03-05"), "UTC", "2024-03-05 23:59:59.999999"),
+        ("2024-03-05 00:00:01", "UTC", "2024-03-05 00:00:01"),
+        ("2024-03-05T00:00:00.000001Z", "UTC", "2024-03-05 00:00:00.000001"),
+        (1_709_596_800, "UTC", "2024-03-05 00:00:00"),  # seconds since 1970 say a time
+    ],
+)
+def test_a_date_is_over_when_its_day_ends(value, zone, latest):
+    assert parse_times(pd.Series([value]), zone).latest().tolist() == [pd.Timestamp(latest, tz="UTC")]
+
+
+def test_a_date_may_have_a_time_of_release():
+    dates = parse_times(pd.Series(["2024-03-05", "2024-07-05", "2024-07-05 10:00"]), "America/New_York")
+    assert dates.latest("08:30").dt.strftime("%H:%M").tolist() == ["13:30", "12:30", "14:00"]
+
+
+def test_the_latest_moment_of_what_cannot_be_read_is_missing():
+    assert parse_times(pd.Series(["soon", None, "2024-03-05"])).latest().isna().tolist() == [True, True, False]
+
+
+def test_to_be_known_at_the_end_of_a_day_once_is_enough():
+    once = parse_times(pd.Series(["2024-03-05", "2024-03-05 10:00"])).latest()
+    pd.testing.assert_series_equal(parse_times(once).latest(), once)

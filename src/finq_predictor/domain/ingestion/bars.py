@@ -1,7 +1,8 @@
 """From bars as delivered to bars that can be computed with; what cannot be used is set aside with its reason.
 
 Rows that are merely out of order are sorted. Zero volume is a fact, not an error. Nothing is repaired: a wrong value
-is rejected, and the bar is missing.
+is rejected, and the bar is missing. A row is judged by itself and by what was known before it: whatever is delivered
+later, an earlier row stays as it was.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from finq_predictor.domain.columns import (
     VOLUME,
 )
 from finq_predictor.domain.ingestion.column_mapping import Mapped, map_columns
-from finq_predictor.domain.ingestion.parsing import START, typed_bars
-from finq_predictor.domain.ingestion.price_outliers import reverted_jumps, wild_wicks
+from finq_predictor.domain.ingestion.parsing import COMPLETE, START, typed_bars
+from finq_predictor.domain.ingestion.price_outliers import unconfirmed_jumps, wild_wicks
 from finq_predictor.domain.ingestion.quarantine import HARMLESS, Cleaned, Ledger
 from finq_predictor.domain.ingestion.revisions import known_times, settle_versions
 from finq_predictor.domain.ingestion.rules import Rules
@@ -71,11 +72,13 @@ def _clean(raw: pd.DataFrame, table: str, rules: Rules) -> Cleaned:
     ledger = Ledger(len(raw))
     bars = typed_bars(mapped, rules)
     _judge_times(bars, ledger, rules)
+    _judge_completeness(bars, ledger)
     keyed = bars[TS].notna().to_numpy() & bars[INSTRUMENT].notna().to_numpy()
     _judge_prices(bars, ledger, rules)
-    bars = known_times(bars, raw, keyed)
+    bars = known_times(bars, raw, keyed & ~ledger.broke("incomplete"))
     _judge_moment(bars, raw, ledger, rules)
     bars = settle_versions(bars, ledger, keyed, rules)
+    _judge_delay(bars, ledger, rules)
     _judge_prints(bars, ledger, rules)
     if table == "bars":
         _judge_instruments(bars, ledger, rules)
@@ -114,6 +117,12 @@ def _judge_times(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
             "no_session",
             lambda rows: [f"{starts[row]:%a %Y-%m-%d %H:%M} UTC lies {hours}" for row in rows],
         )
+
+
+def _judge_completeness(bars: pd.DataFrame, ledger: Ledger) -> None:
+    """A bar that is still being made will be delivered again, with other prices."""
+    if COMPLETE in bars:
+        ledger.reject((~bars[COMPLETE]).to_numpy(), "incomplete", "the source marks the bar as not complete")
 
 
 def _judge_prices(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
@@ -169,6 +178,20 @@ def _judge_moment(bars: pd.DataFrame, raw: pd.DataFrame, ledger: Ledger, rules: 
         ledger.reject(later, "future", lambda rows: [f"known {known[row]}, after {rules.as_of}" for row in rows])
 
 
+def _judge_delay(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
+    """What became known after its decision was not there to decide with, however good it looks in hindsight."""
+    market, ts, known = rules.market, bars[TS], bars[KNOWN_AT]
+    ledger.reject(
+        (known > ts + market.decision_delay).to_numpy(),
+        "late_bar",
+        lambda rows: [
+            f"known {known[row]}, {(known[row] - ts[row]) / pd.Timedelta(hours=1):.1f} h after its close; the decision "
+            f"is taken {market.decision_hours:g} h after it"
+            for row in rows
+        ],
+    )
+
+
 def _judge_prints(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
     limits = rules.cleaning
     wicks = wild_wicks(bars, limits.wick_factor)
@@ -181,36 +204,37 @@ def _judge_prints(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
             for row in rows
         ],
     )
-    while True:
-        jumps = reverted_jumps(bars, ledger.alive, limits.jump_factor, limits.jump_revert_tolerance)
-        if not jumps.any():
-            return
-        ledger.reject(
-            jumps,
-            "wrong_print",
-            lambda rows: [
-                f"close {bars['close'][row]:g} is more than {limits.jump_factor:g} times off the bars before and "
-                "after, which agree"
-                for row in rows
-            ],
-        )
+    ledger.reject(
+        unconfirmed_jumps(bars, ledger.alive, limits.max_jump),
+        "unconfirmed_jump",
+        lambda rows: [
+            f"close {bars['close'][row]:g} is more than {limits.max_jump:g} times off the last price, and no bar had "
+            "confirmed it when it came"
+            for row in rows
+        ],
+    )
 
 
 def _judge_instruments(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
-    """Reject an instrument most of whose history is unusable: what is left of it is not one history."""
-    harmless = np.logical_or.reduce([ledger.broke(rule) for rule in (*HARMLESS, "future")])
-    counted = ~harmless & bars[INSTRUMENT].notna().to_numpy()
-    names = bars[INSTRUMENT][counted]
-    bad = pd.Series(~ledger.alive[counted], index=names.index).groupby(names).agg(["mean", "sum", "size"])
-    worst = bad[(bad["mean"] > rules.cleaning.max_bad_share) & (bad["size"] >= _FEWEST_ROWS_TO_JUDGE)]
-    if worst.empty:
-        return
-    shares = worst["mean"].to_dict()
-    instruments = bars[INSTRUMENT]
+    """Reject rows of an instrument of which too much was unusable up to them: what is left is not one history.
+
+    An instrument is not judged by what it delivers later, so that its rows from before stay.
+    """
+    harmless = np.logical_or.reduce([ledger.broke(rule) for rule in (*HARMLESS, "future", "late_bar")])
+    counted = ~harmless & bars[INSTRUMENT].notna().to_numpy() & bars[START].notna().to_numpy()
+    rows = np.flatnonzero(counted)
+    instruments, starts = bars[INSTRUMENT], bars[START].astype("int64").to_numpy()[rows]
+    names = instruments.iloc[rows]
+    order = np.lexsort((starts, pd.factorize(names)[0]))
+    bad = pd.Series(~ledger.alive[rows][order]).groupby(names.iloc[order].to_numpy(), sort=False)
+    share = np.full(len(bars), np.nan)
+    share[rows[order]] = np.where(
+        bad.cumcount() + 1 >= _FEWEST_ROWS_TO_JUDGE, bad.cumsum() / (bad.cumcount() + 1), np.nan
+    )
     ledger.reject(
-        instruments.isin(worst.index).to_numpy(),
+        share > rules.cleaning.max_bad_share,
         "unreliable_instrument",
-        lambda rows: [f"{shares[instruments[row]]:.0%} of the rows of {instruments[row]} are unusable" for row in rows],
+        lambda rows: [f"{share[row]:.0%} of the rows of {instruments[row]} up to here are unusable" for row in rows],
     )
 
 

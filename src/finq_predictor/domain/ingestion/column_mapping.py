@@ -56,10 +56,11 @@ def _quoted(side: str, *words: str) -> dict[str, tuple[str, ...]]:
 _BARS = {
     "instrument": _INSTRUMENT, "time": _TIME, **_PARTS, "adj_close": _ADJUSTED, "volume": _VOLUME, "known_at": _KNOWN,
     "sector": ("sector", "gicssector", "industrysector"),
+    "complete": ("complete", "iscomplete", "completed", "isclosed", "closed", "isfinal", "final"),
 }  # fmt: skip
 ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
     "bars": {**_BARS, **_quoted("mid", "mid"), **_quoted("bid", "bid"), **_quoted("ask", "ask", "offer")},
-    "benchmark": {name: _BARS[name] for name in ("time", *OHLC, "adj_close", "volume", "known_at")},
+    "benchmark": {name: _BARS[name] for name in ("time", *OHLC, "adj_close", "volume", "known_at", "complete")},
     "articles": {
         "article_id": ("articleid", "tweetid", "newsid", "storyid", "postid", "id", "guid", "url", "link"),
         "instrument": (*_INSTRUMENT, "currency"),

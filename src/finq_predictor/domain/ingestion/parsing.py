@@ -27,6 +27,9 @@ from finq_predictor.domain.market.markets import Market
 
 # Start of the bar as written, for messages and calendars; not part of silver.
 START = "_start"
+# Whether the bar had ended when it was delivered, where the source says so; not part of silver.
+COMPLETE = "_complete"
+_NOT_COMPLETE = frozenset({"false", "f", "no", "n", "0", "0.0"})
 
 
 def typed_bars(mapped: Mapped, rules: Rules) -> pd.DataFrame:
@@ -38,6 +41,8 @@ def typed_bars(mapped: Mapped, rules: Rules) -> pd.DataFrame:
         typed[INSTRUMENT] = as_names(frame[INSTRUMENT], rules.market)
     else:
         typed[INSTRUMENT] = pd.Series("benchmark", index=frame.index, dtype="str")
+    if "complete" in frame:
+        typed[COMPLETE] = ~frame["complete"].astype("str").str.strip().str.lower().isin(_NOT_COMPLETE)
     if SECTOR in frame:
         typed[SECTOR] = frame[SECTOR].astype("str")
     for name in rules.market.quote_columns:
@@ -54,7 +59,7 @@ def typed_bars(mapped: Mapped, rules: Rules) -> pd.DataFrame:
     closes = mapped.columns.get("time") == TS or rules.reading.time_marks == "close"
     typed[TS], typed[START] = _closes(times, rules, closes)
     if KNOWN_AT in frame:
-        typed[KNOWN_AT] = parse_times(frame[KNOWN_AT], rules.reading.zone, day_first=rules.reading.day_first).utc
+        typed[KNOWN_AT] = parse_times(frame[KNOWN_AT], rules.reading.zone, day_first=rules.reading.day_first).latest()
     return pd.DataFrame(typed)
 
 
@@ -82,16 +87,16 @@ def _closes(times: Times, rules: Rules, times_are_closes: bool) -> tuple[pd.Seri
         close = utc if times_are_closes else utc + rules.bar
         close = close.astype(UTC_MICROSECONDS)
         return close, close - rules.bar
-    dates = session_dates(Times(utc, times.wall.where(plausible)), rules.sessions.zone)
+    dates = session_dates(utc, times.wall.where(plausible), rules.sessions.zone)
     if not dates.notna().any():
         return utc, utc
     return dates.map(rules.sessions.closes_of(dates)).astype(UTC_MICROSECONDS), utc
 
 
-def session_dates(times: Times, zone: str) -> pd.Series:
+def session_dates(utc: pd.Series, wall: pd.Series, zone: str) -> pd.Series:
     """The session a daily bar belongs to: the date as written if it is midnight there, else the exchange's date."""
-    dates = times.wall.dt.normalize()
-    timed = (times.wall != dates) & times.wall.notna()
+    dates = wall.dt.normalize()
+    timed = (wall != dates) & wall.notna()
     if timed.any():
-        dates[timed] = times.utc[timed].dt.tz_convert(zone).dt.tz_localize(None).dt.normalize().dt.as_unit("us")
+        dates[timed] = utc[timed].dt.tz_convert(zone).dt.tz_localize(None).dt.normalize().dt.as_unit("us")
     return dates

@@ -5,44 +5,50 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.columns import INSTRUMENT, TS
-
-# The neighbours of a misprint trade on: what they may differ by grows with the jump, so that a price a hundred times
-# too high is seen on a day of news as well.
-REVERSION_SHARE = 0.1
+from finq_predictor.domain.columns import ADJ_CLOSE, INSTRUMENT, TS
 
 
-def reverted_jumps(bars: pd.DataFrame, alive: np.ndarray, factor: float, tolerance: float) -> np.ndarray:
-    """Closes that stand alone: far from the bar before and the bar after, which agree with each other.
+def unconfirmed_jumps(bars: pd.DataFrame, alive: np.ndarray, factor: float) -> np.ndarray:
+    """Prices so far from the last one that only the next bar can tell whether they were traded.
 
-    A jump that stays, such as a merger, a split or a crash, is not one. The last bar of an instrument is never
-    judged, since only the next one shows. This looks one bar ahead, as any cleaning of history does: the bar is
-    removed, not corrected, so that no later price enters an earlier one.
+    What is judged is judged by the past only, as it was when the bar came: a price a hundred times too high is held
+    back, and so is the first price of a real fall of that size. The bar after it confirms the new level by lying near
+    it, and is used itself; the first one stays out for good, because it was out when it counted. Nothing that is
+    delivered later changes the answer for an earlier bar.
 
     Args:
-        bars: Bars with ``instrument``, ``ts``, ``close``.
-        alive: (n,) rows to look at.
-        factor: Ratio of closes from which a move counts as a jump; > 1.
-        tolerance: Difference of the logarithms of the neighbours' closes up to which they agree; at least a tenth of
-            the jump's logarithm is always allowed.
+        bars: Bars with ``instrument``, ``ts`` and ``adj_close``, which knows of splits; where a source has none it is
+            the close.
+        alive: (n,) rows to look at; no price among them is missing.
+        factor: Ratio of neighbouring prices from which a move is a jump; > 1.
 
     Returns:
         (n,) booleans.
     """
     rows = np.flatnonzero(alive)
     flagged = np.zeros(len(bars), dtype=bool)
-    if len(rows) < 3:
+    if len(rows) < 2:
         return flagged
     codes = pd.factorize(bars[INSTRUMENT])[0][rows]
-    order = rows[np.lexsort((bars[TS].astype("int64").to_numpy()[rows], codes))]
-    codes = np.sort(codes)
-    move = np.diff(np.log(bars["close"].to_numpy()[order]))
-    same = codes[1:] == codes[:-1]
-    into, out = move[:-1], move[1:]
+    order = np.lexsort((bars[TS].astype("int64").to_numpy()[rows], codes))
+    rows, codes = rows[order], codes[order]
+    level = np.log(bars[ADJ_CLOSE].to_numpy()[rows])
     limit = np.log(factor)
-    allowed = np.maximum(tolerance, REVERSION_SHARE * np.minimum(np.abs(into), np.abs(out)))
-    alone = (np.abs(into) > limit) & (np.abs(out) > limit) & (np.abs(into + out) <= allowed) & same[:-1] & same[1:]
-    flagged[order[1:-1][alone]] = True
+    jumps = np.flatnonzero((np.abs(np.diff(level)) > limit) & (codes[1:] == codes[:-1])) + 1
+    # Between jumps every bar is near the one before it; only from a jump on must be walked.
+    done = 0
+    for start in jumps:
+        if start < done:
+            continue
+        accepted, held, row = level[start - 1], None, start
+        while row < len(level) and codes[row] == codes[start]:
+            if abs(level[row] - accepted) <= limit:
+                break
+            if held is not None and abs(level[row] - held) <= limit:
+                break
+            flagged[rows[row]], held = True, level[row]
+            row += 1
+        done = row + 1
     return flagged
 
 

@@ -24,8 +24,9 @@ _REPEATED = r"^(?:rt\s+@\w+:?\s*)+|https?://\S+|…"
 def clean_articles(raw: pd.DataFrame, rules: Rules) -> Cleaned:
     """Divide delivered articles into silver and quarantine.
 
-    An article counts from the moment it was first seen, and never before it was published. Of articles with one
-    instrument and one text (retweets and links aside) the first known stays.
+    An article counts from the moment it was first seen, and never before it was published; one of which only the day
+    is known counts from the end of that day, see :meth:`~finq_predictor.domain.ingestion.times.Times.latest`. Of
+    articles with one instrument and one text (retweets and links aside) the first known stays.
 
     Args:
         raw: Articles as delivered, with lineage columns; no rows at all where there is no such source.
@@ -41,7 +42,7 @@ def clean_articles(raw: pd.DataFrame, rules: Rules) -> Cleaned:
     if raw.empty:
         return _nothing(raw, SILVER_ARTICLES.empty())
     mapped = map_columns(raw, "articles", rules.reading.columns.get("articles"), instrument=rules.reading.instrument)
-    frame = _typed_articles(mapped, rules)
+    frame, notes = _typed_articles(mapped, rules)
     ledger = Ledger(len(raw))
     ledger.reject(frame["published_at"].isna().to_numpy(), "bad_time", "the time is missing or cannot be read")
     ledger.reject(frame[INSTRUMENT].isna().to_numpy(), "no_instrument", "the name of the instrument is missing")
@@ -49,11 +50,13 @@ def clean_articles(raw: pd.DataFrame, rules: Rules) -> Cleaned:
     _judge_moment(frame, raw, ledger, rules)
     _drop_repeated(frame, ledger)
     kept = frame[ledger.alive].sort_values([KNOWN_AT, INSTRUMENT, "article_id"], kind="stable", ignore_index=True)
-    return Cleaned(SILVER_ARTICLES.typed(kept), ledger.quarantine(raw), _tally(frame, ledger, mapped, "title"))
+    return Cleaned(SILVER_ARTICLES.typed(kept), ledger.quarantine(raw), _tally(frame, ledger, mapped, "title", notes))
 
 
 def clean_macro(raw: pd.DataFrame, rules: Rules) -> Cleaned:
     """Divide delivered macro releases into silver and quarantine; every revision stays, each from its own release.
+
+    A release of which only the day is known counts from the end of that day.
 
     Args:
         raw: Releases as delivered, with lineage columns; no rows at all where there is no such source.
@@ -69,12 +72,14 @@ def clean_macro(raw: pd.DataFrame, rules: Rules) -> Cleaned:
         return _nothing(raw, SILVER_MACRO.empty())
     mapped = map_columns(raw, "macro", rules.reading.columns.get("macro"))
     zone = rules.reading.zone
+    released = parse_times(mapped.frame[KNOWN_AT], zone, day_first=rules.reading.day_first)
+    notes = _dated(released.dated, "macro", rules)
     frame = pd.DataFrame(
         {
             "series": mapped.frame["series"].astype("str").str.strip(),
             "period": parse_times(mapped.frame["period"], zone, day_first=rules.reading.day_first).wall.dt.normalize(),
             "value": as_numbers(mapped.frame["value"]),
-            KNOWN_AT: parse_times(mapped.frame[KNOWN_AT], zone, day_first=rules.reading.day_first).utc,
+            KNOWN_AT: released.latest(rules.reading.release_times.get("macro")),
         }
     )
     ledger = Ledger(len(raw))
@@ -88,15 +93,19 @@ def clean_macro(raw: pd.DataFrame, rules: Rules) -> Cleaned:
     again = frame.assign(_alive=ledger.alive).duplicated(["series", "period", KNOWN_AT, "_alive"], keep="last")
     ledger.reject(again.to_numpy(), "duplicate", "the same release was delivered more than once")
     kept = frame[ledger.alive].sort_values([KNOWN_AT, "series", "period"], kind="stable", ignore_index=True)
-    return Cleaned(SILVER_MACRO.typed(kept), ledger.quarantine(raw), _tally(frame, ledger, mapped, "series"))
+    return Cleaned(SILVER_MACRO.typed(kept), ledger.quarantine(raw), _tally(frame, ledger, mapped, "series", notes))
 
 
-def _typed_articles(mapped: Mapped, rules: Rules) -> pd.DataFrame:
-    frame, zone = mapped.frame, rules.reading.zone
-    published = parse_times(frame["published_at"], zone, day_first=rules.reading.day_first).utc
-    seen = published
+def _typed_articles(mapped: Mapped, rules: Rules) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Names, texts and times; and what was decided about days without a time of day."""
+    frame, reading = mapped.frame, rules.reading
+    written = parse_times(frame["published_at"], reading.zone, day_first=reading.day_first)
+    published, dated = written.utc, written.dated
+    seen = written.latest(reading.release_times.get("articles"))
     if KNOWN_AT in frame:
-        seen = parse_times(frame[KNOWN_AT], zone, day_first=rules.reading.day_first).utc.fillna(published)
+        noticed = parse_times(frame[KNOWN_AT], reading.zone, day_first=reading.day_first)
+        dated = noticed.dated | (noticed.utc.isna() & dated)
+        seen = noticed.latest().fillna(seen)
     typed = pd.DataFrame(
         {
             INSTRUMENT: as_names(frame[INSTRUMENT], rules.market),
@@ -109,7 +118,19 @@ def _typed_articles(mapped: Mapped, rules: Rules) -> pd.DataFrame:
     made = identity == ""
     if made.any():
         identity = identity.where(~made, _content_ids(typed))
-    return typed.assign(article_id=identity)
+    return typed.assign(article_id=identity), _dated(dated, "articles", rules)
+
+
+def _dated(dated: pd.Series, table: str, rules: Rules) -> tuple[str, ...]:
+    """Say from when rows count of which only the day is known."""
+    if not dated.any():
+        return ()
+    release = rules.reading.release_times.get(table)
+    moment = f"at {release}" if release else "at the end"
+    return (
+        f"{int(dated.sum())} of {len(dated)} rows have a date without a time of day; each counts as known {moment} of "
+        f"that day ({rules.reading.zone})",
+    )
 
 
 def _text(frame: pd.DataFrame, name: str) -> pd.Series:
@@ -147,14 +168,14 @@ def _judge_moment(frame: pd.DataFrame, raw: pd.DataFrame, ledger: Ledger, rules:
         ledger.reject(late, "future", lambda rows: [f"known {known[row]}, after {rules.as_of}" for row in rows])
 
 
-def _tally(frame: pd.DataFrame, ledger: Ledger, mapped: Mapped, name: str) -> Tally:
+def _tally(frame: pd.DataFrame, ledger: Ledger, mapped: Mapped, name: str, notes: tuple[str, ...]) -> Tally:
     shares = frame.replace("", None).isna().mean()
     required = [column for column in ("title", "published_at", "period", "value", KNOWN_AT) if column in frame]
     return replace(
         ledger.tally(lambda rows: [f"row {row} ({str(frame[name].iloc[row])[:40]!r})" for row in rows]),
         null_shares={column: float(shares[column]) for column in required},
         columns=mapped.columns,
-        notes=tuple(mapped.notes),
+        notes=(*mapped.notes, *notes),
         out_of_order=int((~frame[KNOWN_AT][ledger.alive].diff().fillna(pd.Timedelta(0)).ge(pd.Timedelta(0))).sum()),
     )
 

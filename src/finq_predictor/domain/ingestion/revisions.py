@@ -40,7 +40,7 @@ def known_times(bars: pd.DataFrame, raw: pd.DataFrame, keyed: np.ndarray) -> pd.
 
 
 def settle_versions(bars: pd.DataFrame, ledger: Ledger, keyed: np.ndarray, rules: Rules) -> pd.DataFrame:
-    """Of several rows with one key keep what was known in time: the last one delivered within the tolerance."""
+    """Of several rows with one key keep what was known in time: the last one delivered before the decision."""
     several = np.flatnonzero(bars.duplicated([INSTRUMENT, TS], keep=False).to_numpy() & keyed)
     if not len(several):
         return bars
@@ -48,7 +48,7 @@ def settle_versions(bars: pd.DataFrame, ledger: Ledger, keyed: np.ndarray, rules
     group = part.groupby([INSTRUMENT, TS], sort=False).ngroup().to_numpy()
     known, ts = (part[name].astype("int64").to_numpy() for name in (KNOWN_AT, TS))
     first = _least(known, group)
-    late = (known > ts + int(rules.cleaning.correction_tolerance_hours * _MICROSECONDS_PER_HOUR)) & (
+    late = (known > ts + int(rules.market.decision_hours * _MICROSECONDS_PER_HOUR)) & (
         known > first[group]
     )
     eligible = ledger.alive[several] & ~late

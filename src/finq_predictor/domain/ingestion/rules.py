@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 import pandas as pd
 from pydantic import Field
 
+from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
 from finq_predictor.domain.market.calendars import Calendar, get_calendar
 from finq_predictor.domain.market.markets import Market
 
 _DAY = 1440
+_RELEASED = ("articles", "macro")
+_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -27,6 +31,8 @@ class ReadingRules:
         close_time: Time of day at which a session closes, where ``calendar`` is ``inferred``.
         day_first: How 03/04/2020 is read; dates that allow one reading only are recognised.
         instrument: Name of the instrument of a file which has no such column; None takes it from the file's name.
+        release_times: For each table, the time of day ``HH:MM`` in that zone at which what carries a date only is known;
+            without one it is known when the day ends.
         columns: For each table, our name to the file's name of a column, where it is not recognised.
     """
 
@@ -39,7 +45,15 @@ class ReadingRules:
     close_time: str = "16:00"
     day_first: bool = False
     instrument: str | None = None
+    release_times: dict[str, str] = field(default_factory=dict)
     columns: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for table, time in self.release_times.items():
+            if table not in _RELEASED:
+                raise UnknownNameError("table with a time of release", table, _RELEASED)
+            if not _TIME_OF_DAY.fullmatch(time):
+                raise ConfigurationError(f"release_times.{table} is {time!r}; expected a time of day such as '08:30'.")
 
     @property
     def zone(self) -> str:
@@ -52,20 +66,17 @@ class CleaningRules:
     """What makes a delivered row unusable.
 
     Attributes:
-        correction_tolerance_hours: A correction that became known later than this after its bar is not used.
         ohlc_tolerance: Relative excess of open or close over high, or under low, that is taken for rounding.
-        jump_factor: A close that many times its neighbours', and back on the next bar, is a wrong print.
-        jump_revert_tolerance: Difference of the neighbours' logarithms up to which the jump counts as reverted.
+        max_jump: A price that many times the last one, or less than that part of it, is held back: only the bar after it
+            can confirm it.
         wick_factor: High or low that many times beyond open and close is a wrong print.
         max_bad_share: An instrument with a greater share of unusable bars is rejected as a whole.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
-    correction_tolerance_hours: Annotated[float, Field(ge=0)] = 0.0
     ohlc_tolerance: Annotated[float, Field(ge=0)] = 1e-4
-    jump_factor: Annotated[float, Field(gt=1)] = 1.8
-    jump_revert_tolerance: Annotated[float, Field(gt=0)] = 0.05
+    max_jump: Annotated[float, Field(gt=1)] = 4.0
     wick_factor: Annotated[float, Field(gt=1)] = 5.0
     max_bad_share: Annotated[float, Field(gt=0, le=1)] = 0.25
 

@@ -14,6 +14,7 @@ from finq_predictor.domain.errors import ConfigurationError
 # Upper ends of plausible numbers of seconds, milliseconds, microseconds since 1970 (to about the year 5000).
 _EPOCH_UNITS = ((1e11, "s"), (1e14, "ms"), (1e17, "us"), (float("inf"), "ns"))
 _COMPACT_DATES = (19_000_101, 21_001_231)
+_DAY, _MICROSECOND = pd.Timedelta(days=1), pd.Timedelta(microseconds=1)
 _OFFSET = re.compile(r"(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})$")
 _SLASHED = re.compile(r"^(\d{1,2})[./-](\d{1,2})[./-]\d{4}")
 
@@ -25,10 +26,36 @@ class Times:
     Attributes:
         utc: ``datetime64[us, UTC]``; NaT where a value cannot be read.
         wall: The clock as written, without a zone; a date is midnight.
+        dated: Whether a value says a day and no time of day: a date, or exactly midnight on the clock as written, as
+            tables of dates are often exported. Seconds since 1970 always say a time.
+        timezone: Zone of values that carry none.
     """
 
     utc: pd.Series
     wall: pd.Series
+    dated: pd.Series
+    timezone: str
+
+    def latest(self, release: str | None = None) -> pd.Series:
+        """The latest moment that each value may mean, from which it may be called known.
+
+        A day without a time of day is over when it ends where the source is: what happened on it may have happened in
+        its last minute. Nothing that follows from a date alone can be known sooner.
+
+        Args:
+            release: Time of day ``HH:MM``, in the zone of the source, at which what is dated is known; None takes the
+                last microsecond of the day.
+
+        Returns:
+            ``datetime64[us, UTC]``: the times as they are, and of days without one the end or the release.
+        """
+        after = _DAY - _MICROSECOND if release is None else pd.Timedelta(f"{release}:00")
+        later = self.utc + after
+        # A day on which the clocks change has 23 or 25 hours; only a zone knows which.
+        zoned = self.dated & (_localised(self.wall, self.timezone).utc == self.utc)
+        if zoned.any():
+            later[zoned] = _localised(self.wall[zoned] + after, self.timezone).utc
+        return self.utc.where(~self.dated, later).astype(UTC_MICROSECONDS)
 
 
 def parse_times(values: pd.Series, timezone: str = "UTC", *, day_first: bool = False) -> Times:
@@ -47,7 +74,7 @@ def parse_times(values: pd.Series, timezone: str = "UTC", *, day_first: bool = F
     """
     _check_zone(timezone)
     if isinstance(values.dtype, pd.DatetimeTZDtype):
-        return Times(values.astype(UTC_MICROSECONDS), values.dt.tz_localize(None).dt.as_unit("us"))
+        return _written(values.astype(UTC_MICROSECONDS), values.dt.tz_localize(None).dt.as_unit("us"), timezone)
     if pd.api.types.is_datetime64_dtype(values.dtype):
         return _localised(values.dt.as_unit("us"), timezone)
     codes, unique = pd.factorize(values)
@@ -56,7 +83,8 @@ def parse_times(values: pd.Series, timezone: str = "UTC", *, day_first: bool = F
         read = parse_times(distinct, timezone)
     else:
         read = _parse_distinct(distinct, timezone, day_first)
-    return Times(_spread(read.utc, codes, values.index), _spread(read.wall, codes, values.index))
+    utc, wall, dated = (_spread(part, codes, values.index) for part in (read.utc, read.wall, read.dated))
+    return Times(utc, wall, dated.fillna(False).astype(bool), timezone)
 
 
 def _check_zone(timezone: str) -> None:
@@ -70,9 +98,14 @@ def _check_zone(timezone: str) -> None:
 
 def _localised(wall: pd.Series, timezone: str) -> Times:
     if timezone == "UTC":
-        return Times(wall.dt.tz_localize("UTC"), wall)
+        return _written(wall.dt.tz_localize("UTC"), wall, timezone)
     local = wall.dt.tz_localize(timezone, ambiguous="NaT", nonexistent="shift_forward")
-    return Times(local.astype(UTC_MICROSECONDS), wall)
+    return _written(local.astype(UTC_MICROSECONDS), wall, timezone)
+
+
+def _written(utc: pd.Series, wall: pd.Series, timezone: str) -> Times:
+    """Times that were written on a clock; midnight is a day without a time of day."""
+    return Times(utc, wall, (wall == wall.dt.normalize()) & wall.notna(), timezone)
 
 
 def _spread(distinct: pd.Series, codes: pd.api.extensions.ExtensionArray, index: pd.Index) -> pd.Series:
@@ -101,7 +134,7 @@ def _parse_distinct(distinct: pd.Series, timezone: str, day_first: bool) -> Time
     if naive.any():
         part = _localised(_without_offset(text[naive], day_first), timezone)
         utc[naive], wall[naive] = part.utc, part.wall
-    return Times(utc, wall)
+    return Times(utc, wall, _written(utc, wall, timezone).dated & ~since, timezone)
 
 
 def _empty(index: pd.Index, dtype: str) -> pd.Series:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from finq_predictor.domain.columns import ADJ_CLOSE, ASK, BID, OHLC, SECTOR
 from finq_predictor.domain.market.instruments import InstrumentKind
 from finq_predictor.domain.registry import Registry
@@ -66,12 +68,17 @@ class Market:
         has_benchmark: Whether the label is relative to a benchmark.
         has_quotes: Whether bars have bid and ask beside the mid.
         bars_per_year: Bars in a year, for annualising.
+        decision_hours: How long after the close of a bar its decision is taken. What became known later was not there
+            to decide with, and the bar counts as missing.
         fresh_hours: Data older than this, counted while it is open, are stale unless the parameters say otherwise.
         registered_model: Name in the model registry.
         vocabulary: In whose words its news is read.
         question: The question a prediction answers, with ``{instrument}`` and ``{horizon}`` to fill.
         directions: What a prediction is called when the label is 1, and when it is 0.
         verb: What an instrument does when the label is 1.
+        delisting_return: What a holder is assumed to get, beyond the last price, of an instrument whose prices end; None
+            where instruments do not end.
+        ended_after: After so many bars without a price an instrument has ended.
     """
 
     name: str
@@ -86,12 +93,15 @@ class Market:
     has_benchmark: bool
     has_quotes: bool
     bars_per_year: int
+    decision_hours: float
     fresh_hours: float
     registered_model: str
     vocabulary: Vocabulary
     question: str
     directions: tuple[str, str]
     verb: str
+    delisting_return: float | None = None
+    ended_after: int = 20
 
     @property
     def sessions(self) -> Calendar:
@@ -99,6 +109,16 @@ class Market:
         from finq_predictor.domain.market.calendars import get_calendar
 
         return get_calendar(self.calendar)
+
+    @property
+    def bar(self) -> pd.Timedelta:
+        """Length of a bar of the clock."""
+        return pd.Timedelta(minutes=self.bar_minutes)
+
+    @property
+    def decision_delay(self) -> pd.Timedelta:
+        """How long after the close of a bar its decision is taken."""
+        return pd.Timedelta(hours=self.decision_hours)
 
     @property
     def bar_unit(self) -> BarUnit:
@@ -189,12 +209,15 @@ MARKETS: Registry[Market] = Registry.of(
         has_benchmark=True,
         has_quotes=False,
         bars_per_year=252,
+        decision_hours=16.0,  # before the next open; traded at the next close
         fresh_hours=13.0,  # two sessions
         registered_model="finq-equity-outperform",
         vocabulary=Vocabulary.SHARES,
         question="Will {instrument} beat its benchmark over the next {horizon} trading days?",
         directions=("outperform", "underperform"),
         verb="outperform",
+        # Mean of delistings for performance (Shumway, 1997); mergers end better.
+        delisting_return=-0.30,
     ),
     Market(
         name="fx",
@@ -209,6 +232,7 @@ MARKETS: Registry[Market] = Registry.of(
         has_benchmark=False,
         has_quotes=True,
         bars_per_year=6240,
+        decision_hours=0.25,
         fresh_hours=2.0,
         registered_model="finq-fx-direction",
         vocabulary=Vocabulary.CURRENCIES,

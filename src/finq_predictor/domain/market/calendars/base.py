@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.arrays import Array
+from finq_predictor.domain.arrays import Array, Positions
 
 # Dates outside are wrong; asking a calendar for them would build centuries of holidays.
 FIRST_YEAR, LAST_YEAR = 1970, 2049
@@ -112,6 +112,27 @@ class Calendar(ABC):
         spans = self._open_spans(first, last)
         return sum(_overlap(opens, closes, start, end) for opens, closes in spans)
 
+    def bars_between(self, ts: pd.DatetimeIndex, bar: pd.Timedelta) -> Positions:
+        """Count the bars that a market made from one time to the next.
+
+        Args:
+            ts: T closes of bars (UTC), increasing.
+            bar: Length of a bar.
+
+        Returns:
+            (T - 1,) whole numbers: 1 where nothing is missing, also over a night, a week-end or a holiday; 0 where the
+            later one lies outside of trading hours.
+        """
+        if len(ts) < 2:
+            return np.empty(0, dtype=np.intp)
+        ticks = _ticks(ts)
+        span = ts[0] - _DAY, ts[-1] + _DAY
+        if self.dated and bar >= _DAY:
+            return np.diff(np.searchsorted(_ticks(self.closes(*span)), ticks, side="right"))
+        local = [moment.tz_convert(self.zone) for moment in span]
+        hours = sum(_open_until(_ticks(opens), _ticks(closes), ticks) for opens, closes in self._open_spans(*local))
+        return np.rint(np.diff(hours) / (bar / pd.Timedelta(microseconds=1))).astype(np.intp)
+
     def _open_spans(self, first: pd.Timestamp, last: pd.Timestamp) -> list[tuple[pd.Series, pd.Series]]:
         """Spans of trading, aligned by session; what closes within a session is its own span."""
         return [(self.opens(first, last), self.closes(first, last))]
@@ -120,6 +141,20 @@ class Calendar(ABC):
 def session_date(moment: pd.Timestamp) -> pd.Timestamp:
     """The date of a moment, in its own zone, as calendars index sessions: a naive midnight."""
     return pd.Timestamp(moment).tz_localize(None).normalize().as_unit("us")
+
+
+def _ticks(times: pd.Series | pd.DatetimeIndex) -> Positions:
+    """Microseconds since 1970."""
+    ticks: Positions = pd.DatetimeIndex(times).as_unit("us").asi8
+    return ticks
+
+
+def _open_until(opens: Positions, closes: Positions, ticks: Positions) -> Array:
+    """Microseconds of the spans, which follow each other, up to each tick."""
+    whole = np.concatenate([[0], np.cumsum(closes - opens)])
+    past = np.searchsorted(closes, ticks, side="right")
+    begun = np.append(opens, np.iinfo(np.int64).max)[past]
+    return np.asarray(whole[past] + np.maximum(ticks - begun, 0), dtype=np.float64)
 
 
 def _overlap(opens: pd.Series, closes: pd.Series, start: pd.Timestamp, end: pd.Timestamp) -> float:

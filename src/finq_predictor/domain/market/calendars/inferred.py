@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.arrays import Array
+from finq_predictor.domain.arrays import Array, Positions
 from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.domain.market.calendars.base import Calendar
 
@@ -64,6 +64,10 @@ class InferredCalendar(Calendar):
     def open_hours_between(self, start: pd.Timestamp, end: pd.Timestamp) -> float:
         """All hours: what is not known to be closed must not hide that data are old."""
         return float((end - start) / pd.Timedelta(hours=1))
+
+    def bars_between(self, ts: pd.DatetimeIndex, bar: pd.Timedelta) -> Positions:  # noqa: ARG002 - one interface
+        """One from each date in the data to the next."""
+        return np.ones(max(len(ts) - 1, 0), dtype=np.intp)
 
     def _unknown(self, start: pd.Timestamp, end: pd.Timestamp) -> ConfigurationError:
         return ConfigurationError(
