@@ -62,6 +62,7 @@ PLACES = {
         "backtest": "backtest.parquet",
         "backtest_summary": "backtest_summary.parquet",
         "promotion": "promotion.json",
+        "replay": "replay.json",
         "plot_*": "plots/*.png",
         "report": "report.html",
         "tracked_run": "tracked_runs.json",

@@ -109,6 +109,12 @@ class ModelRegistry:
             )
         return self._exported(version) or self.export()
 
+    def load_versions(self) -> list[ModelBundle]:
+        """Every version that was registered, each of which was champion from then on, the first first."""
+        versions = connect(self.tracking_uri).search_model_versions(f"name='{self.name}'")
+        ordered = sorted(versions, key=lambda version: int(version.version))
+        return [self._load(version) for version in ordered]
+
     def load_incumbent(self) -> Incumbent | None:
         """What the next candidate is compared with; None before the first registration."""
         version = self.champion()
@@ -133,8 +139,7 @@ class ModelRegistry:
             raise StoreError(f"No champion is registered as {self.name!r}; there is nothing to export.")
         if (exported := self._exported(version)) is not None:
             return exported
-        registered = load_bundle(self._local(version.source) / "artifacts" / "bundle")
-        bundle = registered.registered_as(_identity(version))
+        bundle = self._load(version)
         save_bundle(bundle, self.export_dir)
         return bundle
 
@@ -155,6 +160,10 @@ class ModelRegistry:
         client.set_registered_model_alias(self.name, PREVIOUS, current.version)
         self.export()
         return str(previous.version)
+
+    def _load(self, version: Any) -> ModelBundle:
+        registered = load_bundle(self._local(version.source) / "artifacts" / "bundle")
+        return registered.registered_as(_identity(version))
 
     def _exported(self, version: Any) -> ModelBundle | None:
         try:

@@ -122,8 +122,8 @@ def build_panel(
     price x volume is what was traded.
 
     Args:
-        bars: Silver bars: ``ts, instrument``, prices, ``volume``, optionally ``sector`` (becomes codes) and ``known_at``
-            (without it each is known at its close).
+        bars: Silver bars: ``ts, instrument``, prices, ``volume``, optionally ``sector`` (becomes codes) and
+            ``known_at`` (without it each is known at its close).
         market: The market.
         benchmark: ``ts, close``, optionally ``known_at``; becomes ``benchmark_close``.
         sentiment: ``ts, instrument, tone_sum, article_count``; zero where there is no row. None: no such fields.

@@ -66,6 +66,30 @@ def render_page(
     return str(page.replace(" %", "\u00a0%"))
 
 
+def render_part(template: str, context: DataclassInstance) -> str:
+    """Render a part of a page, to stand in a section or to take the place of what stands there."""
+    return str(_fill(template, context).replace(" %", "\u00a0%"))
+
+
+def with_part(page: str, anchor: str, part: str) -> str:
+    """A page with another text in one of its parts.
+
+    Args:
+        page: A rendered page.
+        anchor: Identity of the ``div`` whose content is replaced.
+        part: What takes its place, as HTML.
+
+    Raises:
+        ReportError: If the page has no such part.
+    """
+    begin = f'<div id="{anchor}">'
+    before, found, rest = page.partition(begin)
+    _, end, after = rest.partition("</div>")
+    if not (found and end):
+        raise ReportError(f"The page has no part {anchor!r}; write it anew with: kedro run --pipelines=evaluation")
+    return before + begin + part + end + after
+
+
 def _fill(template: str, context: DataclassInstance, **around: Any) -> Any:
     from jinja2 import TemplateNotFound, UndefinedError
     from markupsafe import Markup

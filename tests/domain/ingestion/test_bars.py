@@ -85,8 +85,16 @@ def test_good_bars_become_silver():
         ({"date": "9024-01-02"}, "bad_time", "cannot be read"),
         ({"symbol": None}, "no_instrument", "missing"),
         ({"high": 1000.0}, "wild_wick", "high 1000"),
-        ({"open": 10030.0, "high": 10040.0, "low": 10020.0, "close": 10030.0, "adj_close": 5015.0}, "unconfirmed_jump", "close 10030"),
-        ({"open": 1.003, "high": 1.004, "low": 1.002, "close": 1.003, "adj_close": 0.5}, "unconfirmed_jump", "close 1.003"),
+        (
+            {"open": 10030.0, "high": 10040.0, "low": 10020.0, "close": 10030.0, "adj_close": 5015.0},
+            "unconfirmed_jump",
+            "close 10030",
+        ),
+        (
+            {"open": 1.003, "high": 1.004, "low": 1.002, "close": 1.003, "adj_close": 0.5},
+            "unconfirmed_jump",
+            "close 1.003",
+        ),
     ],
 )
 def test_each_bad_row_is_named(values, rule, reason):
@@ -248,7 +256,7 @@ def test_instrument_that_is_mostly_unusable_is_left_out_from_when_it_shows():
     bad.loc[20:50, "close"] = np.nan
     cleaned = clean_bars(pd.concat([bad, daily("A", bars=60)]), EQUITY)
     kept = cleaned.silver[cleaned.silver["instrument"] == "BHF"]
-    # From the fiftieth row on it is seen that too many were bad; that its first rows were followed by them is hindsight.
+    # From the fiftieth row on it is seen that too many were bad; what came before was not known to be.
     assert len(kept) == 20
     assert cleaned.tally.rules == {"missing_price": 31, "unreliable_instrument": 9}
 

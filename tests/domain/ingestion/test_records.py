@@ -110,13 +110,32 @@ def test_the_time_of_release_may_be_told():
     macro = clean_macro(pd.DataFrame([release(released="2024-02-13"), release(released="2024-07-11")]), rules)
     assert macro.silver["known_at"].dt.strftime("%H:%M").tolist() == ["13:30", "12:30"]
     assert "at 08:30 of that day (America/New_York)" in macro.tally.notes[0]
-    assert clean_articles(pd.DataFrame([article(published="2024-01-02")]), rules).silver["known_at"].dt.hour.item() == 17
+    assert (
+        clean_articles(pd.DataFrame([article(published="2024-01-02")]), rules).silver["known_at"].dt.hour.item() == 17
+    )
 
 
 @pytest.mark.parametrize(
     ("times", "said"),
-    [({"macro": "8.30"}, "release_times.macro is '8.30'; expected a time of day such as '08:30'"), ({"bar": "08:30"}, "Unknown table")],
+    [
+        ({"macro": "8.30"}, "release_times.macro is '8.30'; expected a time of day such as '08:30'"),
+        ({"bar": "08:30"}, "Unknown table"),
+    ],
 )
 def test_a_time_of_release_that_makes_no_sense(times, said):
     with pytest.raises(FinqError, match=said):
         ReadingRules(release_times=times)
+
+
+def test_what_is_said_differently_later_is_known_when_it_is_received():
+    first, second = (pd.Timestamp(day, tz="UTC") for day in ("2024-03-05", "2024-04-02"))
+    releases = pd.DataFrame([release(1.0, "2024-02-01T08:30Z"), release(1.4, "2024-02-01T08:30Z")])
+    macro = clean_macro(releases.assign(_received_at=[first, second]), RULES).silver
+    assert macro["value"].tolist() == [1.0, 1.4]
+    assert macro["known_at"].tolist() == [pd.Timestamp("2024-02-01 08:30", tz="UTC"), second]
+    same = clean_macro(releases.assign(value=1.0, _received_at=[first, second]), RULES)
+    assert same.silver["known_at"].tolist() == [pd.Timestamp("2024-02-01 08:30", tz="UTC")]
+    told = pd.DataFrame([article("A wins", id="1"), article("A loses", id="1")])
+    articles = clean_articles(told.assign(_received_at=[first, second]), RULES).silver
+    assert articles["title"].tolist() == ["A wins", "A loses"]
+    assert articles["known_at"].tolist() == [pd.Timestamp("2024-01-02 10:00", tz="UTC"), second]

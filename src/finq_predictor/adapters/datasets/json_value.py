@@ -24,15 +24,23 @@ class JsonValueDataset(AbstractDataset[Any, Any]):
         value: Path of the type, such as ``finq_predictor.domain.ingestion.provenance.Provenance``: a frozen dataclass
             or Pydantic model of the domain.
         filepath: The file.
+        optional: Whether it may be absent; it is then loaded as None.
         made_by: Pipelines to name when the file is absent or was written by other code; guessed from the folder.
         metadata: For other tools, such as kedro-viz.
     """
 
     def __init__(
-        self, *, value: str, filepath: str, made_by: str | None = None, metadata: dict[str, Any] | None = None
+        self,
+        *,
+        value: str,
+        filepath: str,
+        optional: bool = False,
+        made_by: str | None = None,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         self._kind: type[Any] = load_obj(value)
         self._path = Path(filepath)
+        self._optional = optional
         self._advice = how_to_make(self._path, made_by)
         self.metadata = metadata
         self.preview = _preview(self._path)
@@ -58,10 +66,15 @@ class JsonValueDataset(AbstractDataset[Any, Any]):
     def load(self) -> Any:
         """Read the value.
 
+        Returns:
+            The value; None if there is none and it is optional.
+
         Raises:
             StoreError: If there is no such file, or a field is missing, unknown or of another type.
         """
         if not self._path.is_file():
+            if self._optional:
+                return None
             raise StoreError(f"There is no file {self._path}. {self._advice}")
         advice = f"It was written by other code or changed by hand. {self._advice}"
         return from_json(self._kind, self._path.read_bytes(), self._path, advice)

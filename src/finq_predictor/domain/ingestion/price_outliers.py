@@ -37,7 +37,7 @@ def unconfirmed_jumps(bars: pd.DataFrame, alive: np.ndarray, factor: float) -> n
     jumps = np.flatnonzero((np.abs(np.diff(level)) > limit) & (codes[1:] == codes[:-1])) + 1
     # Between jumps every bar is near the one before it; only from a jump on must be walked.
     done = 0
-    for start in jumps:
+    for start in jumps.tolist():
         if start < done:
             continue
         accepted, held, row = level[start - 1], None, start

@@ -12,6 +12,7 @@ from finq_predictor.domain.columns import INSTRUMENT, KNOWN_AT, RECEIVED_AT, UTC
 from finq_predictor.domain.ingestion.column_mapping import Mapped, map_columns
 from finq_predictor.domain.ingestion.parsing import as_names, as_numbers
 from finq_predictor.domain.ingestion.quarantine import Cleaned, Ledger
+from finq_predictor.domain.ingestion.revisions import revised_times
 from finq_predictor.domain.ingestion.rules import Rules
 from finq_predictor.domain.ingestion.tally import Tally
 from finq_predictor.domain.ingestion.times import parse_times
@@ -26,7 +27,8 @@ def clean_articles(raw: pd.DataFrame, rules: Rules) -> Cleaned:
 
     An article counts from the moment it was first seen, and never before it was published; one of which only the day
     is known counts from the end of that day, see :meth:`~finq_predictor.domain.ingestion.times.Times.latest`. Of
-    articles with one instrument and one text (retweets and links aside) the first known stays.
+    articles with one instrument and one text (retweets and links aside) the first known stays; another text under the
+    same identity was known when it was received.
 
     Args:
         raw: Articles as delivered, with lineage columns; no rows at all where there is no such source.
@@ -42,7 +44,7 @@ def clean_articles(raw: pd.DataFrame, rules: Rules) -> Cleaned:
     if raw.empty:
         return _nothing(raw, SILVER_ARTICLES.empty())
     mapped = map_columns(raw, "articles", rules.reading.columns.get("articles"), instrument=rules.reading.instrument)
-    frame, notes = _typed_articles(mapped, rules)
+    frame, notes = _typed_articles(mapped, raw, rules)
     ledger = Ledger(len(raw))
     ledger.reject(frame["published_at"].isna().to_numpy(), "bad_time", "the time is missing or cannot be read")
     ledger.reject(frame[INSTRUMENT].isna().to_numpy(), "no_instrument", "the name of the instrument is missing")
@@ -56,7 +58,8 @@ def clean_articles(raw: pd.DataFrame, rules: Rules) -> Cleaned:
 def clean_macro(raw: pd.DataFrame, rules: Rules) -> Cleaned:
     """Divide delivered macro releases into silver and quarantine; every revision stays, each from its own release.
 
-    A release of which only the day is known counts from the end of that day.
+    A release of which only the day is known counts from the end of that day; another value under the same time of
+    release is a revision that was known when it was received.
 
     Args:
         raw: Releases as delivered, with lineage columns; no rows at all where there is no such source.
@@ -71,17 +74,7 @@ def clean_macro(raw: pd.DataFrame, rules: Rules) -> Cleaned:
     if raw.empty:
         return _nothing(raw, SILVER_MACRO.empty())
     mapped = map_columns(raw, "macro", rules.reading.columns.get("macro"))
-    zone = rules.reading.zone
-    released = parse_times(mapped.frame[KNOWN_AT], zone, day_first=rules.reading.day_first)
-    notes = _dated(released.dated, "macro", rules)
-    frame = pd.DataFrame(
-        {
-            "series": mapped.frame["series"].astype("str").str.strip(),
-            "period": parse_times(mapped.frame["period"], zone, day_first=rules.reading.day_first).wall.dt.normalize(),
-            "value": as_numbers(mapped.frame["value"]),
-            KNOWN_AT: released.latest(rules.reading.release_times.get("macro")),
-        }
-    )
+    frame, notes = _typed_macro(mapped, raw, rules)
     ledger = Ledger(len(raw))
     unknown = frame[["series", "period", KNOWN_AT]].isna().any(axis=1).to_numpy()
     ledger.reject(unknown, "bad_time", "series, period or time of release is missing or cannot be read")
@@ -96,7 +89,17 @@ def clean_macro(raw: pd.DataFrame, rules: Rules) -> Cleaned:
     return Cleaned(SILVER_MACRO.typed(kept), ledger.quarantine(raw), _tally(frame, ledger, mapped, "series", notes))
 
 
-def _typed_articles(mapped: Mapped, rules: Rules) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def known_times_of_articles(mapped: Mapped, raw: pd.DataFrame, rules: Rules) -> pd.Series:
+    """When each delivered article was known, as :func:`clean_articles` has it."""
+    return _typed_articles(mapped, raw, rules)[0][KNOWN_AT]
+
+
+def known_times_of_macro(mapped: Mapped, raw: pd.DataFrame, rules: Rules) -> pd.Series:
+    """When each delivered release was known, as :func:`clean_macro` has it."""
+    return _typed_macro(mapped, raw, rules)[0][KNOWN_AT]
+
+
+def _typed_articles(mapped: Mapped, raw: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Names, texts and times; and what was decided about days without a time of day."""
     frame, reading = mapped.frame, rules.reading
     written = parse_times(frame["published_at"], reading.zone, day_first=reading.day_first)
@@ -118,7 +121,25 @@ def _typed_articles(mapped: Mapped, rules: Rules) -> tuple[pd.DataFrame, tuple[s
     made = identity == ""
     if made.any():
         identity = identity.where(~made, _content_ids(typed))
-    return typed.assign(article_id=identity), _dated(dated, "articles", rules)
+    typed = typed.assign(article_id=identity)
+    known = revised_times(typed, raw, [INSTRUMENT, "article_id"], ["title", "body"])
+    return typed.assign(**{KNOWN_AT: known}), _dated(dated, "articles", rules)
+
+
+def _typed_macro(mapped: Mapped, raw: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Series, periods, values and times; and what was decided about days without a time of day."""
+    frame, reading = mapped.frame, rules.reading
+    released = parse_times(frame[KNOWN_AT], reading.zone, day_first=reading.day_first)
+    typed = pd.DataFrame(
+        {
+            "series": frame["series"].astype("str").str.strip(),
+            "period": parse_times(frame["period"], reading.zone, day_first=reading.day_first).wall.dt.normalize(),
+            "value": as_numbers(frame["value"]),
+            KNOWN_AT: released.latest(reading.release_times.get("macro")),
+        }
+    )
+    known = revised_times(typed, raw, ["series", "period", KNOWN_AT], ["value"])
+    return typed.assign(**{KNOWN_AT: known}), _dated(released.dated, "macro", rules)
 
 
 def _dated(dated: pd.Series, table: str, rules: Rules) -> tuple[str, ...]:

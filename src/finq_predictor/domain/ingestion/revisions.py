@@ -39,6 +39,27 @@ def known_times(bars: pd.DataFrame, raw: pd.DataFrame, keyed: np.ndarray) -> pd.
     return bars.assign(**{KNOWN_AT: known})
 
 
+def revised_times(frame: pd.DataFrame, raw: pd.DataFrame, keys: list[str], values: list[str]) -> pd.Series:
+    """When each row was known, where a later delivery may say something else under the same key.
+
+    Args:
+        frame: Typed rows with ``known_at``.
+        raw: The same rows as delivered; without times of receipt, or with one only, nothing was revised.
+        keys: What makes two rows one.
+        values: What may have been revised.
+
+    Returns:
+        ``known_at``, and of rows with new values under a key that was received before, the receipt if it is later.
+    """
+    known = frame[KNOWN_AT]
+    if RECEIVED_AT not in raw or raw[RECEIVED_AT].nunique() < 2:
+        return known
+    received = raw[RECEIVED_AT].reset_index(drop=True).astype(UTC_MICROSECONDS)
+    first = received.groupby([frame[name] for name in keys], dropna=False).transform("min")
+    new = ~frame.duplicated([*keys, *values], keep="first")
+    return known.mask(new & (received > first) & (received > known), received)
+
+
 def settle_versions(bars: pd.DataFrame, ledger: Ledger, keyed: np.ndarray, rules: Rules) -> pd.DataFrame:
     """Of several rows with one key keep what was known in time: the last one delivered before the decision."""
     several = np.flatnonzero(bars.duplicated([INSTRUMENT, TS], keep=False).to_numpy() & keyed)
@@ -48,9 +69,7 @@ def settle_versions(bars: pd.DataFrame, ledger: Ledger, keyed: np.ndarray, rules
     group = part.groupby([INSTRUMENT, TS], sort=False).ngroup().to_numpy()
     known, ts = (part[name].astype("int64").to_numpy() for name in (KNOWN_AT, TS))
     first = _least(known, group)
-    late = (known > ts + int(rules.market.decision_hours * _MICROSECONDS_PER_HOUR)) & (
-        known > first[group]
-    )
+    late = (known > ts + int(rules.market.decision_hours * _MICROSECONDS_PER_HOUR)) & (known > first[group])
     eligible = ledger.alive[several] & ~late
     winner = np.full(len(first), -1)
     # Positions ascend, so that the last eligible row of a group stays.

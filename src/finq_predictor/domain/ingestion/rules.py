@@ -31,8 +31,8 @@ class ReadingRules:
         close_time: Time of day at which a session closes, where ``calendar`` is ``inferred``.
         day_first: How 03/04/2020 is read; dates that allow one reading only are recognised.
         instrument: Name of the instrument of a file which has no such column; None takes it from the file's name.
-        release_times: For each table, the time of day ``HH:MM`` in that zone at which what carries a date only is known;
-            without one it is known when the day ends.
+        release_times: For each table, the time of day ``HH:MM`` in that zone at which what carries a date only is
+            known; without one it is known when the day ends.
         columns: For each table, our name to the file's name of a column, where it is not recognised.
     """
 
@@ -67,8 +67,8 @@ class CleaningRules:
 
     Attributes:
         ohlc_tolerance: Relative excess of open or close over high, or under low, that is taken for rounding.
-        max_jump: A price that many times the last one, or less than that part of it, is held back: only the bar after it
-            can confirm it.
+        max_jump: A price that many times the last one, or less than that part of it, is held back: only the bar after
+            it can confirm it.
         wick_factor: High or low that many times beyond open and close is a wrong print.
         max_bad_share: An instrument with a greater share of unusable bars is rejected as a whole.
     """

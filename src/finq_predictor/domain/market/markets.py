@@ -76,8 +76,8 @@ class Market:
         question: The question a prediction answers, with ``{instrument}`` and ``{horizon}`` to fill.
         directions: What a prediction is called when the label is 1, and when it is 0.
         verb: What an instrument does when the label is 1.
-        delisting_return: What a holder is assumed to get, beyond the last price, of an instrument whose prices end; None
-            where instruments do not end.
+        delisting_return: What a holder is assumed to get, beyond the last price, of an instrument whose prices end;
+            None where instruments do not end.
         ended_after: After so many bars without a price an instrument has ended.
     """
 

@@ -17,6 +17,7 @@ from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.evaluation.backtest import backtest_models
 from finq_predictor.domain.evaluation.metrics import score_metrics
+from finq_predictor.domain.evaluation.replay_record import ReplayRecord
 from finq_predictor.domain.evaluation.scorecard import scorecard
 from finq_predictor.domain.evaluation.skill import daily_skill
 from finq_predictor.domain.ingestion.provenance import Provenance
@@ -278,13 +279,21 @@ def write_report(
     champion: ModelBundle,
     tracked_run: TrackedRuns,
     plot_images: Pictures,
+    replay: ReplayRecord | None = None,
 ) -> str:
     """Write the report of one market.
+
+    Args:
+        results: What was found.
+        champion: The model in use.
+        tracked_run: Where each candidate is tracked.
+        plot_images: The pictures.
+        replay: What the last replay of the market's history found; None before the first.
 
     Returns:
         One self-contained HTML page.
     """
-    return evaluation_page(results, champion, tracked_run.get(results.candidate), plot_images)
+    return evaluation_page(results, champion, tracked_run.get(results.candidate), plot_images, replay)
 
 
 def prepare_attachment(report: str, tracked_run: TrackedRuns) -> Attachment:

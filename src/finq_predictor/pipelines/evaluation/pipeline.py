@@ -72,7 +72,7 @@ def create_pipeline(market: Market) -> Pipeline:
             step(predict_latest, ["champion", "gold", PARAMS], "predictions", market=market),
             step(
                 write_report,
-                ["evaluation_results", "champion", "tracked_run", "plot_images"],
+                ["evaluation_results", "champion", "tracked_run", "plot_images", "replay"],
                 "report",
                 market=market,
             ),

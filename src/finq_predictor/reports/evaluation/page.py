@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from finq_predictor.adapters.tracking import RunIdentity
+from finq_predictor.domain.evaluation.replay_record import ReplayRecord
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.reports.evaluation import head
 from finq_predictor.reports.evaluation.results import EvaluationResults, ReportMaterial
@@ -19,6 +20,7 @@ def evaluation_page(
     champion: ModelBundle,
     tracked_run: RunIdentity | None,
     plot_images: Pictures,
+    replay: ReplayRecord | None = None,
 ) -> str:
     """The report of one market.
 
@@ -27,12 +29,13 @@ def evaluation_page(
         champion: The model in use, after the decision was carried out.
         tracked_run: The run of the model that is decided about; None if it is not tracked.
         plot_images: One of each name in ``reports.evaluation.pictures``.
+        replay: What the last replay found; None before the first.
 
     Returns:
         One self-contained HTML page. Below every section stand run id, data hash, code hash and seed.
     """
     pictures = {picture.name: Image.from_png(picture.png) for picture in plot_images}
-    material = ReportMaterial(results, champion, pictures)
+    material = ReportMaterial(results, champion, pictures, replay)
     frame = Frame(simulated=results.trained.provenance.simulated, origin=_origin(results, tracked_run))
     return render_page(ROOM, head.build(material), SECTIONS, material, frame)
 

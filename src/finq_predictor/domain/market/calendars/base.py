@@ -128,10 +128,12 @@ class Calendar(ABC):
         ticks = _ticks(ts)
         span = ts[0] - _DAY, ts[-1] + _DAY
         if self.dated and bar >= _DAY:
-            return np.diff(np.searchsorted(_ticks(self.closes(*span)), ticks, side="right"))
+            sessions: Positions = np.diff(np.searchsorted(_ticks(self.closes(*span)), ticks, side="right"))
+            return sessions
         local = [moment.tz_convert(self.zone) for moment in span]
         hours = sum(_open_until(_ticks(opens), _ticks(closes), ticks) for opens, closes in self._open_spans(*local))
-        return np.rint(np.diff(hours) / (bar / pd.Timedelta(microseconds=1))).astype(np.intp)
+        bars: Positions = np.rint(np.diff(hours) / (bar / pd.Timedelta(microseconds=1))).astype(np.intp)
+        return bars
 
     def _open_spans(self, first: pd.Timestamp, last: pd.Timestamp) -> list[tuple[pd.Series, pd.Series]]:
         """Spans of trading, aligned by session; what closes within a session is its own span."""

@@ -18,6 +18,7 @@ SECTIONS: Registry[Build[ReportMaterial]] = Registry(
         "risk": f"{__name__}.risk:build",
         "data": f"{__name__}.data:build",
         "leaks": f"{__name__}.leaks:build",
+        "replay": f"{__name__}.replay:build",
         "calibration": f"{__name__}.calibration:build",
         "steadiness": f"{__name__}.steadiness:build",
         "inside": f"{__name__}.inside:build",

@@ -1,0 +1,50 @@
+"""When each row of a delivery was known, before anything is decided about it."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from finq_predictor.domain.columns import INSTRUMENT, KNOWN_AT, TS, UTC_MICROSECONDS
+from finq_predictor.domain.ingestion.column_mapping import map_columns
+from finq_predictor.domain.ingestion.parsing import COMPLETE, typed_bars
+from finq_predictor.domain.ingestion.records import known_times_of_articles, known_times_of_macro
+from finq_predictor.domain.ingestion.revisions import known_times
+from finq_predictor.domain.ingestion.rules import Rules
+
+
+def known_times_of(raw: pd.DataFrame, table: str, rules: Rules) -> pd.Series:
+    """Say when each row of a delivery was known, by the rules by which it is cleaned.
+
+    Args:
+        raw: A table as delivered, with lineage columns; may be empty.
+        table: ``bars``, ``benchmark``, ``articles`` or ``macro``.
+        rules: How it is read.
+
+    Returns:
+        ``datetime64[us, UTC]`` with the index of ``raw``; NaT where no time can be read. Of bars never before their
+        close, of a bar that is delivered again with a later receipt the receipt.
+
+    Raises:
+        MappingError: If the columns are not recognised.
+    """
+    if raw.empty:
+        return pd.Series(pd.NaT, index=raw.index, dtype=UTC_MICROSECONDS)
+    reading = rules.reading
+    mapped = map_columns(
+        raw,
+        table,
+        reading.columns.get(table),
+        instrument=reading.instrument,
+        named_in=rules.market.instruments.named_in,
+    )
+    if table == "articles":
+        known = known_times_of_articles(mapped, raw, rules)
+    elif table == "macro":
+        known = known_times_of_macro(mapped, raw, rules)
+    else:
+        bars = typed_bars(mapped, rules)
+        keyed = bars[TS].notna() & bars[INSTRUMENT].notna()
+        if COMPLETE in bars:
+            keyed &= bars[COMPLETE]
+        known = known_times(bars, raw, keyed.to_numpy())[KNOWN_AT]
+    return known.set_axis(raw.index)

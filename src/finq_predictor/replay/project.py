@@ -1,0 +1,117 @@
+"""What a replay needs, from the catalog and the parameters of the project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from finq_predictor.adapters.atomic_file import write_atomically
+from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.model_registry import ModelRegistry
+from finq_predictor.domain.errors import StoreError
+from finq_predictor.domain.evaluation.replay_record import ReplayRecord
+from finq_predictor.domain.market.markets import Market
+from finq_predictor.pipelines.evaluation.params import EvaluationParams
+from finq_predictor.pipelines.ingestion.params import IngestionParams
+from finq_predictor.pipelines.sentiment.params import SentimentParams
+from finq_predictor.replay.history import History
+from finq_predictor.replay.stages import SILVER, Stages
+from finq_predictor.replay.walk import Batch, Champion, Replay
+from finq_predictor.reports.evaluation.sections.replay import ANSWER, answer
+from finq_predictor.reports.pages import with_part
+
+if TYPE_CHECKING:
+    from kedro.io import DataCatalog
+
+
+def open_catalog(project: Path, root: Path, env: str | None) -> DataCatalog:
+    """The catalog of the project, with its parameters.
+
+    Args:
+        project: Folder of the project.
+        root: Folder of the data.
+        env: Environment whose parameters hold; None is the default one.
+    """
+    from kedro.framework.session import KedroSession
+    from kedro.framework.startup import bootstrap_project
+
+    bootstrap_project(project)
+    with KedroSession.create(project, env=env, runtime_params={"data_root": root.as_posix()}) as session:
+        catalog: DataCatalog = session.load_context().catalog  # type: ignore[attr-defined]  # the abstract session hides it
+        return catalog
+
+
+def load_history(catalog: DataCatalog, market: Market) -> History:
+    """The deliveries of a market.
+
+    Raises:
+        StoreError: If nothing was delivered.
+    """
+    rules = IngestionParams(**_parameters(catalog, market, "ingestion")).rules(market)
+    bronze = {table: catalog.load(f"{market.name}.bronze_{table}") for table in market.source_tables}
+    return History.of(market, bronze, rules)
+
+
+def load_stages(catalog: DataCatalog, market: Market) -> Stages:
+    """The pipelines of a market up to the panel."""
+    return Stages(
+        market,
+        IngestionParams(**_parameters(catalog, market, "ingestion")),
+        SentimentParams(**_parameters(catalog, market, "sentiment")),
+    )
+
+
+def load_silver(catalog: DataCatalog, market: Market) -> dict[str, pd.DataFrame]:
+    """The silver tables of a market, and its scored articles."""
+    names = [name for name in SILVER if name in (*market.source_tables, "sentiment")]
+    tables = {name: catalog.load(f"{market.name}.silver_{name}") for name in names}
+    return {**tables, "scored_articles": catalog.load(f"{market.name}.scored_articles")}
+
+
+def load_replay(catalog: DataCatalog, root: Path, market: Market) -> Replay:
+    """Everything that a replay of a market below a folder of data needs.
+
+    Raises:
+        StoreError: If something was not made yet; says how to make it.
+    """
+    name = market.name
+    published = catalog.load(f"{name}.predictions") if catalog.exists(f"{name}.predictions") else None
+    batch = Batch(load_silver(catalog, market), catalog.load(f"{name}.gold"), published)
+    rules = EvaluationParams(**_parameters(catalog, market, "evaluation")).abstention
+    layout = Layout(root)
+    registry = ModelRegistry(name, layout.tracking_uri, layout.artifacts, layout.champion(name))
+    champions = load_champions(registry)
+    return Replay(load_history(catalog, market), load_stages(catalog, market), batch, champions, rules)
+
+
+def load_champions(registry: ModelRegistry) -> list[Champion]:
+    """Every model that was ever champion, the first first.
+
+    Raises:
+        StoreError: If there is none.
+    """
+    bundles = registry.load_versions()
+    if not bundles:
+        raise StoreError(f"No model of {registry.market} is registered; run `kedro run --pipelines={registry.market}`.")
+    return [Champion(bundle, pd.Timestamp(bundle.origin.trained_to)) for bundle in bundles]
+
+
+def keep_record(catalog: DataCatalog, root: Path, found: ReplayRecord) -> None:
+    """Keep what a replay found, and say it in the report of the market where there is one."""
+    catalog.save(f"{found.market}.replay", found)
+    report = Layout(root).report(found.market)
+    if report.is_file():
+        hashes = catalog.load(f"{found.market}.provenance").content_hashes
+        page = with_part(report.read_text(encoding="utf-8"), ANSWER, answer(found.market, found, hashes))
+
+        def write(temporary: Path) -> None:
+            temporary.write_text(page, encoding="utf-8")
+
+        write_atomically(report, write)
+
+
+def _parameters(catalog: DataCatalog, market: Market, stage: str) -> dict[str, Any]:
+    given: dict[str, Any] = catalog.load(f"params:{market.name}.{stage}")
+    return given
