@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,6 +53,8 @@ def replay(
     if not present:
         raise click.ClickException(f"No gold data below {root}; run `make run` or give --root.")
     catalog = open_catalog(Path.cwd(), root, env)
+    # What the stages say about each delivery they said when it was ingested.
+    logging.getLogger("finq_predictor.pipelines").setLevel(logging.ERROR)
     found = []
     for name in present:
         span = (_utc(start), _utc(end))

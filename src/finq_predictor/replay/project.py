@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
+from pydantic import BaseModel
 
 from finq_predictor.adapters.atomic_file import write_atomically
 from finq_predictor.adapters.layout import Layout
@@ -24,6 +25,9 @@ from finq_predictor.reports.pages import with_part
 
 if TYPE_CHECKING:
     from kedro.io import DataCatalog
+
+
+Params = TypeVar("Params", bound=BaseModel)
 
 
 def open_catalog(project: Path, root: Path, env: str | None) -> DataCatalog:
@@ -49,7 +53,7 @@ def load_history(catalog: DataCatalog, market: Market) -> History:
     Raises:
         StoreError: If nothing was delivered.
     """
-    rules = IngestionParams(**_parameters(catalog, market, "ingestion")).rules(market)
+    rules = _parameters(catalog, market, IngestionParams, "ingestion").rules(market)
     bronze = {table: catalog.load(f"{market.name}.bronze_{table}") for table in market.source_tables}
     return History.of(market, bronze, rules)
 
@@ -58,8 +62,8 @@ def load_stages(catalog: DataCatalog, market: Market) -> Stages:
     """The pipelines of a market up to the panel."""
     return Stages(
         market,
-        IngestionParams(**_parameters(catalog, market, "ingestion")),
-        SentimentParams(**_parameters(catalog, market, "sentiment")),
+        _parameters(catalog, market, IngestionParams, "ingestion"),
+        _parameters(catalog, market, SentimentParams, "sentiment"),
     )
 
 
@@ -79,7 +83,7 @@ def load_replay(catalog: DataCatalog, root: Path, market: Market) -> Replay:
     name = market.name
     published = catalog.load(f"{name}.predictions") if catalog.exists(f"{name}.predictions") else None
     batch = Batch(load_silver(catalog, market), catalog.load(f"{name}.gold"), published)
-    rules = EvaluationParams(**_parameters(catalog, market, "evaluation")).abstention
+    rules = _parameters(catalog, market, EvaluationParams, "evaluation").abstention
     layout = Layout(root)
     registry = ModelRegistry(name, layout.tracking_uri, layout.artifacts, layout.champion(name))
     champions = load_champions(registry)
@@ -112,6 +116,6 @@ def keep_record(catalog: DataCatalog, root: Path, found: ReplayRecord) -> None:
         write_atomically(report, write)
 
 
-def _parameters(catalog: DataCatalog, market: Market, stage: str) -> dict[str, Any]:
-    given: dict[str, Any] = catalog.load(f"params:{market.name}.{stage}")
-    return given
+def _parameters(catalog: DataCatalog, market: Market, kind: type[Params], stage: str) -> Params:
+    """The parameters of a stage; the catalog holds them typed where a pipeline that reads them was loaded."""
+    return kind.model_validate(catalog.load(f"params:{market.name}.{stage}"))

@@ -36,7 +36,7 @@ class Batch:
 
     Attributes:
         silver: Silver tables and ``scored_articles``, by name.
-        gold: Features of every bar.
+        gold: Features of every bar, sorted by time.
         predictions: What the champion said about the last bars, as it was published; None where there is nothing.
     """
 
@@ -94,12 +94,12 @@ class Replay:
     ) -> None:
         self.history, self.stages, self.batch, self.rules = history, stages, batch, rules
         self.champions = list(champions)
-        self._gold = dict(tuple(batch.gold.groupby(TS, sort=False)))
+        self._scored: dict[str, pd.DataFrame] = {}
 
     @property
     def bars(self) -> pd.DatetimeIndex:
         """Closes of all bars of which there are features, increasing."""
-        return pd.DatetimeIndex(sorted(self._gold))
+        return pd.DatetimeIndex(self.batch.gold[TS].unique())
 
     def sample(
         self, start: pd.Timestamp | None, end: pd.Timestamp | None, count: int | None, seed: int
@@ -178,11 +178,11 @@ class Replay:
         predictor = Predictor(bundle, panel, self.rules)
         names = list(bundle.feature_set.names)
         features = predictor.features_at(bar)
-        gold = self._gold.get(bar, self.batch.gold.iloc[:0])[[TS, INSTRUMENT, *names]]
-        live = features.assign(**features[names].astype("float32"))
+        gold = _rows_at(self.batch.gold, bar)[[TS, INSTRUMENT, *names]]
+        live = pd.concat([features[[TS, INSTRUMENT]], features[names].astype("float32")], axis=1)
         answered = predictor.decide(bar, features, bundle.predict(features))
         answered = answered[answered[INSTRUMENT].isin(features[INSTRUMENT])]
-        scored = predict_rows(bundle, gold, self.rules)
+        scored = _rows_at(self._scored_by(bundle), bar)
         checks: list[tuple[str, str, Callable[[], tuple[pd.DataFrame, pd.DataFrame]]]] = [
             ("features", "gold", lambda: (live, gold)),
             (
@@ -201,6 +201,12 @@ class Replay:
                 return found
         return None
 
+    def _scored_by(self, bundle: ModelBundle) -> pd.DataFrame:
+        """What a model says about every bar, asked for all of them at once as the batch does."""
+        if bundle.version not in self._scored:
+            self._scored[bundle.version] = predict_rows(bundle, self.batch.gold, self.rules)
+        return self._scored[bundle.version]
+
     def _published(
         self, answered: pd.DataFrame, bundle: ModelBundle, bar: pd.Timestamp
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -213,6 +219,12 @@ class Replay:
         if there.empty:
             return empty, empty
         return _columns(answered, "probability", *DECIDED), _columns(there, "probability", *DECIDED)
+
+
+def _rows_at(table: pd.DataFrame, bar: pd.Timestamp) -> pd.DataFrame:
+    """The rows of a bar of a table that is sorted by time."""
+    start, stop = (table[TS].searchsorted(bar, side=side) for side in ("left", "right"))
+    return table.iloc[start:stop]
 
 
 def _columns(frame: pd.DataFrame, *names: str) -> pd.DataFrame:

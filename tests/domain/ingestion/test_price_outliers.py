@@ -16,7 +16,9 @@ def _bars(closes: list[float], name: str = "AAA") -> pd.DataFrame:
 
 def _flagged(closes: list[float], factor: float = 4.0) -> list[int]:
     bars = _bars(closes)
-    return np.flatnonzero(unconfirmed_jumps(bars, np.ones(len(bars), dtype=bool), factor)).tolist()
+    return np.flatnonzero(
+        unconfirmed_jumps(bars, np.ones(len(bars), dtype=bool), factor, np.arange(len(bars)))
+    ).tolist()
 
 
 @pytest.mark.parametrize(
@@ -37,7 +39,15 @@ def test_only_the_next_bar_can_confirm_a_jump(closes, held_back):
 
 def test_instruments_do_not_confirm_each_other():
     bars = pd.concat([_bars([1.0, 1.0, 100.0], "A"), _bars([100.0, 100.0, 1.0], "B")], ignore_index=True)
-    assert np.flatnonzero(unconfirmed_jumps(bars, np.ones(6, dtype=bool), 4.0)).tolist() == [2, 5]
+    assert np.flatnonzero(unconfirmed_jumps(bars, np.ones(6, dtype=bool), 4.0, np.tile(np.arange(3), 2))).tolist() == [
+        2,
+        5,
+    ]
+
+
+def test_after_a_missing_bar_nobody_knows():
+    bars = _bars([100.0, 9.0, 9.1])
+    assert not unconfirmed_jumps(bars, np.ones(3, dtype=bool), 4.0, np.array([0, 2, 3])).any()
 
 
 @given(st.lists(st.sampled_from([1.0, 1.2, 8.0, 70.0, 0.1]), min_size=2, max_size=30), st.integers(1, 30))

@@ -100,6 +100,22 @@ def test_a_date_is_over_when_its_day_ends(value, zone, latest):
     assert parse_times(pd.Series([value]), zone).latest().tolist() == [pd.Timestamp(latest, tz="UTC")]
 
 
+@pytest.mark.parametrize(
+    ("times", "dated"),
+    [
+        (["2024-03-05 00:00:00", "2024-03-06 00:00:00"], 2),  # a table of dates as it is often exported
+        (["2024-03-05", "2024-03-06 10:17", "2024-03-07 11:02"], 1),  # what is written as a date is one
+        (list(pd.date_range("2024-03-05", periods=480, freq="h", tz="UTC")), 0),  # every hour, midnights among them
+        (["2024-03-05 00:00", *(f"2024-03-06 {hour:02}:15" for hour in range(24))], 0),  # it may happen
+        # Old articles have a date, new ones a time.
+        ([*["2019-03-05 00:00:00"] * 5, *(f"2024-03-06 {hour:02}:15:20" for hour in range(24))], 5),
+        ([1_709_596_800, 1_709_683_200], 0),
+    ],
+)
+def test_midnight_is_a_date_where_it_cannot_be_chance(times, dated):
+    assert int(parse_times(pd.Series(times)).dated.sum()) == dated
+
+
 def test_a_date_may_have_a_time_of_release():
     dates = parse_times(pd.Series(["2024-03-05", "2024-07-05", "2024-07-05 10:00"]), "America/New_York")
     assert dates.latest("08:30").dt.strftime("%H:%M").tolist() == ["13:30", "12:30", "14:00"]

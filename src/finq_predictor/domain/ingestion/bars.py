@@ -205,7 +205,7 @@ def _judge_prints(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
         ],
     )
     ledger.reject(
-        unconfirmed_jumps(bars, ledger.alive, limits.max_jump),
+        unconfirmed_jumps(bars, ledger.alive, limits.max_jump, _numbers(bars[TS], rules)),
         "unconfirmed_jump",
         lambda rows: [
             f"close {bars['close'][row]:g} is more than {limits.max_jump:g} times off the last price, and no bar had "
@@ -213,6 +213,14 @@ def _judge_prints(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
             for row in rows
         ],
     )
+
+
+def _numbers(ts: pd.Series, rules: Rules) -> np.ndarray:
+    """Number of each row's bar on the clock of the calendar; -1 where it has no time."""
+    known = pd.DatetimeIndex(ts.dropna().unique()).sort_values()
+    steps = np.maximum(rules.sessions.bars_between(known, rules.bar), 1)
+    numbers = np.append(np.concatenate([[0], np.cumsum(steps)])[: len(known)], -1)
+    return np.asarray(numbers[known.get_indexer(pd.Index(ts))])
 
 
 def _judge_instruments(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:

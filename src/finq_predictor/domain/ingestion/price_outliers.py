@@ -5,22 +5,25 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from finq_predictor.domain.arrays import Positions
 from finq_predictor.domain.columns import ADJ_CLOSE, INSTRUMENT, TS
 
 
-def unconfirmed_jumps(bars: pd.DataFrame, alive: np.ndarray, factor: float) -> np.ndarray:
+def unconfirmed_jumps(bars: pd.DataFrame, alive: np.ndarray, factor: float, number: Positions) -> np.ndarray:
     """Prices so far from the last one that only the next bar can tell whether they were traded.
 
     What is judged is judged by the past only, as it was when the bar came: a price a hundred times too high is held
     back, and so is the first price of a real fall of that size. The bar after it confirms the new level by lying near
     it, and is used itself; the first one stays out for good, because it was out when it counted. Nothing that is
-    delivered later changes the answer for an earlier bar.
+    delivered later changes the answer for an earlier bar. After a bar that is missing nobody can tell a jump from what
+    happened meanwhile, and the price is believed.
 
     Args:
         bars: Bars with ``instrument``, ``ts`` and ``adj_close``, which knows of splits; where a source has none it is
             the close.
         alive: (n,) rows to look at; no price among them is missing.
         factor: Ratio of neighbouring prices from which a move is a jump; > 1.
+        number: (n,) number of each row's bar on the clock of the calendar.
 
     Returns:
         (n,) booleans.
@@ -32,16 +35,16 @@ def unconfirmed_jumps(bars: pd.DataFrame, alive: np.ndarray, factor: float) -> n
     codes = pd.factorize(bars[INSTRUMENT])[0][rows]
     order = np.lexsort((bars[TS].astype("int64").to_numpy()[rows], codes))
     rows, codes = rows[order], codes[order]
-    level = np.log(bars[ADJ_CLOSE].to_numpy()[rows])
+    level, next_to = np.log(bars[ADJ_CLOSE].to_numpy()[rows]), np.diff(number[rows], prepend=0) == 1
     limit = np.log(factor)
-    jumps = np.flatnonzero((np.abs(np.diff(level)) > limit) & (codes[1:] == codes[:-1])) + 1
+    jumps = np.flatnonzero((np.abs(np.diff(level)) > limit) & (codes[1:] == codes[:-1]) & next_to[1:]) + 1
     # Between jumps every bar is near the one before it; only from a jump on must be walked.
     done = 0
     for start in jumps.tolist():
         if start < done:
             continue
         accepted, held, row = level[start - 1], None, start
-        while row < len(level) and codes[row] == codes[start]:
+        while row < len(level) and codes[row] == codes[start] and next_to[row]:
             if abs(level[row] - accepted) <= limit:
                 break
             if held is not None and abs(level[row] - held) <= limit:

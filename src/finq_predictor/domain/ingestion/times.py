@@ -16,6 +16,7 @@ _EPOCH_UNITS = ((1e11, "s"), (1e14, "ms"), (1e17, "us"), (float("inf"), "ns"))
 _COMPACT_DATES = (19_000_101, 21_001_231)
 _DAY, _MICROSECOND = pd.Timedelta(days=1), pd.Timedelta(microseconds=1)
 _OFFSET = re.compile(r"(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})$")
+_TIME_OF_DAY = re.compile(r"\d:\d{2}|T\d{2}")
 _SLASHED = re.compile(r"^(\d{1,2})[./-](\d{1,2})[./-]\d{4}")
 
 
@@ -26,8 +27,8 @@ class Times:
     Attributes:
         utc: ``datetime64[us, UTC]``; NaT where a value cannot be read.
         wall: The clock as written, without a zone; a date is midnight.
-        dated: Whether a value says a day and no time of day: a date, or exactly midnight on the clock as written, as
-            tables of dates are often exported. Seconds since 1970 always say a time.
+        dated: Whether a value says a day and no time of day: a date, or midnight where midnights are so many among the
+            values that they are dates which an export has given a time. Seconds since 1970 always say a time.
         timezone: Zone of values that carry none.
     """
 
@@ -80,11 +81,15 @@ def parse_times(values: pd.Series, timezone: str = "UTC", *, day_first: bool = F
     codes, unique = pd.factorize(values)
     distinct = pd.Series(unique)
     if pd.api.types.is_datetime64_any_dtype(distinct.dtype):
-        read = parse_times(distinct, timezone)
+        parsed = parse_times(distinct, timezone)
+        no = pd.Series(False, index=distinct.index)
+        read = _Read(parsed.utc, parsed.wall, no, no)
     else:
         read = _parse_distinct(distinct, timezone, day_first)
-    utc, wall, dated = (_spread(part, codes, values.index) for part in (read.utc, read.wall, read.dated))
-    return Times(utc, wall, dated.fillna(False).astype(bool), timezone)
+    utc, wall, dates = (_spread(part, codes, values.index) for part in (read.utc, read.wall, read.dated))
+    dates = dates.fillna(False).astype(bool)
+    clocks = ~dates & ~_spread(read.counted, codes, values.index).fillna(True).astype(bool)
+    return Times(utc, wall, dates | (clocks & _mean_dates(wall.where(clocks))), timezone)
 
 
 def _check_zone(timezone: str) -> None:
@@ -104,8 +109,35 @@ def _localised(wall: pd.Series, timezone: str) -> Times:
 
 
 def _written(utc: pd.Series, wall: pd.Series, timezone: str) -> Times:
-    """Times that were written on a clock; midnight is a day without a time of day."""
-    return Times(utc, wall, (wall == wall.dt.normalize()) & wall.notna(), timezone)
+    """Times that were written on a clock."""
+    return Times(utc, wall, _mean_dates(wall), timezone)
+
+
+def _mean_dates(wall: pd.Series) -> pd.Series:
+    """Midnights that mean a day: all of them, where they are all or far more than a clock would show."""
+    known = wall.dropna()
+    midnight = (wall == wall.dt.normalize()) & wall.notna()
+    many = int(midnight.sum())
+    hourly = bool((known == known.dt.floor("h")).all())
+    by_chance = len(known) / (24 if hourly else 1440)
+    return midnight & (many == len(known) or many > max(2.0, 3.0 * by_chance))
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Distinct values as read.
+
+    Attributes:
+        utc: As in `Times`.
+        wall: As in `Times`.
+        dated: Values that are dates as written.
+        counted: Values that are numbers of seconds since 1970.
+    """
+
+    utc: pd.Series
+    wall: pd.Series
+    dated: pd.Series
+    counted: pd.Series
 
 
 def _spread(distinct: pd.Series, codes: pd.api.extensions.ExtensionArray, index: pd.Index) -> pd.Series:
@@ -113,7 +145,7 @@ def _spread(distinct: pd.Series, codes: pd.api.extensions.ExtensionArray, index:
     return pd.Series(distinct.array.take(codes, allow_fill=True), index=index)
 
 
-def _parse_distinct(distinct: pd.Series, timezone: str, day_first: bool) -> Times:
+def _parse_distinct(distinct: pd.Series, timezone: str, day_first: bool) -> _Read:
     numbers = pd.to_numeric(distinct, errors="coerce")
     text = distinct.astype("str").str.strip()
     is_number = numbers.notna()
@@ -134,7 +166,7 @@ def _parse_distinct(distinct: pd.Series, timezone: str, day_first: bool) -> Time
     if naive.any():
         part = _localised(_without_offset(text[naive], day_first), timezone)
         utc[naive], wall[naive] = part.utc, part.wall
-    return Times(utc, wall, _written(utc, wall, timezone).dated & ~since, timezone)
+    return _Read(utc, wall, compact | (naive & ~text.str.contains(_TIME_OF_DAY)), since)
 
 
 def _empty(index: pd.Index, dtype: str) -> pd.Series:
