@@ -1,42 +1,60 @@
-"""The command that looks for features which look ahead."""
+"""The command that looks for whatever looks ahead."""
 
 from __future__ import annotations
 
+import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from finq_predictor.cli.options import market_option, root_option
 from finq_predictor.domain.market.markets import MARKETS
 
+if TYPE_CHECKING:
+    from finq_predictor.replay.audit import HistoryAudit
+
 
 @click.command()
 @root_option
 @market_option
-@click.option("--times", default=5, show_default=True, help="Sampled times at which features are recomputed.")
+@click.option("--env", help="Environment whose parameters hold, such as own.")
+@click.option("--times", default=5, show_default=True, help="Sampled times at which bronze is cut.")
 @click.option("--seed", default=0, show_default=True, help="Which times are sampled.")
-def audit(root: Path, market: str | None, times: int, seed: int) -> None:
-    """Recompute every feature from data cut at sampled times; a feature that looks ahead is named and fails."""
+def audit(root: Path, market: str | None, env: str | None, times: int, seed: int) -> None:
+    """Make everything anew from deliveries cut at sampled times; whatever looks ahead is named and fails."""
     from finq_predictor.adapters.layout import Layout
-    from finq_predictor.adapters.silver import read_silver
-    from finq_predictor.domain.features.audit import audit_tables
+    from finq_predictor.replay.audit import audit_history
+    from finq_predictor.replay.project import load_history, load_stages, load_training, open_catalog
 
-    layout = Layout(root)
-    present = [market] if market else layout.markets_with("silver_bars")
+    present = [market] if market else Layout(root).markets_with("silver_bars")
     if not present:
         raise click.ClickException(f"No silver data below {root}; run `make run` or give --root.")
-    audits = [
-        audit_tables(read_silver(layout, MARKETS[name]), MARKETS[name], times=times, seed=seed) for name in present
-    ]
-    for one in audits:
-        for kind, names in (("looks ahead", one.leaking), ("needs more bars than it declares", one.short)):
-            for name in names:
-                click.echo(f"{one.market}: {name} {kind}")
-        if one.clean:
-            click.echo(
-                f"{one.market}: none of {one.features} features looks ahead and every declared lookback suffices "
-                f"(recomputed at {len(one.times)} times)."
-            )
+    catalog = open_catalog(Path.cwd(), root, env)
+    # What the stages say about each delivery they said when it was ingested.
+    logging.getLogger("finq_predictor.pipelines").setLevel(logging.ERROR)
+    audits = []
+    for name in present:
+        each = MARKETS[name]
+        history, stages = load_history(catalog, each), load_stages(catalog, each)
+        training = load_training(catalog, each)
+        audits.append(audit_history(history, stages, times=times, seed=seed, training=training))
+        for line in _lines(audits[-1]):
+            click.echo(f"{name}: {line}")
     if not all(one.clean for one in audits):
         sys.exit(1)
+
+
+def _lines(found: HistoryAudit) -> Iterator[str]:
+    for difference in (*found.tables, *found.labels, *(found.models or ())):
+        yield f"looks ahead: {difference.sentence}"
+    for kind, names in (("looks ahead", found.leaking), ("needs more bars than it declares", found.short)):
+        yield from (f"{name} {kind}" for name in names)
+    if found.clean:
+        models = "" if found.models is None else ", neither does what the models of the first fold learn"
+        yield (
+            f"none of {found.features} features looks ahead, no table of silver and no label{models}, and every "
+            f"declared lookback suffices (made anew from bronze at {len(found.times)} times)."
+        )

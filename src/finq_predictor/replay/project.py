@@ -17,6 +17,8 @@ from finq_predictor.domain.market.markets import Market
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.ingestion.params import IngestionParams
 from finq_predictor.pipelines.sentiment.params import SentimentParams
+from finq_predictor.pipelines.training.params import TrainingParams
+from finq_predictor.replay.audit import Training
 from finq_predictor.replay.history import History
 from finq_predictor.replay.stages import SILVER, Stages
 from finq_predictor.replay.walk import Batch, Champion, Replay
@@ -100,6 +102,20 @@ def load_champions(registry: ModelRegistry) -> list[Champion]:
     if not bundles:
         raise StoreError(f"No model of {registry.market} is registered; run `kedro run --pipelines={registry.market}`.")
     return [Champion(bundle, pd.Timestamp(bundle.origin.trained_to)) for bundle in bundles]
+
+
+def load_training(catalog: DataCatalog, market: Market) -> Training | None:
+    """The walk-forward of a market as it was run; None where there was none."""
+    name = market.name
+    if not catalog.exists(f"{name}.oos_predictions"):
+        return None
+    return Training(
+        feature_set=catalog.load(f"{name}.feature_set"),
+        folds=catalog.load(f"{name}.folds"),
+        hyperparameters=catalog.load(f"{name}.hyperparameters"),
+        params=_parameters(catalog, market, TrainingParams, "training"),
+        oos=catalog.load(f"{name}.oos_predictions"),
+    )
 
 
 def keep_record(catalog: DataCatalog, root: Path, found: ReplayRecord) -> None:

@@ -168,7 +168,7 @@ class Replay:
             keys, whole = KEYS[table], self.batch.silver[table]
             batch = whole[whole[keys[0]] <= (moment if keys[0] == KNOWN_AT else bar)]
             count += len(batch)
-            found = first_difference(live, batch, keys, layer="silver", table=_name(table), bar=bar)
+            found = first_difference(live, batch, keys, layer="silver", table=name_of(table), bar=bar)
             if found is not None:
                 return count, found
         return count, None
@@ -231,5 +231,6 @@ def _columns(frame: pd.DataFrame, *names: str) -> pd.DataFrame:
     return frame[[TS, INSTRUMENT, *names]]
 
 
-def _name(table: str) -> str:
+def name_of(table: str) -> str:
+    """Name of a table of silver in the catalog, after the market."""
     return table if table == "scored_articles" else f"silver_{table}"

@@ -37,9 +37,9 @@ def test_the_sampled_times_lie_in_the_second_half_and_follow_the_seed(market, ta
     assert min(one.times) >= ts[len(ts) // 2]
 
 
-def test_what_is_cut_is_what_was_known(tables):
+def test_what_is_cut_is_what_was_known(market, tables):
     ts = tables["bars"]["ts"].sort_values().iloc[len(tables["bars"]) // 2]
-    for name, table in cut(tables, ts).items():
+    for name, table in cut(tables, ts, market).items():
         known = table["known_at" if name == "macro" else "ts"]
         assert 0 < len(table) < len(tables[name])
         assert known.max() <= ts

@@ -58,7 +58,7 @@ def audit_tables(tables: Mapping[str, pd.DataFrame], market: Market, *, times: i
     later = np.arange(len(panel.ts) // 2, len(panel.ts))
     chosen = np.random.default_rng(seed).choice(later, size=min(times, len(later)), replace=False)
     at = [panel.ts[index] for index in sorted(chosen)]
-    ahead = audit_look_ahead(panel, specs, at, rebuild=lambda ts: build_panel(market=market, **cut(tables, ts)))
+    ahead = audit_look_ahead(panel, specs, at, rebuild=lambda ts: build_panel(market=market, **cut(tables, ts, market)))
     lookback = certify_lookback(panel, specs, at)
     return Audit(
         market=market.name,
@@ -69,9 +69,20 @@ def audit_tables(tables: Mapping[str, pd.DataFrame], market: Market, *, times: i
     )
 
 
-def cut(tables: Mapping[str, pd.DataFrame], ts: pd.Timestamp) -> dict[str, pd.DataFrame]:
-    """What was known at a time: bars and tone that had closed, macro values that had been released."""
-    return {name: table[table[TS if TS in table else KNOWN_AT] <= ts] for name, table in tables.items()}
+def cut(tables: Mapping[str, pd.DataFrame], ts: pd.Timestamp, market: Market) -> dict[str, pd.DataFrame]:
+    """What was known at a time: bars and tone that had closed, and of everything what had become known.
+
+    A bar that becomes known between its close and its decision (``market.decision_hours``) counts at its close.
+    """
+    return {name: table[_known(table, market) <= ts] for name, table in tables.items()}
+
+
+def _known(table: pd.DataFrame, market: Market) -> pd.Series:
+    """When each row counts: from its close, or from when it was known if its decision had been taken by then."""
+    if KNOWN_AT not in table:
+        return table[TS]
+    known = table[KNOWN_AT]
+    return known.mask(known <= table[TS] + market.decision_delay, table[TS]) if TS in table else known
 
 
 def audit_look_ahead(
