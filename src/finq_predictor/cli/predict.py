@@ -27,10 +27,10 @@ def predict(instruments: tuple[str, ...], root: Path, market: str | None) -> Non
     if unknown:
         raise click.ClickException(_unknown(unknown[0], served))
     for one, name in wanted:
-        click.echo(_sentence(one.answers(one.predictor.newest)[one.instrument(name)]))
+        click.echo(_sentence(_now(one)[one.instrument(name)]))
     if not instruments:
         for one in served:
-            click.echo(_sentence(_most_confident(one.answers(one.predictor.newest))))
+            click.echo(_sentence(_most_confident(_now(one))))
         click.echo(_next_commands(root, served))
 
 
@@ -47,6 +47,15 @@ def _served(root: Path, market: str | None) -> list[Served]:
     if not served:
         raise click.ClickException("\n".join(problems))
     return served
+
+
+def _now(one: Served) -> dict[str, Answer]:
+    """The newest answers as they are given at this moment."""
+    import pandas as pd
+
+    clock = pd.Timestamp.now("UTC")
+    answers = one.answers(one.predictor.newest)
+    return {name: one.timed(answer, clock, current=True) for name, answer in answers.items()}
 
 
 def _unknown(name: str, served: list[Served]) -> str:
@@ -72,6 +81,8 @@ def _sentence(answer: Answer) -> str:
         verdict = (
             f"{answer['direction']}, probability {answer['probability']:.3f}, confidence {answer['confidence']:.3f}"
         )
+        if answer["reason"]:
+            verdict += f"; do not act upon it, {answer['reason']}"
     return f"{answer['question']}\n    {verdict}\n    by {origin} from the bar of {answer['feature_ts']}" + (
         f"  [{marks}]" if marks else ""
     )

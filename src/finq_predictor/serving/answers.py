@@ -14,6 +14,7 @@ from finq_predictor.domain.columns import INSTRUMENT
 from finq_predictor.domain.errors import UnknownNameError
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.modelling.decisions import Action
 from finq_predictor.domain.modelling.origin import ModelStatus
 from finq_predictor.domain.modelling.prediction import Predictor
 from finq_predictor.serving.cache import BoundedCache
@@ -31,15 +32,19 @@ class Served:
         market: The market.
         predictor: The model on its bars.
         cache_bars: Bars whose features and answers are remembered, besides the newest.
+        fresh_hours: Newest bars older than this, counted while the market is open, answer nothing that may be acted
+            upon; None takes the market's.
     """
 
     market: Market
     predictor: Predictor
     cache_bars: int = 64
+    fresh_hours: float | None = None
     model: Answer = field(init=False)
     _names: dict[str, str] = field(init=False, repr=False)
     _features: BoundedCache[pd.Timestamp, pd.DataFrame] = field(init=False, repr=False)
     _answers: BoundedCache[pd.Timestamp, dict[str, Answer]] = field(init=False, repr=False)
+    _open_hours: BoundedCache[pd.Timestamp, float] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -47,6 +52,7 @@ class Served:
         put(self, "_names", _spellings(self.predictor.panel.instruments))
         put(self, "_features", BoundedCache(self.cache_bars + 1))
         put(self, "_answers", BoundedCache(self.cache_bars + 1))
+        put(self, "_open_hours", BoundedCache(2))
 
     @property
     def simulated(self) -> bool:
@@ -83,6 +89,37 @@ class Served:
     def answers(self, ts: pd.Timestamp) -> dict[str, Answer]:
         """The answers of all instruments at a bar, by instrument, computed once."""
         return self._answers.get(ts, lambda: self.describe(self._decided(ts)))
+
+    def now(self, clock: pd.Timestamp) -> pd.Timestamp:
+        """What time it is on this market: that of the clock; a made-up market stands at its newest bar."""
+        return self.predictor.newest if self.simulated else clock
+
+    def stale(self, clock: pd.Timestamp) -> str | None:
+        """Why the newest bar is too old to act upon, or None where it is not.
+
+        Args:
+            clock: The moment, UTC; counted in whole minutes.
+        """
+        moment, newest = self.now(clock).floor("min"), self.predictor.newest
+        hours = self._open_hours.get(moment, lambda: self.market.sessions.open_hours_between(newest, moment))
+        limit = self.fresh_hours or self.market.fresh_hours
+        if hours <= limit:
+            return None
+        return f"stale: the newest bar closed at {newest.isoformat()}, {hours:.1f} trading hours ago; at most {limit:g}"
+
+    def timed(self, answer: Answer, clock: pd.Timestamp, *, current: bool) -> Answer:
+        """An answer as it is given at a moment: how old its bar is, and nothing to act upon from stale data.
+
+        Args:
+            answer: One of :meth:`answers`.
+            clock: The moment, UTC.
+            current: Whether it was asked what holds now, and not at a date.
+        """
+        bar = answer["feature_ts"]
+        age = None if bar is None else (self.now(clock) - pd.Timestamp(bar)) / pd.Timedelta(hours=1)
+        reason = self.stale(clock) if current and answer["decision"] == Action.PREDICT else None
+        verdict = {} if reason is None else {"decision": Action.ABSTAIN.value, "reason": reason}
+        return {**answer, "feature_age_hours": age, **verdict}
 
     def _decided(self, ts: pd.Timestamp) -> pd.DataFrame:
         features = self.features_at(ts)
@@ -123,9 +160,7 @@ class Served:
             "decision": decision,
             "reason": reason,
             "feature_ts": iso(feature_ts),
-            "feature_age_hours": None
-            if feature_ts is None
-            else (self.predictor.newest - feature_ts) / pd.Timedelta(hours=1),
+            "feature_age_hours": None,  # known when it is given, see `timed`
             **shared,
         }
 

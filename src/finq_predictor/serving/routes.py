@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -31,12 +31,14 @@ class Runtime:
         store: The markets that are served.
         metrics: Where to count.
         remote: The inference service, where there is one.
+        clock: Tells the moment, UTC.
     """
 
     settings: Settings
     store: Store
     metrics: Metrics
     remote: RemoteModel | None = None
+    clock: Callable[[], pd.Timestamp] = lambda: pd.Timestamp.now("UTC")
 
     @cached_property
     def scoring(self) -> Scoring:
@@ -75,7 +77,7 @@ async def predict(request: Request) -> Response:
     asked = parse_body(await read_body(request, api.settings.body_limit), PredictRequest)
     served, name, ts = _resolve(api, asked)
     answers = await api.scoring.answers(served, ts, (name,))
-    answer = answers[name]
+    answer = served.timed(answers[name], api.clock(), current=asked.prediction_date is None)
     api.count((answer,))
     return JsonResponse({**answer, "request_id": request_id(request)})
 
@@ -92,15 +94,17 @@ async def batch_predict(request: Request) -> Response:
     api = runtime(request)
     asked = _single_requests(api, parse_body(await read_body(request, api.settings.body_limit), BatchRequest))
     found: list[tuple[Served, str, pd.Timestamp]] = []
+    resolved: list[PredictRequest] = []
     errors: list[tuple[PredictRequest, FinqError]] = []
     for one in asked:
         try:
             found.append(_resolve(api, one))
+            resolved.append(one)
         except FinqError as error:
             errors.append((one, error))
     if not found:
         raise errors[0][1]
-    answers = await _answer_all(api, found)
+    answers = await _answer_all(api, found, [one.prediction_date is None for one in resolved])
     api.count(answers)
     listed = [_item_error(one, error) for one, error in errors]
     return JsonResponse(
@@ -135,7 +139,7 @@ def _limit(api: Runtime, asked: int) -> None:
         )
 
 
-async def _answer_all(api: Runtime, found: list[tuple[Served, str, pd.Timestamp]]) -> list[Answer]:
+async def _answer_all(api: Runtime, found: list[tuple[Served, str, pd.Timestamp]], current: list[bool]) -> list[Answer]:
     wanted: dict[tuple[str, pd.Timestamp], tuple[Served, list[str]]] = {}
     for served, name, ts in found:
         wanted.setdefault((served.market.name, ts), (served, []))[1].append(name)
@@ -145,7 +149,11 @@ async def _answer_all(api: Runtime, found: list[tuple[Served, str, pd.Timestamp]
             "time."
         )
     tables = {key: await api.scoring.answers(one, key[1], names) for key, (one, names) in wanted.items()}
-    return [tables[served.market.name, ts][name] for served, name, ts in found]
+    clock = api.clock()
+    return [
+        served.timed(tables[served.market.name, ts][name], clock, current=now)
+        for (served, name, ts), now in zip(found, current, strict=True)
+    ]
 
 
 def _item_error(one: PredictRequest, error: FinqError) -> dict[str, Any]:
@@ -164,7 +172,8 @@ async def ranking(request: Request) -> Response:
     served = api.served(request.query_params.get("market"), None)
     given = request.query_params.get("prediction_date")
     ts = served.bar_at(None if given is None else _query_date(given))
-    ranked = rank(await api.scoring.answers(served, ts, None))
+    answers, clock = await api.scoring.answers(served, ts, None), api.clock()
+    ranked = rank({name: served.timed(one, clock, current=given is None) for name, one in answers.items()})
     shown = ranked[: _query_limit(request.query_params.get("limit"), len(ranked))]
     return JsonResponse(
         {

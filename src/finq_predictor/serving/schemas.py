@@ -132,7 +132,9 @@ class Prediction(BaseModel):
     decision: Literal[Action.PREDICT, Action.ABSTAIN]
     reason: str | None = Field(description="Why the service abstains.")
     feature_ts: dt.datetime | None = Field(description="Close of the bar the features were known at, UTC.")
-    feature_age_hours: float | None = Field(description="Hours from that bar to the newest bar of the market.")
+    feature_age_hours: float | None = Field(
+        description="Hours from that bar to now; of simulated data to the newest bar."
+    )
     horizon_bars: int
     label_window: LabelWindow
     model: ModelInfo

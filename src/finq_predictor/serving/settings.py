@@ -58,6 +58,11 @@ class Settings(BaseSettings):
     predict_max_missing: float = Field(
         default=0.5, ge=0.0, le=1.0, description="Abstain when more than this share of the features is missing, 0 to 1"
     )
+    fresh_hours: float | None = Field(
+        default=None,
+        gt=0,
+        description="Abstain when the newest bar is older, counted while the market is open; else the market's limit",
+    )
     poll_seconds: float = Field(
         default=1.0, ge=0.01, description="Pause between two looks for a new champion or new silver data"
     )

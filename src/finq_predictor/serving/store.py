@@ -39,7 +39,7 @@ def load_market(settings: Settings, market: Market) -> Served:
     bundle = load_bundle(folder)
     loaded = time.perf_counter()
     panel = read_panel(layout, market)
-    served = Served(market, Predictor(bundle, panel, settings.rules), settings.cache_bars)
+    served = Served(market, Predictor(bundle, panel, settings.rules), settings.cache_bars, settings.fresh_hours)
     served.answers(served.predictor.newest)
     logger.info(
         "Serving %s with %s version %s: model read in %.0f ms, bars and first answers in %.0f ms",

@@ -15,6 +15,9 @@ EQUITY, FX = get_market("equity"), get_market("fx")
 FRIDAY = pd.Timestamp("2024-01-05T21:00Z")
 
 
+NOW = pd.Timestamp("2024-02-01 10:00", tz="UTC")
+
+
 def rows(*times):
     ts = pd.to_datetime(list(times), utc=True).astype("datetime64[us, UTC]")
     return pd.DataFrame({"ts": ts, "instrument": pd.Series(["AAA"] * len(times), dtype="str")})
@@ -26,13 +29,14 @@ def measured(market, latest, as_of, limit):
 
 
 def test_as_of():
-    assert resolve_as_of("latest", rows(FRIDAY)) == FRIDAY
-    assert resolve_as_of("2024-01-05 21:00", rows()) == FRIDAY
-    assert resolve_as_of("2024-01-05T22:00+01:00", rows()) == FRIDAY
+    assert resolve_as_of("latest", NOW, rows(FRIDAY)) == FRIDAY
+    assert resolve_as_of(None, NOW, rows(FRIDAY)) == NOW
+    assert resolve_as_of("2024-01-05 21:00", NOW, rows()) == FRIDAY
+    assert resolve_as_of("2024-01-05T22:00+01:00", NOW, rows()) == FRIDAY
     with pytest.raises(ConfigurationError, match="run ingestion"):
-        resolve_as_of("latest", rows())
+        resolve_as_of("latest", NOW, rows())
     with pytest.raises(ConfigurationError, match="give 'latest' or an ISO time"):
-        resolve_as_of("yesterday evening", rows(FRIDAY))
+        resolve_as_of("yesterday evening", NOW, rows(FRIDAY))
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ MARKET = get_market("equity")
 GOLD, BUNDLE = make_watched_world()
 
 
-def run(gold=GOLD, simulated=True, predictions=None, **params):
+def run(gold=GOLD, simulated=True, predictions=None, clock=None, **params):
     predicted = BUNDLE.predict(GOLD[GOLD["ts"] >= GOLD["ts"].unique()[240]]) if predictions is None else predictions
     data = {
         "gold": gold,
@@ -32,6 +32,7 @@ def run(gold=GOLD, simulated=True, predictions=None, **params):
         "provenance": make_provenance(
             source="simulated" if simulated else "own", source_id="seed 1 & <co>", simulated=simulated
         ),
+        "clock": GOLD["ts"].max() if clock is None else pd.Timestamp(clock),
         "params:monitoring": MonitoringParams(**params),
     }
     before = gold.copy(deep=True)
@@ -104,6 +105,19 @@ def test_old_data_ring():
     out = run(as_of="2024-03-01T21:00Z")
     assert out["freshness"]["stale"].all()
     assert "Stale data: silver, gold, predictions older than 13 h while the market is open" in out["monitoring_report"]
+
+
+def test_age_is_measured_against_the_clock():
+    newest = GOLD["ts"].max()
+    late = run(simulated=False, clock=newest + pd.Timedelta(days=14))
+    assert late["freshness"]["stale"].all()
+    assert late["freshness"]["hours"].iloc[0] == 14 * 24
+    assert 'finq_data_stale_status{layer="silver",market="equity"' in late["monitoring_metrics"]
+    assert "Stale data" in late["monitoring_report"]
+    assert not run(simulated=False, clock=newest + pd.Timedelta(hours=15))["freshness"]["stale"].any()
+    # A made-up market has no other clock than its own.
+    assert not run(clock="2040-01-01T00:00Z")["freshness"]["stale"].any()
+    assert not run(simulated=False, clock="2040-01-01T00:00Z", as_of="latest")["freshness"]["stale"].any()
 
 
 def test_the_parameters_may_set_another_limit():

@@ -14,16 +14,19 @@ from finq_predictor.domain.market.calendars import Calendar
 from finq_predictor.domain.tables import FRESHNESS
 
 
-def resolve_as_of(as_of: str, bars: pd.DataFrame) -> pd.Timestamp:
+def resolve_as_of(as_of: str | None, now: pd.Timestamp, bars: pd.DataFrame) -> pd.Timestamp:
     """Turn the as-of parameter into a time.
 
     Args:
-        as_of: ``"latest"`` for the last bar, or an ISO time; without zone it is UTC.
+        as_of: ``"latest"`` for the last bar, or an ISO time, which is UTC without a zone; None is now.
+        now: The moment of the run.
         bars: Bars with ``ts``.
 
     Raises:
         ConfigurationError: If it is neither, or there is no bar to be the latest.
     """
+    if as_of is None:
+        return now
     if as_of == "latest":
         if bars.empty:
             raise ConfigurationError("as_of is 'latest' but there are no bars; run ingestion or give an ISO time.")

@@ -21,14 +21,25 @@ from finq_predictor.reports.monitoring.results import MonitoringResults
 
 
 def measure_freshness(
-    bars: pd.DataFrame, gold: pd.DataFrame, predictions: pd.DataFrame, params: MonitoringParams, *, market: Market
+    bars: pd.DataFrame,
+    gold: pd.DataFrame,
+    predictions: pd.DataFrame,
+    provenance: Provenance,
+    clock: pd.Timestamp,
+    params: MonitoringParams,
+    *,
+    market: Market,
 ) -> pd.DataFrame:
-    """Measure age and validity of the silver, gold and prediction layers at the as-of time.
+    """Measure age and validity of the silver, gold and prediction layers against the clock.
+
+    The clock of a made-up market is its own: there it is as late as its last bar.
 
     Args:
         bars: Silver bars.
         gold: Gold rows.
         predictions: Predictions of the champion.
+        provenance: Whether the data are made up.
+        clock: The moment of the run.
         params: As-of time and limit.
         market: The market; hours in which it is closed do not age data.
 
@@ -41,7 +52,8 @@ def measure_freshness(
         Layer("predictions", "evaluation", predictions),
     ]
     limit = params.freshness_limit_hours or market.fresh_hours
-    return measure_layers(layers, resolve_as_of(params.as_of, bars), market.sessions, limit)
+    now = bars[TS].max() if provenance.simulated and len(bars) else clock
+    return measure_layers(layers, resolve_as_of(params.as_of, now, bars), market.sessions, limit)
 
 
 def measure_missing(gold: pd.DataFrame, champion: ModelBundle, params: MonitoringParams) -> pd.DataFrame:

@@ -11,7 +11,8 @@ class MonitoringParams(BaseModel):
     """What is watched and when it is an alarm.
 
     Attributes:
-        as_of: ``"latest"`` (the last bar) or an ISO time at which the age of data is measured.
+        as_of: ISO time at which the age of data is measured, or ``"latest"`` for the last bar; None is the moment of
+            the run, and of a made-up market its last bar.
         window_days: Calendar dates of current data that are compared with training.
         freshness_limit_hours: Above so many hours while the market is open a layer is stale; None takes the market's.
         missing_tolerance: A feature alarms when its missing share exceeds training's by more than this.
@@ -20,7 +21,7 @@ class MonitoringParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    as_of: str = "latest"
+    as_of: str | None = None
     window_days: int = Field(default=20, gt=0)
     freshness_limit_hours: float | None = Field(default=None, gt=0)
     missing_tolerance: float = Field(default=0.05, ge=0, le=1)

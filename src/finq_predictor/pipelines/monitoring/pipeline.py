@@ -25,7 +25,7 @@ def create_pipeline(market: Market) -> Pipeline:
         [
             step(
                 measure_freshness,
-                ["silver_bars", "gold", "predictions", "params:monitoring"],
+                ["silver_bars", "gold", "predictions", "provenance", "clock", "params:monitoring"],
                 "freshness",
                 market=market,
             ),
