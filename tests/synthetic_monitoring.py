@@ -60,7 +60,9 @@ def make_monitoring(gold: pd.DataFrame, champion: ModelBundle, **changes: Any) -
     predictions = champion.predict(last_days(gold, params.window_days))
     results = MonitoringResults(
         market=market,
-        freshness=nodes.measure_freshness(gold, gold, predictions, params, market=market),
+        freshness=nodes.measure_freshness(
+            gold, gold, predictions, make_provenance(), gold["ts"].max(), params, market=market
+        ),
         missing_rates=nodes.measure_missing(gold, champion, params),
         drift=nodes.measure_drift(gold, predictions, champion, params),
         current=last_days(gold, params.window_days),

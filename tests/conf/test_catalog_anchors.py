@@ -35,6 +35,7 @@ VALUES = {
     "feature_set": "finq_predictor.domain.features.FeatureSet",
     "hyperparameters": "finq_predictor.domain.modelling.search.Hyperparameters",
     "promotion": "finq_predictor.domain.promotion.decision.Decision",
+    "replay": "finq_predictor.domain.evaluation.replay_record.ReplayRecord",
     "training_summary": "finq_predictor.domain.modelling.origin.TrainingSummary",
 }
 OTHERS = {
@@ -45,6 +46,7 @@ OTHERS = {
     r"champion": DATASETS + "registry.ChampionDataset",
     r"tracked_run": DATASETS + "tracked_run.TrackedRunDataset",
     r"tracked_report": DATASETS + "tracked_run.TrackedReportDataset",
+    r"clock": DATASETS + "clock.ClockDataset",
     r"code_version": DATASETS + "code_version.CodeVersionDataset",
     r"invocation": DATASETS + "invocation.InvocationDataset",
 }

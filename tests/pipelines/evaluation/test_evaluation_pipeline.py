@@ -48,6 +48,7 @@ def run(folder, world) -> dict:
         "champion": ChampionDataset(**champion),
         "tracked_run": TrackedRunDataset(**store, filepath=str(folder / "tracked_runs.json")),
         "tracked_report": TrackedReportDataset(**store),
+        "replay": MemoryDataset(None),
         "report": TextDataset(filepath=str(folder / "report.html")),
         **{f"plot_{name}": MatplotlibDataset(filepath=str(folder / f"plots/{name}.png")) for name in PICTURES},
         "promotion": JsonValueDataset(

@@ -47,6 +47,7 @@ def test_it_begins_with_the_decision_then_asks_in_order(page):
         "How risky is it?",
         "What data is it?",
         "Is it too good to be true?",
+        "Is live what was tested?",
         "Can the probabilities be trusted?",
         "Was it steady, and was the test fair?",
         "What does the model look at?",
@@ -59,7 +60,7 @@ def test_it_begins_with_the_decision_then_asks_in_order(page):
 
 def test_every_section_carries_its_origin_and_the_command_is_there(page):
     stamps = re.findall(r'<p class="stamp">(.*?)</p>', page)
-    assert len(stamps) == 11
+    assert len(stamps) == 12
     assert all(text in stamps[0] for text in ("f00d", "ab12", "cd34", "seed 0"))
     assert "git checkout b8d81ae0c0ff\nkedro run --pipelines=equity --params &#34;seed=0&#34;" in page
 

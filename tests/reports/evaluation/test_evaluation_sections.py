@@ -64,7 +64,7 @@ def test_the_same_material_gives_the_same_section(name, whole):
 
 def test_every_template_is_used():
     room = files("finq_predictor.reports") / "templates" / "evaluation"
-    assert {path.name.partition(".")[0] for path in room.iterdir()} == {"page", *SECTIONS}
+    assert {path.name.partition(".")[0] for path in room.iterdir()} == {"page", "replay_answer", *SECTIONS}
 
 
 def test_what_trading_costs_is_said_as_it_is_charged(whole):

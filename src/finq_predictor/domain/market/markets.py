@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from finq_predictor.domain.columns import ADJ_CLOSE, ASK, BID, OHLC, SECTOR
 from finq_predictor.domain.market.instruments import InstrumentKind
 from finq_predictor.domain.registry import Registry
 from finq_predictor.domain.tables import SILVER_BARS, Table
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from finq_predictor.domain.market.calendars import Calendar
 
 
@@ -113,11 +113,15 @@ class Market:
     @property
     def bar(self) -> pd.Timedelta:
         """Length of a bar of the clock."""
+        import pandas as pd
+
         return pd.Timedelta(minutes=self.bar_minutes)
 
     @property
     def decision_delay(self) -> pd.Timedelta:
         """How long after the close of a bar its decision is taken."""
+        import pandas as pd
+
         return pd.Timedelta(hours=self.decision_hours)
 
     @property
