@@ -35,6 +35,7 @@ VALUES = {
     "feature_set": "finq_predictor.domain.features.FeatureSet",
     "hyperparameters": "finq_predictor.domain.modelling.search.Hyperparameters",
     "promotion": "finq_predictor.domain.promotion.decision.Decision",
+    "survivorship": "finq_predictor.domain.evaluation.survivorship.SurvivorshipBill",
     "replay": "finq_predictor.domain.evaluation.replay_record.ReplayRecord",
     "training_summary": "finq_predictor.domain.modelling.origin.TrainingSummary",
 }
@@ -58,7 +59,16 @@ LAYERS = {
     Folder.REPORTS: "reports",
 }
 # What a promotion rests on comes before the champion in the lineage.
-EVIDENCE = {"oos_predictions", "metrics", "metrics_by_fold", "daily_skill", "backtest", "backtest_summary", "promotion"}
+EVIDENCE = {
+    "oos_predictions",
+    "metrics",
+    "metrics_by_fold",
+    "daily_skill",
+    "backtest",
+    "backtest_summary",
+    "promotion",
+    "replay",
+}
 CHECKED = re.compile(r"(?P<suite>bronze|silver)_(?P<table>\w+)|(?P<gold>gold)")
 
 

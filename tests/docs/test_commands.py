@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import warnings
@@ -185,6 +186,10 @@ def test_a_command_of_the_project_runs(command: Command, small_project: Path, tm
             words += ["--root", str(small_project)]
         case "audit":
             words = [*_without_option(words, "--times"), "--root", str(small_project), "--times", "1"]
+        case "replay":
+            # It writes into the report; the bars of a page may be many.
+            root = Path(shutil.copytree(small_project, tmp_path / "data"))
+            words = [*_without_option(_without_option(words, "--bars"), "--env"), "--root", str(root), "--bars", "2"]
         case "docs":
             words = [*_without_option(words, "--target"), "--target", str(tmp_path)]
     finq = Path(sys.executable).parent / "finq"

@@ -99,8 +99,8 @@ def test_a_label_that_reads_beyond_its_end_is_found(lived_fx, monkeypatch):
     assert found.labels[0].column == "forward_return_1"
 
 
-def _scaled_over_all(gold, names, horizon):
-    samples = make_samples(gold, names, horizon)
+def _scaled_over_all(gold, names, horizon, *, every_row=False):
+    samples = make_samples(gold, names, horizon, every_row=every_row)
     scale = pd.DataFrame(samples.matrix).std().fillna(1.0).replace(0.0, 1.0).to_numpy("float32")
     return replace(samples, matrix=(samples.matrix / scale).astype("float32"))
 

@@ -62,6 +62,7 @@ PLACES = {
         "backtest": "backtest.parquet",
         "backtest_summary": "backtest_summary.parquet",
         "promotion": "promotion.json",
+        "survivorship": "survivorship.json",
         "replay": "replay.json",
         "plot_*": "plots/*.png",
         "report": "report.html",

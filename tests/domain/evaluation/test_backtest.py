@@ -52,7 +52,7 @@ def foresight(bars: pd.DataFrame, lag: int, horizon: int) -> pd.DataFrame:
 def result(
     bars: pd.DataFrame, predictions: pd.DataFrame, rules: BacktestRules, horizon: int = 5, strategy: str = QUANTILE
 ):
-    return run_backtest(predictions, make_price_grid(bars, rules), EQUITY, horizon, rules, strategy)
+    return run_backtest(predictions, make_price_grid(bars, rules, EQUITY), EQUITY, horizon, rules, strategy)
 
 
 def test_a_hand_made_case():
@@ -168,7 +168,7 @@ def test_fx_pays_half_the_quoted_spread_at_the_next_open():
     bars = fx_bars()
     rules = BacktestRules(execution="open", slippage_bp=0.0, max_weight=1.0, cost_bp=99.0)
     one = pd.DataFrame({"ts": bars["ts"].iloc[[5]], "instrument": "EUR_USD", "probability": 0.9})
-    daily = run_backtest(one, make_price_grid(bars, rules), FX, 1, rules, THRESHOLD)
+    daily = run_backtest(one, make_price_grid(bars, rules, FX), FX, 1, rules, THRESHOLD)
     opened = bars["open"].to_numpy()
     assert daily["gross_return"].sum() == pytest.approx(opened[7] / opened[6] - 1.0)
     assert (daily["gross_return"] - daily["net_return"]).sum() == pytest.approx(0.0001 / opened[6] + 0.0001 / opened[7])
@@ -178,7 +178,7 @@ def test_fx_without_quotes_pays_the_default():
     bars = fx_bars().drop(columns=["bid_open", "ask_open"])
     rules = BacktestRules(execution="open", slippage_bp=0.5, max_weight=1.0, cost_bp=1.0)
     one = pd.DataFrame({"ts": bars["ts"].iloc[[5]], "instrument": "EUR_USD", "probability": 0.9})
-    daily = run_backtest(one, make_price_grid(bars, rules), FX, 1, rules, THRESHOLD)
+    daily = run_backtest(one, make_price_grid(bars, rules, FX), FX, 1, rules, THRESHOLD)
     assert (daily["gross_return"] - daily["net_return"]).sum() == pytest.approx(2 * 1.5e-4)
 
 
@@ -186,14 +186,14 @@ def test_masked_hours_open_nothing():
     bars = fx_bars()
     rules = BacktestRules(execution="open", max_weight=1.0, masked_hours_utc=tuple(range(24)))
     always = bars[["ts", "instrument"]].assign(probability=0.9)
-    assert run_backtest(always, make_price_grid(bars, rules), FX, 1, rules, THRESHOLD)["exposure"].sum() == 0.0
+    assert run_backtest(always, make_price_grid(bars, rules, FX), FX, 1, rules, THRESHOLD)["exposure"].sum() == 0.0
 
 
 def test_sunday_hours_belong_to_monday():
     bars = fx_bars()
     rules = BacktestRules(execution="open", max_weight=1.0)
     always = bars[["ts", "instrument"]].assign(probability=0.9)
-    daily = run_backtest(always, make_price_grid(bars, rules), FX, 1, rules, THRESHOLD)
+    daily = run_backtest(always, make_price_grid(bars, rules, FX), FX, 1, rules, THRESHOLD)
     assert daily["ts"].dt.day_of_week.max() <= 4
     assert daily["ts"].is_unique
 
@@ -231,6 +231,49 @@ def test_predictions_without_bars_are_refused():
     with pytest.raises(DataError, match="no prediction"):
         result(bars, predictions_of(bars).iloc[:0], FREE)
     with pytest.raises(DataError, match="lack"):
-        make_price_grid(bars.drop(columns="open"), replace(FREE, execution="open"))
+        make_price_grid(bars.drop(columns="open"), replace(FREE, execution="open"), EQUITY)
     with pytest.raises(ConfigurationError, match="strategy"):
         result(bars, predictions_of(bars), FREE, strategy="martingale")
+
+
+# Instruments that rest or end ------------------------------------------------------------------------------------
+
+
+def one_holding(prices: list[float], size: int = 60, rules: BacktestRules = FREE) -> pd.DataFrame:
+    """A is held from the second bar on, five bars of which each renews a fifth; B never moves."""
+    ts = pd.date_range("2024-01-02 21:00", periods=size, freq="B", tz="UTC").as_unit("us")
+    a = pd.DataFrame({"ts": ts[: len(prices)], "instrument": "A", "close": prices}).dropna()
+    b = pd.DataFrame({"ts": ts, "instrument": "B", "close": 100.0})
+    bars = pd.concat([a, b]).assign(open=lambda frame: frame["close"], adj_close=lambda frame: frame["close"])
+    asked = pd.DataFrame({"ts": a["ts"], "instrument": "A", "probability": 0.9})
+    rules = replace(rules, max_weight=1.0, long_above=0.6, short_below=0.4)
+    return result(bars, asked, rules, strategy=THRESHOLD)
+
+
+def test_what_ends_is_left_at_the_return_of_a_delisting():
+    daily = one_holding([100.0] * 30)
+    lost = daily[daily["gross_return"] != 0.0]
+    # All of the capital is in A when its prices end; the loss comes with the bar after the last price.
+    assert lost["gross_return"].tolist() == pytest.approx([EQUITY.delisting_return])
+    assert lost["exposure"].tolist() == [0.0]
+    assert (lost["ts"] == pd.bdate_range("2024-01-02", periods=31, tz="UTC")[-1]).all()
+    assert one_holding([100.0] * 30, rules=replace(FREE, delisting_return=-1.0))["gross_return"].sum() == pytest.approx(
+        -1
+    )
+    assert one_holding([100.0] * 30, rules=replace(FREE, delisting_return=0.0))["gross_return"].sum() == 0.0
+
+
+def test_an_instrument_whose_end_is_not_certain_loses_nothing():
+    assert one_holding([100.0] * 45)["gross_return"].sum() == 0.0
+
+
+def test_who_cannot_sell_keeps_it_until_the_next_price():
+    daily = one_holding([*[100.0] * 10, *[np.nan] * 8, 50.0, 50.0, 50.0])
+    # Longer than the holding period without a price: the whole position is still there when the price is back.
+    assert daily["gross_return"].min() == pytest.approx(-0.5)
+    assert (daily["exposure"].iloc[9:16] == daily["exposure"].iloc[9]).all()
+
+
+def test_a_return_of_a_delisting_below_everything_is_refused():
+    with pytest.raises(ConfigurationError, match="nothing loses more than all of it"):
+        BacktestRules(delisting_return=-1.5)

@@ -117,6 +117,23 @@ def test_every_test_row_is_predicted_once_by_every_model(trained, gold):
     }
 
 
+def test_who_is_asked_about_does_not_depend_on_what_came_of_it(trained, gold):
+    """The last bars of a company that fails have no label: they are predicted, and learned from by nobody."""
+    first = trained["folds"]["test_start"].iloc[0]
+    fails = (gold["instrument"] == gold["instrument"].iloc[0]) & (gold["ts"] >= first)
+    changed = gold.copy()
+    changed.loc[fails, ["label_5", "forward_return_5"]] = np.nan
+    changed["label_end_5"] = gold["label_end_5"].mask(fails)
+    oos = run(changed)["oos"]
+    pd.testing.assert_frame_equal(oos[["model", "ts", "instrument"]], trained["oos"][["model", "ts", "instrument"]])
+    failed = oos["instrument"] == gold["instrument"].iloc[0]
+    assert oos.loc[failed, ["label", "forward_return"]].isna().all().all()
+    assert oos["probability"].notna().all()
+    # The first fold was fitted on what came before: there nothing changes.
+    one = oos["fold"] == 1
+    np.testing.assert_array_equal(oos.loc[one, "probability"], trained["oos"].loc[one, "probability"])
+
+
 def test_no_prediction_was_made_with_a_label_of_its_own_time(trained):
     folds = trained["folds"]
     assert (folds["label_end_max"] < folds["test_start"]).all()

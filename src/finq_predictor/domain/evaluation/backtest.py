@@ -6,7 +6,11 @@ h-th of the capital is renewed at every bar, so h overlapping tranches run side 
 the bar in which it is earned; the cost of a trade at the bar in which it is traded. Profits are added, not compounded:
 the capital at work is the same every day.
 
-Reference for overlapping portfolios: Jegadeesh and Titman (1993).
+Who trades does not know what comes: every prediction is traded, whether or not its outcome is ever known. An order is
+filled only where there is a price; who holds what has none keeps it until the next one. An instrument whose prices
+end for good is left at the return of a delisting, dated at the bar after its last price.
+
+References: overlapping portfolios, Jegadeesh and Titman (1993); what a delisting costs, Shumway (1997).
 """
 
 from __future__ import annotations
@@ -47,6 +51,7 @@ class BacktestRules:
         slippage_bp: Added to every traded side, in basis points.
         use_quotes: Charge half the quoted spread instead of ``cost_bp`` where bid and ask are known.
         masked_hours_utc: Decisions in these hours open no position (roll-over).
+        delisting_return: What a holder gets beyond the last price of an instrument that ends; None takes the market's.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -62,6 +67,7 @@ class BacktestRules:
     slippage_bp: float = 1.0
     use_quotes: bool = True
     masked_hours_utc: tuple[int, ...] = ()
+    delisting_return: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse rules that look ahead or cannot be traded."""
@@ -77,6 +83,10 @@ class BacktestRules:
             raise ConfigurationError(f"short_below {self.short_below} is above long_above {self.long_above}.")
         if min(self.cost_bp, self.slippage_bp) < 0.0:
             raise ConfigurationError(f"cost_bp {self.cost_bp} and slippage_bp {self.slippage_bp} must not be negative.")
+        if self.delisting_return is not None and self.delisting_return < -1.0:
+            raise ConfigurationError(
+                f"delisting_return is {self.delisting_return}; nothing loses more than all of it, -1."
+            )
 
 
 @dataclass(frozen=True)
@@ -86,9 +96,10 @@ class PriceGrid:
     Attributes:
         ts: Close times of the bars, UTC, ascending (T).
         instruments: Names (N).
-        returns: Simple return from the execution price of the bar before to that of this bar; 0 where not traded (T,
-            N).
+        returns: Simple return from the last execution price before to that of this bar; 0 where not traded, the return
+            of a delisting at the bar after the last price of an instrument that ends (T, N).
         tradable: Whether an order can be filled in this bar (T, N).
+        ended: Whether the instrument has ended by this bar (T, N).
         side_cost: Cost of one traded side as a fraction of its value (T, N).
     """
 
@@ -96,10 +107,11 @@ class PriceGrid:
     instruments: pd.Index
     returns: Matrix
     tradable: np.ndarray[Any, np.dtype[np.bool_]]
+    ended: np.ndarray[Any, np.dtype[np.bool_]]
     side_cost: Matrix
 
 
-def make_price_grid(bars: pd.DataFrame, rules: BacktestRules) -> PriceGrid:
+def make_price_grid(bars: pd.DataFrame, rules: BacktestRules, market: Market) -> PriceGrid:
     """Arrange silver bars for a backtest.
 
     Args:
@@ -107,6 +119,7 @@ def make_price_grid(bars: pd.DataFrame, rules: BacktestRules) -> PriceGrid:
             (or the same
             of the close). Prices are adjusted by ``adj_close / close`` where that column is present.
         rules: Which price is traded and what it costs.
+        market: Whether and after how long instruments end.
 
     Returns:
         The grid. A missing price is not tradable; a position held through it earns the whole move when the price
@@ -131,14 +144,27 @@ def make_price_grid(bars: pd.DataFrame, rules: BacktestRules) -> PriceGrid:
     returns = np.zeros(shape)
     with np.errstate(invalid="ignore", divide="ignore"):
         returns[1:] = np.nan_to_num(held[1:] / held[:-1] - 1.0)
+    ended = _ended(price, market)
+    lost = market.delisting_return if rules.delisting_return is None else rules.delisting_return
+    returns[ended & ~np.vstack([np.zeros((1, shape[1]), dtype=bool), ended[:-1]])] = lost or 0.0
     bid, ask = f"bid_{price_name}", f"ask_{price_name}"
     cost = np.full(shape, rules.cost_bp / 1e4)
     if rules.use_quotes and {bid, ask} <= set(bars.columns):
         half_spread = grid((bars[ask] - bars[bid]) / (bars[ask] + bars[bid]))
         cost = np.where(half_spread >= 0.0, half_spread, cost)
     return PriceGrid(
-        pd.DatetimeIndex(ts), pd.Index(instruments), returns, np.isfinite(price), cost + rules.slippage_bp / 1e4
+        pd.DatetimeIndex(ts), pd.Index(instruments), returns, np.isfinite(price), ended, cost + rules.slippage_bp / 1e4
     )
+
+
+def _ended(price: Matrix, market: Market) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Bars after the last price of instruments of which none came for as long as it takes to call them ended."""
+    size = len(price)
+    rows = np.arange(size)[:, None]
+    there = np.isfinite(price)
+    last = np.where(there.any(axis=0), size - 1 - there[::-1].argmax(axis=0), size)
+    gone = (size - 1 - last >= market.ended_after) & (market.delisting_return is not None)
+    return np.asarray(gone & (rows > last))
 
 
 def run_backtest(
@@ -169,7 +195,7 @@ def run_backtest(
         DataError: If a prediction has no bar, or no prediction is given.
     """
     decided = _decide_weights(_prediction_matrix(predictions, grid), grid.ts, rules, strategy)
-    held = _hold(decided, grid.tradable, horizon, rules.entry_lag)
+    held = _hold(decided, grid, horizon, rules.entry_lag)
     first, last = _span(predictions, grid, horizon, rules.entry_lag)
     before = np.vstack([np.zeros((1, held.shape[1])), held[:-1]])
     traded = np.abs(held - before)
@@ -241,13 +267,17 @@ def _share(chosen: Matrix) -> Matrix:
     return share
 
 
-def _hold(decided: Matrix, tradable: np.ndarray[Any, np.dtype[np.bool_]], horizon: int, lag: int) -> Matrix:
+def _hold(decided: Matrix, grid: PriceGrid, horizon: int, lag: int) -> Matrix:
+    """What is held after each bar: wanted positions where there is a price, else what was held before."""
     entered = np.zeros_like(decided)
-    entered[lag:] = decided[:-lag] * tradable[lag:]
-    held = entered.copy()
+    entered[lag:] = decided[:-lag] * grid.tradable[lag:]
+    wanted = entered.copy()
     for age in range(1, horizon):
-        held[age:] += entered[:-age]
-    return held / horizon
+        wanted[age:] += entered[:-age]
+    changed = np.where(grid.tradable, np.arange(len(wanted))[:, None], -1)
+    since = np.maximum.accumulate(changed, axis=0)
+    held = np.where(since >= 0, np.take_along_axis(wanted, since.clip(min=0), axis=0), 0.0)
+    return np.where(grid.ended, 0.0, held) / horizon
 
 
 def _span(predictions: pd.DataFrame, grid: PriceGrid, horizon: int, lag: int) -> tuple[int, int]:
@@ -287,7 +317,7 @@ def backtest_models(
         ``gross``, ``net``.
     """
     since = oos[TS].min()
-    grid = make_price_grid(bars.loc[bars[TS] >= since], rules)
+    grid = make_price_grid(bars.loc[bars[TS] >= since], rules, market)
     daily, summary = [], []
     for model, predictions in oos.groupby("model", sort=True):
         for strategy in STRATEGIES:

@@ -20,6 +20,7 @@ from finq_predictor.domain.evaluation.metrics import score_metrics
 from finq_predictor.domain.evaluation.replay_record import ReplayRecord
 from finq_predictor.domain.evaluation.scorecard import scorecard
 from finq_predictor.domain.evaluation.skill import daily_skill
+from finq_predictor.domain.evaluation.survivorship import SurvivorshipBill, bill_survivorship
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
@@ -242,6 +243,27 @@ def prepare_registration(results: EvaluationResults, tracked_run: TrackedRuns) -
     )
 
 
+def bill_survivors(
+    oos_predictions: pd.DataFrame,
+    silver_bars: pd.DataFrame,
+    promotion: Decision,
+    training_summary: TrainingSummary,
+    params: EvaluationParams,
+    *,
+    market: Market,
+) -> SurvivorshipBill:
+    """Say who is in the test of the model that is decided about, and what those are worth to it that did not last."""
+    return bill_survivorship(
+        oos_predictions[oos_predictions["model"] == promotion.candidate],
+        silver_bars,
+        market,
+        horizon=training_summary.horizon,
+        rules=params.backtest,
+        strategy=params.gate_strategy,
+        skill=params.promotion.skill,
+    )
+
+
 def predict_latest(champion: ModelBundle, gold: pd.DataFrame, params: EvaluationParams) -> pd.DataFrame:
     """Let the champion decide about the last bars, by the rules that the API follows too.
 
@@ -279,6 +301,7 @@ def write_report(
     champion: ModelBundle,
     tracked_run: TrackedRuns,
     plot_images: Pictures,
+    survivorship: SurvivorshipBill | None = None,
     replay: ReplayRecord | None = None,
 ) -> str:
     """Write the report of one market.
@@ -288,12 +311,13 @@ def write_report(
         champion: The model in use.
         tracked_run: Where each candidate is tracked.
         plot_images: The pictures.
+        survivorship: Who is in the test.
         replay: What the last replay of the market's history found; None before the first.
 
     Returns:
         One self-contained HTML page.
     """
-    return evaluation_page(results, champion, tracked_run.get(results.candidate), plot_images, replay)
+    return evaluation_page(results, champion, tracked_run.get(results.candidate), plot_images, survivorship, replay)
 
 
 def prepare_attachment(report: str, tracked_run: TrackedRuns) -> Attachment:

@@ -7,6 +7,7 @@ from kedro.pipeline import Pipeline
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.pipelines.evaluation.nodes import (
     assemble_results,
+    bill_survivors,
     compute_metrics,
     decide_promotion,
     draw_plots,
@@ -69,10 +70,16 @@ def create_pipeline(market: Market) -> Pipeline:
             step(draw_plots, "evaluation_results", pictures, market=market),
             step(prepare_runs, ["evaluation_results", "plot_images"], "tracked_run", market=market),
             step(prepare_registration, ["evaluation_results", "tracked_run"], "champion", market=market),
+            step(
+                bill_survivors,
+                ["oos_predictions", "silver_bars", "promotion", "training_summary", PARAMS],
+                "survivorship",
+                market=market,
+            ),
             step(predict_latest, ["champion", "gold", PARAMS], "predictions", market=market),
             step(
                 write_report,
-                ["evaluation_results", "champion", "tracked_run", "plot_images", "replay"],
+                ["evaluation_results", "champion", "tracked_run", "plot_images", "survivorship", "replay"],
                 "report",
                 market=market,
             ),

@@ -82,8 +82,8 @@ def fit_calibrated(name: str, chosen: Settings, samples: Samples, rows: Position
     Args:
         name: Name in the race.
         chosen: Its parameters.
-        samples: All labelled rows.
-        rows: Positions of the training window.
+        samples: Rows of the market.
+        rows: Positions of the training window, labelled.
         plan: The training.
     """
     inner = holdout(samples, rows, plan.params.calibration_fraction, plan)

@@ -96,7 +96,7 @@ def walk_forward(
     *,
     market: Market,
 ) -> pd.DataFrame:
-    """Fit every model on every training window and predict the block that follows.
+    """Fit every model on every training window and predict every row of the block that follows, labelled or not.
 
     Args:
         gold: Gold frame.
@@ -107,10 +107,11 @@ def walk_forward(
         market: The market.
 
     Returns:
-        ``ts, instrument, fold, model, kind, score, probability, label, forward_return, label_end``.
+        ``ts, instrument, fold, model, kind, score, probability, label, forward_return, label_end``; the last three are
+        missing where there is no outcome.
     """
     plan = Plan(params, market)
-    samples = _samples(gold, feature_set, plan)
+    samples = _samples(gold, feature_set, plan, every_row=True)
     lines = [gap for _, gap in folds.iterrows()]
     # The longest windows first, so that no thread is left alone with one at the end.
     tasks = [(gap, name) for gap in reversed(lines) for name in params.models]
@@ -247,7 +248,8 @@ def measure_leak(
 
 
 def _predict_fold(gap: pd.Series, name: str, chosen: Settings, samples: Samples, plan: Plan) -> pd.DataFrame:
-    train, test = (np.flatnonzero(mask) for mask in fold_masks(gap, samples.keys[TS], samples.keys["label_end"]))
+    before, block = fold_masks(gap, samples.keys[TS], samples.keys["label_end"])
+    train, test = np.flatnonzero(before & ~np.isnan(samples.y)), np.flatnonzero(block)
     fitted = fit_calibrated(name, chosen, samples, train, plan)
     score = fitted.model.predict_score(samples.frame(test))
     keys = samples.keys.iloc[test]
@@ -267,6 +269,6 @@ def _predict_fold(gap: pd.Series, name: str, chosen: Settings, samples: Samples,
     )
 
 
-def _samples(gold: pd.DataFrame, feature_set: FeatureSet, plan: Plan) -> Samples:
+def _samples(gold: pd.DataFrame, feature_set: FeatureSet, plan: Plan, *, every_row: bool = False) -> Samples:
     MODELS.require(*(model_of(name, plan.params) for name in plan.params.models))
-    return make_samples(gold, feature_set.names, plan.horizon)
+    return make_samples(gold, feature_set.names, plan.horizon, every_row=every_row)

@@ -1,4 +1,4 @@
-"""The labelled rows of a gold frame, laid out for fitting."""
+"""The rows of a gold frame, laid out for fitting and for asking."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from finq_predictor.domain.modelling.models.base import to_matrix
 
 @dataclass(frozen=True)
 class Samples:
-    """Rows whose label is known, by time and instrument.
+    """Rows by time and instrument.
 
     Attributes:
         names: Names of the features (k).
         matrix: Features, float32, C-ordered (n, k).
-        y: Labels (n).
+        y: Labels (n); NaN where there is none, see `make_samples`.
         keys: ``ts``, ``instrument``, ``label``, ``forward_return``, ``label_end``; index 0 to n-1.
         sessions: Every time of the gold frame, labelled or not.
     """
@@ -46,13 +46,17 @@ class Samples:
         return Samples(self.names, self.matrix[rows], self.y[rows], keys, self.sessions)
 
 
-def make_samples(gold: pd.DataFrame, names: tuple[str, ...], horizon: int) -> Samples:
-    """Take the rows of a gold frame whose label is known.
+def make_samples(gold: pd.DataFrame, names: tuple[str, ...], horizon: int, *, every_row: bool = False) -> Samples:
+    """Take the rows of a gold frame.
+
+    Whether a row has a label is only known later: which instruments are asked about, ranked and bought must not
+    depend on it. Models are fitted on rows with a label and asked about every row.
 
     Args:
         gold: Gold frame.
         names: Feature columns, in the order of the feature set.
         horizon: Label horizon in bars.
+        every_row: Take rows without a label, too; else those whose label is known.
 
     Raises:
         DataError: If a column is missing, a feature is infinite, or no row has a label.
@@ -66,8 +70,9 @@ def make_samples(gold: pd.DataFrame, names: tuple[str, ...], horizon: int) -> Sa
         if column not in gold.columns:
             raise DataError(f"The gold frame has no column {column!r}. {closest(column, map(str, gold.columns))}")
     label = gold[wanted["label"]]
-    rows = np.flatnonzero((label.notna() & gold[wanted["label_end"]].notna()).to_numpy())
-    if not len(rows):
+    labelled = (label.notna() & gold[wanted["label_end"]].notna()).to_numpy()
+    rows = np.arange(len(gold)) if every_row else np.flatnonzero(labelled)
+    if not labelled.any():
         raise DataError(f"None of the {len(gold)} gold rows has a label over {horizon} bars; bring a longer history.")
     order = gold[[columns.TS, columns.INSTRUMENT]].iloc[rows].reset_index(drop=True)
     rows = rows[order.sort_values([columns.TS, columns.INSTRUMENT], kind="stable").index.to_numpy()]
@@ -77,7 +82,7 @@ def make_samples(gold: pd.DataFrame, names: tuple[str, ...], horizon: int) -> Sa
     return Samples(
         names=names,
         matrix=to_matrix(known, names),
-        y=keys["label"].to_numpy(np.float64),
+        y=keys["label"].where(keys["label_end"].notna()).to_numpy(np.float64),
         keys=keys,
         sessions=pd.DatetimeIndex(gold[columns.TS].unique()).sort_values(),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from finq_predictor.adapters.tracking import RunIdentity
 from finq_predictor.domain.evaluation.replay_record import ReplayRecord
+from finq_predictor.domain.evaluation.survivorship import SurvivorshipBill
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.reports.evaluation import head
 from finq_predictor.reports.evaluation.results import EvaluationResults, ReportMaterial
@@ -20,6 +21,7 @@ def evaluation_page(
     champion: ModelBundle,
     tracked_run: RunIdentity | None,
     plot_images: Pictures,
+    survivorship: SurvivorshipBill | None = None,
     replay: ReplayRecord | None = None,
 ) -> str:
     """The report of one market.
@@ -29,13 +31,14 @@ def evaluation_page(
         champion: The model in use, after the decision was carried out.
         tracked_run: The run of the model that is decided about; None if it is not tracked.
         plot_images: One of each name in ``reports.evaluation.pictures``.
+        survivorship: Who is in the test; None where it was not counted.
         replay: What the last replay found; None before the first.
 
     Returns:
         One self-contained HTML page. Below every section stand run id, data hash, code hash and seed.
     """
     pictures = {picture.name: Image.from_png(picture.png) for picture in plot_images}
-    material = ReportMaterial(results, champion, pictures, replay)
+    material = ReportMaterial(results, champion, pictures, survivorship, replay)
     frame = Frame(simulated=results.trained.provenance.simulated, origin=_origin(results, tracked_run))
     return render_page(ROOM, head.build(material), SECTIONS, material, frame)
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from finq_predictor.adapters.invocation import Invocation
 from finq_predictor.domain.evaluation.replay_record import ReplayRecord
+from finq_predictor.domain.evaluation.survivorship import SurvivorshipBill
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
@@ -108,10 +109,12 @@ class ReportMaterial:
         results: What was found.
         champion: The model that answers now, after the decision was carried out.
         pictures: Name, see ``reports.evaluation.pictures`` -> what the page shows.
+        survivorship: Who is in the test; None where it was not counted.
         replay: What the last replay of the market's history found; None before the first.
     """
 
     results: EvaluationResults
     champion: ModelBundle
     pictures: Mapping[str, Image]
+    survivorship: SurvivorshipBill | None = None
     replay: ReplayRecord | None = None

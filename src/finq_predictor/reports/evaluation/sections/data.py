@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from finq_predictor.domain.evaluation.survivorship import SurvivorshipBill, YearCoverage
 from finq_predictor.reports.evaluation.results import ReportMaterial
-from finq_predictor.reports.formatting import thousands
+from finq_predictor.reports.formatting import percent, thousands
 from finq_predictor.reports.tables import Table, plain_rows
 
 
@@ -23,6 +24,9 @@ class DataOrigin:
         n_rows: Rows that the final model was trained on.
         n_features: Features that it reads.
         survivorship: What a list of instruments that was made today hides.
+        bill: What it costs that instruments end; None where it was not counted.
+        coverage: Instruments by year; without rows where it was not counted.
+        net: Annual return after costs by what a delisting costs; without rows where no instrument ends.
         hashes: Table -> hash of what was received; without rows where none is known.
     """
 
@@ -35,12 +39,15 @@ class DataOrigin:
     n_rows: int
     n_features: int
     survivorship: str
+    bill: SurvivorshipBill | None
+    coverage: Table
+    net: Table
     hashes: Table
 
 
 def build(material: ReportMaterial) -> DataOrigin:
     """What was delivered, and what the model was trained on."""
-    results, bundle = material.results, material.results.bundle
+    results, bundle, bill = material.results, material.results.bundle, material.survivorship
     provenance = results.trained.provenance
     return DataOrigin(
         source=provenance.source,
@@ -52,9 +59,28 @@ def build(material: ReportMaterial) -> DataOrigin:
         n_rows=bundle.origin.n_rows,
         n_features=len(bundle.feature_set.names),
         survivorship=results.market.instruments.survivorship,
+        bill=bill,
+        coverage=Table(
+            ["Year", "Instruments", "New", "Ended"],
+            plain_rows(
+                [[str(year.year), *map(thousands, (year.instruments, year.began, year.ended))] for year in _years(bill)]
+            ),
+        ),
+        net=Table(
+            ["A delisting costs", "Annual return after costs"],
+            plain_rows(
+                [[loss, percent(value, sign=True)] for loss, value in bill.net_return.items()]
+                if bill and bill.ended
+                else []
+            ),
+        ),
         hashes=Table(
             ["Table", "SHA-256 of what was received"],
             plain_rows([[table, ", ".join(hashes)] for table, hashes in sorted(provenance.content_hashes.items())]),
             text_columns=(0, 1),
         ),
     )
+
+
+def _years(bill: SurvivorshipBill | None) -> tuple[YearCoverage, ...]:
+    return () if bill is None else bill.coverage
