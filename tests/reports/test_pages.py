@@ -9,7 +9,7 @@ from jinja2 import DictLoader
 
 from finq_predictor.domain.errors import ReportError
 from finq_predictor.reports import pages
-from finq_predictor.reports.pages import Frame, render_page
+from finq_predictor.reports.pages import Frame, render_page, with_part
 from finq_predictor.reports.tables import Cell, Look, Row, Table, yes_no
 from page_laws import assert_lawful
 
@@ -116,3 +116,10 @@ def test_a_section_without_template_is_said():
 def test_a_template_that_reads_too_much_is_said():
     with pytest.raises(ReportError, match=r"'toy/wrong.html.j2' reads what it is not given: 'unsaid'.*Second has said"):
         render(wrong=lambda said: Second(said))
+
+
+def test_a_part_of_a_page_is_replaced_and_nothing_else():
+    page = '<p>before</p><div id="answer"><p>old</p></div><p>after</p>'
+    assert with_part(page, "answer", "<p>new</p>") == '<p>before</p><div id="answer"><p>new</p></div><p>after</p>'
+    with pytest.raises(ReportError, match="has no part 'other'"):
+        with_part(page, "other", "")

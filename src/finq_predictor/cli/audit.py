@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finq_predictor.cli.options import market_option, root_option
+from finq_predictor.cli.options import env_option, market_option, root_option
 from finq_predictor.domain.market.markets import MARKETS
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command()
 @root_option
 @market_option
-@click.option("--env", help="Environment whose parameters hold, such as own.")
+@env_option
 @click.option("--times", default=5, show_default=True, help="Sampled times at which bronze is cut.")
 @click.option("--seed", default=0, show_default=True, help="Which times are sampled.")
 def audit(root: Path, market: str | None, env: str | None, times: int, seed: int) -> None:

@@ -15,6 +15,7 @@ DEFAULT_ROOT = Path("data")
 root_option = click.option(
     "--root", type=click.Path(path_type=Path), default=DEFAULT_ROOT, show_default=True, help="Folder of the data."
 )
+env_option = click.option("--env", help="Environment whose parameters hold, such as own.")
 market_option = click.option("--market", type=click.Choice(sorted(MARKETS)), help="Only this market.")
 
 

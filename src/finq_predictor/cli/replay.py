@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finq_predictor.cli.options import market_option, root_option
+from finq_predictor.cli.options import env_option, market_option, root_option
 from finq_predictor.domain.market.markets import MARKETS
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _DATE = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S
 @click.command()
 @root_option
 @market_option
-@click.option("--env", help="Environment whose parameters hold, such as own.")
+@env_option
 @click.option("--from", "start", type=_DATE, help="First bar (UTC).  [default: the middle of the history]")
 @click.option("--to", "end", type=_DATE, help="Last bar (UTC).  [default: the last one]")
 @click.option("--bars", default=25, show_default=True, help="How many bars are sampled; the last is always among them.")

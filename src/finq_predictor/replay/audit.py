@@ -156,7 +156,6 @@ def _model_differences(history: History, stages: Stages, training: Training) -> 
     if not len(times):
         raise DataError(f"There is no prediction of the first fold of {market.name}; run the training again.")
     middle = times[len(times) // 2]
-    # Labels of the first half must be known for it to be predicted and compared.
     panel = stages.panel(stages.silver(history.until(history.decision_of(middle))))
     features = compute_features(panel, training.feature_set)
     narrow = features.drop(columns=[TS, INSTRUMENT]).astype("float32")
@@ -172,9 +171,6 @@ def _prediction_differences(again: pd.DataFrame, tested: pd.DataFrame, middle: p
     found = []
     for model, live in again.groupby("model", sort=True):
         batch = tested[(tested["model"] == model) & (tested[TS] <= middle)]
-        # What is not labelled yet in the part is not asked for.
-        keys = pd.MultiIndex.from_frame(live[[TS, INSTRUMENT]])
-        batch = batch[pd.MultiIndex.from_frame(batch[[TS, INSTRUMENT]]).isin(keys)]
         difference = first_difference(
             live[names], batch[names], (TS, INSTRUMENT), layer=str(model), table="oos_predictions", bar=middle
         )
