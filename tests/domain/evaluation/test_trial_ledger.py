@@ -389,6 +389,7 @@ def test_what_is_broken_is_named():
 
 def test_equal_numbers_have_one_digest():
     assert entry(result={"n": 3}).digest == entry(result={"n": 3.0}).digest != entry(result={"n": 3.5}).digest
+    assert entry(result={"n": 2**60 + 1}).digest == entry(result={"n": float(2**60)}).digest
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,9 @@ class LedgerEntry:
         unsaid = {"reason": "", "result": {}, "previous": ""}
         said = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "data"}
         said = {name: value for name, value in said.items() if name not in unsaid or value != unsaid[name]}
+        if self.result:
+            # As they come back from a file: an integer beyond the precision of a float is not what it was.
+            said["result"] = {name: float(value) for name, value in self.result.items()}
         return hash_content(_canonical({**said, "data": self.data.identity}, "entry"))
 
 
