@@ -2,8 +2,8 @@
 
 A failure comes mostly to those that have fallen far (Campbell, Hilscher and Szilagyi, 2008) and costs about 30 % of the
 price that was left (Shumway, 1997, for the New York and American exchanges). A takeover brings a premium of about a
-quarter (Andrade, Mitchell and Stafford, 2001); here it is announced and paid on the last day, so that the months between
-the two are left out. Nobody knows of an end before it comes, only its chance, and who bears the chance is paid for it:
+quarter (Andrade, Mitchell and Stafford, 2001); here it is announced and paid on the last day, so that the months in
+between are left out. Nobody knows of an end before it comes, only its chance, and who bears the chance is paid for it:
 see ``kernels.end_lives``. Who looks only at the stocks that lasted sees the pay without the losses.
 """
 

@@ -80,7 +80,7 @@ def equity_articles(config: EquityMarketConfig, stocks: StockPaths, factors: Equ
         trust = stream(config.seed, "equity.news.trust", start + row)
         tone = mistaken(tone, config.false_news, trust)
         late = (trust.random(len(days)) < config.late_news) & (days < last)
-        delay = np.where(late, _until_next_close(factors, days - BURN_IN), 0)
+        delay = np.where(late, _session_later(factors, days - BURN_IN, published), 0)
         wires.append(Wire(Subject(member.ticker, member.name, member.sector), published, tone, occasion, delay, draw))
     return article_frame(wires, config.duplicate_articles)
 
@@ -94,10 +94,12 @@ def _publication(factors: EquityFactors, sessions: np.ndarray, draw: np.random.G
     return evening.where(share < 0.35, daytime)
 
 
-def _until_next_close(factors: EquityFactors, sessions: np.ndarray) -> np.ndarray:
-    """Seconds from the close of each session to the next one; 0 after the last."""
-    closes = factors.closes.as_unit("s").asi8
-    return np.asarray(np.append(np.diff(closes), 0)[sessions])
+def _session_later(factors: EquityFactors, sessions: np.ndarray, published: pd.DatetimeIndex) -> np.ndarray:
+    """Seconds to the time that lies as far between the next two closes as publication does between its own."""
+    closes, written = factors.closes.as_unit("s").asi8, published.floor("s").as_unit("s").asi8
+    before, close, after = (closes[np.minimum(sessions + step, len(closes) - 1)] for step in (-1, 0, 1))
+    share = (written - before) / (close - before)
+    return close + np.floor(share * (after - close)).astype(np.int64) - written
 
 
 def article_frame(wires: Sequence[Wire], duplicates: float) -> pd.DataFrame:
