@@ -99,7 +99,7 @@ def _session_later(factors: EquityFactors, sessions: np.ndarray, published: pd.D
     closes, written = factors.closes.as_unit("s").asi8, published.floor("s").as_unit("s").asi8
     before, close, after = (closes[np.minimum(sessions + step, len(closes) - 1)] for step in (-1, 0, 1))
     share = (written - before) / (close - before)
-    return close + np.floor(share * (after - close)).astype(np.int64) - written
+    return np.asarray(close + np.floor(share * (after - close)).astype(np.int64) - written)
 
 
 def article_frame(wires: Sequence[Wire], duplicates: float) -> pd.DataFrame:
