@@ -16,9 +16,12 @@ from finq_predictor.simulation import (
     simulate_fx,
 )
 from finq_predictor.simulation.companies import company
+from finq_predictor.simulation.currencies import simulate_currencies
+from finq_predictor.simulation.fx_news import fx_articles
 from finq_predictor.simulation.news import mistaken
 from finq_predictor.simulation.prose import Subject, currency_subject, mood, write_article
 from finq_predictor.simulation.seeding import stream
+from finq_predictor.simulation.sessions import fx_hours
 
 # A few words everybody would call good or bad; much less than a real lexicon.
 GOOD = re.compile(
@@ -248,3 +251,25 @@ def test_tone_says_nothing_ahead_in_noise(unreliable):
     error = ahead.std(ddof=1) / len(ahead) ** 0.5
     assert abs(ahead.mean()) < max(3 * error, 0.012)
     assert 0.0 < error < 0.01
+
+
+def _t_of_tone(config: FxMarketConfig) -> float:
+    """Student's t of the tone seen in an hour about a currency against that currency's return of the next hour."""
+    currencies = simulate_currencies(config, fx_hours(config.end, config.years))
+    articles = fx_articles(config, currencies)
+    tones = read(articles["title"] + ". " + articles["body"]).to_numpy()
+    rows = articles["symbol"].map(currencies.names.index).to_numpy()
+    hours = currencies.hours.searchsorted(articles["first_seen_at"], side="right") - 1
+    inside = (hours >= 0) & (hours + 1 < len(currencies.hours))
+    rows, following, tones = rows[inside], hours[inside] + 1, tones[inside]
+    outcome = currencies.returns[rows, following] / currencies.deviation[rows, following]
+    return float(np.corrcoef(tones, outcome)[0, 1] * np.sqrt(len(tones)))
+
+
+@pytest.mark.parametrize(
+    ("preset", "least", "most"), [("easy", 5.0, 11.0), ("realistic", -1.5, 3.0), ("noise", -1.5, 1.5)]
+)
+def test_tone_goes_before_the_next_hour_as_far_as_a_preset_lets_it(preset, least, most):
+    """The mean of four figures has a standard error of one half."""
+    found = [_t_of_tone(replace(PRESETS[preset].markets["fx"], seed=seed)) for seed in (1, 2, 3, 4)]
+    assert least < np.mean(found) < most
