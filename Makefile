@@ -11,12 +11,14 @@ install = $(UV) pip install --quiet --system-certs --compile-bytecode --python $
 INSTALL = @$(call install,$(BIN)/python,-c constraints.txt $(1))
 LOCKED := pyproject.toml constraints.txt
 
-# Where data goes, and the simulator's knobs: make run ROOT=data/noise SIGNAL=0; what is not given stands in
+# Where data goes, and the simulator's knobs: make run ROOT=data/noise PRESET=noise; what is not given stands in
 # conf/base/globals.yml.
 ROOT   ?= data
+PRESET ?=
 SIGNAL ?=
 SEED   ?=
-PARAMS := data_root=$(ROOT)$(if $(SIGNAL),$(,)signal=$(SIGNAL))$(if $(SEED),$(,)seed=$(SEED))
+KNOBS  := $(if $(PRESET),$(,)preset=$(PRESET))$(if $(SIGNAL),$(,)signal=$(SIGNAL))$(if $(SEED),$(,)seed=$(SEED))
+PARAMS := data_root=$(ROOT)$(KNOBS)
 PORT   ?= 8000
 
 # No library tells anybody anything, in any process that is started from here.
@@ -106,4 +108,4 @@ lock: $(VENV)/.base  ## Pin every dependency anew
 		--no-header --no-annotate --quiet -o constraints.txt
 
 clean:  ## Remove everything the pipelines made
-	rm -rf data/0* data/own data/noise data/mlflow.db data/mlartifacts build
+	rm -rf data/0* data/own data/noise data/realistic data/mlflow.db data/mlartifacts build

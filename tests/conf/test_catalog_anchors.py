@@ -166,6 +166,24 @@ def test_anchors_are_not_datasets(project_path, env):
     assert not [name for name in catalog if name.startswith("_")]
 
 
+@pytest.mark.parametrize("env", ["base", "test"])
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, ("easy", 20240115, 1.0)),
+        ({"preset": "realistic"}, ("realistic", 20240115, 1.0)),
+        ({"preset": "noise", "seed": 7, "signal": 2.0}, ("noise", 7, 2.0)),
+    ],
+)
+def test_the_knobs_of_the_simulator_reach_every_table_of_both_markets(project_path, env, given, expected):
+    bootstrap_project(project_path)
+    with KedroSession.create(project_path, env=env, runtime_params=given) as session:
+        resolver = session.load_context().catalog.config_resolver
+    for name in ("equity.source_bars", "equity.source_articles", "fx.source_bars", "fx.source_articles"):
+        source = resolver.resolve_pattern(name)["source"]
+        assert (source["preset"], source["seed"], source["signal"]) == expected
+
+
 def test_own_files_share_everything_but_their_table(project_path):
     bootstrap_project(project_path)
     given = {"bars": "B", "benchmark": "I", "quotes": "Q", "articles": "A", "macro": "M"}

@@ -162,7 +162,7 @@ def test_the_command_line_shows_a_prediction_and_what_to_try_next(small_project)
     shown = subprocess.run(
         [finq, "predict", "--root", small_project], capture_output=True, text=True, check=True, timeout=120
     )
-    assert "SIMULATED" in shown.stdout
+    assert "SIMULATED easy" in shown.stdout
     assert "probability" in shown.stdout
     assert "make serve" in shown.stdout
     wrong = subprocess.run(

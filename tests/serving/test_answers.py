@@ -28,6 +28,14 @@ def real(simulated) -> Served:
     return Served(simulated.market, Predictor(bundle, simulated.predictor.panel))
 
 
+def test_an_answer_names_the_preset_of_a_simulated_market(simulated, real):
+    origin = replace(simulated.predictor.bundle.origin, source_id="simulated-easy-0a1b2c3d4e5f")
+    bundle = replace(simulated.predictor.bundle, origin=origin)
+    easy = Served(simulated.market, Predictor(bundle, simulated.predictor.panel))
+    assert answer_of(easy, easy.predictor.newest)["preset"] == "easy"
+    assert answer_of(real, real.predictor.newest)["preset"] is None
+
+
 def answer_of(served: Served, clock: pd.Timestamp, *, current: bool = True) -> dict:
     return served.timed(served.answers(served.predictor.newest)["EUR_USD"], clock, current=current)
 

@@ -71,8 +71,9 @@ def _most_confident(answers: dict[str, Answer]) -> Answer:
 
 def _sentence(answer: Answer) -> str:
     model = answer["model"]
+    simulated = f"SIMULATED {answer['preset']}" if answer["preset"] else "SIMULATED"
     marks = ", ".join(
-        word for word, holds in (("SIMULATED", answer["simulated"]), ("PROVISIONAL", model["provisional"])) if holds
+        word for word, holds in ((simulated, answer["simulated"]), ("PROVISIONAL", model["provisional"])) if holds
     )
     origin = f"{model['name']} version {model['version']} ({model['status']})"
     if answer["probability"] is None:

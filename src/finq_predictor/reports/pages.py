@@ -32,10 +32,12 @@ class Frame:
         simulated: Whether the data are made up; shows a banner.
         origin: What identifies the result, such as the hash of the data: name -> value. Listed at the end of the page,
             and in one line below every section.
+        preset: A sentence about how made-up data were made; stands in the banner.
     """
 
     simulated: bool
     origin: Mapping[str, str]
+    preset: str = ""
 
 
 def render_page(
@@ -61,7 +63,7 @@ def render_page(
     shown = [
         _fill(f"{room}/{name}.html.j2", build(material), anchor=name, **around) for name, build in sections.items()
     ]
-    page = _fill(f"{room}/page.html.j2", head, sections=shown, **around)
+    page = _fill(f"{room}/page.html.j2", head, sections=shown, preset=frame.preset, **around)
     # A percent sign never begins a line.
     return str(page.replace(" %", "\u00a0%"))
 

@@ -59,6 +59,11 @@ class Served:
         """Whether the model was trained on simulated data."""
         return self.predictor.bundle.origin.simulated
 
+    @property
+    def preset(self) -> str | None:
+        """The preset of the simulated market that the model was trained on; None where there is none."""
+        return self.predictor.bundle.origin.preset
+
     def find(self, given: str) -> str | None:
         """The instrument's name for what a client wrote: exact, or one without case and separators (``eur/usd``)."""
         return self._names.get(given) or self._names.get(_fold(given))
@@ -178,6 +183,7 @@ class Served:
             },
             "model": self.model,
             "simulated": self.simulated,
+            "preset": self.preset,
         }
 
 

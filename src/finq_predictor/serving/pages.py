@@ -87,6 +87,7 @@ def _section(served: Served, ts: pd.Timestamp, ranked: list[Answer], state: dict
         "count": len(ranked),
         "model": served.model,
         "simulated": served.simulated,
+        "preset": served.preset,
         "bar": ts,
         "trained_to": bundle.origin.trained_to,
         "features": len(bundle.feature_set.names),

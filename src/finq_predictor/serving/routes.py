@@ -222,6 +222,7 @@ def _details(served: Served) -> dict[str, Any]:
         "question": served.market.question.format(instrument="an instrument", horizon=bundle.horizon),
         "horizon_bars": bundle.horizon,
         "simulated": served.simulated,
+        "preset": served.preset,
         "features": len(bundle.feature_set.names),
         "feature_set_hash": bundle.feature_set.definitions_hash,
         "trained_from": origin.trained_from,

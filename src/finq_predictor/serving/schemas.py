@@ -139,6 +139,7 @@ class Prediction(BaseModel):
     label_window: LabelWindow
     model: ModelInfo
     simulated: bool = Field(description="True when the model and the bars come from the market simulator.")
+    preset: str | None = Field(description="How kind the simulated market is; null where there is no preset.")
 
 
 class PredictAnswer(Prediction):
@@ -204,6 +205,7 @@ class ModelDetails(ModelInfo):
     question: str
     horizon_bars: int
     simulated: bool
+    preset: str | None
     trained_from: str | None
     trained_to: str | None
     features: int

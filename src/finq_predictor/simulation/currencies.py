@@ -9,6 +9,7 @@ import pandas as pd
 
 from finq_predictor.simulation.config import FxMarketConfig
 from finq_predictor.simulation.seeding import stream, student_t
+from finq_predictor.simulation.strength import strength_path
 
 # Hourly volatility in basis points; how active Asia, Europe and America are in it; value in US dollars.
 CURRENCIES: dict[str, tuple[float, tuple[float, float, float], float]] = {
@@ -29,6 +30,7 @@ MEMORIES = np.array([0.50, 0.20, 0.88])
 # Weights of a currency's own last shocks (they revert), its leader's (they spread) and news at strength one.
 WEIGHTS = np.array([-0.030, 0.062, 0.110])
 HOUR = 3_600_000_000  # microseconds
+HOURS_A_YEAR = 6200.0
 QUIET, BUSY = 1.0, 0.55
 
 
@@ -99,11 +101,12 @@ def simulate_currencies(config: FxMarketConfig, hours: pd.DatetimeIndex) -> Curr
         draw = stream(config.seed, f"fx.currency.{name}")
         own, _ = gjr_path(student_t(draw, 5.0, size), 0.06, 0.0, 0.92)
         shocks[row] = own * np.where(after_gap(hours), 2.0, 1.0)
-        told = draw.random(size) < config.articles_per_year / 6200.0 * activity(sessions, hours) ** 2
+        told = draw.random(size) < config.articles_per_year / HOURS_A_YEAR * activity(sessions, hours) ** 2
         news[row] = np.where(told, draw.standard_normal(size), 0.0)
         scale[row] = level * 1e-4 * activity(sessions, hours) * np.sqrt(regime)
     leaders = np.array([names.index(leader) if (leader := LEADERS.get(name, "EUR")) in names else -1 for name in names])
-    strength = config.signal * WEIGHTS * np.array([1.0, 1.0, config.tone_signal])
+    weights = config.signal * WEIGHTS * np.array([1.0, 1.0, config.tone_signal])
+    strength = strength_path(config.planting, stream(config.seed, "fx.strength"), size, HOURS_A_YEAR)
     calm = np.where(is_quiet(hours), QUIET, BUSY)
-    returns, surprise, expected = currency_returns(shocks, news, scale, calm, leaders, strength, MEMORIES)
+    returns, surprise, expected = currency_returns(shocks, news, scale, calm, leaders, weights, strength, MEMORIES)
     return CurrencyPaths(names, hours, returns, scale, expected, surprise, news)

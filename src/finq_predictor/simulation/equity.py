@@ -32,7 +32,8 @@ class SimulatedEquity:
         articles: article_id, symbol, published_at, first_seen_at, title, body, source.
         macro: series, period, value, released_at; revisions come as further rows.
         truth: instrument, ts, expected_return (residual, from the close of the next session over five sessions),
-            expected_next_return (of the next session); exact conditional expectations, known at ``ts``.
+            expected_next_return (of the next session); exact conditional expectations at ``ts`` for whoever knows the
+            strength of the signal at all times. The chance that the stock ends is in them, see ``kernels.end_lives``.
         actions: instrument, date, dividend (per share), split (new shares for one).
     """
 

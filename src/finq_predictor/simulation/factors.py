@@ -9,8 +9,10 @@ import pandas as pd
 
 from finq_predictor.simulation.companies import SECTORS
 from finq_predictor.simulation.config import EquityMarketConfig
+from finq_predictor.simulation.ends import YEAR
 from finq_predictor.simulation.seeding import stream, student_t
 from finq_predictor.simulation.sessions import equity_sessions
+from finq_predictor.simulation.strength import strength_path
 
 BURN_IN = 300
 MARKET_VOLATILITY = 0.0098
@@ -29,6 +31,7 @@ class EquityFactors:
         market: (T,) market return without premium; mean zero given the past.
         sectors: (11, T) sector returns; mean zero given the past.
         variance: (T,) variance of the market return over its long-run value, known one day before.
+        strength: (3, T) what the planted weights are worth on a day.
     """
 
     dates: pd.DatetimeIndex
@@ -36,6 +39,7 @@ class EquityFactors:
     market: np.ndarray
     sectors: np.ndarray
     variance: np.ndarray
+    strength: np.ndarray
 
     @property
     def days(self) -> int:
@@ -62,4 +66,5 @@ def simulate_factors(config: EquityMarketConfig) -> EquityFactors:
     for row in sectors:
         own, _ = gjr_path(student_t(draw, 6.0, days), 0.05, 0.03, 0.92)
         row[:] = SECTOR_VOLATILITY * own * np.sqrt(np.sqrt(variance))
-    return EquityFactors(dates, closes, MARKET_VOLATILITY * innovations + jumps, sectors, variance)
+    strength = strength_path(config.planting, stream(config.seed, "equity.strength"), days, YEAR, BURN_IN)
+    return EquityFactors(dates, closes, MARKET_VOLATILITY * innovations + jumps, sectors, variance, strength)

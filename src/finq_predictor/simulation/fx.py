@@ -27,7 +27,8 @@ class SimulatedFx:
             dirty as configured.
         articles: article_id, symbol (a currency), published_at, first_seen_at, title, body, source.
         macro: series, period, value, released_at; revisions come as further rows.
-        truth: instrument, ts (close of the hour), expected_return (of the next bar, mid to mid), known at ``ts``.
+        truth: instrument, ts (close of the hour), expected_return (of the next bar, mid to mid), known at ``ts`` by
+            whoever knows the strength of the signal at all times.
     """
 
     quotes: pd.DataFrame

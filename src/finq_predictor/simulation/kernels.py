@@ -53,14 +53,16 @@ def equity_returns(
     volatility: np.ndarray,
     garch: np.ndarray,
     weights: np.ndarray,
+    strength: np.ndarray,
     memories: np.ndarray,
     horizon: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Daily simple total returns of N stocks and what was expected of them.
 
-    The planted drift of day t is ``volatility * weights @ states[t - 1]`` with three states, each a linear, decaying
-    memory of what happened up to t - 1: short residual shocks, long residual shocks, news. So every conditional
-    expectation is exact: state j contributes ``memories[j] ** k`` of its weight k days on.
+    The planted drift of day t is ``volatility * (weights * strength[:, t]) @ states[t - 1]`` with three states, each a
+    linear, decaying memory of what happened up to t - 1: short residual shocks, long residual shocks, news. The path of
+    strengths is fixed beforehand and does not depend on what happens. So every conditional expectation is exact, given
+    that path: state j contributes ``memories[j] ** k`` of its weight k days on, times the strength of the day.
 
     Args:
         shocks: (N, T) residual shocks of unit variance.
@@ -70,7 +72,8 @@ def equity_returns(
         common_scale: (T,) common variance multiplier of residual shocks, known one day before.
         volatility: (N,) long-run daily residual volatility.
         garch: alpha, gamma, beta of residual variance.
-        weights: Weights of the three states, signal strength included.
+        weights: Weights of the three states.
+        strength: (3, T) what the weights are worth on a day; the last day's counts behind the end.
         memories: Daily decay of the three states.
         horizon: Days of the expectation that starts at the next close.
 
@@ -87,16 +90,21 @@ def equity_returns(
     expected_next = np.empty((count, days))
     alpha, gamma, beta = garch
     omega = 1.0 - alpha - 0.5 * gamma - beta
-    ahead = np.zeros(3)
+    ahead = np.zeros((3, days))
     for j in range(3):
-        for k in range(1, horizon + 1):
-            ahead[j] += memories[j] ** k
+        for t in range(days):
+            for k in range(1, horizon + 1):
+                ahead[j, t] += strength[j, min(t + 1 + k, days - 1)] * memories[j] ** k
     fresh = np.sqrt(1.0 - memories * memories)
     for i in range(count):
         variance, short, long, told = 1.0, 0.0, 0.0, 0.0
         level = volatility[i]
         for t in range(days):
-            drift = level * (weights[0] * short + weights[1] * long + weights[2] * told)
+            drift = level * (
+                weights[0] * strength[0, t] * short
+                + weights[1] * strength[1, t] * long
+                + weights[2] * strength[2, t] * told
+            )
             scale = level * np.sqrt(variance * common_scale[t])
             shock = shocks[i, t] + 0.25 * news[i, t]
             move = drift + common[i, t] + scale * shock + level * jumps[i, t]
@@ -109,11 +117,80 @@ def equity_returns(
             short = memories[0] * short + fresh[0] * bounded
             long = memories[1] * long + fresh[1] * bounded
             told = memories[2] * told + news[i, t]
-            expected_next[i, t] = level * (weights[0] * short + weights[1] * long + weights[2] * told)
+            following = min(t + 1, days - 1)
+            expected_next[i, t] = level * (
+                weights[0] * strength[0, following] * short
+                + weights[1] * strength[1, following] * long
+                + weights[2] * strength[2, following] * told
+            )
             expected[i, t] = level * (
-                weights[0] * short * ahead[0] + weights[1] * long * ahead[1] + weights[2] * told * ahead[2]
+                weights[0] * short * ahead[0, t] + weights[1] * long * ahead[1, t] + weights[2] * told * ahead[2, t]
             )
     return returns, surprise, deviation, expected, expected_next
+
+
+@compiled
+def end_lives(
+    returns: np.ndarray,
+    first: np.ndarray,
+    last: np.ndarray,
+    failure: float,
+    merger: float,
+    loss: tuple[float, float],
+    premium: tuple[float, float],
+    uniforms: np.ndarray,
+    window: int,
+    power: float,
+    most: float,
+    shortest: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """When stocks fail or are taken over, and what that does to their returns.
+
+    On each day a listed stock fails with a chance that was known the day before: ``failure`` times what is left of its
+    price of ``window`` days before, to the power ``-power``. It is taken over with the chance ``merger``. An end
+    multiplies the wealth of the day by one less the loss, or by one more the premium; every other day multiplies it by
+    what makes up for both on average, as in a compensated jump process (Merton, 1976). So the conditional expectation
+    of the return, given the past, is the same as without ends.
+
+    Args:
+        returns: (N, T) simple total returns without ends.
+        first: (N,) first listed day, at least ``window`` days after the first.
+        last: (N,) last listed day of whoever does not end before.
+        failure: Daily chance of a stock whose price has not changed.
+        merger: Daily chance.
+        loss: Least and most that a failure takes, shares of the price; uniform between them.
+        premium: Least and most that a merger gives; uniform between them.
+        uniforms: (N, T, 2) in [0, 1): whether a stock ends, and how.
+        window: Days over which a fall is measured.
+        power: How quickly the chance rises with the fall.
+        most: Largest daily chance of a failure.
+        shortest: Days for which every stock is listed.
+
+    Returns:
+        (N,) last listed days; (N, T) factors on one plus the return, 1 where there is no chance of an end.
+    """
+    count, days = returns.shape
+    ends = last.copy()
+    factors = np.ones((count, days))
+    wealth = np.empty(days)
+    mean_loss, mean_premium = 0.5 * (loss[0] + loss[1]), 0.5 * (premium[0] + premium[1])
+    for i in range(count):
+        value = 1.0
+        for t in range(days):
+            if t >= first[i] + shortest and t <= ends[i]:
+                left = wealth[t - 1] / wealth[t - 1 - window]
+                failing = min(failure * left**-power, most)
+                if uniforms[i, t, 0] < failing:
+                    factors[i, t] = 1.0 - loss[0] - (loss[1] - loss[0]) * uniforms[i, t, 1]
+                    ends[i] = t
+                elif uniforms[i, t, 0] < failing + merger:
+                    factors[i, t] = 1.0 + premium[0] + (premium[1] - premium[0]) * uniforms[i, t, 1]
+                    ends[i] = t
+                else:
+                    factors[i, t] = 1.0 + (failing * mean_loss - merger * mean_premium) / (1.0 - failing - merger)
+            value *= (1.0 + returns[i, t]) * factors[i, t]
+            wealth[t] = value
+    return ends, factors
 
 
 @compiled
@@ -250,6 +327,7 @@ def currency_returns(
     calm: np.ndarray,
     leaders: np.ndarray,
     weights: np.ndarray,
+    strength: np.ndarray,
     memories: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Hourly log returns of C currencies and what was expected of them.
@@ -260,7 +338,8 @@ def currency_returns(
         scale: (C, T) standard deviation of the hour, known one hour before.
         calm: (T,) how much of the reversion applies in an hour.
         leaders: (C,) number of the currency that is followed, -1 for none.
-        weights: Weights of own shocks, the leader's shocks and news, signal strength included.
+        weights: Weights of own shocks, the leader's shocks and news.
+        strength: (3, T) what the weights are worth in an hour; a path that is fixed beforehand.
         memories: Hourly decay of the three.
 
     Returns:
@@ -285,6 +364,8 @@ def currency_returns(
                 led[c] = memories[1] * led[c] + fresh[1] * min(max(lead, -4.0), 4.0)
             told[c] = memories[2] * told[c] + news[c, t]
             expected[c, t] = scale[c, following] * (
-                weights[0] * calm[following] * own[c] + weights[1] * led[c] + weights[2] * told[c]
+                weights[0] * strength[0, following] * calm[following] * own[c]
+                + weights[1] * strength[1, following] * led[c]
+                + weights[2] * strength[2, following] * told[c]
             )
     return returns, surprise, expected

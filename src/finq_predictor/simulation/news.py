@@ -29,6 +29,7 @@ class Wire:
         published: (N,) times, UTC.
         tone: (N,) mood; its sign is good or bad, beyond about 0.4 it shows in the words.
         occasion: (N,) occasions that the phrase books know.
+        delay: (N,) whole seconds between publication and first sight, on top of the usual lag.
         draw: Random stream of lags, sources and words.
     """
 
@@ -36,6 +37,7 @@ class Wire:
     published: pd.DatetimeIndex
     tone: np.ndarray
     occasion: np.ndarray
+    delay: np.ndarray
     draw: np.random.Generator
 
 
@@ -44,10 +46,18 @@ def tone_of(surprise: np.ndarray, same_day: np.ndarray, noise: np.ndarray) -> np
     return np.asarray(surprise + 0.15 * np.clip(same_day, -4.0, 4.0) + 0.45 * noise)
 
 
+def mistaken(tone: np.ndarray, share: float, draw: np.random.Generator) -> np.ndarray:
+    """Tones of which a share is wrong: half of those have nothing to do with the news, half say the opposite."""
+    luck, mood_of_writer = draw.random(len(tone)), draw.standard_normal(len(tone))
+    return np.where(luck < 0.5 * share, mood_of_writer, np.where(luck < share, -tone, tone))
+
+
 def equity_articles(config: EquityMarketConfig, stocks: StockPaths, factors: EquityFactors, start: int) -> pd.DataFrame:
     """Write the articles about some stocks.
 
-    An article of session t appears between the closes of t - 1 and t, so that it is known before the close of t.
+    An article of session t appears between the closes of t - 1 and t, so that it is known before the close of t. A late
+    one keeps its ``published_at`` and is first seen a session later, when the price has moved (stale news: Tetlock,
+    2011); who joins by the time of publication knows what nobody knew.
 
     Args:
         config: The market.
@@ -67,7 +77,11 @@ def equity_articles(config: EquityMarketConfig, stocks: StockPaths, factors: Equ
         published = _publication(factors, days - BURN_IN, draw)
         tone = tone_of(stocks.news[row, days], stocks.surprise[row, days], draw.standard_normal(len(days)))
         occasion = np.where(stocks.earnings[row, days], "earnings", "company")
-        wires.append(Wire(Subject(member.ticker, member.name, member.sector), published, tone, occasion, draw))
+        trust = stream(config.seed, "equity.news.trust", start + row)
+        tone = mistaken(tone, config.false_news, trust)
+        late = (trust.random(len(days)) < config.late_news) & (days < last)
+        delay = np.where(late, _session_later(factors, days - BURN_IN, published), 0)
+        wires.append(Wire(Subject(member.ticker, member.name, member.sector), published, tone, occasion, delay, draw))
     return article_frame(wires, config.duplicate_articles)
 
 
@@ -78,6 +92,14 @@ def _publication(factors: EquityFactors, sessions: np.ndarray, draw: np.random.G
     hours_left = np.where(share < 0.6, 6.6 + 4.0 * place, 0.1 + 6.3 * place)
     daytime = factors.closes[sessions] - pd.to_timedelta(np.round(3600 * hours_left), unit="s")
     return evening.where(share < 0.35, daytime)
+
+
+def _session_later(factors: EquityFactors, sessions: np.ndarray, published: pd.DatetimeIndex) -> np.ndarray:
+    """Seconds to the time that lies as far between the next two closes as publication does between its own."""
+    closes, written = factors.closes.as_unit("s").asi8, published.floor("s").as_unit("s").asi8
+    before, close, after = (closes[np.minimum(sessions + step, len(closes) - 1)] for step in (-1, 0, 1))
+    share = (written - before) / (close - before)
+    return np.asarray(close + np.floor(share * (after - close)).astype(np.int64) - written)
 
 
 def article_frame(wires: Sequence[Wire], duplicates: float) -> pd.DataFrame:
@@ -121,4 +143,5 @@ def _delivery(wire: Wire, duplicates: float) -> tuple[np.ndarray, np.ndarray, np
     copied = (source[again] + 1) % len(SOURCES)
     article = np.concatenate([np.arange(count), again])
     published = published[article] + 1_000_000 * np.concatenate([np.zeros(count), wait]).astype(np.int64)
-    return article, published, published + 1_000_000 * lag[article].astype(np.int64), np.concatenate([source, copied])
+    lag = lag.astype(np.int64) + wire.delay
+    return article, published, published + 1_000_000 * lag[article], np.concatenate([source, copied])

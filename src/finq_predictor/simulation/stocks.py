@@ -8,6 +8,7 @@ import numpy as np
 
 from finq_predictor.simulation.companies import SECTORS, Company, company
 from finq_predictor.simulation.config import EquityMarketConfig
+from finq_predictor.simulation.ends import draw_ends
 from finq_predictor.simulation.factors import (
     BURN_IN,
     MARKET_VOLATILITY,
@@ -162,10 +163,10 @@ def simulate_stocks(config: EquityMarketConfig, factors: EquityFactors, numbers:
 
     common = PREMIUM + beta * factors.market + sector_beta * factors.sectors[sector]
     common_scale = np.sqrt(factors.variance)
-    strength = config.signal * WEIGHTS * np.array([1.0, 1.0, config.tone_signal])
+    weights = config.signal * WEIGHTS * np.array([1.0, 1.0, config.tone_signal])
     returns, surprise, deviation, expected, expected_next = equity_returns(
         drawn.shocks, news, jumps, common, common_scale, volatility,
-        np.array([0.01, 0.12, 0.92]), strength, MEMORIES, HORIZON,
+        np.array([0.01, 0.12, 0.92]), weights, factors.strength, MEMORIES, HORIZON,
     )  # fmt: skip
     market_variance = (beta * MARKET_VOLATILITY) ** 2 * factors.variance
     total = np.sqrt(deviation**2 + market_variance + (sector_beta * SECTOR_VOLATILITY) ** 2 * common_scale)
@@ -174,6 +175,15 @@ def simulate_stocks(config: EquityMarketConfig, factors: EquityFactors, numbers:
     shock = surprise - overnight / deviation
     overnight = overnight + deviation * (shock - np.clip(shock, -4.0, 4.0))
     first, last = _listing(config, traits, days)
+    event = earnings | jumped
+    if config.failures or config.mergers:
+        yearly = (config.failures, config.mergers)
+        last, multiples = draw_ends(config.seed, numbers, returns, (first, last), yearly, SHORTEST_LIFE)
+        returns = (1.0 + returns) * multiples - 1.0
+        # The news of an end comes overnight; the last session of the history ends nothing.
+        ended = np.arange(days) == np.where(last < days - 1, last, days)[:, None]
+        overnight = overnight + np.where(ended, np.log(multiples), 0.0)
+        event = event | ended
     start_price = np.exp(np.log(18.0) + traits[:, 7] * np.log(12.0))
     pays = traits[:, 8] < 0.65
     prices, dividends, splits, adjusted = equity_prices(
@@ -184,7 +194,7 @@ def simulate_stocks(config: EquityMarketConfig, factors: EquityFactors, numbers:
     capital = np.exp(np.log(8e9) + 1.1 * normals[:, 3])
     base = np.log(capital / start_price * (0.002 + 0.006 * traits[:, 12]))
     usual = np.median(total, axis=1, keepdims=True)
-    volume = _volume(returns, total, usual, drawn.activity, earnings | jumped, base[:, None])
+    volume = _volume(returns, total, usual, drawn.activity, event, base[:, None])
     ratio = np.cumprod(splits, axis=1)
     volume = np.floor(volume * ratio) + 100.0
     return StockPaths(

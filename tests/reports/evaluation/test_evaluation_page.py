@@ -18,15 +18,20 @@ from synthetic_evaluation import make_world, results_of
 from synthetic_values import make_version
 
 
-def evaluate(results, version="1", status="promoted") -> str:
+def evaluate(results, version="1", status="promoted", pictures=None) -> str:
     champion = results.bundle.registered_as(make_version(version, status))
     runs = TrackedRuns({results.candidate: RunIdentity("finq-equity", "f00d", "logistic-20250115-0930")})
-    return write_report(results, champion, runs, draw_plots(results)["plot_images"])
+    return write_report(results, champion, runs, pictures or draw_plots(results)["plot_images"])
 
 
 @pytest.fixture(scope="module")
-def page(results):
-    return evaluate(results)
+def pictures(results):
+    return draw_plots(results)["plot_images"]
+
+
+@pytest.fixture(scope="module")
+def page(results, pictures):
+    return evaluate(results, pictures=pictures)
 
 
 def test_the_page_is_lawful_and_light(page):
@@ -81,6 +86,24 @@ def test_own_data_has_no_banner_names_its_files_and_is_escaped():
     assert "SIMULATED DATA" not in page
     assert "9f2c41d07be1aa52" in page
     assert "<script>" not in page
+
+
+@pytest.mark.parametrize(
+    ("source_id", "said"),
+    [
+        ("simulated-easy-0a1b2c3d4e5f", "preset easy, which is kinder than markets are"),
+        ("simulated-realistic-0a1b2c3d4e5f", "preset realistic, in which there is about as little to predict"),
+        ("simulated-noise-0a1b2c3d4e5f", "preset noise, in which nothing can be predicted"),
+        ("simulated-cruel-0a1b2c3d4e5f", "preset cruel. Nothing here"),
+        ("simulated-0a1b2c3d4e5f", "by the product itself. Nothing here"),
+    ],
+)
+def test_the_head_says_how_kind_the_market_is(results, pictures, source_id, said):
+    trained = replace(results.trained, provenance=replace(results.trained.provenance, source_id=source_id))
+    page = evaluate(replace(results, trained=trained), pictures=pictures)
+    assert said in page
+    assert page.index(said) < page.index("<h1>")
+    assert ("known truth, preset " in page) is (source_id.count("-") == 2)
 
 
 def test_the_same_evaluation_gives_the_same_page(results, page):

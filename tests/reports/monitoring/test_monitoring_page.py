@@ -96,6 +96,17 @@ def test_made_up_data_or_a_model_made_of_them_are_announced(calm):
     assert "SIMULATED DATA" in monitoring_page(replace(real, provenance=calm.provenance))
 
 
+def test_the_head_says_with_which_preset_the_market_was_made(calm):
+    made = replace(calm, provenance=make_provenance(source_id="simulated-easy-0a1b2c3d4e5f"))
+    assert "It was made with the preset easy, which is kinder than markets are" in monitoring_page(made)
+    # Own data, watched by a model from the simulator: its market is named.
+    origin = replace(calm.champion.origin, source_id="simulated-noise-0a1b2c3d4e5f")
+    own = make_provenance(simulated=False, source_id="own-easy-1")
+    mixed = replace(calm, provenance=own, champion=replace(calm.champion, origin=origin))
+    assert "It was made with the preset noise" in monitoring_page(mixed)
+    assert "preset" not in monitoring_page(calm)
+
+
 def alarmed(calm, what):
     """The same results with one thing wrong."""
     first = [True, *[False] * (len(calm.freshness) - 1)]

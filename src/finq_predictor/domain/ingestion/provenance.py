@@ -19,13 +19,30 @@ class SourceKind(StrEnum):
     OWN = "own"
 
 
+def simulated_id(preset: str, configuration: str) -> str:
+    """Identity of a simulated market.
+
+    Args:
+        preset: Name of the kind of market.
+        configuration: What tells its configuration from any other, without hyphens.
+    """
+    return f"{SourceKind.SIMULATED}-{preset}-{configuration}"
+
+
+def preset_of(source_id: str) -> str | None:
+    """The preset in the identity of a simulated market; None for any other source, and for runs before presets."""
+    kind, _, rest = source_id.partition("-")
+    preset, _, configuration = rest.rpartition("-")
+    return preset if kind == SourceKind.SIMULATED and preset and configuration else None
+
+
 @dataclass(frozen=True)
 class Provenance:
     """The origin of a market's silver tables.
 
     Attributes:
         source: Kind of source, ``simulated`` or ``own``.
-        source_id: Its identity; equal for equal origin and options.
+        source_id: Its identity; equal for equal origin and options, with the preset of a simulated market.
         simulated: Whether the data are made up.
         content_hashes: Hashes of the current contents, by table.
         rows: Rows in silver, by table.
@@ -42,6 +59,11 @@ class Provenance:
     first_ts: str
     last_ts: str
     instruments: int
+
+    @property
+    def preset(self) -> str | None:
+        """The preset that a simulated market was made with; None where there is none."""
+        return preset_of(self.source_id) if self.simulated else None
 
 
 def trace(bars: pd.DataFrame, deliveries: Sequence[Delivery]) -> Provenance:

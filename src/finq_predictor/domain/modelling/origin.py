@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
+from finq_predictor.domain.ingestion.provenance import preset_of
 from finq_predictor.domain.modelling.models.base import ModelKind
 from finq_predictor.domain.modelling.search import Settings
 
@@ -39,7 +40,7 @@ class TrainingFacts:
     Attributes:
         seed: Seed of everything random.
         source: Kind of source of the data, ``simulated`` or ``own``.
-        source_id: Its identity.
+        source_id: Its identity, with the preset of a simulated market.
         simulated: Whether the data are made up.
         data_hash: Hash of the gold frame.
         feature_set_hash: Hash of the feature set.
@@ -75,6 +76,11 @@ class TrainingFacts:
     label_rate: float
     n_folds: int
     n_trials: int
+
+    @property
+    def preset(self) -> str | None:
+        """The preset that a simulated market was made with; None where there is none."""
+        return preset_of(self.source_id) if self.simulated else None
 
 
 @dataclass(frozen=True, kw_only=True)

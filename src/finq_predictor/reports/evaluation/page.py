@@ -10,7 +10,7 @@ from finq_predictor.reports.evaluation import head
 from finq_predictor.reports.evaluation.results import EvaluationResults, ReportMaterial
 from finq_predictor.reports.evaluation.sections import SECTIONS
 from finq_predictor.reports.figures import Image, Pictures
-from finq_predictor.reports.lineage import origin_of
+from finq_predictor.reports.lineage import origin_of, preset_in_words
 from finq_predictor.reports.pages import Frame, render_page
 
 ROOM = "evaluation"
@@ -39,7 +39,8 @@ def evaluation_page(
     """
     pictures = {picture.name: Image.from_png(picture.png) for picture in plot_images}
     material = ReportMaterial(results, champion, pictures, survivorship, replay)
-    frame = Frame(simulated=results.trained.provenance.simulated, origin=_origin(results, tracked_run))
+    source = results.trained.provenance
+    frame = Frame(source.simulated, _origin(results, tracked_run), preset_in_words(source.preset))
     return render_page(ROOM, head.build(material), SECTIONS, material, frame)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from finq_predictor.reports.formatting import day
-from finq_predictor.reports.lineage import origin_of
+from finq_predictor.reports.lineage import origin_of, preset_in_words
 from finq_predictor.reports.monitoring import head
 from finq_predictor.reports.monitoring.results import MonitoringResults
 from finq_predictor.reports.monitoring.sections import SECTIONS
@@ -18,7 +18,7 @@ def monitoring_page(results: MonitoringResults) -> str:
     Returns:
         One self-contained HTML page. Below every section stand the model, its hashes and the source of the data.
     """
-    frame = Frame(results.simulated, _origin(results))
+    frame = Frame(results.simulated, _origin(results), preset_in_words(results.preset))
     return render_page(ROOM, head.build(results), SECTIONS, results, frame)
 
 

@@ -45,6 +45,11 @@ class MonitoringResults:
         return self.provenance.simulated or self.champion.origin.simulated
 
     @property
+    def preset(self) -> str | None:
+        """The preset that the data were made with, or else those of the model; None where there is none."""
+        return self.provenance.preset or self.champion.origin.preset
+
+    @property
     def features(self) -> pd.DataFrame:
         """Drift of the features: those that drifted first, then by how unusual they are."""
         features = self.drift[self.drift["kind"] == Subject.FEATURE]

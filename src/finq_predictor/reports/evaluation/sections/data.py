@@ -17,6 +17,7 @@ class DataOrigin:
     Attributes:
         source: Name of the source.
         source_id: What tells it from another delivery.
+        preset: How a simulated market was made; None where there is no preset.
         n_instruments: Instruments in the data.
         first: Time of the first bar.
         last: Time of the last bar.
@@ -32,6 +33,7 @@ class DataOrigin:
 
     source: str
     source_id: str
+    preset: str | None
     n_instruments: int
     first: str
     last: str
@@ -52,6 +54,7 @@ def build(material: ReportMaterial) -> DataOrigin:
     return DataOrigin(
         source=provenance.source,
         source_id=provenance.source_id,
+        preset=provenance.preset,
         n_instruments=provenance.instruments,
         first=provenance.first_ts,
         last=provenance.last_ts,
