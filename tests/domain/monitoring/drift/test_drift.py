@@ -231,13 +231,15 @@ def test_last_days_are_whole_dates():
     assert last_days(frame.iloc[:0], 2).empty
 
 
-def test_past_windows_are_whole_dates_from_the_beginning():
+def test_past_windows_are_whole_dates_up_to_the_end():
     world = panel(4, days=50, instruments=3, features=1)
     windows = past_windows(world.sample(frac=1.0, random_state=1), 20)
     assert [len(rows) for rows in windows] == [60, 60]
     shuffled = world.sample(frac=1.0, random_state=1)["ts"]
     assert shuffled.iloc[windows[0]].max() < shuffled.iloc[windows[1]].min()
+    assert shuffled.iloc[windows[-1]].max() == world["ts"].max()
     assert past_windows(world.iloc[:0], 20) == []
+    assert past_windows(world.head(9), 20) == []
 
 
 def test_a_sample_of_a_window_sees_all_instruments_alike():

@@ -22,11 +22,11 @@ def last_days(frame: pd.DataFrame, days: int) -> pd.DataFrame:
 
 
 def past_windows(history: pd.DataFrame, days: int) -> list[np.ndarray]:
-    """Cut history into consecutive windows of whole dates, the first one at its beginning.
+    """Cut history into consecutive windows of whole dates, the last one at its end.
 
     Args:
         history: Rows with ``ts``.
-        days: Dates in a window; what is left at the end is no window.
+        days: Dates in a window; what is left at the beginning is no window.
 
     Returns:
         Row positions of each window, in the order of the rows.
@@ -34,8 +34,8 @@ def past_windows(history: pd.DataFrame, days: int) -> list[np.ndarray]:
     if history.empty:
         return []
     number = history[TS].dt.normalize().rank(method="dense").to_numpy().astype("int64") - 1
-    window = number // days
-    full = (number.max() + 1) // days
+    full, left = divmod(int(number.max()) + 1, days)
+    window = (number - left) // days
     order = np.argsort(window, kind="stable")
     cuts = np.searchsorted(window[order], np.arange(full + 1))
     return [order[start:stop] for start, stop in pairwise(cuts)]
