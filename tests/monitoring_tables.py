@@ -25,6 +25,8 @@ def monitoring_tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
             "ks": [0.2, 0.4],
             "js": [0.1, 0.2],
             "kl": [np.nan, 0.4],
+            "level": [1.5, 0.1],
+            "reason": ["distribution and level", "distribution"],
             "drifted": [True, True],
         }
     )

@@ -14,7 +14,7 @@ from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import create_model
 from finq_predictor.domain.modelling.training_profile import build_profile
-from finq_predictor.domain.monitoring.drift.features import last_days
+from finq_predictor.domain.monitoring.drift.windows import last_days
 from finq_predictor.pipelines.monitoring import nodes
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
 from finq_predictor.reports.monitoring.results import MonitoringResults

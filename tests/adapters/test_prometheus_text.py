@@ -21,12 +21,18 @@ GOLDEN = [
     ("finq_feature_drift_ks", FEATURE, 0.2),
     ("finq_feature_drift_psi", FEATURE, 0.3),
     ("finq_feature_drift_js", FEATURE, 0.1),
+    ("finq_feature_drift_level", FEATURE, 1.5),
     ("finq_feature_drift_status", FEATURE, 1.0),
+    ("finq_feature_drift_reason_status", {**FEATURE, "reason": "distribution"}, 1.0),
+    ("finq_feature_drift_reason_status", {**FEATURE, "reason": "level"}, 1.0),
     ("finq_prediction_drift_ks", {"market": "equity"}, 0.4),
     ("finq_prediction_drift_psi", {"market": "equity"}, 0.1),
     ("finq_prediction_drift_js", {"market": "equity"}, 0.2),
     ("finq_prediction_drift_kl", {"market": "equity"}, 0.4),
+    ("finq_prediction_drift_level", {"market": "equity"}, 0.1),
     ("finq_prediction_drift_status", {"market": "equity"}, 1.0),
+    ("finq_prediction_drift_reason_status", {"market": "equity", "reason": "distribution"}, 1.0),
+    ("finq_prediction_drift_reason_status", {"market": "equity", "reason": "level"}, 0.0),
 ]
 
 

@@ -24,8 +24,10 @@ def test_every_figure_has_its_gauge():
         "finq_feature_missing_ratio",
         *(f"finq_feature_drift_{test.name}" for test in measuring(Subject.FEATURE)),
         "finq_feature_drift_status",
+        "finq_feature_drift_reason_status",
         *(f"finq_prediction_drift_{test.name}" for test in measuring(Subject.PREDICTION)),
         "finq_prediction_drift_status",
+        "finq_prediction_drift_reason_status",
     ]
     assert all(gauge.text for gauge in gauges)
 
@@ -36,6 +38,14 @@ def test_labels_and_values():
     assert samples["finq_data_freshness_hours"] == [(layer, 36.0)]
     assert samples["finq_data_stale_status"] == [(layer, 0.0)]
     assert samples["finq_feature_missing_ratio"] == [({"market": "equity", "feature": "a"}, 0.5)]
+    assert samples["finq_feature_drift_reason_status"] == [
+        ({"market": "equity", "feature": "a", "reason": "distribution"}, 1.0),
+        ({"market": "equity", "feature": "a", "reason": "level"}, 1.0),
+    ]
+    assert samples["finq_prediction_drift_reason_status"] == [
+        ({"market": "equity", "reason": "distribution"}, 1.0),
+        ({"market": "equity", "reason": "level"}, 0.0),
+    ]
     assert samples["finq_prediction_drift_kl"] == [({"market": "equity"}, 0.4)]
 
 

@@ -71,7 +71,9 @@ def test_a_moved_feature_rings_by_name():
         "tone": False,
         "probability": False,
     }
-    assert "1 of 4 features drifted: reversal_5." in out["monitoring_report"]
+    assert "1 of 4 features drifted: reversal_5 (distribution and level)." in out["monitoring_report"]
+    rang = 'finq_feature_drift_reason_status{feature="reversal_5",market="equity",reason="level"} 1.0'
+    assert rang in out["monitoring_metrics"]
     assert 'finq_feature_drift_status{feature="reversal_5",market="equity"} 1.0' in out["monitoring_metrics"]
 
 
@@ -91,7 +93,7 @@ def test_moved_predictions_ring():
     predicted = BUNDLE.predict(GOLD[late()])
     out = run(predictions=predicted.assign(probability=(predicted["probability"] + 0.3).clip(0, 1)))
     assert out["drift"].set_index("name")["drifted"]["probability"]
-    assert "Predictions drifted away from training" in out["monitoring_report"]
+    assert "Predictions drifted away from training by their distribution and level" in out["monitoring_report"]
 
 
 def test_no_predictions_are_said_and_not_hidden():
@@ -153,6 +155,7 @@ def test_parameters_are_checked(wrong):
     ("wrong", "said"),
     [
         ({"false_discovery_rate": 1.0}, "false_discovery_rate is 1.0; expected a number between 0 and 1"),
+        ({"level_share": 0.0}, "level_share is 0.0; expected a number between 0 and 1"),
         ({"thresholds": {"psi": -1.0}}, "threshold of psi is -1.0; expected a number above 0"),
     ],
 )

@@ -107,6 +107,11 @@ def test_the_head_says_with_which_preset_the_market_was_made(calm):
     assert "preset" not in monitoring_page(calm)
 
 
+def rung(drift, rows, reason):
+    """The same table in which some rows drifted, and why."""
+    return drift.assign(drifted=rows, reason=drift["reason"].mask(rows, reason))
+
+
 def alarmed(calm, what):
     """The same results with one thing wrong."""
     first = [True, *[False] * (len(calm.freshness) - 1)]
@@ -119,9 +124,9 @@ def alarmed(calm, what):
         case "missing":
             return replace(calm, missing_rates=calm.missing_rates.assign(alert=calm.missing_rates["feature"] == "tone"))
         case "drifted":
-            return replace(calm, drift=calm.drift.assign(drifted=calm.drift["name"] == "tone"))
+            return replace(calm, drift=rung(calm.drift, calm.drift["name"] == "tone", "level"))
         case "predictions":
-            return replace(calm, drift=calm.drift.assign(drifted=calm.drift["kind"] == "prediction"))
+            return replace(calm, drift=rung(calm.drift, calm.drift["kind"] == "prediction", "distribution"))
 
 
 @pytest.mark.parametrize(
@@ -130,8 +135,8 @@ def alarmed(calm, what):
         ("stale", "Stale data: silver older than 13 h while the market is open.", 1),
         ("broken", "Checks failed: silver: a <b> problem.", 1),
         ("missing", "More values are missing than in training: tone.", 1),
-        ("drifted", "1 of 4 features drifted: tone.", 1),
-        ("predictions", "Predictions drifted away from training (KL divergence", 0),
+        ("drifted", "1 of 4 features drifted: tone (level).", 1),
+        ("predictions", "Predictions drifted away from training by their distribution (KL divergence", 0),
     ],
 )
 def test_each_alarm_is_said_by_name_and_marked(calm, what, words, marked):
@@ -153,20 +158,35 @@ def test_many_names_are_not_all_told(calm):
 @pytest.mark.parametrize(
     ("divergence", "drifted", "words"),
     [
-        (0.01, False, "Predictions look like training (KL divergence 0.010, alarm above 0.1)."),
+        (
+            0.01,
+            False,
+            "Predictions look like training (KL divergence 0.010, alarm above 0.1; level 0.020, alarm above 0.5).",
+        ),
         (0.2, False, "KL divergence 0.200 is large, but usual for a window."),
-        (0.2, True, "Predictions drifted away from training (KL divergence 0.200, alarm above 0.1)."),
+        (
+            0.2,
+            True,
+            "training by their distribution (KL divergence 0.200, alarm above 0.1; level 0.020, alarm above 0.5).",
+        ),
     ],
 )
 def test_the_verdict_on_predictions_in_words(calm, divergence, drifted, words):
     row = calm.drift["kind"] == "prediction"
-    drift = calm.drift.assign(
-        kl=calm.drift["kl"].mask(row, divergence), drifted=calm.drift["drifted"].mask(row, drifted)
-    )
+    drift = calm.drift.assign(kl=calm.drift["kl"].mask(row, divergence), level=calm.drift["level"].mask(row, 0.02))
+    drift = rung(drift, row & drifted, "distribution")
     results = replace(calm, drift=drift)
     assert words in words_of(results)
     assert head.build(results).well is not drifted
 
 
 def test_a_threshold_of_the_parameters_is_the_one_that_is_said(calm):
-    assert "alarm above 0.7)" in words_of(replace(calm, thresholds={"kl": 0.7}))
+    assert "alarm above 0.7; level" in words_of(replace(calm, thresholds={"kl": 0.7}))
+
+
+def test_the_table_says_by_what_a_feature_drifted(calm):
+    page = monitoring_page(replace(calm, drift=rung(calm.drift, calm.drift["name"] == "tone", "level")))
+    row = page[page.index('<tr class="alarm">') :]
+    assert "tone" in row[:200]
+    assert ">level</td>" in row[: row.index("</tr>")]
+    assert ">Drifted by its</th>" in page

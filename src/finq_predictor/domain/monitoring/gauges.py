@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from finq_predictor.domain.monitoring.drift import Subject, measuring
+from finq_predictor.domain.monitoring.drift import Evidence, Subject, measuring
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,15 @@ def monitoring_gauges(
             for test in measuring(Subject.FEATURE)
         ),
         Gauge("finq_feature_drift_status", "1 when a feature drifted", per_feature(features, "name", "drifted")),
+        Gauge(
+            "finq_feature_drift_reason_status",
+            "1 for what a feature drifted by: its distribution, its level or both",
+            [
+                ({**base, "feature": name, "reason": evidence.value}, float(evidence in reason))
+                for name, reason in zip(features["name"], features["reason"], strict=True)
+                for evidence in Evidence
+            ],
+        ),
         *(
             Gauge(
                 f"finq_prediction_drift_{test.name}",
@@ -83,5 +92,14 @@ def monitoring_gauges(
             "finq_prediction_drift_status",
             "1 when the predictions drifted",
             [(base, float(value)) for value in predictions["drifted"]],
+        ),
+        Gauge(
+            "finq_prediction_drift_reason_status",
+            "1 for what the predictions drifted by: their distribution, their level or both",
+            [
+                ({**base, "reason": evidence.value}, float(evidence in reason))
+                for reason in predictions["reason"]
+                for evidence in Evidence
+            ],
         ),
     ]

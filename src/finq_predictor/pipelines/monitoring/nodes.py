@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -11,7 +13,8 @@ from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.monitoring.completeness import measure_missing_rates
-from finq_predictor.domain.monitoring.drift.features import feature_drift, last_days, past_windows, prediction_drift
+from finq_predictor.domain.monitoring.drift.features import feature_drift, prediction_drift
+from finq_predictor.domain.monitoring.drift.windows import last_days, past_windows, sampled, windows_ahead
 from finq_predictor.domain.monitoring.freshness import Layer, measure_layers, resolve_as_of
 from finq_predictor.domain.monitoring.gauges import monitoring_gauges
 from finq_predictor.domain.tables import DRIFT
@@ -88,12 +91,14 @@ def measure_drift(
         days=params.window_days,
         rules=params.drift,
     )
-    recent = last_days(predictions, params.window_days)["probability"].to_numpy(dtype="float64")
+    recent = last_days(predictions, params.window_days)
+    windows = past_windows(history, params.window_days)
     outcome = prediction_drift(
         champion.profile.probability,
-        recent,
-        _past_probabilities(champion, history, params.window_days),
+        recent["probability"].to_numpy(dtype="float64"),
+        _past_probabilities(champion, history, windows),
         days=params.window_days,
+        ahead=windows_ahead(history, windows, recent),
         rules=params.drift,
     )
     return DRIFT.typed(pd.concat([features, outcome], ignore_index=True))
@@ -133,11 +138,13 @@ def render_monitoring_metrics(
     return prometheus_text(monitoring_gauges(market.name, freshness, missing_rates, drift))
 
 
-def _past_probabilities(champion: ModelBundle, history: pd.DataFrame, days: int) -> list[np.ndarray]:
+def _past_probabilities(
+    champion: ModelBundle, history: pd.DataFrame, windows: Sequence[np.ndarray]
+) -> list[np.ndarray]:
     """Predict windows of the training period, to learn how far predictions of a window usually are from the whole."""
     names = [TS, INSTRUMENT, *champion.feature_set.names]
-    windows = (history.iloc[rows].reindex(columns=names) for rows in past_windows(history, days))
-    return [champion.predict(window)["probability"].to_numpy(dtype="float64") for window in windows]
+    rows_of = (history.iloc[sampled(rows)].reindex(columns=names) for rows in windows)
+    return [champion.predict(rows)["probability"].to_numpy(dtype="float64") for rows in rows_of]
 
 
 def _with_columns(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:

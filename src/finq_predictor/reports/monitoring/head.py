@@ -38,11 +38,13 @@ class PredictionDrift:
     Attributes:
         known: Whether there are current predictions.
         drifted: Whether one of the alarms is above its limit, and predictions are unusual for such a window.
+        reason: What is unusual: their distribution, their level or both; empty where nothing is.
         alarms: The tests that ring for predictions.
     """
 
     known: bool
     drifted: bool
+    reason: str
     alarms: tuple[Alarm, ...]
 
     @property
@@ -67,7 +69,7 @@ class Head:
         stale: Layers that are.
         broken: Layers that fail their checks, each with its problem.
         missing: Features that miss more values than in training.
-        drifted: Features that drifted.
+        drifted: Features that drifted, each with the reason.
         n_features: Features that were looked at.
         predictions: Whether predictions drifted.
     """
@@ -95,7 +97,8 @@ def build(results: MonitoringResults) -> Head:
     stale = list(freshness.loc[freshness["stale"], "layer"])
     broken = list(zip(invalid["layer"], invalid["problem"], strict=True))
     lacking = list(missing.loc[missing["alert"], "feature"])
-    drifted = list(features.loc[features["drifted"], "name"])
+    found = features[features["drifted"]]
+    drifted = [f"{name} ({reason})" for name, reason in zip(found["name"], found["reason"], strict=True)]
     predictions = prediction_drift(results.predictions, results.thresholds)
     well = not (stale or broken or lacking or drifted or predictions.drifted) and predictions.known
     return Head(
@@ -125,4 +128,5 @@ def prediction_drift(row: pd.Series, thresholds: Mapping[str, float]) -> Predict
     """
     bounds = limits(Subject.PREDICTION, thresholds)
     alarms = (Alarm(DRIFT_TESTS[name].title, float(row[name]), bound) for name, bound in bounds.items())
-    return PredictionDrift(math.isfinite(row[DISTANCE.name]), bool(row["drifted"]), tuple(alarms))
+    known, drifted = math.isfinite(row[DISTANCE.name]), bool(row["drifted"])
+    return PredictionDrift(known, drifted, row["reason"], tuple(alarms))

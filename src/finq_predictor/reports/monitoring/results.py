@@ -11,6 +11,7 @@ from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.monitoring.drift import Subject, limits
+from finq_predictor.domain.monitoring.drift.features import P_VALUES
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,15 @@ class MonitoringResults:
 
     @property
     def features(self) -> pd.DataFrame:
-        """Drift of the features: those that drifted first, then by how unusual they are."""
+        """Drift of the features: those that drifted first, then by how unusual they are by either kind of evidence."""
         features = self.drift[self.drift["kind"] == Subject.FEATURE]
+        unusual = features[list(P_VALUES.values())].min(axis=1)
         loudest = list(limits(Subject.FEATURE, self.thresholds))
         falling = [False, True, *(False for _ in loudest)]
-        return features.sort_values(
-            ["drifted", "p_value", *loudest], ascending=falling, kind="stable", ignore_index=True
+        order = features.assign(unusual=unusual).sort_values(
+            ["drifted", "unusual", *loudest], ascending=falling, kind="stable", ignore_index=True
         )
+        return order.drop(columns="unusual")
 
     @property
     def predictions(self) -> pd.Series:

@@ -7,9 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from finq_predictor.domain.modelling.training_profile import ColumnProfile
-from finq_predictor.domain.monitoring.drift.base import DriftTest
-
-_FEWEST_WINDOWS = 6
+from finq_predictor.domain.monitoring.drift.base import FEWEST_WINDOWS, DriftTest
 
 
 class KolmogorovSmirnov(DriftTest):
@@ -75,7 +73,7 @@ def block_p_value(distance: float, past_distances: np.ndarray, days: int) -> flo
 
     past = past_distances[np.isfinite(past_distances)]
     usual = usual_distance(past)
-    if len(past) < _FEWEST_WINDOWS:
+    if len(past) < FEWEST_WINDOWS:
         return float(kolmogorov(np.sqrt(max(days, 1)) * distance))
     if usual == 0.0:
         return float(distance == 0.0)
