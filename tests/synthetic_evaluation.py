@@ -6,19 +6,33 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.adapters.invocation import Invocation
+from finq_predictor.domain.evaluation.trial_ledger import TrialLedger
 from finq_predictor.domain.features import FeatureSet
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import create_model
 from finq_predictor.domain.modelling.training_profile import build_profile
+from finq_predictor.domain.promotion.decision import Decision
+from finq_predictor.domain.tables import SEALED_PREDICTIONS
 from finq_predictor.pipelines.evaluation import nodes
+from finq_predictor.pipelines.evaluation.champion import follow_champion
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
-from finq_predictor.reports.evaluation.results import EvaluationResults
+from finq_predictor.pipelines.evaluation.sealed import seal_window
+from finq_predictor.pipelines.evaluation.trials import JudgedRows, enter_trials, identify_rows
+from finq_predictor.reports.evaluation.results import EvaluationResults, Measures
 from synthetic_values import make_origin, make_provenance, make_summary
 
 HORIZON, LAG = 5, 1
-TRAINED = ("candidates", "oos_predictions", "folds", "trials", "leak_meter", "provenance")
+TRAINED = (
+    "candidates",
+    "oos_predictions",
+    "folds",
+    "trials",
+    "leak_meter",
+    "provenance",
+)
+NOW = pd.Timestamp("2026-01-05 12:00", tz="UTC")
 FEATURES = ("ret_5", "zscore_20", "vol_20", "rsi_14", "sma_gap_50", "macd_12_26")
 
 
@@ -59,16 +73,24 @@ def make_world(
         label_end_5=ends.repeat(instruments).array,
     )
     candidates = {name: make_bundle(name, gold, seed=seed, simulated=simulated) for name in ("logistic", "xgboost")}
-    oos, folds = make_oos(gold, times, rng)
+    oos, folds = make_oos(gold, times, rng, 0.12 * max(signal, 1.0))
+    sealed = oos["fold"] == folds["fold"].max()
+    level = bars.groupby("ts")["close"].mean().rename_axis("ts").reset_index()
     return {
         "silver_bars": bars,
         "gold": gold,
         "candidates": candidates,
-        "oos_predictions": oos,
+        "silver_benchmark": level,
+        "oos_predictions": oos[~sealed].reset_index(drop=True),
+        "sealed_predictions": oos.loc[sealed, list(SEALED_PREDICTIONS.names)].reset_index(drop=True),
+        "trial_ledger": TrialLedger(),
+        "clock": NOW,
         "folds": folds,
         "trials": make_trials(rng),
         "leak_meter": make_leak_meter(),
-        "training_summary": make_summary(horizon=HORIZON, seed=seed),
+        "training_summary": make_summary(
+            horizon=HORIZON, seed=seed, configurations={"logistic": f"l{seed}", "xgboost": f"x{seed}"}
+        ),
         "provenance": make_provenance(
             source="simulated" if simulated else "own",
             source_id=f"simulated-{seed}" if simulated else "own-1",
@@ -86,12 +108,38 @@ def make_world(
 def results_of(world: dict, params: EvaluationParams) -> EvaluationResults:
     """What the evaluation finds in a world, node by node as the pipeline runs them."""
     market = get_market("equity")
-    bars = (world["silver_bars"], world["trials"], world["training_summary"])
-    traded = nodes.trade_on_paper(world["oos_predictions"], *bars, params, market=market)
-    measures = nodes.gather_measures(*nodes.compute_metrics(world["oos_predictions"], params), *traded)
+    measured = nodes.compute_metrics(world["oos_predictions"], world["training_summary"], params, market=market)
+    measures = nodes.gather_measures(*measured, *trade(world, params))
     trained = nodes.gather_training(**{name: world[name] for name in TRAINED})
-    promotion = nodes.decide_promotion(trained, measures, world["incumbent"], params, market=market)
+    promotion, _ = decide(world, measures, params)
     return nodes.assemble_results(trained, measures, promotion, world["invocation"], params, market=market)
+
+
+def enter(world: dict) -> tuple[TrialLedger, JudgedRows]:
+    """What the run of a world writes down before it measures."""
+    names = ("oos_predictions", "gold", "folds", "training_summary", "clock", "invocation")
+    rows = identify_rows(*(world[name] for name in names))
+    return enter_trials(rows, world["trials"], world["training_summary"], world["trial_ledger"]), rows
+
+
+def trade(world: dict, params: EvaluationParams) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Every model of a world, traded on paper."""
+    given = (world["oos_predictions"], world["silver_bars"], *enter(world), world["training_summary"], params)
+    return nodes.trade_on_paper(*given, world["silver_benchmark"], market=get_market("equity"))
+
+
+def decide(world: dict, measures: Measures, params: EvaluationParams) -> tuple[Decision, TrialLedger]:
+    """The decision about a world."""
+    market = get_market("equity")
+    said, gold, summary = (world[name] for name in ("sealed_predictions", "gold", "training_summary"))
+    return nodes.decide_promotion(
+        nodes.gather_training(**{name: world[name] for name in TRAINED}),
+        measures,
+        follow_champion(world["incumbent"], gold, market=market),
+        seal_window(said, gold, summary, *enter(world), market=market),
+        params,
+        market=market,
+    )
 
 
 def make_bundle(name: str, gold: pd.DataFrame, *, seed: int = 0, simulated: bool = True) -> ModelBundle:
@@ -123,7 +171,9 @@ def make_bundle(name: str, gold: pd.DataFrame, *, seed: int = 0, simulated: bool
     )
 
 
-def make_oos(gold: pd.DataFrame, times: np.ndarray, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+def make_oos(
+    gold: pd.DataFrame, times: np.ndarray, rng: np.random.Generator, steep: float
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Walk-forward predictions: honest scores that see the planted feature through noise."""
     start, n_folds, gap = int(len(times) * 0.4), 4, HORIZON + LAG + 5
     edges = np.linspace(start, len(times) - HORIZON - LAG - 1, n_folds + 1).astype(int)
@@ -146,6 +196,7 @@ def make_oos(gold: pd.DataFrame, times: np.ndarray, rng: np.random.Generator) ->
                 "n_train": 40 * (first - gap),
                 "n_test": len(test),
                 "n_purged": 40 * gap,
+                "sealed": fold + 1 == n_folds,
             }
         )
         for model, kind, weight in (
@@ -158,7 +209,7 @@ def make_oos(gold: pd.DataFrame, times: np.ndarray, rng: np.random.Generator) ->
                 score = np.full(len(test), 0.49)
             else:
                 noise = rng.standard_normal(len(test))
-                score = 1.0 / (1.0 + np.exp(-0.12 * (weight * test[FEATURES[0]].to_numpy() + (1.0 - weight) * noise)))
+                score = 1.0 / (1.0 + np.exp(-steep * (weight * test[FEATURES[0]].to_numpy() + (1.0 - weight) * noise)))
             parts.append(
                 test[["ts", "instrument"]].assign(
                     fold=fold + 1,
@@ -180,10 +231,11 @@ def make_trials(rng: np.random.Generator) -> pd.DataFrame:
         {
             "trial": k,
             "model": model,
+            "objective": "log_loss",
             "value": float(rng.normal(0.69, 0.001)),
             "duration_s": 0.5,
             "state": "complete",
-            "params": '{"C": 0.1}',
+            "params": f'{{"C": {0.1 + k}}}',
         }
         for model in ("logistic", "xgboost")
         for k in range(4)

@@ -64,7 +64,12 @@ assert set(FACTS) == {field.name for field in fields(TrainingFacts)}
 
 def make_summary(**changes: Any) -> TrainingSummary:
     """A training of two candidates."""
-    race = {"market": "equity", "horizon": 5, "models": ("logistic", "xgboost")}
+    race = {
+        "market": "equity",
+        "horizon": 5,
+        "models": ("logistic", "xgboost"),
+        "configurations": {"logistic": "l", "xgboost": "x"},
+    }
     return TrainingSummary(**{**FACTS, **race, **changes})
 
 

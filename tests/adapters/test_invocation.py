@@ -5,7 +5,7 @@ import subprocess
 
 import click
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from kedro.framework.cli.project import run as kedro_run
 
@@ -68,6 +68,7 @@ VALUES = st.one_of(
 
 
 @given(params=st.dictionaries(st.sampled_from(["a", "b.c", "b.d"]), VALUES, min_size=1))
+@example(params={"a": "0E0"})
 def test_every_value_survives_shell_and_kedro(params):
     nested: dict = {}
     for name, value in params.items():

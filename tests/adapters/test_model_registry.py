@@ -13,6 +13,7 @@ from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.model_registry import ModelRegistry, Registration
 from finq_predictor.adapters.tracking import connect
 from finq_predictor.domain.errors import StoreError
+from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.origin import ModelStatus
 from synthetic_evaluation import make_world
 from synthetic_values import make_decision, make_version
@@ -118,6 +119,36 @@ def test_a_rejection_changes_nothing(place, world):
     assert registry.register(registration(world, "xgboost", "reject")) is None
     assert registry.load_champion().name == "logistic"
     assert len(connect(place["tracking_uri"]).search_model_versions(f"name='{NAME}'")) == 1
+
+
+def test_a_champion_that_has_failed_is_demoted_and_says_so(place, world):
+    dataset = ChampionDataset(**place)
+    dataset.save(registration(world))
+    failed = registration(world, "xgboost", "reject")
+    dataset.save(replace(failed, decision=replace(failed.decision, demoted="It has failed since it was trained.")))
+    champion = dataset.load()
+    assert (champion.version, champion.name, champion.status) == ("1", "logistic", ModelStatus.PROVISIONAL)
+    assert load_bundle(place["export_dir"]).status is ModelStatus.PROVISIONAL, "what serves says so, too"
+    assert ModelRegistry(**place).champion().tags["demoted"] == "It has failed since it was trained."
+    assert IncumbentDataset(**place).load().status is ModelStatus.PROVISIONAL
+
+
+def test_a_flat_model_is_never_promoted(place, world):
+    flat = replace(world["candidates"]["logistic"], calibrator=PlattCalibrator(0.0, -0.018))
+    assert flat.is_flat
+    assert not world["candidates"]["logistic"].is_flat
+    with pytest.raises(Exception, match=r"logistic was to be promoted, but gives every row the same probability"):
+        ChampionDataset(**place).save(replace(registration(world), bundle=flat))
+    assert not ChampionDataset(**place).exists()
+    ChampionDataset(**place).save(replace(registration(world, decision="provisional"), bundle=flat))
+    assert ChampionDataset(**place).load().status is ModelStatus.PROVISIONAL
+
+
+def test_the_incumbent_brings_its_own_bundle(place, world):
+    ChampionDataset(**place).save(registration(world))
+    incumbent = IncumbentDataset(**place).load()
+    rows = world["gold"].head(20)
+    pd.testing.assert_frame_equal(incumbent.bundle.predict(rows), world["candidates"]["logistic"].predict(rows))
 
 
 def test_the_registry_wins_over_the_exported_folder(place, world, tmp_path):

@@ -47,6 +47,7 @@ OTHERS = {
     r"champion": DATASETS + "registry.ChampionDataset",
     r"tracked_run": DATASETS + "tracked_run.TrackedRunDataset",
     r"tracked_report": DATASETS + "tracked_run.TrackedReportDataset",
+    r"trial_ledger|tried|opened": DATASETS + "trial_ledger.TrialLedgerDataset",
     r"clock": DATASETS + "clock.ClockDataset",
     r"code_version": DATASETS + "code_version.CodeVersionDataset",
     r"invocation": DATASETS + "invocation.InvocationDataset",
@@ -61,6 +62,7 @@ LAYERS = {
 # What a promotion rests on comes before the champion in the lineage.
 EVIDENCE = {
     "oos_predictions",
+    "sealed_predictions",
     "metrics",
     "metrics_by_fold",
     "daily_skill",

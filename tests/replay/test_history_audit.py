@@ -108,7 +108,7 @@ def _scaled_over_all(gold, names, horizon, *, every_row=False):
 @pytest.mark.slow
 def test_a_scaler_that_knows_the_test_is_found(lived_fx, training, gold, monkeypatch):
     monkeypatch.setattr(nodes, "make_samples", _scaled_over_all)
-    oos = nodes.walk_forward(
+    oos, _ = nodes.walk_forward(
         gold, training.feature_set, training.folds, training.hyperparameters, training.params, market=FX
     )
     found = audit_history(lived_fx.history, lived_fx.stages, times=1, seed=0, training=replace(training, oos=oos))

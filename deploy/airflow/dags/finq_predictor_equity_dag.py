@@ -64,18 +64,18 @@ with DAG(
         "ingestion": stage("ingestion", "--namespaces ingestion"),
         "sentiment": stage("sentiment", "--namespaces sentiment"),
         "features": stage("features", "--namespaces features"),
-        "training": stage("training", "--namespaces training"),
         "evaluation": stage("evaluation", "--namespaces evaluation"),
+        "training": stage("training", "--namespaces training"),
         "monitoring": stage("monitoring", "--namespaces monitoring"),
     }
     tasks["ingestion"] >> tasks["sentiment"]
     tasks["ingestion"] >> tasks["features"]
     tasks["sentiment"] >> tasks["features"]
-    tasks["features"] >> tasks["training"]
-    tasks["ingestion"] >> tasks["training"]
+    tasks["features"] >> tasks["evaluation"]
     tasks["training"] >> tasks["evaluation"]
     tasks["ingestion"] >> tasks["evaluation"]
-    tasks["features"] >> tasks["evaluation"]
+    tasks["features"] >> tasks["training"]
+    tasks["ingestion"] >> tasks["training"]
     tasks["evaluation"] >> tasks["monitoring"]
     tasks["features"] >> tasks["monitoring"]
     tasks["ingestion"] >> tasks["monitoring"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -33,11 +35,13 @@ class Invocation:
         environment: The overlay; None is the default one.
         options: Option that chooses what runs -> its values, as given.
         params: Run parameters, nested as the configuration is.
+        user: Who started it.
     """
 
     environment: str | None = None
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
+    user: str = field(default="unknown", compare=False)
 
     @classmethod
     def of(cls, run_params: Mapping[str, Any]) -> Invocation:
@@ -51,6 +55,7 @@ class Invocation:
             environment=run_params.get("env"),
             options={option: values for option, values in given.items() if values},
             params=dict(run_params.get("runtime_params") or {}),
+            user=_user(),
         )
 
     @property
@@ -74,6 +79,14 @@ class Invocation:
         return " ".join(words) + "".join(unsaid)
 
 
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run under a number that has no name.
+        return str(os.getuid())
+
+
 def _flat(params: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
     for name, value in params.items():
         if isinstance(value, Mapping) and value:
@@ -85,7 +98,7 @@ def _flat(params: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]
 def _text(value: Any) -> str:
     """A value so written that reading it as YAML, as Kedro does, gives it back."""
     if isinstance(value, str) and value and _reads_as_itself(value):
-        return value
+        return f"'{value}'" if _is_numeric(value) else value
     return yaml.safe_dump(value, default_flow_style=True, width=1000).removesuffix("\n").removesuffix("\n...")
 
 
@@ -94,6 +107,15 @@ def _reads_as_itself(text: str) -> bool:
         return bool(yaml.safe_load(text) == text)
     except yaml.YAMLError:
         return False
+
+
+def _is_numeric(text: str) -> bool:
+    """Whether Python takes it for a number: Kedro reads 0E0 as one, which YAML 1.1 does not."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _quoted(text: str) -> str:

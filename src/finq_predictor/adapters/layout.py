@@ -50,9 +50,13 @@ PLACES = {
         "training_summary": "training_summary.json",
         "candidates": "candidates",
         "champion": "champion",
+        "trial_ledger": "trials.jsonl",
+        "tried": "trials.jsonl",
+        "opened": "trials.jsonl",
     },
     Folder.PREDICTIONS: {
         "oos_predictions": "oos_predictions.parquet",
+        "sealed_predictions": "sealed_predictions.parquet",
         "predictions": "predictions.parquet",
     },
     Folder.REPORTS: {

@@ -22,7 +22,7 @@ import pandas as pd
 from finq_predictor.adapters.bundle_store import load_bundle, save_bundle
 from finq_predictor.adapters.distributions import installed, needed_by
 from finq_predictor.adapters.tracking import TrackedRun, Tracker, connect
-from finq_predictor.domain.errors import StoreError, UnknownNameError
+from finq_predictor.domain.errors import FinqError, StoreError, UnknownNameError
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.origin import ModelStatus, RegisteredVersion
@@ -76,7 +76,14 @@ class ModelRegistry:
             The new version, or None when the decision keeps the champion.
         """
         verdict = registration.decision.decision
+        if verdict is Verdict.PROMOTE and registration.bundle.is_flat:
+            raise StoreError(
+                f"{registration.bundle.name} was to be promoted, but gives every row the same probability; nothing was "
+                "registered. Decide again with the gate of this version."
+            )
         if verdict is Verdict.REJECT:
+            if registration.decision.demoted:
+                self._demote(registration.decision.demoted)
             if self.champion() is not None:
                 self.export()
             return None
@@ -130,6 +137,7 @@ class ModelRegistry:
             model_hash=version.tags.get("model_hash", ""),
             oos=pd.read_parquet(folder / "oos_predictions.parquet"),
             importance=json.loads((folder / "importance.json").read_text(encoding="utf-8")),
+            bundle=self._readable(version),
         )
 
     def export(self) -> ModelBundle:
@@ -164,6 +172,21 @@ class ModelRegistry:
     def _load(self, version: Any) -> ModelBundle:
         registered = load_bundle(self._local(version.source) / "artifacts" / "bundle")
         return registered.registered_as(_identity(version))
+
+    def _readable(self, version: Any) -> ModelBundle | None:
+        """The model of a version; None where this code cannot read it any more."""
+        try:
+            return self._load(version)
+        except FinqError:
+            return None
+
+    def _demote(self, reason: str) -> None:
+        """Take the champion's word back that it may be traded on; it stays in use until something better is there."""
+        version = self.champion()
+        if version is not None and _status(version) is ModelStatus.PROMOTED:
+            client = connect(self.tracking_uri)
+            client.set_model_version_tag(self.name, version.version, "status", ModelStatus.PROVISIONAL.value)
+            client.set_model_version_tag(self.name, version.version, "demoted", reason[:4000])
 
     def _exported(self, version: Any) -> ModelBundle | None:
         try:

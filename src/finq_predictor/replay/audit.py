@@ -162,7 +162,7 @@ def _model_differences(history: History, stages: Stages, training: Training) -> 
     horizon = training.params.horizon or market.horizon
     labels = make_labels(panel, market, [horizon]).drop(columns=[TS, INSTRUMENT])
     gold = pd.concat([features[[TS, INSTRUMENT]], narrow, labels], axis=1)
-    again = walk_forward(gold, training.feature_set, fold, training.hyperparameters, training.params, market=market)
+    again, _ = walk_forward(gold, training.feature_set, fold, training.hyperparameters, training.params, market=market)
     return tuple(_prediction_differences(again, tested, middle))
 
 

@@ -8,16 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finq_predictor.domain.errors import ConfigurationError, DataError
-from finq_predictor.domain.evaluation.backtest import (
-    QUANTILE,
-    STRATEGIES,
-    THRESHOLD,
-    BacktestRules,
-    backtest_models,
-    make_price_grid,
-    run_backtest,
-)
+from finq_predictor.domain.errors import ConfigurationError, DataError, UnknownNameError
+from finq_predictor.domain.evaluation.backtest import backtest_models, make_price_grid, run_backtest
+from finq_predictor.domain.evaluation.positions import EDGE, QUANTILE, STRATEGIES, THRESHOLD, strategy_for
+from finq_predictor.domain.evaluation.trading_rules import BacktestRules
 from finq_predictor.domain.market.markets import get_market
 
 EQUITY, FX = get_market("equity"), get_market("fx")
@@ -90,7 +84,7 @@ def test_without_costs_net_is_gross(strategy, horizon):
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(0, 10_000), st.sampled_from(STRATEGIES), st.integers(1, 7))
+@given(st.integers(0, 10_000), st.sampled_from(list(STRATEGIES)), st.integers(1, 7))
 def test_costs_never_help_and_equal_turnover_times_rate(seed, strategy, horizon):
     bars = equity_bars(days=30, seed=seed)
     daily = result(bars, predictions_of(bars, seed), COSTLY, horizon, strategy)
@@ -101,7 +95,7 @@ def test_costs_never_help_and_equal_turnover_times_rate(seed, strategy, horizon)
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(0, 10_000), st.sampled_from(STRATEGIES), st.integers(12, 40))
+@given(st.integers(0, 10_000), st.sampled_from(list(STRATEGIES)), st.integers(12, 40))
 def test_what_comes_later_changes_nothing_earlier(seed, strategy, cut):
     bars = equity_bars(seed=seed)
     predictions = predictions_of(bars, seed)
@@ -184,9 +178,13 @@ def test_fx_without_quotes_pays_the_default():
 
 def test_masked_hours_open_nothing():
     bars = fx_bars()
-    rules = BacktestRules(execution="open", max_weight=1.0, masked_hours_utc=tuple(range(24)))
+    rules = BacktestRules(execution="open", max_weight=1.0)
     always = bars[["ts", "instrument"]].assign(probability=0.9)
-    assert run_backtest(always, make_price_grid(bars, rules, FX), FX, 1, rules, THRESHOLD)["exposure"].sum() == 0.0
+    never = replace(FX, masked_hours_utc=tuple(range(24)))
+    assert run_backtest(always, make_price_grid(bars, rules, FX), never, 1, rules, THRESHOLD)["exposure"].sum() == 0.0
+    masked = always[FX.is_masked(always["ts"])]
+    assert set(masked["ts"].dt.hour) == {21, 22, 23}
+    assert run_backtest(masked, make_price_grid(bars, rules, FX), FX, 1, rules, THRESHOLD)["exposure"].sum() == 0.0
 
 
 def test_sunday_hours_belong_to_monday():
@@ -215,7 +213,10 @@ def test_all_models_and_strategies_side_by_side():
         ({"entry_lag": 0}, "entry_lag"),
         ({"execution": "vwap"}, "vwap"),
         ({"quantile": 0.7}, "quantile"),
-        ({"cost_bp": -1.0}, "negative"),
+        ({"cost_bp": -1.0}, "nobody is paid"),
+        ({"borrow_bp": -1.0}, "nobody is paid"),
+        ({"move_bars": 1}, "move_bars"),
+        ({"capital": 0.0}, "capital"),
         ({"short_below": 0.7}, "short_below"),
     ],
 )
@@ -232,8 +233,113 @@ def test_predictions_without_bars_are_refused():
         result(bars, predictions_of(bars).iloc[:0], FREE)
     with pytest.raises(DataError, match="lack"):
         make_price_grid(bars.drop(columns="open"), replace(FREE, execution="open"), EQUITY)
-    with pytest.raises(ConfigurationError, match="strategy"):
+    with pytest.raises(UnknownNameError, match="Unknown strategy 'martingale'"):
         result(bars, predictions_of(bars), FREE, strategy="martingale")
+
+
+# One instrument, few, many ---------------------------------------------------------------------------------------
+
+
+def test_one_pair_is_traded_for_itself_where_its_edge_is_above_the_cost():
+    """A pair whose next hour is known half of the time; the ranking of one can never trade it."""
+    bars = fx_bars(hours=24 * 120, spread=0.0001)
+    future = (bars["open"].shift(-2) / bars["open"].shift(-1) - 1.0).fillna(0.0)
+    known = bars[["ts", "instrument"]].assign(probability=0.5 + 0.3 * np.sign(future))
+    rules = BacktestRules(execution="open", slippage_bp=0.1, max_weight=1.0, min_instruments=4)
+    grid = make_price_grid(bars, rules, FX)
+    assert strategy_for(known, rules) == EDGE
+    assert run_backtest(known, grid, FX, 1, rules, QUANTILE)["exposure"].sum() == 0.0
+    assert run_backtest(known, grid, FX, 1, rules, EDGE)["net_return"].sum() > 0.5
+    # A probability that promises less than half the spread twice is not acted upon.
+    timid = known.assign(probability=0.5 + 0.01 * np.sign(future))
+    assert run_backtest(timid, grid, FX, 1, rules, EDGE)["exposure"].sum() == 0.0
+
+
+def test_an_edge_is_held_until_it_changes_sides():
+    bars = fx_bars(hours=24 * 40, spread=0.0001)
+    hours = np.arange(len(bars))
+    told = np.where(hours % 50 == 30, 0.9, np.where(hours % 50 == 40, 0.49, 0.51))
+    rules = BacktestRules(execution="open", max_weight=1.0)
+    always_open = replace(FX, masked_hours_utc=())
+    said = bars[["ts", "instrument"]].assign(probability=told)
+    grid = make_price_grid(bars, rules, FX)
+    weights = STRATEGIES[EDGE](told[:, None], grid.returns, grid.side_cost, rules)[:, 0]
+    cycle = weights[100:150]
+    assert cycle[30:40].tolist() == [1.0] * 10
+    assert np.count_nonzero(cycle) == 10
+    assert run_backtest(said, grid, always_open, 1, rules, EDGE)["turnover"].sum() > 0.0
+
+
+def test_many_instruments_are_ranked():
+    bars = equity_bars()
+    assert strategy_for(predictions_of(bars), BacktestRules(min_instruments=5)) == QUANTILE
+    assert strategy_for(predictions_of(bars), BacktestRules(min_instruments=11)) == EDGE
+
+
+# Hedge, borrowing, impact ------------------------------------------------------------------------------------------
+
+
+def market_bars(days: int = 500, beta: float = 1.0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Ten stocks that follow an index and little else, and the index."""
+    rng = np.random.default_rng(3)
+    ts = pd.bdate_range("2022-01-03 21:00", periods=days, tz="UTC").as_unit("us")
+    index = rng.normal(0.0005, 0.01, days)
+    own = rng.normal(0.0, 0.002, (days, 10))
+    close = 100.0 * np.cumprod(1.0 + beta * index[:, None] + own, axis=0)
+    frame = pd.DataFrame(close, index=ts, columns=[f"S{i:02d}" for i in range(10)]).rename_axis("ts")
+    bars = frame.melt(ignore_index=False, var_name="instrument", value_name="close").reset_index()
+    level = pd.DataFrame({"ts": ts, "close": 50.0 * np.cumprod(1.0 + index)})
+    return bars.assign(open=bars["close"], adj_close=bars["close"]), level
+
+
+@pytest.mark.parametrize("strategy", [THRESHOLD, EDGE])
+def test_a_strategy_that_calls_all_at_once_does_not_earn_the_market(strategy):
+    bars, level = market_bars()
+    # It believes in everything for a month, then in nothing for a month.
+    month = bars["ts"].dt.month % 2
+    said = bars[["ts", "instrument"]].assign(probability=np.where(month == 1, 0.9, 0.1), model="m")
+    rules = replace(FREE, max_weight=1.0)
+    _, bare = backtest_models(said, bars, EQUITY, 1, rules, 1)
+    _, hedged = backtest_models(said, bars, EQUITY, 1, rules, 1, level)
+    figures = hedged.set_index(["strategy", "measure"])["net"]
+    assert np.isnan(bare.set_index(["strategy", "measure"])["net"][strategy, "beta"])
+    assert abs(figures[strategy, "market_correlation"]) < 0.2
+    assert abs(figures[strategy, "beta"]) < 0.05
+    unhedged = run_backtest(said, make_price_grid(bars, rules, EQUITY), EQUITY, 1, rules, strategy)
+    signs = np.where(pd.DatetimeIndex(unhedged["ts"]).month % 2 == 1, 1.0, -1.0)
+    index = level.set_index(level["ts"].dt.floor("D"))["close"].pct_change().reindex(unhedged["ts"]).to_numpy()
+    assert np.corrcoef(unhedged["gross_return"], signs * index)[0, 1] > 0.7, "without a hedge it is the market"
+
+
+def test_the_hedge_is_paid_for():
+    bars, level = market_bars(days=60)
+    said = bars[["ts", "instrument"]].assign(probability=0.9)
+    grid = make_price_grid(bars, FREE, EQUITY, level)
+    daily = run_backtest(said, grid, EQUITY, 1, FREE, THRESHOLD)
+    # All of the capital is in ten stocks to the end: the index is sold once, at one basis point.
+    assert (daily["gross_return"] - daily["net_return"]).sum() == pytest.approx(1e-4)
+    assert daily["turnover"].sum() == pytest.approx(2.0)
+
+
+def test_short_positions_pay_to_borrow_and_large_trades_move_the_price():
+    bars = equity_bars(days=300).assign(volume=1e4)
+    said = predictions_of(bars).assign(probability=0.1)
+    rules = replace(FREE, max_weight=0.1)
+
+    def paid(**changes):
+        daily = result(bars, said, replace(rules, **changes), 1, THRESHOLD)
+        return (daily["gross_return"] - daily["net_return"]).sum(), daily["exposure"].sum()
+
+    fee, exposure = paid(borrow_bp=252.0)
+    assert fee == pytest.approx(exposure * 1e-4, rel=0.01)
+    assert paid()[0] == 0.0
+    turn = bars["ts"].rank(method="dense") % 2 == 0
+    said = said.assign(probability=np.where(turn, 0.1, 0.9))
+    small, large = (paid(impact=1.0, capital=capital)[0] for capital in (1e4, 1e6))
+    assert large == pytest.approx(10.0 * small)
+    # Each day a fifth of a million changes sides in each of ten stocks, of which a million is traded and which move by
+    # two per cent a day.
+    assert large / 300 == pytest.approx(10 * 0.2 * 0.02 * np.sqrt(0.2), rel=0.3)
 
 
 # Instruments that rest or end ------------------------------------------------------------------------------------
@@ -277,3 +383,11 @@ def test_who_cannot_sell_keeps_it_until_the_next_price():
 def test_a_return_of_a_delisting_below_everything_is_refused():
     with pytest.raises(ConfigurationError, match="nothing loses more than all of it"):
         BacktestRules(delisting_return=-1.5)
+
+
+@pytest.mark.parametrize(("cost", "trades"), [(0.00049, True), (0.00051, False)])
+def test_an_edge_has_to_pay_for_the_way_in_and_the_way_out(cost, trades):
+    """A probability of 0.55 and moves of a hundredth promise a thousandth; both ways cost twice the side."""
+    returns = np.where(np.arange(60) % 2 == 0, 0.01, -0.01).reshape(-1, 1)
+    probability, sides = np.full((60, 1), 0.55), np.full((60, 1), cost)
+    assert STRATEGIES["edge"](probability, returns, sides, BacktestRules(move_bars=40)).any() == trades

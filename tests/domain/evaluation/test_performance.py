@@ -67,8 +67,11 @@ def test_days_per_year_follow_the_bar():
 def test_summary_has_both_sides():
     daily = pd.DataFrame(
         {"gross_return": [0.01, 0.02], "net_return": [0.0, 0.01], "turnover": 0.4, "exposure": [1.0, 0.5]}
+        | {"benchmark_return": [0.02, 0.04]}
     )
     summary = summarise(daily, get_market("equity"), trials=5).set_index("measure")
     assert summary.loc["total_return"].tolist() == pytest.approx([0.03, 0.01])
     assert summary.loc["turnover_per_day"].tolist() == [0.4, 0.4]
     assert summary.loc["exposure"].tolist() == [0.75, 0.75]
+    assert summary.loc["beta"].tolist() == pytest.approx([0.5, 0.5])
+    assert summary.loc["market_correlation"].tolist() == pytest.approx([1.0, 1.0])

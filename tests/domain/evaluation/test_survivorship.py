@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from finq_predictor.domain.evaluation.backtest import THRESHOLD, BacktestRules
+from finq_predictor.domain.evaluation.positions import THRESHOLD
 from finq_predictor.domain.evaluation.survivorship import YearCoverage, bill_survivorship
+from finq_predictor.domain.evaluation.trading_rules import BacktestRules
 from finq_predictor.domain.market.markets import get_market
 
 EQUITY = get_market("equity")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from feature_markets import random_panel
 
 from finq_predictor.domain.market.markets import MARKETS, Market
 from finq_predictor.domain.panel import Panel
+from synthetic_silver import random_panel
 
 
 @pytest.fixture(scope="session", params=["equity", "fx"])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from feature_markets import random_tables
 
 from finq_predictor.domain.features import audit
 from finq_predictor.domain.features.audit import audit_tables, cut
 from finq_predictor.domain.features.engine import select_features
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.panel import build_panel
+from synthetic_silver import random_tables
 
 
 @pytest.fixture(scope="module", params=sorted(MARKETS))

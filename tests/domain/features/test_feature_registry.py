@@ -15,7 +15,6 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from feature_markets import random_panel
 
 from finq_predictor.domain.errors import (
     ConfigurationError,
@@ -35,6 +34,7 @@ from finq_predictor.domain.features import (
 )
 from finq_predictor.domain.features.reference import describe_features, features_markdown
 from finq_predictor.domain.market.markets import get_market
+from synthetic_silver import random_panel
 
 EQUITY, FX = get_market("equity"), get_market("fx")
 OHLCV = ("open", "high", "low", "close", "volume")

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import talib
-from feature_markets import STOCKS, random_panel
 from scipy import stats
 
 from finq_predictor.domain.features import compute_features, make_feature_set, select_features
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.panel import Panel
+from synthetic_silver import STOCKS, random_panel
 
 NAME = STOCKS[0]
 CONVERGED = 300

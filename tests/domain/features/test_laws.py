@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from feature_markets import LENGTH, random_tables
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from finq_predictor.domain.features._bars import Bars
 from finq_predictor.domain.features.audit import audit_look_ahead, certify_lookback, require_no_look_ahead
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.panel import Panel, build_panel
+from synthetic_silver import LENGTH, random_tables
 
 PRICES = ("open", "high", "low", "close")
 PRICE_FIELDS = tuple(f"{side}{part}" for side in ("", "bid_", "ask_") for part in PRICES)

@@ -26,7 +26,9 @@ def gold():
 def bundle(request, gold):
     known = gold.dropna(subset=["label_5"])
     X, y = known[feature_names(gold)], known["label_5"].to_numpy()
-    model = create_model(request.param).fit(X, y, seed=1)
+    # With fewer rows to a leaf than there are in the market, or every row would get one score.
+    params = {"min_child_weight": 20, "n_estimators": 20} if request.param == "xgboost" else {}
+    model = create_model(request.param, params).fit(X, y, seed=1)
     return ModelBundle(
         market="equity",
         name=request.param,
@@ -79,6 +81,14 @@ def test_the_place_in_the_registry_is_added_to_a_copy(bundle):
     assert (registered.version, registered.status) == ("3", ModelStatus.PROMOTED)
     assert replace(registered.origin, registered=None) == bundle.origin
     assert (bundle.version, bundle.status) == ("unregistered", ModelStatus.PROVISIONAL)
+
+
+def test_a_bundle_that_says_the_same_of_every_row_is_flat(bundle):
+    """By its calibration, or because what was held out got one probability only."""
+    assert not bundle.is_flat
+    assert replace(bundle, calibrator=PlattCalibrator(0.0, 0.1)).is_flat
+    assert replace(bundle, profile=bundle.profile.with_probability(np.full(50, 0.4))).is_flat
+    assert not replace(bundle, profile=bundle.profile.with_probability(np.array([0.4, 0.4001]))).is_flat
 
 
 def test_a_model_of_other_features_is_refused(bundle, gold):

@@ -75,6 +75,21 @@ def test_rows_of_one_day_are_one_witness():
     assert kept > 0.9, "a real slope is hardly shrunk"
 
 
+def test_luck_of_a_few_days_is_shrunk_however_many_rows_they_have():
+    """Shocks of score and outcome have nothing to do with each other; only rows that count as witnesses say they do."""
+    naive, honest = [], []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        day = np.repeat(np.arange(20), 100)
+        score = expit(0.2 * rng.standard_normal(20)[day] + 0.01 * rng.standard_normal(len(day)))
+        y = (rng.random(len(day)) < expit(1.5 * rng.standard_normal(20)[day])).astype(float)
+        rows = np.arange(len(day))
+        naive.append(PlattCalibrator().fit(score, y, rows).slope)
+        honest.append(PlattCalibrator().fit(score, y, day).slope)
+    assert all(a <= b for a, b in zip(honest, naive, strict=True))
+    assert sum(honest) < 0.6 * sum(naive)
+
+
 def test_a_base_rate_known_from_elsewhere_is_kept():
     score, y = draw(3, slope=1.0)
     assert PlattCalibrator().fit(score, y, base_rate=0.3).transform(score).mean() == pytest.approx(0.3, abs=1e-9)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finq_predictor.domain.errors import ConfigurationError
+from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.modelling.decisions import AbstentionRules, Action, decide_rows
 
 NAMES = ("a", "b", "c", "d")
@@ -17,7 +18,7 @@ def decide(probability, missing=0, **rules):
     values = {name: [np.nan if place < missing else 1.0] for place, name in enumerate(NAMES)}
     features = pd.DataFrame({"ts": [pd.Timestamp("2024-01-02", tz="UTC")], "instrument": ["A"], **values})
     scored = pd.DataFrame({"score": [0.0], "probability": [probability]})
-    return decide_rows(features, scored, NAMES, AbstentionRules(**rules)).iloc[0]
+    return decide_rows(features, scored, NAMES, AbstentionRules(**rules), get_market("fx")).iloc[0]
 
 
 @given(st.floats(0.0, 1.0))
@@ -57,3 +58,17 @@ def test_the_first_reason_is_given():
 def test_rules_are_shares(rule):
     with pytest.raises(ConfigurationError):
         AbstentionRules(**rule)
+
+
+@pytest.mark.parametrize(("hour", "abstains"), [(20, False), (21, True), (23, True), (0, False)])
+def test_nothing_is_decided_in_an_hour_that_the_market_masks(hour, abstains):
+    ts = pd.Timestamp(f"2024-01-02 {hour:02d}:00", tz="UTC")
+    features = pd.DataFrame({"ts": [ts], "instrument": ["EUR_USD"], **dict.fromkeys(NAMES, 1.0)})
+    scored = pd.DataFrame({"score": [0.0], "probability": [0.9]})
+    row = decide_rows(features, scored, NAMES, AbstentionRules(), get_market("fx")).iloc[0]
+    assert (row["decision"] == Action.ABSTAIN) == abstains
+    assert row["probability"] == 0.9
+    if abstains:
+        assert row["reason"].startswith(f"masked hour: prices at {hour}:00 UTC")
+    stocks = decide_rows(features, scored, NAMES, AbstentionRules(), get_market("equity"))
+    assert stocks["decision"].tolist() == [Action.PREDICT]

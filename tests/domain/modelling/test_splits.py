@@ -35,7 +35,7 @@ def panel(n_dates: int, n_instruments: int, label_bars: int, drop: float = 0.0, 
 
 @settings(max_examples=60, deadline=None)
 @given(
-    n_dates=st.integers(60, 150),
+    n_dates=st.integers(90, 150),
     n_instruments=st.integers(1, 6),
     label_bars=st.integers(0, 8),
     embargo=st.integers(0, 6),
@@ -69,6 +69,18 @@ def test_no_label_of_training_reaches_the_test(n_dates, n_instruments, label_bar
     assert tested == sorted(set(tested)), "test blocks follow each other without overlap"
     assert tested[-1] == rows["ts"].max()
     assert [len(a.train) < len(b.train) for a, b in pairwise(folds)] == [True] * (n_folds - 1)
+
+
+@pytest.mark.parametrize("more", [0, 1, 4])
+def test_a_purge_that_is_longer_than_the_label_is_kept_to_the_bar(more):
+    rows, sessions = panel(100, 3, label_bars=5)
+    gap = Gap(5 + more, embargo_bars=2)
+    folds = purged_walk_forward(
+        rows["ts"], rows["label_end"], n_folds=3, min_train_fraction=0.5, gap=gap, label_bars=5, sessions=sessions
+    )
+    for fold in folds:
+        between = (sessions > fold.train_end) & (sessions < fold.test_start)
+        assert between.sum() == 5 + more + 2
 
 
 @pytest.mark.parametrize("gap", [0, 1, 6])

@@ -11,9 +11,14 @@ from finq_predictor.domain.modelling.origin import ModelStatus
 from finq_predictor.domain.promotion.checks import CHECKS, Case
 from finq_predictor.domain.promotion.decision import (
     Evidence,
+    FinalWindow,
     Holder,
     Incumbent,
+    NaiveRule,
     PromotionRules,
+    Record,
+    Sealed,
+    Setting,
     Verdict,
     decide,
     failures,
@@ -22,12 +27,17 @@ from finq_predictor.domain.promotion.terms import Check
 from synthetic_values import make_provenance
 
 DAYS = pd.bdate_range("2022-01-03", periods=400, tz="UTC")
-RULES = PromotionRules(n_bootstrap=1000)
+LATER = pd.bdate_range(DAYS[-1] + pd.Timedelta(days=1), periods=150, tz="UTC")
+RULES = PromotionRules()
 NOTHING = pd.Series(np.nan, index=DAYS)
 
 
 def ranks(mean: float, seed: int = 0, days: pd.DatetimeIndex = DAYS) -> pd.Series:
     return pd.Series(mean + np.random.default_rng(seed).normal(0.0, 0.1, len(days)), index=days)
+
+
+def earnings(mean: float, seed: int = 7) -> pd.Series:
+    return pd.Series(mean + np.random.default_rng(seed).normal(0.0, 0.004, len(DAYS)), index=DAYS)
 
 
 def evidence(**changes) -> Evidence:
@@ -36,7 +46,9 @@ def evidence(**changes) -> Evidence:
         model_hash="new",
         skill=ranks(0.05),
         metrics={"accuracy": 0.52, "auc": 0.52, "precision": 0.51, "ece": 0.01, "brier_skill": 0.002},
-        backtest={"sharpe": 0.8, "max_drawdown": 0.1},
+        backtest={"sharpe": 1.8, "max_drawdown": 0.1, "deflated_sharpe": 0.98},
+        net=earnings(0.0015),
+        flat=False,
         purged={"accuracy": 0.52, "auc": 0.53},
         importance={"a": 0.5, "b": 0.3, "c": 0.2},
     )
@@ -50,10 +62,47 @@ def incumbent(**changes) -> Incumbent:
     return replace(champion, **changes)
 
 
-def judge(*candidates: Evidence, naive=None, champion=None, champion_ic=None, simulated=False, rules=RULES):
-    naive = {"base_rate": NOTHING, "reversal": ranks(0.0, 9)} if naive is None else naive
+def sealed(skill: pd.Series | None = None, number: int = 1, asked: str = "") -> Sealed:
+    """A window in which every candidate has a skill, as good as before unless said otherwise."""
+    skill = ranks(0.05, 21, LATER) if skill is None else skill
+    level = 0.05 / (number * (number + 1))
+    opened = []
+
+    def look(model: str, reason: str) -> FinalWindow:
+        opened.append((model, reason))
+        return FinalWindow(model, number, level, skill, reason)
+
+    window = Sealed(pd.DatetimeIndex(skill.dropna().index), look, asked)
+    window.opened = opened
+    return window
+
+
+def record(skill: pd.Series, promised: float = 0.05, unknown: str = "") -> Record:
+    return Record(skill, ranks(promised, 33), unknown)
+
+
+def naive_rules(skills: dict[str, pd.Series]) -> dict[str, NaiveRule]:
+    return {name: NaiveRule(skill, earnings(0.0, 50 + k)) for k, (name, skill) in enumerate(skills.items())}
+
+
+def judge(
+    *candidates: Evidence,
+    naive=None,
+    champion=None,
+    champion_ic=None,
+    simulated=False,
+    rules=RULES,
+    window=None,
+    setting=None,
+    unknown="",
+):
+    naive = naive_rules({"base_rate": NOTHING, "reversal": ranks(0.0, 9)} if naive is None else naive)
     provenance = make_provenance(source_id="source", simulated=simulated)
-    return decide("equity", candidates or [evidence()], naive, champion, champion_ic, provenance, rules)
+    candidates = candidates or (evidence(),)
+    setting = setting or Setting(days_of_label=1, judged=len(candidates))
+    followed = None if champion is None else record(pd.Series(dtype=float) if champion_ic is None else champion_ic)
+    followed = replace(followed, unknown=unknown) if followed is not None else None
+    return decide("equity", candidates, naive, champion, followed, window or sealed(), provenance, setting, rules)
 
 
 def failed(decision) -> set[str]:
@@ -82,6 +131,15 @@ def test_a_good_candidate_is_promoted_with_reasons():
         ({"backtest": {"sharpe": -0.1, "max_drawdown": 0.1}}, "net_sharpe", "does not earn"),
         ({"backtest": {"sharpe": np.nan, "max_drawdown": 0.0}}, "net_sharpe", "never held"),
         ({"backtest": {"sharpe": 1.0, "max_drawdown": 0.4}}, "net_drawdown", "40.0 %"),
+        # What was promoted before: a Sharpe ratio of which luck explains a third.
+        (
+            {"backtest": {"sharpe": 0.67, "max_drawdown": 0.1, "deflated_sharpe": 0.67}},
+            "deflated_sharpe",
+            "is 0.67 (at least 0.95 is asked); one configuration was judged",
+        ),
+        ({"backtest": {"sharpe": 1.0, "max_drawdown": 0.1}}, "deflated_sharpe", "not measurable"),
+        ({"net": earnings(0.0)}, "net_beats_naive", "does not earn reliably more"),
+        ({"flat": True}, "says_something", "the same probability"),
     ],
 )
 def test_every_gate_fails_on_what_it_guards_against(changes, check, said):
@@ -106,14 +164,32 @@ def test_constant_baselines_count_as_no_skill():
 def test_a_person_can_lift_the_leak_alarm():
     suspect = evidence(purged={"accuracy": 0.7, "auc": 0.7})
     assert judge(suspect).decision == Verdict.PROVISIONAL
-    decision = judge(suspect, rules=replace(RULES, leak_reviewed=True))
+    decision = judge(suspect, rules=replace(RULES, leak_reviewed={"new": "Ada, 2026-01-05"}))
     assert decision.decision == Verdict.PROMOTE
+    assert any("Ada, 2026-01-05 has looked" in check.detail for check in decision.checks)
+
+
+def test_who_has_looked_at_one_model_has_not_looked_at_the_next():
+    rules = replace(RULES, leak_reviewed={"new": "Ada"})
+    retrained = evidence(purged={"accuracy": 0.7, "auc": 0.7}, model_hash="newer")
+    decision = judge(retrained, rules=rules)
+    assert failed(decision) == {"leak_alarm"}
+    assert "leak_reviewed.newer" in decision.reason
+    with pytest.raises(ConfigurationError, match="names nobody"):
+        PromotionRules(leak_reviewed={"new": " "})
 
 
 def test_the_level_is_shared_by_the_candidates():
     one = next(check for check in judge().checks if check.name == "has_skill")
     two = next(check for check in judge(evidence(), evidence(model="other")).checks if check.name == "has_skill")
     assert two.threshold == pytest.approx(one.threshold / 2)
+
+
+def test_the_level_is_shared_by_all_that_was_ever_judged_on_these_days():
+    skill = ranks(0.018)
+    assert "has_skill" not in failed(judge(evidence(skill=skill)))
+    tried = judge(evidence(skill=skill), setting=Setting(days_of_label=1, judged=40))
+    assert "has_skill" in failed(tried)
 
 
 def test_the_best_that_passes_is_taken_and_others_are_explained():
@@ -130,36 +206,114 @@ def test_a_suspected_leak_serves_only_if_there_is_nothing_else():
     assert judge(leaking).decision == Verdict.PROVISIONAL
 
 
-def test_the_champion_must_be_beaten_on_common_days():
-    decision = judge(champion=incumbent(), champion_ic=ranks(0.05, 3))
+def test_the_champion_must_be_beaten_on_days_that_neither_has_seen():
+    decision = judge(champion=incumbent(), champion_ic=ranks(0.05, 3, LATER))
     assert decision.decision == Verdict.REJECT
     assert failed(decision) == {"beats_champion"}
     assert "stays in use" in decision.reason
-    assert judge(champion=incumbent(), champion_ic=ranks(-0.02, 3)).decision == Verdict.PROMOTE
+    assert "on the 150 days since that was trained" in decision.reason
+    better = judge(champion=incumbent(), champion_ic=ranks(0.03, 3, LATER), window=sealed(ranks(0.15, 21, LATER)))
+    assert (better.decision, better.demoted) == (Verdict.PROMOTE, "")
+    assert "beats_champion" in {check.name for check in better.checks if check.gating}
 
 
 def test_identical_predictions_are_not_better():
-    decision = judge(champion=incumbent(), champion_ic=evidence().skill)
+    same = ranks(0.05, 21, LATER)
+    decision = judge(champion=incumbent(), champion_ic=same)
     assert decision.decision == Verdict.REJECT
     assert next(check for check in decision.checks if check.name == "beats_champion").value == 1.0
 
 
-def test_too_few_common_days_keep_the_champion():
-    elsewhen = pd.bdate_range("2010-01-04", periods=400, tz="UTC")
-    decision = judge(champion=incumbent(), champion_ic=ranks(0.0, 3, elsewhen))
+def test_a_champion_that_met_no_new_day_is_a_reason_to_wait():
+    window = sealed()
+    decision = judge(champion=incumbent(), window=window)
     assert decision.decision == Verdict.REJECT
-    assert "Only 0 days are common" in decision.reason
+    assert "It waits: 0 days" in decision.reason
+    assert "needs 60" in decision.reason
+    assert window.opened == [], "waiting opens nothing"
+    assert judge(champion=incumbent(), champion_ic=ranks(0.0, 3, LATER[:80])).decision == Verdict.PROMOTE
+
+
+def test_a_champion_that_cannot_be_asked_is_not_skipped():
+    decision = judge(champion=incumbent(), unknown="it reads 3 features that these data do not have (a, b, c).")
+    assert decision.decision == Verdict.REJECT
+    assert "It cannot be compared with champion version 3 (logistic): it reads 3 features" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("mean", "days", "demoted"), [(0.05, 150, False), (-0.03, 150, True), (0.0, 150, True), (-0.5, 40, False)]
+)
+def test_a_champion_that_has_failed_since_is_seen(mean, days, demoted):
+    poor = evidence(**BAD)
+    decision = judge(poor, champion=incumbent(), champion_ic=ranks(mean, 3, LATER[:days]))
+    assert decision.decision == Verdict.REJECT
+    assert bool(decision.demoted) == demoted
+    if demoted:
+        assert "Champion version 3 (logistic) has failed since it was trained" in decision.reason
+        assert "answers as a provisional champion from now on" in decision.demoted
+        better = judge(champion=incumbent(), champion_ic=ranks(mean, 3, LATER[:days]))
+        assert better.decision == Verdict.PROMOTE, "it need not be beaten any more"
+        assert better.demoted == ""
+
+
+# The sealed window -------------------------------------------------------------------------------------------------
+
+
+def test_the_window_is_opened_for_the_first_that_passed_everything_before_it():
+    window = sealed()
+    decision = judge(evidence(), evidence(model="other", skill=ranks(0.04)), window=window)
+    assert window.opened == [("xgboost", "xgboost passed every check on the days before")]
+    assert decision.decision == Verdict.PROMOTE
+    assert (decision.opening.model, decision.opening.number, decision.opening.days) == ("xgboost", 1, 150)
+    assert decision.opening.p_value < 0.001
+    assert "holds on the 150 days that were sealed" in decision.reason
+
+
+def test_the_window_stays_sealed_for_who_has_failed_unless_a_person_says_why():
+    window = sealed()
+    decision = judge(evidence(**BAD), window=window)
+    assert (window.opened, decision.opening) == ([], None)
+    asked = sealed(asked="the desk wants to see it")
+    decision = judge(evidence(**BAD), window=asked)
+    assert asked.opened == [("xgboost", "the desk wants to see it")]
+    assert decision.opening.reason == "the desk wants to see it"
+    assert decision.decision == Verdict.PROVISIONAL
+
+
+def test_skill_that_ends_with_the_days_it_was_chosen_on_is_not_promoted():
+    decision = judge(window=sealed(ranks(0.0, 22, LATER)))
+    assert failed(decision) == {"final_window"}
+    assert decision.decision == Verdict.PROVISIONAL
+    assert "does not hold on the 150 days" in decision.reason
+
+
+def test_each_opening_asks_for_more():
+    faint = ranks(0.03, 21, LATER)
+    assert judge(window=sealed(faint)).decision == Verdict.PROMOTE
+    decision = judge(window=sealed(faint, number=12))
+    assert failed(decision) == {"final_window"}
+    assert "at opening 12" in decision.reason
+
+
+def test_without_a_sealed_window_nothing_is_promoted():
+    decision = judge(window=Sealed(pd.DatetimeIndex([]), None))
+    assert failed(decision) == {"final_window"}
+    assert "bring more history" in decision.reason
+    with pytest.raises(DataError, match="two folds"):
+        Sealed(pd.DatetimeIndex([]), None).open("a", "b")
 
 
 def test_importance_is_reported_and_can_gate():
+    strong = sealed(ranks(0.15, 21, LATER))
     reversed_use = evidence(importance={"a": 0.1, "b": 0.3, "c": 0.6})
-    reported = judge(reversed_use, champion=incumbent(), champion_ic=ranks(-0.02, 3))
+    reported = judge(reversed_use, champion=incumbent(), champion_ic=ranks(0.03, 3, LATER), window=strong)
     assert reported.decision == Verdict.PROMOTE
     assert next(check for check in reported.checks if check.name == "importance").value == pytest.approx(-1.0)
     gated = judge(
         reversed_use,
         champion=incumbent(),
-        champion_ic=ranks(-0.02, 3),
+        champion_ic=ranks(0.03, 3, LATER),
+        window=sealed(ranks(0.15, 21, LATER)),
         rules=replace(RULES, min_importance_correlation=0.5),
     )
     assert failed(gated) == {"importance"}
@@ -172,8 +326,9 @@ def test_wishes_are_reported_and_gate_only_when_asked():
 
 
 def test_limits_that_are_none_do_not_gate():
-    poor = evidence(backtest={"sharpe": -1.0, "max_drawdown": 0.9})
-    assert judge(poor, rules=replace(RULES, min_net_sharpe=None, max_net_drawdown=None)).decision == Verdict.PROMOTE
+    poor = evidence(backtest={"sharpe": -1.0, "max_drawdown": 0.9, "deflated_sharpe": 0.0}, net=earnings(-0.001))
+    lenient = replace(RULES, min_net_sharpe=None, max_net_drawdown=None, min_deflated_sharpe=None, net_alpha=None)
+    assert judge(poor, rules=lenient).decision == Verdict.PROMOTE
 
 
 BAD = {"skill": ranks(0.0)}
@@ -187,9 +342,15 @@ BAD = {"skill": ranks(0.0)}
         ({"status": ModelStatus.PROVISIONAL}, {}, False, Verdict.PROMOTE),
         ({"status": ModelStatus.PROVISIONAL}, BAD, False, Verdict.PROVISIONAL),
         ({"status": ModelStatus.PROVISIONAL, "source_id": "elsewhere"}, BAD, False, Verdict.PROVISIONAL),
-        ({"source_id": "elsewhere"}, {}, False, Verdict.PROMOTE),
+        # Another file name is no way around the champion.
+        ({"source_id": "elsewhere"}, {}, False, Verdict.REJECT),
         ({"source_id": "elsewhere"}, BAD, False, Verdict.REJECT),
+        ({}, {}, False, Verdict.REJECT),
         ({}, BAD, False, Verdict.REJECT),
+        # What was made up never replaces what was not.
+        ({}, {}, True, Verdict.REJECT),
+        ({"status": ModelStatus.PROVISIONAL}, {}, True, Verdict.REJECT),
+        ({"source_id": "elsewhere", "simulated": True}, {}, False, Verdict.PROMOTE),
         ({"source_id": "elsewhere", "simulated": True}, BAD, False, Verdict.PROVISIONAL),
         ({"source_id": "elsewhere", "simulated": True}, BAD, True, Verdict.REJECT),
         ({"model_hash": "new"}, {}, False, Verdict.REJECT),
@@ -199,28 +360,22 @@ BAD = {"skill": ranks(0.0)}
 )
 def test_who_may_replace_whom(champion, candidate, simulated, expected):
     champion = None if champion is None else incumbent(**champion)
-    decision = judge(evidence(**candidate), champion=champion, champion_ic=ranks(-0.05, 3), simulated=simulated)
+    decision = judge(evidence(**candidate), champion=champion, champion_ic=ranks(0.05, 3, LATER), simulated=simulated)
     assert decision.decision == expected
 
 
-def test_a_champion_of_another_source_is_not_compared_and_the_reason_says_so():
-    decision = judge(champion=incumbent(source_id="elsewhere"), champion_ic=ranks(0.5, 3))
-    assert decision.decision == Verdict.PROMOTE
-    assert "not comparable" in decision.reason
+def test_a_made_up_champion_gives_way_to_a_real_one_and_the_reason_says_so():
     made_up = judge(
-        evidence(**BAD), champion=incumbent(source_id="elsewhere", simulated=True), champion_ic=ranks(0.5, 3)
+        evidence(**BAD), champion=incumbent(source_id="elsewhere", simulated=True), champion_ic=ranks(0.5, 3, LATER)
     )
+    assert made_up.decision == Verdict.PROVISIONAL
     assert "simulated market" in made_up.reason
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_noise_is_not_promoted(seed):
-    noise = [evidence(model=f"m{k}", skill=ranks(0.0, 100 * seed + k)) for k in range(3)]
-    assert judge(*noise).decision == Verdict.PROVISIONAL
+    other_way = judge(champion=incumbent(), champion_ic=ranks(-0.5, 3, LATER[:30]), simulated=True)
+    assert "must not speak about a real one" in other_way.reason
 
 
 def test_decisions_are_repeatable_and_say_about_whom_and_when():
-    first, second = (judge(champion=incumbent(), champion_ic=ranks(0.0, 3)) for _ in range(2))
+    first, second = (judge(champion=incumbent(), champion_ic=ranks(0.0, 3, LATER)) for _ in range(2))
     assert first == second
     assert (first.market, first.decided_as_of) == ("equity", make_provenance().last_ts)
     assert first.incumbent == Holder("3", ModelStatus.PROMOTED, "logistic", "source", False, "old")
@@ -239,14 +394,26 @@ def test_without_evidence_there_is_no_decision():
         judge(naive={})
 
 
-@pytest.mark.parametrize("wrong", [{"alpha": 0.7}, {"n_bootstrap": 50}, {"block_days": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"alpha": 0.7},
+        {"final_alpha": 0.0},
+        {"net_alpha": 0.5},
+        {"min_oos_days": 1},
+        {"min_new_days": 0},
+        {"min_deflated_sharpe": 1.5},
+    ],
+)
 def test_rules_that_check_nothing_are_refused(wrong):
     with pytest.raises(ConfigurationError):
         PromotionRules(**wrong)
 
 
 def test_checks_are_reported_by_their_names_in_order():
-    assert [check.name for check in judge(champion=incumbent(), champion_ic=ranks(0.0, 3)).checks] == list(CHECKS)
+    assert [check.name for check in judge(champion=incumbent(), champion_ic=ranks(0.0, 3, LATER)).checks] == list(
+        CHECKS
+    )
 
 
 def test_a_check_that_is_registered_can_forbid_a_promotion():

@@ -1,6 +1,7 @@
 """Nodes of the evaluation: pure, complete, and honest about what was not there."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,59 +11,49 @@ from finq_predictor.adapters.tracking import Attachment
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.modelling.decisions import AbstentionRules, decide_rows
-from finq_predictor.domain.promotion.decision import PromotionRules
-from finq_predictor.pipelines.evaluation.nodes import (
-    compute_metrics,
-    count_trials,
-    decide_promotion,
-    draw_plots,
-    gather_measures,
-    gather_training,
+from finq_predictor.domain.modelling.origin import ModelStatus
+from finq_predictor.domain.promotion.decision import Incumbent
+from finq_predictor.pipelines.evaluation.champion import follow_champion
+from finq_predictor.pipelines.evaluation.nodes import compute_metrics, draw_plots, gather_measures, predict_latest
+from finq_predictor.pipelines.evaluation.params import EvaluationParams
+from finq_predictor.pipelines.evaluation.tracking import (
     lineage_tags,
     model_hash,
-    predict_latest,
     prepare_attachment,
     prepare_registration,
     prepare_runs,
-    trade_on_paper,
 )
-from finq_predictor.pipelines.evaluation.params import EvaluationParams
+from finq_predictor.pipelines.evaluation.trials import count_judged
 from finq_predictor.reports.evaluation.pictures import OF_ONE_MODEL, PICTURES
 from finq_predictor.reports.figures import Picture
-from synthetic_evaluation import TRAINED, make_leak_meter, make_world, results_of
+from synthetic_evaluation import decide, enter, make_bundle, make_leak_meter, make_world, results_of, trade
 from synthetic_values import make_runs, make_version
 
 EQUITY = get_market("equity")
-PARAMS = EvaluationParams(n_bootstrap=200, promotion=PromotionRules(n_bootstrap=500))
+PARAMS = EvaluationParams(n_bootstrap=200)
 
 
 @pytest.fixture(scope="module")
 def world():
-    return make_world(days=500, instruments=25)
+    return make_world(signal=1.5, days=500, instruments=25)
 
 
 @pytest.fixture(scope="module")
 def measured(world):
-    return compute_metrics(world["oos_predictions"], PARAMS)
+    return measure(world, world["oos_predictions"])
+
+
+def measure(world, oos):
+    return compute_metrics(oos, world["training_summary"], PARAMS, market=EQUITY)
 
 
 @pytest.fixture(scope="module")
 def traded(world):
-    return trade_on_paper(
-        world["oos_predictions"],
-        world["silver_bars"],
-        world["trials"],
-        world["training_summary"],
-        PARAMS,
-        market=EQUITY,
-    )
+    return trade(world, PARAMS)
 
 
-def judge(world, measured, traded, **changes):
-    trained = gather_training(**{name: (world | changes)[name] for name in TRAINED})
-    return decide_promotion(
-        trained, gather_measures(*measured, *traded), changes.get("incumbent"), PARAMS, market=EQUITY
-    )
+def judge(world, measured, traded, params=PARAMS, **changes):
+    return decide(world | changes, gather_measures(*measured, *traded), params)[0]
 
 
 def test_every_metric_of_every_model_with_intervals(measured):
@@ -73,7 +64,7 @@ def test_every_metric_of_every_model_with_intervals(measured):
     assert candidate[["ci_low", "ci_high"]].notna().all(axis=None)
     honest = candidate[candidate["metric"] != "ece"]
     assert ((honest["ci_low"] <= honest["value"]) & (honest["value"] <= honest["ci_high"])).all()
-    assert set(by_fold["fold"]) == {1, 2, 3, 4}
+    assert set(by_fold["fold"]) == {1, 2, 3}, "the fourth is sealed"
 
 
 def test_intervals_from_daily_sums_are_those_of_the_rows(measured, world):
@@ -88,15 +79,146 @@ def test_intervals_from_daily_sums_are_those_of_the_rows(measured, world):
 def test_without_outcomes_or_base_rate_there_is_nothing_to_measure(world):
     oos = world["oos_predictions"]
     with pytest.raises(DataError, match="known outcome"):
-        compute_metrics(oos.assign(label=np.nan), PARAMS)
+        measure(world, oos.assign(label=np.nan))
     with pytest.raises(DataError, match="base_rate"):
-        compute_metrics(oos[oos["model"] != "base_rate"], PARAMS)
+        measure(world, oos[oos["model"] != "base_rate"])
 
 
-def test_all_trials_count(world):
-    assert count_trials(world["oos_predictions"], world["trials"], PARAMS) == 8 + 2
-    more = PARAMS.model_copy(update={"extra_trials": 5})
-    assert count_trials(world["oos_predictions"], world["trials"].iloc[:0], more) == 7
+def test_what_is_tried_is_counted_for_ever(world):
+    tried, rows = enter(world)
+    kinds = [entry.kind for entry in tried.entries]
+    assert (kinds.count("judged"), kinds.count("search")) == (2, 8)
+    assert count_judged(rows, tried, PARAMS) == 2, "trials of a search never saw these days"
+    assert count_judged(rows, tried, PARAMS.model_copy(update={"extra_trials": 5})) == 7
+    # A run that is repeated tries nothing new; another configuration on the same rows does, whoever runs it.
+    again, _ = enter(world | {"trial_ledger": tried})
+    assert len(again.entries) == len(tried.entries)
+    other = replace(world["training_summary"], configurations={"logistic": "other", "xgboost": "third"})
+    more, _ = enter(world | {"trial_ledger": tried, "training_summary": other})
+    assert count_judged(rows, more, PARAMS) == 4
+    # Another market's days are another question.
+    elsewhere = make_world(days=500, instruments=25, seed=9)
+    mixed, _ = enter(world | {"trial_ledger": enter(elsewhere)[0]})
+    assert count_judged(rows, mixed, PARAMS) == 2
+
+
+def test_trials_make_the_gate_stricter(world, measured, traded):
+    tried = world["trial_ledger"]
+    for number in range(30):
+        configurations = {"logistic": f"l{number}", "xgboost": f"x{number}"}
+        summary = replace(world["training_summary"], configurations=configurations)
+        tried, _ = enter(world | {"trial_ledger": tried, "training_summary": summary})
+    decision = judge(world, measured, trade(world | {"trial_ledger": tried}, PARAMS), trial_ledger=tried)
+    limits = {check.name: check.threshold for check in decision.checks}
+    # The two of the world itself are among the sixty.
+    assert limits["has_skill"] == pytest.approx(PARAMS.promotion.alpha / 60)
+    before = {check.name: check.value for check in judge(world, measured, traded).checks}
+    after = {check.name: check.value for check in decision.checks}
+    assert after["deflated_sharpe"] < before["deflated_sharpe"]
+
+
+def test_the_sealed_window_is_opened_once_and_noted(world, measured, traded):
+    measures = gather_measures(*measured, *traded)
+    decision, opened = decide(world, measures, PARAMS)
+    assert decision.opening.number == 1
+    assert decision.opening.level == pytest.approx(0.025)
+    (entry,) = [entry for entry in opened.entries if entry.kind == "opening"]
+    assert (entry.model, entry.reason) == (decision.candidate, decision.opening.reason)
+    last = world["sealed_predictions"]["ts"]
+    assert pd.Timestamp(decision.opening.first, tz="UTC") >= last.min().floor("D")
+    assert world["oos_predictions"]["ts"].max() < last.min()
+    # The same configuration looks at the same window again: it learns nothing, and it costs nothing.
+    again, _ = decide(world | {"trial_ledger": opened}, measures, PARAMS)
+    assert again.opening == decision.opening
+    # Another one pays for the look.
+    other = replace(world["training_summary"], configurations={"logistic": "other", "xgboost": "third"})
+    third, noted = decide(world | {"trial_ledger": opened, "training_summary": other}, measures, PARAMS)
+    assert (third.opening.number, third.opening.level) == (2, pytest.approx(0.05 / 6))
+    assert len([entry for entry in noted.entries if entry.kind == "opening"]) == 2
+
+
+def test_a_person_may_open_the_window_and_says_why():
+    world = make_world(signal=0.0, days=450, instruments=25, seed=3)
+    asked = PARAMS.model_copy(update={"open_final": "the desk wants to see it"})
+    measures = gather_measures(*measure(world, world["oos_predictions"]), *trade(world, asked))
+    decision, opened = decide(world, measures, asked)
+    assert decision.decision == "provisional"
+    assert opened.entries[-1].reason == decision.opening.reason == "the desk wants to see it"
+    sealed, unopened = decide(world, measures, PARAMS)
+    assert sealed.opening is None
+    assert all(entry.kind != "opening" for entry in unopened.entries)
+
+
+def test_what_happened_in_the_sealed_window_changes_nothing_while_it_is_sealed():
+    world = make_world(signal=0.0, days=450, instruments=25, seed=3)
+    measures = gather_measures(*measure(world, world["oos_predictions"]), *trade(world, PARAMS))
+    gold = world["gold"].copy()
+    later = gold["ts"] >= world["sealed_predictions"]["ts"].min()
+    outcomes = ["forward_return_5", "label_5"]
+    gold.loc[later, outcomes] = 1.0 - gold.loc[later, outcomes].fillna(0.0)
+    assert decide(world, measures, PARAMS)[0] == decide(world | {"gold": gold}, measures, PARAMS)[0]
+    assert not set(outcomes) & set(world["sealed_predictions"].columns)
+
+
+# The champion on new days ------------------------------------------------------------------------------------------
+
+
+def champion_of(world, name="logistic", until=300, **changes):
+    """A champion that was trained on the first days only."""
+    gold = world["gold"]
+    times = gold["ts"].drop_duplicates().reset_index(drop=True)
+    early = gold[gold["ts"] <= times[until]]
+    bundle = make_bundle(name, early)
+    known = world["oos_predictions"]
+    facts = {
+        "version": "3",
+        "status": ModelStatus.PROMOTED,
+        "model": name,
+        "source_id": "simulated-another-name",
+        "simulated": True,
+        "model_hash": "old",
+        "oos": known[(known["model"] == name) & (known["ts"] <= times[until])],
+        "importance": {},
+        "bundle": bundle,
+    }
+    return Incumbent(**(facts | changes))
+
+
+def test_the_champion_answers_for_days_after_its_training_with_its_own_bundle(world):
+    incumbent = champion_of(world)
+    followed = follow_champion(incumbent, world["gold"], market=EQUITY)
+    times = world["gold"]["ts"].drop_duplicates().reset_index(drop=True)
+    # Six bars after the last one trained on: labels that end before are known to it.
+    assert followed.predictions["ts"].min() == times[300 + 6 + 1]
+    row = followed.predictions.iloc[-1]
+    same = world["gold"][(world["gold"]["ts"] == row["ts"]) & (world["gold"]["instrument"] == row["instrument"])]
+    assert row["probability"] == incumbent.bundle.predict(same)["probability"].iloc[0]
+    assert follow_champion(None, world["gold"], market=EQUITY).predictions.empty
+    blind = follow_champion(incumbent, world["gold"].drop(columns="ret_5"), market=EQUITY)
+    assert "reads 1 features that these data do not have (ret_5)" in blind.unknown
+    lost = follow_champion(replace(incumbent, bundle=None), world["gold"], market=EQUITY)
+    assert "cannot be read" in lost.unknown
+
+
+def test_another_file_name_is_no_way_around_the_champion(world, measured, traded):
+    """The champion is the better model; its source is only called otherwise."""
+    weaker = {"candidates": world["candidates"], "incumbent": champion_of(world)}
+    decision = judge(world, measured, traded, **weaker)
+    names = {check.name: check for check in decision.checks}
+    assert names["beats_champion"].gating
+    assert decision.decision == "reject"
+
+
+def test_a_champion_that_turned_bad_is_demoted(world, measured, traded):
+    inverted = world["gold"].copy()
+    names = list(world["candidates"]["logistic"].feature_set.names)
+    inverted[names] = -inverted[names]
+    turned = champion_of(world | {"gold": inverted})
+    poor = make_world(signal=0.0, days=500, instruments=25)
+    poor_measures = (measure(poor, poor["oos_predictions"]), trade(poor, PARAMS))
+    decision = judge(poor | {"gold": world["gold"]}, *poor_measures, incumbent=turned)
+    assert decision.decision == "reject"
+    assert "has failed since it was trained" in decision.demoted
 
 
 def test_planted_skill_is_promoted_and_a_leak_is_not(world, measured, traded):
@@ -119,7 +241,7 @@ def test_predictions_without_their_model_are_refused(world, measured, traded):
 
 def test_nodes_change_no_input(world, measured, traded):
     before = copy.deepcopy({key: value for key, value in world.items() if isinstance(value, pd.DataFrame)})
-    compute_metrics(world["oos_predictions"], PARAMS)
+    measure(world, world["oos_predictions"])
     judge(world, measured, traded)
     predict_latest(champion(world), world["gold"], PARAMS)
     for key, frame in before.items():
@@ -165,7 +287,7 @@ def test_the_batch_abstains_as_the_api_does(world):
     assert batch["decision"].iloc[-1] == "abstain"
     assert batch["reason"].iloc[-1].startswith(f"missing features: {len(names) // 2 + 1} of {len(names)}")
     rows = gold.loc[[last]]
-    (served,) = decide_rows(rows, model.predict(rows), names, AbstentionRules()).to_dict("records")
+    (served,) = decide_rows(rows, model.predict(rows), names, AbstentionRules(), EQUITY).to_dict("records")
     shared = ["ts", "instrument", "probability", "prediction", "confidence", "decision", "reason"]
     assert batch.iloc[-1][shared].to_dict() == {name: served[name] for name in shared}
 

@@ -15,10 +15,10 @@ from finq_predictor.adapters.bundle_store import load_bundle
 from finq_predictor.adapters.datasets.json_value import JsonValueDataset
 from finq_predictor.adapters.datasets.registry import ChampionDataset, IncumbentDataset
 from finq_predictor.adapters.datasets.tracked_run import TrackedReportDataset, TrackedRunDataset
+from finq_predictor.adapters.datasets.trial_ledger import TrialLedgerDataset
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.tracking import connect
 from finq_predictor.domain.market.markets import get_market
-from finq_predictor.domain.promotion.decision import PromotionRules
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.pipeline import create_pipeline
 from finq_predictor.reports.evaluation.pictures import OF_ONE_MODEL, PICTURES
@@ -26,7 +26,7 @@ from synthetic_evaluation import make_world
 
 KNOWN = ("The ``noload``", ".*Add type hints to the `predict`", ".*Any type hint is inferred")
 pytestmark = [pytest.mark.filterwarnings(f"ignore:{text}") for text in KNOWN]
-PARAMS = EvaluationParams(n_bootstrap=200, promotion=PromotionRules(n_bootstrap=500))
+PARAMS = EvaluationParams(n_bootstrap=200)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,10 @@ def run(folder, world) -> dict:
         "artifact_root": str(Layout(folder).artifacts),
     }
     champion = {**store, "export_dir": str(folder / "champion")}
-    datasets = {name: MemoryDataset(value) for name, value in world.items() if name != "incumbent"}
+    kept = ("incumbent", "trial_ledger")
+    datasets = {name: MemoryDataset(value) for name, value in world.items() if name not in kept}
+    ledger = str(folder / "trials.jsonl")
+    datasets |= {name: TrialLedgerDataset(ledger) for name in ("trial_ledger", "tried", "opened")}
     datasets |= {
         "params:evaluation": MemoryDataset(PARAMS),
         "incumbent": IncumbentDataset(**champion),
@@ -75,7 +78,7 @@ def test_from_nothing_to_a_promoted_champion_and_on(folder):
     pd.testing.assert_frame_equal(first["predictions"], again["predictions"])
     pd.testing.assert_frame_equal(first["metrics"], again["metrics"])
 
-    good = make_world(signal=1.0, days=450, instruments=25, seed=4)
+    good = make_world(signal=1.5, days=450, instruments=25)
     better = run(folder, good)
     assert better["promotion"].decision == "promote"
     assert better["promotion"].incumbent.version == "1"

@@ -62,12 +62,14 @@ def run(gold: pd.DataFrame, feature_set: FeatureSet | None = None, **changes) ->
     folds = nodes.make_folds(gold, feature_set, params, market=EQUITY)
     chosen, trials = nodes.search_hyperparameters(gold, feature_set, folds, params, market=EQUITY)
     summary = nodes.summarise_training(gold, feature_set, folds, trials, PROVENANCE, CODE, params, market=EQUITY)
+    oos, sealed = nodes.walk_forward(gold, feature_set, folds, chosen, params, market=EQUITY)
     return {
         "params": params,
         "folds": folds,
         "hyperparameters": chosen,
         "trials": trials,
-        "oos": nodes.walk_forward(gold, feature_set, folds, chosen, params, market=EQUITY),
+        "oos": oos,
+        "sealed": sealed,
         "summary": summary,
         "candidates": nodes.fit_candidates(gold, feature_set, chosen, summary, params, market=EQUITY),
     }
@@ -101,7 +103,13 @@ def test_every_test_row_is_predicted_once_by_every_model(trained, gold):
         "label_end",
     ]
     assert not oos.duplicated(["model", "ts", "instrument"]).any()
-    assert (oos.groupby("model").size() == folds["n_test"].sum()).all()
+    open_folds = folds[~folds["sealed"]]
+    assert folds["sealed"].tolist() == [False, False, True]
+    assert (oos.groupby("model").size() == open_folds["n_test"].sum()).all()
+    sealed = trained["sealed"]
+    assert (sealed.groupby("model").size() == folds["n_test"].iloc[-1]).all()
+    assert list(sealed.columns) == list(oos.columns)[:7], "what happened in the sealed window is not told"
+    assert oos["ts"].max() < sealed["ts"].min()
     assert set(oos["model"]) == set(SETTINGS["models"])
     assert oos.notna().all().all()
     assert oos["probability"].between(0, 1, inclusive="neither").all()
@@ -394,6 +402,7 @@ def test_the_pipeline_reads_and_writes_what_the_others_expect(market):
         "hyperparameters",
         "trials",
         "oos_predictions",
+        "sealed_predictions",
         "training_summary",
         "candidates",
         "leak_meter",

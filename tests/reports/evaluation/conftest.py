@@ -7,11 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from finq_predictor.domain.promotion.decision import PromotionRules
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from synthetic_evaluation import make_world, results_of
 
-PARAMS = EvaluationParams(n_bootstrap=200, promotion=PromotionRules(n_bootstrap=500))
+PARAMS = EvaluationParams(n_bootstrap=200)
 
 
 @pytest.fixture(scope="session")

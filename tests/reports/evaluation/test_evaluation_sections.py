@@ -8,7 +8,7 @@ from importlib.resources import files
 
 import pytest
 
-from finq_predictor.domain.evaluation.backtest import BacktestRules
+from finq_predictor.domain.evaluation.trading_rules import BacktestRules
 from finq_predictor.reports.evaluation import head
 from finq_predictor.reports.evaluation.pictures import draw_pictures
 from finq_predictor.reports.evaluation.reading import Estimate
@@ -76,7 +76,12 @@ def test_what_trading_costs_is_said_as_it_is_charged(whole):
     quoted = "every traded side pays half the quoted spread (0.5 bp where there are no quotes) plus 1 bp slippage."
     assert quoted in said(execution="open", cost_bp=0.5)
     assert "every traded side pays 0.5 bp plus" in said(execution="open", cost_bp=0.5, use_quotes=False)
-    assert "No position is opened at 21, 22 h UTC." in said(masked_hours_utc=(21, 22))
+    assert "What is sold short costs 50 bp a year." in said(borrow_bp=50.0)
+    assert "on a capital of 1,000,000" in said(impact=1.0)
+    assert "moves its price" not in said()
+    masked = replace(whole.results.market, masked_hours_utc=(21, 22))
+    page = render("earnings", replace(whole, results=replace(whole.results, market=masked)))
+    assert "No position is opened at 21, 22 h UTC." in page
 
 
 def test_intervals_are_said_to_cover_what_they_do(whole):
@@ -87,13 +92,13 @@ def test_intervals_are_said_to_cover_what_they_do(whole):
     assert "95\u00a0% interval" not in page
 
 
-def test_trials_made_elsewhere_are_told(whole):
-    def said(extra: int) -> str:
-        terms = replace(whole.results.terms, extra_trials=extra)
+def test_what_was_ever_judged_is_told(whole):
+    def said(judged: int) -> str:
+        terms = replace(whole.results.terms, judged=judged)
         return render("earnings", replace(whole, results=replace(whole.results, terms=terms)))
 
-    assert "for all 8 search trials and 2 candidates." in said(0)
-    assert "for all 8 search trials and 2 candidates and 5 trials made elsewhere." in said(5)
+    assert "for 2 configurations that were ever judged on these days, 2 of them in this run. The 8 trials" in said(2)
+    assert "for 1 configuration that was ever judged on these days" in said(1)
 
 
 def test_what_was_not_metered_is_not_compared(whole, least):

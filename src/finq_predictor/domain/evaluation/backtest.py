@@ -6,87 +6,41 @@ h-th of the capital is renewed at every bar, so h overlapping tranches run side 
 the bar in which it is earned; the cost of a trade at the bar in which it is traded. Profits are added, not compounded:
 the capital at work is the same every day.
 
+Where predictions are relative to a benchmark, what is net long or short is hedged with it, at a cost: else a strategy
+that calls many instruments at once would earn what the market earns and call it skill. What is left of the market is
+measured as beta and correlation. Who sells short pays a fee to borrow; who trades much of a day's volume moves the
+price against himself.
+
 Who trades does not know what comes: every prediction is traded, whether or not its outcome is ever known. An order is
 filled only where there is a price; who holds what has none keeps it until the next one. An instrument whose prices
 end for good is left at the return of a delisting, dated at the bar after its last price.
 
-References: overlapping portfolios, Jegadeesh and Titman (1993); what a delisting costs, Shumway (1997).
+References: overlapping portfolios, Jegadeesh and Titman (1993); what a delisting costs, Shumway (1997); square-root
+law of market impact, Toth et al. (2011); what it costs to borrow, D'Avolio (2002).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.arrays import Matrix
+from finq_predictor.domain.arrays import Matrix, Vector
 from finq_predictor.domain.columns import INSTRUMENT, TS
-from finq_predictor.domain.errors import ConfigurationError, DataError
+from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.evaluation.performance import summarise
+from finq_predictor.domain.evaluation.positions import QUANTILE, STRATEGIES
+from finq_predictor.domain.evaluation.trading_rules import BacktestRules
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.tables import BACKTEST, BACKTEST_SUMMARY
 
-QUANTILE = "quantile"
-THRESHOLD = "threshold"
-STRATEGIES = (QUANTILE, THRESHOLD)
-SUMMED = ("gross_return", "net_return", "turnover")
+SUMMED = ("gross_return", "net_return", "turnover", "benchmark_return")
+VOLUME_BARS = 20
+HEDGE_COST_BP = 1.0
+"""Of one traded side of the benchmark, which is the cheapest thing to trade that a market has."""
 AVERAGED = ("exposure", "n_long", "n_short")
-
-
-@dataclass(frozen=True)
-class BacktestRules:
-    """How predictions are turned into positions, and what trading costs.
-
-    Attributes:
-        execution: ``"close"`` or ``"open"``: the price of the next bar at which orders are filled.
-        entry_lag: Bars between the decision and the fill; at least 1.
-        quantile: Share of the instruments that is bought at the top and sold at the bottom.
-        min_instruments: Fewer predictions than this at one time give no ranking and no long-short position.
-        long_above: The threshold strategy buys above this probability.
-        short_below: The threshold strategy sells below this probability.
-        max_weight: Largest share of capital in one instrument under the threshold strategy.
-        cost_bp: Commission and half the spread per traded side, in basis points, where there are no quotes.
-        slippage_bp: Added to every traded side, in basis points.
-        use_quotes: Charge half the quoted spread instead of ``cost_bp`` where bid and ask are known.
-        masked_hours_utc: Decisions in these hours open no position (roll-over).
-        delisting_return: What a holder gets beyond the last price of an instrument that ends; None takes the market's.
-    """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
-
-    execution: str = "close"
-    entry_lag: int = 1
-    quantile: float = 0.1
-    min_instruments: int = 5
-    long_above: float = 0.6
-    short_below: float = 0.4
-    max_weight: float = 0.1
-    cost_bp: float = 5.0
-    slippage_bp: float = 1.0
-    use_quotes: bool = True
-    masked_hours_utc: tuple[int, ...] = ()
-    delisting_return: float | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse rules that look ahead or cannot be traded."""
-        if self.execution not in ("close", "open"):
-            raise ConfigurationError(f"execution is {self.execution!r}; expected 'close' or 'open'.")
-        if self.entry_lag < 1:
-            raise ConfigurationError(
-                f"entry_lag is {self.entry_lag}; a decision at a close can be filled in the next bar at best."
-            )
-        if not 0.0 < self.quantile <= 0.5:
-            raise ConfigurationError(f"quantile is {self.quantile}; expected more than 0 and at most 0.5.")
-        if self.short_below > self.long_above:
-            raise ConfigurationError(f"short_below {self.short_below} is above long_above {self.long_above}.")
-        if min(self.cost_bp, self.slippage_bp) < 0.0:
-            raise ConfigurationError(f"cost_bp {self.cost_bp} and slippage_bp {self.slippage_bp} must not be negative.")
-        if self.delisting_return is not None and self.delisting_return < -1.0:
-            raise ConfigurationError(
-                f"delisting_return is {self.delisting_return}; nothing loses more than all of it, -1."
-            )
 
 
 @dataclass(frozen=True)
@@ -101,6 +55,8 @@ class PriceGrid:
         tradable: Whether an order can be filled in this bar (T, N).
         ended: Whether the instrument has ended by this bar (T, N).
         side_cost: Cost of one traded side as a fraction of its value (T, N).
+        impact: Cost of one traded side per square root of the share of capital that is traded (T, N).
+        benchmark: Simple return of the benchmark (T); None where the market has none.
     """
 
     ts: pd.DatetimeIndex
@@ -109,9 +65,13 @@ class PriceGrid:
     tradable: np.ndarray[Any, np.dtype[np.bool_]]
     ended: np.ndarray[Any, np.dtype[np.bool_]]
     side_cost: Matrix
+    impact: Matrix
+    benchmark: Vector | None = None
 
 
-def make_price_grid(bars: pd.DataFrame, rules: BacktestRules, market: Market) -> PriceGrid:
+def make_price_grid(
+    bars: pd.DataFrame, rules: BacktestRules, market: Market, benchmark: pd.DataFrame | None = None
+) -> PriceGrid:
     """Arrange silver bars for a backtest.
 
     Args:
@@ -120,6 +80,7 @@ def make_price_grid(bars: pd.DataFrame, rules: BacktestRules, market: Market) ->
             of the close). Prices are adjusted by ``adj_close / close`` where that column is present.
         rules: Which price is traded and what it costs.
         market: Whether and after how long instruments end.
+        benchmark: ``ts`` and ``close`` of the benchmark; its last price counts where a bar has none.
 
     Returns:
         The grid. A missing price is not tradable; a position held through it earns the whole move when the price
@@ -152,9 +113,35 @@ def make_price_grid(bars: pd.DataFrame, rules: BacktestRules, market: Market) ->
     if rules.use_quotes and {bid, ask} <= set(bars.columns):
         half_spread = grid((bars[ask] - bars[bid]) / (bars[ask] + bars[bid]))
         cost = np.where(half_spread >= 0.0, half_spread, cost)
+    index = pd.DatetimeIndex(ts)
     return PriceGrid(
-        pd.DatetimeIndex(ts), pd.Index(instruments), returns, np.isfinite(price), ended, cost + rules.slippage_bp / 1e4
+        index,
+        pd.Index(instruments),
+        returns,
+        np.isfinite(price),
+        ended,
+        cost + rules.slippage_bp / 1e4,
+        _impact(returns, grid(bars["volume"] * bars["close"]) if "volume" in bars else None, rules),
+        None if benchmark is None else _returns_of(benchmark, index),
     )
+
+
+def _impact(returns: Matrix, value: Matrix | None, rules: BacktestRules) -> Matrix:
+    """Impact of the whole capital on each price, by what was traded in the bars before; none is known in the first."""
+    if value is None or rules.impact == 0.0:
+        return np.zeros_like(returns)
+    traded = pd.DataFrame(value).rolling(VOLUME_BARS, min_periods=1).median().shift(1)
+    spread = pd.DataFrame(returns).rolling(VOLUME_BARS, min_periods=2).std().shift(1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        impact = rules.impact * spread.to_numpy() * np.sqrt(rules.capital / traded.to_numpy())
+    return np.asarray(np.nan_to_num(impact, posinf=0.0), dtype=np.float64)
+
+
+def _returns_of(benchmark: pd.DataFrame, ts: pd.DatetimeIndex) -> Vector:
+    level = benchmark.set_index(TS)["close"].sort_index().reindex(ts, method="ffill").to_numpy(float)
+    returns = np.zeros(len(ts))
+    returns[1:] = np.nan_to_num(level[1:] / level[:-1] - 1.0)
+    return returns
 
 
 def _ended(price: Matrix, market: Market) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -183,31 +170,43 @@ def run_backtest(
         market: Its bar size says how bars are summed to days.
         horizon: Holding period in bars.
         rules: Positions and costs.
-        strategy: ``"quantile"`` or ``"threshold"``.
+        strategy: A key of ``STRATEGIES``.
 
     Returns:
         One row per day from the first to the last possible position: ``ts`` (the day), ``gross_return``,
-        ``net_return`` (fractions of
-        capital), ``turnover`` (traded value over capital, both sides), ``exposure`` (mean gross), ``n_long``,
-        ``n_short`` (means).
+        ``net_return`` (fractions of capital), ``turnover`` (traded value over capital, both sides, hedge included),
+        ``exposure`` (mean gross, without the hedge), ``n_long``, ``n_short`` (means), ``benchmark_return`` (NaN where
+        the market has no benchmark).
 
     Raises:
         DataError: If a prediction has no bar, or no prediction is given.
     """
-    decided = _decide_weights(_prediction_matrix(predictions, grid), grid.ts, rules, strategy)
+    probability = _prediction_matrix(predictions, grid)
+    decided = STRATEGIES[strategy](probability, grid.returns, grid.side_cost, rules)
+    decided[market.is_masked(grid.ts)] = 0.0
     held = _hold(decided, grid, horizon, rules.entry_lag)
     first, last = _span(predictions, grid, horizon, rules.entry_lag)
     before = np.vstack([np.zeros((1, held.shape[1])), held[:-1]])
     traded = np.abs(held - before)
     gross = (before * grid.returns).sum(axis=1)
+    cost = (traded * (grid.side_cost + grid.impact * np.sqrt(traded))).sum(axis=1)
+    cost += np.maximum(-before, 0.0).sum(axis=1) * rules.borrow_bp / 1e4 / market.bars_per_year
+    turnover = traded.sum(axis=1)
+    if grid.benchmark is not None:
+        hedge = -held.sum(axis=1)
+        hedged = np.concatenate([[0.0], hedge[:-1]])
+        gross = gross + hedged * grid.benchmark
+        changed = np.abs(hedge - hedged)
+        cost, turnover = cost + changed * HEDGE_COST_BP / 1e4, turnover + changed
     bars = pd.DataFrame(
         {
             "gross_return": gross,
-            "net_return": gross - (traded * grid.side_cost).sum(axis=1),
-            "turnover": traded.sum(axis=1),
+            "net_return": gross - cost,
+            "turnover": turnover,
             "exposure": np.abs(held).sum(axis=1),
             "n_long": (held > 0.0).sum(axis=1).astype(float),
             "n_short": (held < 0.0).sum(axis=1).astype(float),
+            "benchmark_return": np.nan if grid.benchmark is None else grid.benchmark,
         },
         index=grid.ts,
     ).iloc[first:last]
@@ -235,38 +234,6 @@ def _prediction_matrix(predictions: pd.DataFrame, grid: PriceGrid) -> Matrix:
     return matrix
 
 
-def _decide_weights(probability: Matrix, ts: pd.DatetimeIndex, rules: BacktestRules, strategy: str) -> Matrix:
-    if strategy == QUANTILE:
-        long, short = _quantile_sides(probability, rules)
-        weights = 0.5 * (_share(long) - _share(short))
-    elif strategy == THRESHOLD:
-        sign = (probability > rules.long_above).astype(float) - (probability < rules.short_below)
-        active = np.abs(sign).sum(axis=1, keepdims=True)
-        weights = sign * np.minimum(1.0 / np.maximum(active, 1.0), rules.max_weight)
-    else:
-        raise ConfigurationError(f"Unknown strategy {strategy!r}; known: {', '.join(STRATEGIES)}.")
-    if rules.masked_hours_utc:
-        weights[np.isin(ts.hour, rules.masked_hours_utc)] = 0.0
-    return np.asarray(weights, dtype=np.float64)
-
-
-def _quantile_sides(probability: Matrix, rules: BacktestRules) -> tuple[Matrix, Matrix]:
-    # Ties share their average rank: a model that says the same of everything ranks nothing and trades nothing.
-    known = np.isfinite(probability).sum(axis=1, keepdims=True)
-    rank = pd.DataFrame(probability).rank(axis=1).to_numpy()
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = np.where(known >= rules.min_instruments, (rank - 0.5) / known, np.nan)
-    edge = 1e-12
-    long, short = share >= 1.0 - rules.quantile - edge, share <= rules.quantile + edge
-    both = long.any(axis=1, keepdims=True) & short.any(axis=1, keepdims=True)
-    return (long & both).astype(float), (short & both).astype(float)
-
-
-def _share(chosen: Matrix) -> Matrix:
-    share: Matrix = chosen / np.maximum(chosen.sum(axis=1, keepdims=True), 1.0)
-    return share
-
-
 def _hold(decided: Matrix, grid: PriceGrid, horizon: int, lag: int) -> Matrix:
     """What is held after each bar: wanted positions where there is a price, else what was held before."""
     entered = np.zeros_like(decided)
@@ -290,8 +257,9 @@ def _by_day(bars: pd.DataFrame, market: Market) -> pd.DataFrame:
     if market.bar_minutes < 1440:
         # The last hours of a Sunday open Monday's session; alone they would count as a day of their own.
         day = day.where(day.day_of_week != 6, day + pd.Timedelta(days=1))
-    how = dict.fromkeys(SUMMED, "sum") | dict.fromkeys(AVERAGED, "mean")
-    return bars.groupby(day).agg(how).rename_axis(TS).reset_index()
+    days = bars.groupby(day)
+    daily = pd.concat([days[list(SUMMED)].sum(min_count=1), days[list(AVERAGED)].mean()], axis=1)
+    return daily.rename_axis(TS).reset_index()
 
 
 def backtest_models(
@@ -301,6 +269,7 @@ def backtest_models(
     horizon: int,
     rules: BacktestRules,
     trials: int,
+    benchmark: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Trade every model under every strategy.
 
@@ -311,13 +280,14 @@ def backtest_models(
         horizon: Holding period in bars.
         rules: Positions and costs.
         trials: True number of configurations tried.
+        benchmark: ``ts`` and ``close``; hedges what is net long or short where the market has one.
 
     Returns:
         Daily results with ``model`` and ``strategy``, and the measures with ``model``, ``strategy``, ``measure``,
         ``gross``, ``net``.
     """
     since = oos[TS].min()
-    grid = make_price_grid(bars.loc[bars[TS] >= since], rules, market)
+    grid = make_price_grid(bars.loc[bars[TS] >= since], rules, market, benchmark)
     daily, summary = [], []
     for model, predictions in oos.groupby("model", sort=True):
         for strategy in STRATEGIES:

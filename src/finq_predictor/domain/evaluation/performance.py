@@ -32,9 +32,26 @@ def summarise(daily: pd.DataFrame, market: Market, trials: int) -> pd.DataFrame:
         "days_with_position": float((daily["exposure"] > 0.0).sum()),
     }
     sides = {
-        side: measures(daily[f"{side}_return"].to_numpy(float), days, trials) | shared for side in ("gross", "net")
+        side: measures(daily[f"{side}_return"].to_numpy(float), days, trials)
+        | market_share(daily[f"{side}_return"].to_numpy(float), daily["benchmark_return"].to_numpy(float))
+        | shared
+        for side in ("gross", "net")
     }
     return pd.DataFrame(sides).rename_axis("measure").reset_index()
+
+
+def market_share(returns: np.ndarray[Any, Any], benchmark: np.ndarray[Any, Any]) -> dict[str, float]:
+    """How much of a strategy is the market: slope and correlation against the benchmark; NaN where there is none.
+
+    Args:
+        returns: Daily returns (n).
+        benchmark: Of the benchmark on the same days (n), NaN where the market has none.
+    """
+    spread, other = float(returns.std()) if len(returns) else 0.0, float(benchmark.std()) if len(benchmark) else 0.0
+    if not (spread > 1e-15 and other > 1e-15):
+        return {"beta": float("nan"), "market_correlation": float("nan")}
+    correlation = float(np.corrcoef(returns, benchmark)[0, 1])
+    return {"beta": correlation * spread / other, "market_correlation": correlation}
 
 
 def days_per_year(market: Market) -> float:

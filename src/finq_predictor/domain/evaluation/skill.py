@@ -10,9 +10,10 @@ import pandas as pd
 
 from finq_predictor.domain.columns import TS
 from finq_predictor.domain.evaluation import metrics
+from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.registry import Registry
 
-COLUMNS = ("score", "probability", "label", "forward_return")
+COLUMNS = ("probability", "label", "forward_return")
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class SkillMeasure:
     daily: Callable[[pd.DataFrame], pd.Series]
 
 
-def daily_skill(predictions: pd.DataFrame, name: str) -> pd.Series:
-    """Skill of one model, one value per UTC day.
+def daily_skill(predictions: pd.DataFrame, name: str, market: Market) -> pd.Series:
+    """Skill of one model, one value per UTC day: of what is served, the calibrated probability, at hours it may act.
 
     ``rank_ic`` ranks the instruments of each bar, so that it needs several of them. Ranking the hours of a day against
     each other instead would favour any score that follows the price level, even on a random walk: within a window,
@@ -45,8 +46,10 @@ def daily_skill(predictions: pd.DataFrame, name: str) -> pd.Series:
     a probability that was fixed before the outcome cannot gain on a fair one, however it moves.
 
     Args:
-        predictions: ``ts``, ``score``, ``probability``, ``label``, ``forward_return``; rows with NaN are left out.
+        predictions: ``ts``, ``probability``, ``label``, ``forward_return``; rows with NaN, and those in hours that
+            the market masks, are left out.
         name: A key of ``SKILLS``.
+        market: The market.
 
     Returns:
         Index: day. NaN where a day has no value.
@@ -54,13 +57,14 @@ def daily_skill(predictions: pd.DataFrame, name: str) -> pd.Series:
     Raises:
         UnknownNameError: If there is no such measure; near misses are suggested.
     """
-    daily = SKILLS[name].daily(predictions.dropna(subset=[*COLUMNS]))
+    known = predictions.dropna(subset=[*COLUMNS])
+    daily = SKILLS[name].daily(known[~market.is_masked(known[TS])])
     return daily.set_axis(pd.DatetimeIndex(daily.index).as_unit("us"))
 
 
 def _rank_correlation(known: pd.DataFrame) -> pd.Series:
     return metrics.daily_rank_ic(
-        known["score"].to_numpy(float), known["forward_return"].to_numpy(float), metrics.bar_times(known[TS])
+        known["probability"].to_numpy(float), known["forward_return"].to_numpy(float), metrics.bar_times(known[TS])
     )
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT, TS
-from finq_predictor.domain.evaluation.backtest import BacktestRules, make_price_grid, run_backtest
+from finq_predictor.domain.evaluation.backtest import PriceGrid, make_price_grid, run_backtest
 from finq_predictor.domain.evaluation.performance import days_per_year
 from finq_predictor.domain.evaluation.skill import daily_skill
+from finq_predictor.domain.evaluation.trading_rules import BacktestRules
 from finq_predictor.domain.market.markets import Market
 
 ASSUMED = (0.0, -0.30, -1.0)
@@ -71,6 +72,7 @@ def bill_survivorship(
     rules: BacktestRules,
     strategy: str,
     skill: str,
+    benchmark: pd.DataFrame | None = None,
 ) -> SurvivorshipBill:
     """Bill one model.
 
@@ -82,6 +84,7 @@ def bill_survivorship(
         rules: Positions and costs.
         strategy: How probabilities become positions.
         skill: Measure of skill.
+        benchmark: ``ts`` and ``close``; hedges what is net long or short.
     """
     lasted = _last_bars(bars, market)
     asked = sorted(set(map(str, oos[INSTRUMENT])))
@@ -95,10 +98,17 @@ def bill_survivorship(
         coverage=_coverage(bars, lasted),
         asked=len(oos),
         without_outcome=int(oos["label"].isna().sum()),
-        skill=_mean(daily_skill(oos, skill)),
-        skill_of_lasting=_mean(daily_skill(lasting, skill)) if len(lasting) else None,
+        skill=_mean(daily_skill(oos, skill, market)),
+        skill_of_lasting=_mean(daily_skill(lasting, skill, market)) if len(lasting) else None,
         net_return={
-            f"{loss:+.0%}": _net_return(oos, held, market, horizon, replace(rules, delisting_return=loss), strategy)
+            f"{loss:+.0%}": _net_return(
+                oos,
+                make_price_grid(held, replace(rules, delisting_return=loss), market, benchmark),
+                market,
+                horizon,
+                replace(rules, delisting_return=loss),
+                strategy,
+            )
             for loss in ASSUMED
         },
     )
@@ -124,9 +134,9 @@ def _coverage(bars: pd.DataFrame, lasted: Mapping[str, bool]) -> tuple[YearCover
 
 
 def _net_return(
-    oos: pd.DataFrame, bars: pd.DataFrame, market: Market, horizon: int, rules: BacktestRules, strategy: str
+    oos: pd.DataFrame, grid: PriceGrid, market: Market, horizon: int, rules: BacktestRules, strategy: str
 ) -> float:
-    daily = run_backtest(oos, make_price_grid(bars, rules, market), market, horizon, rules, strategy)
+    daily = run_backtest(oos, grid, market, horizon, rules, strategy)
     return float(daily["net_return"].mean() * days_per_year(market))
 
 

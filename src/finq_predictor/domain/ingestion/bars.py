@@ -30,6 +30,7 @@ from finq_predictor.domain.ingestion.parsing import COMPLETE, START, typed_bars
 from finq_predictor.domain.ingestion.price_outliers import unconfirmed_jumps, wild_wicks
 from finq_predictor.domain.ingestion.quarantine import HARMLESS, Cleaned, Ledger
 from finq_predictor.domain.ingestion.revisions import known_times, settle_versions
+from finq_predictor.domain.ingestion.rollover import note_on_bids
 from finq_predictor.domain.ingestion.rules import Rules
 from finq_predictor.domain.tables import SILVER_BENCHMARK
 
@@ -92,7 +93,7 @@ def _clean(raw: pd.DataFrame, table: str, rules: Rules) -> Cleaned:
         null_shares={name: float(share) for name, share in missing.mean().items()},
         null_rows=_first_missing(bars, missing),
         columns=mapped.columns,
-        notes=(*mapped.notes, *_notes(mapped, table, rules)),
+        notes=(*mapped.notes, *_notes(mapped, silver, table, rules)),
         out_of_order=_out_of_order(kept),
     )
     declared = SILVER_BENCHMARK if table == "benchmark" else rules.market.bars_table
@@ -263,10 +264,18 @@ def _names(bars: pd.DataFrame, rows: np.ndarray) -> list[str]:
     return [f"row {row} ({name} {start})" for row, name, start in zip(rows, part[INSTRUMENT], part[START], strict=True)]
 
 
-def _notes(mapped: Mapped, table: str, rules: Rules) -> list[str]:
+def _notes(mapped: Mapped, silver: pd.DataFrame, table: str, rules: Rules) -> list[str]:
+    notes = []
     if table == "bars" and ADJ_CLOSE in rules.market.price_columns and ADJ_CLOSE not in mapped.frame:
-        return ["the source has no adjusted close: splits, dividends and spin-offs look like returns"]
-    return []
+        notes.append("the source has no adjusted close: splits, dividends and spin-offs look like returns")
+    if table == "benchmark" and ADJ_CLOSE not in mapped.frame:
+        notes.append(
+            "the benchmark has no adjusted close: if it is a price index, stocks with their dividends beat it by what "
+            "it pays, one to two per cent a year; deliver a total-return index"
+        )
+    if table == "bars" and rules.market.quote_columns and not set(rules.market.quote_columns) & set(mapped.frame):
+        notes += note_on_bids(silver)
+    return notes
 
 
 def _out_of_order(kept: pd.DataFrame) -> int:

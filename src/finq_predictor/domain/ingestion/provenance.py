@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import pandas as pd
@@ -49,6 +49,7 @@ class Provenance:
         first_ts: Close of the first bar, ISO 8601 in UTC.
         last_ts: Close of the last bar, ISO 8601 in UTC.
         instruments: Number of instruments.
+        notes: What was decided or noticed about a delivery as a whole, by table that has such notes.
     """
 
     source: str
@@ -59,6 +60,7 @@ class Provenance:
     first_ts: str
     last_ts: str
     instruments: int
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def preset(self) -> str | None:
@@ -83,4 +85,5 @@ def trace(bars: pd.DataFrame, deliveries: Sequence[Delivery]) -> Provenance:
         first_ts=bars[TS].min().isoformat(),
         last_ts=bars[TS].max().isoformat(),
         instruments=int(bars[INSTRUMENT].nunique()),
+        notes={delivery.table: delivery.tally.notes for delivery in deliveries if delivery.tally.notes},
     )

@@ -15,6 +15,7 @@ from finq_predictor.domain.registry import Registry
 from finq_predictor.domain.tables import SILVER_BARS, Table
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from finq_predictor.domain.market.calendars import Calendar
@@ -79,6 +80,8 @@ class Market:
         delisting_return: What a holder is assumed to get, beyond the last price, of an instrument whose prices end;
             None where instruments do not end.
         ended_after: After so many bars without a price an instrument has ended.
+        masked_hours_utc: Bars that close in these hours are not decided about: spreads are wide and prices are not
+            real, as at the roll-over of currencies. They are not traded, not judged and not calibrated on.
     """
 
     name: str
@@ -102,6 +105,7 @@ class Market:
     verb: str
     delisting_return: float | None = None
     ended_after: int = 20
+    masked_hours_utc: tuple[int, ...] = ()
 
     @property
     def sessions(self) -> Calendar:
@@ -123,6 +127,14 @@ class Market:
         import pandas as pd
 
         return pd.Timedelta(hours=self.decision_hours)
+
+    def is_masked(self, ts: pd.Series | pd.DatetimeIndex) -> np.ndarray:
+        """Which bars are not decided about, by the UTC time of their close (n)."""
+        import numpy as np
+        import pandas as pd
+
+        hours = pd.DatetimeIndex(ts).tz_convert("UTC").hour
+        return np.asarray(np.isin(hours, self.masked_hours_utc))
 
     @property
     def bar_unit(self) -> BarUnit:
@@ -153,6 +165,11 @@ class Market:
     def required_tables(self) -> tuple[str, ...]:
         """Tables without which nothing can be computed."""
         return tuple(table for table in self.source_tables if table in ("bars", "benchmark"))
+
+    @property
+    def reference_tables(self) -> tuple[str, ...]:
+        """What its instruments are measured against: the table of the benchmark, where it has one."""
+        return tuple(table for table in self.source_tables if table == "benchmark")
 
     def file_parameter(self, table: str) -> str:
         """The run parameter that gives the file of a table."""
@@ -243,6 +260,7 @@ MARKETS: Registry[Market] = Registry.of(
         question="Will {instrument} be higher {horizon} h from now?",
         directions=("up", "down"),
         verb="rise",
+        masked_hours_utc=(21, 22, 23),  # roll-over at 17:00 New York, in summer and winter
     ),
 )
 

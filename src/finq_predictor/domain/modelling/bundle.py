@@ -80,6 +80,12 @@ class ModelBundle:
         )
 
     @property
+    def is_flat(self) -> bool:
+        """Whether it gives every row the same probability: nothing to go by was found, and nothing can be served."""
+        said = self.profile.probability.quantiles
+        return self.calibrator.slope == 0.0 or (len(said) > 0 and said[-1] - said[0] <= 1e-12)
+
+    @property
     def version(self) -> str:
         """Its version in the registry, ``unregistered`` before it has one."""
         return self.origin.registered.version if self.origin.registered else UNREGISTERED

@@ -12,6 +12,7 @@ import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import ConfigurationError
+from finq_predictor.domain.market.markets import Market
 
 
 class Action(StrEnum):
@@ -46,7 +47,7 @@ class AbstentionRules:
 
 
 def decide_rows(
-    features: pd.DataFrame, scored: pd.DataFrame, names: Sequence[str], rules: AbstentionRules
+    features: pd.DataFrame, scored: pd.DataFrame, names: Sequence[str], rules: AbstentionRules, market: Market
 ) -> pd.DataFrame:
     """Turn scored rows into decisions.
 
@@ -55,6 +56,7 @@ def decide_rows(
         scored: ``score`` and ``probability`` of the same rows in the same order; NaN where the model gives none.
         names: The features that the model reads.
         rules: When to abstain.
+        market: Nothing is decided in the hours that it masks.
 
     Returns:
         One row each, in the order given: ``ts``, ``instrument``, ``score``, calibrated ``probability``, ``prediction``
@@ -64,6 +66,10 @@ def decide_rows(
     probability = scored["probability"].to_numpy(dtype=np.float64)
     confidence = np.abs(probability - 0.5) * 2.0
     reasons = _reasons(features[list(names)].isna().sum(axis=1).to_numpy(), len(names), confidence, rules)
+    for row in np.flatnonzero(market.is_masked(features[TS])):
+        if reasons[row] is None:
+            hour = pd.Timestamp(features[TS].iloc[row]).tz_convert("UTC").hour
+            reasons[row] = f"masked hour: prices at {hour:02d}:00 UTC are not traded on, spreads are wide at roll-over"
     prediction = pd.array(probability > 0.5, dtype="boolean")
     prediction[np.isnan(probability)] = pd.NA
     return pd.DataFrame(

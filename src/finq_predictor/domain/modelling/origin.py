@@ -91,11 +91,13 @@ class TrainingSummary(TrainingFacts):
         market: Name of the market.
         horizon: Horizon of the label in bars.
         models: The race, by name.
+        configurations: Name of a model -> hash of all that was chosen about it.
     """
 
     market: str
     horizon: int
     models: tuple[str, ...]
+    configurations: Mapping[str, str]
 
     def origin(self, kind: ModelKind, params: Settings) -> Origin:
         """What one of its models is made from.

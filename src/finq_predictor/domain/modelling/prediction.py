@@ -10,6 +10,7 @@ import pandas as pd
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import PredictionRefusedError, StoreError
 from finq_predictor.domain.features import compute_features
+from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.decisions import AbstentionRules, Action, decide_rows
 from finq_predictor.domain.panel import Panel
@@ -26,7 +27,8 @@ def predict_rows(bundle: ModelBundle, features: pd.DataFrame, rules: AbstentionR
     Returns:
         The table of :func:`~finq_predictor.domain.modelling.decisions.decide_rows`.
     """
-    return decide_rows(features, bundle.predict(features), bundle.feature_set.names, rules)
+    market = get_market(bundle.market)
+    return decide_rows(features, bundle.predict(features), bundle.feature_set.names, rules, market)
 
 
 class Predictor:
@@ -52,6 +54,7 @@ class Predictor:
         self.panel = panel
         self.rules = rules or AbstentionRules()
         self._bars = np.asarray(panel.ts.asi8)
+        self._market = get_market(bundle.market)
 
     @property
     def newest(self) -> pd.Timestamp:
@@ -122,7 +125,7 @@ class Predictor:
             The table of :func:`~finq_predictor.domain.modelling.decisions.decide_rows`, one row per instrument of the
             panel in its order; those without a row in ``features`` have no probability and abstain.
         """
-        rows = decide_rows(features, scored, self.bundle.feature_set.names, self.rules)
+        rows = decide_rows(features, scored, self.bundle.feature_set.names, self.rules, self._market)
         here = set(rows[INSTRUMENT])
         if absent := [name for name in self.panel.instruments if name not in here]:
             rows = pd.concat([rows, self._stale(ts, absent)], ignore_index=True)

@@ -166,10 +166,14 @@ def purged_holdout(
 
 
 def gap_table(folds: Sequence[Fold]) -> pd.DataFrame:
-    """Lay out the gap arithmetic, one row per fold, with the columns of the table ``folds``."""
+    """Lay out the gap arithmetic, one row per fold, with the columns of the table ``folds``.
+
+    Of several folds the last is sealed: its test is what a promotion is confirmed on, and nothing is chosen by it.
+    """
     rows = [
         {name: getattr(fold, name, None) for name in FOLDS.names}
         | {"fold": fold.number, "n_train": len(fold.train), "n_test": len(fold.test)}
+        | {"sealed": fold.number == len(folds) > 1}
         for fold in folds
     ]
     return FOLDS.typed(pd.DataFrame(rows, columns=list(FOLDS.names)))

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.evaluation.bootstrap import bootstrap_mean
+from finq_predictor.domain.evaluation.mean_test import days_needed, mean_above_zero
 from finq_predictor.domain.evaluation.skill import SKILLS
-from finq_predictor.domain.promotion.terms import Check, Evidence, Incumbent, PromotionRules
+from finq_predictor.domain.promotion.terms import (
+    Check,
+    Evidence,
+    FinalWindow,
+    Incumbent,
+    NaiveRule,
+    PromotionRules,
+    Record,
+    Setting,
+)
 from finq_predictor.domain.registry import Registry
 
 
@@ -21,20 +30,33 @@ class Case:
     Attributes:
         candidate: The candidate that is judged.
         naive_name: The strongest naive baseline.
-        naive: Its daily skill; NaN counts as no skill.
-        rival: The promoted champion of the same data, if any.
-        rival_skill: Its daily skill.
-        level: Chance of promoting without skill that is accepted, shared out over all candidates.
+        naive: The naive baselines by name.
+        rival: The promoted champion that has to be beaten, if any.
+        record: How that has done since it was trained.
+        final: What was found in the sealed window; None while it is sealed for this candidate.
+        final_days: Days of the sealed window, on which a comparison with the champion is possible once it is open.
+        setting: What the decision stands under.
         rules: The limits.
     """
 
     candidate: Evidence
     naive_name: str
-    naive: pd.Series
+    naive: Mapping[str, NaiveRule]
     rival: Incumbent | None
-    rival_skill: pd.Series | None
-    level: float
+    record: Record | None
+    final: FinalWindow | None
+    final_days: pd.DatetimeIndex
+    setting: Setting
     rules: PromotionRules
+
+    @property
+    def level(self) -> float:
+        """Chance of promoting without skill that is accepted, shared out over all that was judged on these days."""
+        return self.rules.alpha / max(self.setting.judged, 1)
+
+    def p_value(self, daily: pd.Series) -> float:
+        """Chance of such a mean, or a higher one, if the true one is not above zero."""
+        return mean_above_zero(daily, self.setting.days_of_label).p_value
 
 
 CHECKS: Registry[Callable[[Case], Check]] = Registry("check of a promotion")
@@ -60,15 +82,15 @@ def mean_skill(values: pd.Series) -> float:
 def _enough_days(case: Case) -> Check:
     candidate, rules = case.candidate, case.rules
     days = int(candidate.skill.notna().sum())
-    passed = days >= rules.min_oos_days
-    detail = f"{candidate.model} was tested on {days} days it had not seen; at least {rules.min_oos_days} are needed."
-    return Check("enough_days", passed, float(days), float(rules.min_oos_days), detail)
+    needed = days_needed(case.setting.days_of_label) if rules.min_oos_days is None else rules.min_oos_days
+    detail = f"{candidate.model} was tested on {days} days it had not seen; at least {needed} are needed."
+    return Check("enough_days", days >= needed, float(days), float(needed), detail)
 
 
 @CHECKS.register("has_skill")
 def _beats_nothing(case: Case) -> Check:
     candidate, rules, level = case.candidate, case.rules, case.level
-    p_value = p_value_of_mean(candidate.skill.dropna(), rules)
+    p_value = case.p_value(candidate.skill)
     measure = SKILLS[rules.skill]
     relation = "more than luck explains" if p_value <= level else "which luck can explain"
     detail = (
@@ -83,8 +105,8 @@ def _beats_naive(case: Case) -> Check:
     candidate, rules, level = case.candidate, case.rules, case.level
     mine = candidate.skill.dropna()
     # A baseline that says the same of everything ranks nothing: no skill, which is zero.
-    difference = mine - case.naive.reindex(mine.index).fillna(0.0)
-    p_value = p_value_of_mean(difference, rules)
+    difference = mine - case.naive[case.naive_name].skill.reindex(mine.index).fillna(0.0)
+    p_value = case.p_value(difference)
     measure = SKILLS[rules.skill]
     relation = "beats" if p_value <= level else "does not beat"
     detail = (
@@ -100,6 +122,7 @@ def _no_leak(case: Case) -> Check:
     candidate, rules = case.candidate, case.rules
     accuracy, auc = candidate.purged.get("accuracy", np.nan), candidate.purged.get("auc", np.nan)
     alarm = accuracy > rules.max_purged_accuracy or auc > rules.max_purged_auc
+    person = rules.leak_reviewed.get(candidate.model_hash, "")
     known = np.isfinite(accuracy) and np.isfinite(auc)
     measured = (
         f"accuracy {accuracy:.3f} (alarm above {rules.max_purged_accuracy}) and AUC {auc:.3f} (alarm above "
@@ -109,12 +132,27 @@ def _no_leak(case: Case) -> Check:
         detail = "The leak meter was not read, so a leak cannot be excluded."
     elif not alarm:
         detail = f"No sign of a leak: on the purged split {measured}."
-    elif rules.leak_reviewed:
-        detail = f"Better than honest markets allow, but a person has looked and found no leak: {measured}."
+    elif person:
+        detail = f"Better than honest markets allow, but {person} has looked and found no leak in it: {measured}."
     else:
-        detail = f"Too good to be true: {measured}. A person must look for a leak and then set leak_reviewed."
-    passed = bool(known and (not alarm or rules.leak_reviewed))
+        detail = (
+            f"Too good to be true: {measured}. A person must look for a leak and then put a name beside this very "
+            f"model: leak_reviewed.{candidate.model_hash}."
+        )
+    passed = bool(known and (not alarm or person))
     return Check("leak_alarm", passed, _finite(auc), rules.max_purged_auc, detail)
+
+
+@CHECKS.register("says_something")
+def _says_something(case: Case) -> Check:
+    flat = case.candidate.flat
+    detail = (
+        f"{case.candidate.model} gives every row the same probability: calibration found nothing to go by, "
+        "and there is nothing that could be served."
+        if flat
+        else "What it would serve differs from row to row."
+    )
+    return Check("says_something", not flat, None, None, detail)
 
 
 @CHECKS.register("calibration")
@@ -156,6 +194,38 @@ def _earns(case: Case) -> Check:
     return Check("net_sharpe", passed, _finite(sharpe), limit, detail, gating=limit is not None)
 
 
+@CHECKS.register("deflated_sharpe")
+def _deflated(case: Case) -> Check:
+    value, limit = case.candidate.backtest.get("deflated_sharpe", np.nan), case.rules.min_deflated_sharpe
+    passed = limit is None or bool(value >= limit)
+    bound = "reported only" if limit is None else f"at least {limit:.2f} is asked"
+    said = "not measurable" if np.isnan(value) else f"{value:.2f}"
+    tried = case.setting.judged
+    configurations = "one configuration was" if tried == 1 else f"{tried} configurations were"
+    detail = (
+        f"The probability that its Sharpe ratio after costs is more than luck would show at best is {said} "
+        f"({bound}); {configurations} judged on these days."
+    )
+    return Check("deflated_sharpe", passed, _finite(value), limit, detail, gating=limit is not None)
+
+
+@CHECKS.register("net_beats_naive")
+def _net_beats_naive(case: Case) -> Check:
+    candidate, limit = case.candidate, case.rules.net_alpha
+    nets = {name: rule.net.reindex(candidate.net.index).fillna(0.0) for name, rule in case.naive.items()}
+    best = max(sorted(nets), key=lambda name: mean_skill(nets[name]))
+    difference = candidate.net - nets[best]
+    p_value = case.p_value(difference)
+    passed = limit is None or p_value <= limit
+    bound = "reported only" if limit is None else f"limit {limit:.3f}"
+    verb = "earns more" if p_value <= (limit or 0.05) else "does not earn reliably more"
+    detail = (
+        f"After costs it {verb} than the best naive rule, {best}, by {1e4 * mean_skill(difference):+.2f} "
+        f"basis points of capital a day (chance under no difference {p_value:.4f}, {bound})."
+    )
+    return Check("net_beats_naive", passed, p_value, limit, detail, gating=limit is not None)
+
+
 @CHECKS.register("net_drawdown")
 def _drawdown(case: Case) -> Check:
     candidate, rules = case.candidate, case.rules
@@ -169,25 +239,57 @@ def _drawdown(case: Case) -> Check:
 
 @CHECKS.register("beats_champion")
 def _beats_champion(case: Case) -> Check:
-    candidate, rival, rules, level = case.candidate, case.rival, case.rules, case.level
-    if rival is None or case.rival_skill is None:
-        detail = "There is no promoted champion from the same data to beat."
-        return Check("beats_champion", True, None, level, detail, gating=False)
-    mine, theirs = candidate.skill.dropna().align(case.rival_skill.dropna(), join="inner")
+    candidate, rival, record, rules, level = case.candidate, case.rival, case.record, case.rules, case.level
+    if rival is None or record is None:
+        return Check("beats_champion", True, None, level, "There is no promoted champion to beat.", gating=False)
     name = f"champion version {rival.version} ({rival.model})"
-    if len(mine) < rules.min_oos_days:
-        detail = f"Only {len(mine)} days are common with {name}; {rules.min_oos_days} are needed for a comparison."
+    if record.unknown:
+        detail = f"It cannot be compared with {name}: {record.unknown}"
         return Check("beats_champion", False, None, level, detail)
-    difference = mine - theirs
-    p_value = p_value_of_mean(difference, rules)
+    theirs = record.skill.dropna()
+    mine = candidate.skill.dropna()
+    if case.final is not None:
+        mine = pd.concat([mine, case.final.skill.dropna()])
+        mine = mine[~mine.index.duplicated()].sort_index()
+    reach = mine.index if case.final is not None else mine.index.union(case.final_days)
+    common = theirs.index.intersection(reach)
+    if len(common) < rules.min_new_days:
+        detail = (
+            f"It waits: {len(common)} days with a known outcome have passed since {name} was trained; a comparison on "
+            f"days that neither has seen needs {rules.min_new_days}. To begin afresh, keep the market in a data_root "
+            "of its own."
+        )
+        return Check("beats_champion", False, None, level, detail)
+    if case.final is None:
+        detail = f"It is compared with {name} on {len(common)} days when the sealed window is opened."
+        return Check("beats_champion", True, None, level, detail, gating=False)
+    difference = mine[common] - theirs[common]
+    p_value = case.p_value(difference)
     measure = SKILLS[rules.skill]
     relation = "is better than" if p_value <= level else "is not better than"
     detail = (
-        f"{candidate.model} {relation} {name}: the difference in daily {measure.phrase} is "
-        f"{mean_skill(difference):+.{measure.digits}f} on {len(difference)} common days "
+        f"{candidate.model} {relation} {name} on the {len(difference)} days since that was trained: the difference in "
+        f"daily {measure.phrase} is {mean_skill(difference):+.{measure.digits}f} "
         f"(chance under no difference {p_value:.4f}, limit {level:.4f})."
     )
     return Check("beats_champion", p_value <= level, p_value, level, detail)
+
+
+@CHECKS.register("final_window")
+def _holds_in_the_final_window(case: Case) -> Check:
+    final, measure = case.final, SKILLS[case.rules.skill]
+    if final is None:
+        detail = "The last days of the history stay sealed until a candidate has passed everything before them."
+        return Check("final_window", True, None, None, detail, gating=False)
+    p_value = case.p_value(final.skill)
+    passed = p_value <= final.level
+    verb = "holds" if passed else "does not hold"
+    detail = (
+        f"Its skill {verb} on the {int(final.skill.notna().sum())} days that were sealed: {measure.phrase} "
+        f"{mean_skill(final.skill):+.{measure.digits}f} (chance under no skill {p_value:.4f}, limit {final.level:.4f} "
+        f"at opening {final.number})."
+    )
+    return Check("final_window", passed, p_value, final.level, detail)
 
 
 @CHECKS.register("importance")
@@ -234,12 +336,3 @@ def _wish(case: Case, name: str, title: str, limit: float) -> Check:
 
 def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
-
-
-def p_value_of_mean(daily: pd.Series, rules: PromotionRules) -> float:
-    """One-sided p-value that the mean of a daily series is not above zero; 1 where there is nothing to test.
-
-    Reference: stationary block bootstrap of Politis and Romano (1994).
-    """
-    found = bootstrap_mean(daily, min_block=rules.block_days, n_resamples=rules.n_bootstrap, seed=rules.seed)
-    return float(found.p_value) if np.isfinite(found.p_value) else 1.0

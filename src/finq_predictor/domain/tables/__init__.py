@@ -27,7 +27,7 @@ from finq_predictor.domain.tables.silver import (
     SILVER_MACRO,
     SILVER_SENTIMENT,
 )
-from finq_predictor.domain.tables.training import FOLDS, LEAK_METER, OOS_PREDICTIONS, TRIALS
+from finq_predictor.domain.tables.training import FOLDS, LEAK_METER, OOS_PREDICTIONS, SEALED_PREDICTIONS, TRIALS
 
 TABLES: Registry[Table] = Registry.of(
     "table",
@@ -44,6 +44,7 @@ TABLES: Registry[Table] = Registry.of(
     TRIALS,
     LEAK_METER,
     OOS_PREDICTIONS,
+    SEALED_PREDICTIONS,
     PREDICTIONS,
     METRICS,
     METRICS_BY_FOLD,
@@ -89,6 +90,7 @@ __all__ = [
     "PREDICTIONS",
     "QUARANTINE",
     "SCORED_ARTICLES",
+    "SEALED_PREDICTIONS",
     "SILVER_ARTICLES",
     "SILVER_BARS",
     "SILVER_BENCHMARK",

@@ -6,7 +6,7 @@ from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.tables.schema import COUNT, DATE, FLAG, MAYBE, NUMBER, TEXT, TIME, Column, Layer, Table
 
 _MODEL = Column("model", TEXT, "Name of the model.")
-_STRATEGY = Column("strategy", TEXT, "How probabilities become positions: `quantile` or `threshold`.")
+_STRATEGY = Column("strategy", TEXT, "How probabilities become positions: `quantile`, `threshold` or `edge`.")
 
 PREDICTIONS = Table(
     "predictions",
@@ -97,6 +97,7 @@ BACKTEST = Table(
         Column("exposure", NUMBER, "Mean value held, long and short.", "fraction of capital", low=0.0),
         Column("n_long", NUMBER, "Mean number of instruments held long.", "instruments", low=0.0),
         Column("n_short", NUMBER, "Mean number of instruments held short.", "instruments", low=0.0),
+        Column("benchmark_return", NUMBER, "Of the benchmark; none where the market has none.", "fraction", known=0.0),
     ),
     key=("model", "strategy", TS),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from finq_predictor.domain.columns import INSTRUMENT, TS
-from finq_predictor.domain.tables.schema import COUNT, NUMBER, TEXT, TIME, Column, Layer, Table
+from finq_predictor.domain.tables.schema import COUNT, FLAG, NUMBER, TEXT, TIME, Column, Layer, Table
 
 FOLDS = Table(
     "folds",
@@ -22,6 +22,7 @@ FOLDS = Table(
         Column("n_train", COUNT, "Training rows.", "rows", low=1),
         Column("n_test", COUNT, "Test rows.", "rows", low=1),
         Column("n_purged", COUNT, "Rows before the test that are not trained on.", "rows", low=0),
+        Column("sealed", FLAG, "Whether what happened in its test stays unknown until a candidate has passed."),
     ),
     key=("fold",),
     not_below=(("test_start", "label_end_max"), ("test_end", "test_start")),
@@ -69,23 +70,36 @@ LEAK_METER = Table(
     key=("model", "split"),
 )
 
+_SAID = (
+    Column(TS, TIME, "Close of the bar.", "UTC"),
+    Column(INSTRUMENT, TEXT, "Name of the instrument."),
+    Column("fold", COUNT, "The fold whose test the bar is in.", low=1),
+    Column("model", TEXT, "Name of the model."),
+    Column("kind", TEXT, "`naive` or `candidate`."),
+    Column("score", NUMBER, "What the model gives before calibration.", "of the model"),
+    Column("probability", NUMBER, "Calibrated probability that the label is 1.", "0 to 1", low=0.0, high=1.0),
+)
+
 OOS_PREDICTIONS = Table(
     "oos_predictions",
     Layer.PREDICTIONS,
     "training",
     "What a model, fitted on what came before, said of a bar it had not seen, and what then happened, if anything.",
     (
-        Column(TS, TIME, "Close of the bar.", "UTC"),
-        Column(INSTRUMENT, TEXT, "Name of the instrument."),
-        Column("fold", COUNT, "The fold whose test the bar is in.", low=1),
-        Column("model", TEXT, "Name of the model."),
-        Column("kind", TEXT, "`naive` or `candidate`."),
-        Column("score", NUMBER, "What the model gives before calibration.", "of the model"),
-        Column("probability", NUMBER, "Calibrated probability that the label is 1.", "0 to 1", low=0.0, high=1.0),
+        *_SAID,
         Column("label", NUMBER, "What happened; none after a tie.", "0 or 1", known=0.0, choices=(0.0, 1.0)),
         Column("forward_return", NUMBER, "The return the label is about.", "fraction", known=0.0),
         Column("label_end", TIME, "When it was known.", "UTC", known=0.0),
     ),
     key=("model", TS, INSTRUMENT),
     not_below=(("label_end", TS),),
+)
+
+SEALED_PREDICTIONS = Table(
+    "sealed_predictions",
+    Layer.PREDICTIONS,
+    "training",
+    "What a model said of the last bars of the history, which no choice may look at; what happened is not told.",
+    _SAID,
+    key=("model", TS, INSTRUMENT),
 )

@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import fields
-from hashlib import sha256
 from typing import Any
 
 import pandas as pd
 
 from finq_predictor.adapters.invocation import Invocation
-from finq_predictor.adapters.model_registry import Registration
-from finq_predictor.adapters.tracking import Attachment, TrackedRun, TrackedRuns
+from finq_predictor.adapters.tracking import TrackedRuns
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.evaluation.backtest import backtest_models
+from finq_predictor.domain.evaluation.mean_test import label_days
 from finq_predictor.domain.evaluation.metrics import score_metrics
+from finq_predictor.domain.evaluation.positions import strategy_for
 from finq_predictor.domain.evaluation.replay_record import ReplayRecord
 from finq_predictor.domain.evaluation.scorecard import scorecard
 from finq_predictor.domain.evaluation.skill import daily_skill
 from finq_predictor.domain.evaluation.survivorship import SurvivorshipBill, bill_survivorship
+from finq_predictor.domain.evaluation.trial_ledger import (
+    TrialLedger,
+)
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.models.base import ModelKind
 from finq_predictor.domain.modelling.origin import TrainingSummary
 from finq_predictor.domain.modelling.prediction import predict_rows
-from finq_predictor.domain.promotion.decision import Decision, Evidence, Incumbent, decide
+from finq_predictor.domain.promotion.decision import (
+    Decision,
+    Evidence,
+    NaiveRule,
+    Sealed,
+    Setting,
+    decide,
+)
 from finq_predictor.domain.tables import DAILY_SKILL, METRICS, METRICS_BY_FOLD, PREDICTIONS
+from finq_predictor.pipelines.evaluation.champion import Followed, record_of
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
+from finq_predictor.pipelines.evaluation.sealed import SealedWindow
+from finq_predictor.pipelines.evaluation.tracking import model_hash
+from finq_predictor.pipelines.evaluation.trials import JudgedRows, count_judged
 from finq_predictor.reports.evaluation.page import evaluation_page
 from finq_predictor.reports.evaluation.pictures import OF_ONE_MODEL, draw_pictures
 from finq_predictor.reports.evaluation.results import EvaluationResults, Measures, TrainedModels
@@ -38,18 +51,20 @@ from finq_predictor.reports.figures import Figure, Picture, Pictures, to_png
 
 BASE_RATE = "base_rate"
 KNOWN = ["label", "forward_return"]
-EVIDENCE = [TS, INSTRUMENT, "score", "probability", "label", "forward_return", "label_end"]
 FOLD_METRICS = ("accuracy", "auc", "brier_skill", "ece", "rank_ic")
 
 
 def compute_metrics(
-    oos_predictions: pd.DataFrame, params: EvaluationParams
+    oos_predictions: pd.DataFrame, training_summary: TrainingSummary, params: EvaluationParams, *, market: Market
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Measure every model out of sample.
 
     Args:
-        oos_predictions: Walk-forward predictions of naive baselines and candidates.
+        oos_predictions: Walk-forward predictions of naive baselines and candidates. Hours in which the market is not
+            traded are not judged either.
+        training_summary: Over how many bars a label reaches.
         params: Resampling.
+        market: The market.
 
     Returns:
         ``metrics`` (``model``, ``kind``, ``metric``, ``value``, ``ci_low``, ``ci_high``, ``n_days``);
@@ -59,7 +74,8 @@ def compute_metrics(
     Raises:
         DataError: If no prediction has a known outcome.
     """
-    known = _with_base_rate(oos_predictions)
+    known = _with_base_rate(oos_predictions[~market.is_masked(oos_predictions[TS])])
+    block = 2.0 * label_days(training_summary.horizon, market)
     cards: list[pd.DataFrame] = []
     folds: list[dict[str, Any]] = []
     daily: dict[str, pd.Series] = {}
@@ -67,7 +83,7 @@ def compute_metrics(
         card = scorecard(
             rows,
             rows[BASE_RATE].to_numpy(),
-            min_block=params.block_days,
+            min_block=block,
             n_resamples=params.n_bootstrap,
             level=params.confidence,
             seed=params.seed,
@@ -76,7 +92,7 @@ def compute_metrics(
         for fold, part in rows.groupby("fold", sort=True):
             values = score_metrics(part, part[BASE_RATE].to_numpy())
             folds.extend({"model": model, "fold": fold, "metric": name, "value": values[name]} for name in FOLD_METRICS)
-        daily[str(model)] = daily_skill(rows, params.promotion.skill)
+        daily[str(model)] = daily_skill(rows, params.promotion.skill, market)
     skill = pd.DataFrame(daily).sort_index().rename_axis(TS).reset_index()
     return (
         METRICS.typed(pd.concat(cards, ignore_index=True)),
@@ -88,9 +104,11 @@ def compute_metrics(
 def trade_on_paper(
     oos_predictions: pd.DataFrame,
     silver_bars: pd.DataFrame,
-    trials: pd.DataFrame,
+    tried: TrialLedger,
+    judged_rows: JudgedRows,
     training_summary: TrainingSummary,
     params: EvaluationParams,
+    silver_benchmark: pd.DataFrame | None = None,
     *,
     market: Market,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -105,14 +123,9 @@ def trade_on_paper(
         market,
         training_summary.horizon,
         params.backtest,
-        count_trials(oos_predictions, trials, params),
+        count_judged(judged_rows, tried, params),
+        silver_benchmark,
     )
-
-
-def count_trials(oos_predictions: pd.DataFrame, trials: pd.DataFrame, params: EvaluationParams) -> int:
-    """The true number of configurations tried: every search trial, every candidate, and what was tried elsewhere."""
-    candidates = oos_predictions.loc[oos_predictions["kind"] == ModelKind.CANDIDATE, "model"].nunique()
-    return max(1, len(trials) + int(candidates) + params.extra_trials)
 
 
 def gather_training(
@@ -141,15 +154,16 @@ def gather_measures(
 def decide_promotion(
     trained_models: TrainedModels,
     measures: Measures,
-    incumbent: Incumbent | None,
+    followed: Followed,
+    sealed_window: SealedWindow,
     params: EvaluationParams,
     *,
     market: Market,
-) -> Decision:
-    """Judge the candidates against the naive baselines, the limits and the champion.
+) -> tuple[Decision, TrialLedger]:
+    """Judge the candidates against the naive baselines, the limits, the champion, and at last the sealed window.
 
     Returns:
-        The decision with all its checks.
+        The decision with all its checks, and the ledger with the opening of the sealed window if there was one.
 
     Raises:
         DataError: If there are predictions of a candidate that is not among the fitted ones.
@@ -164,17 +178,36 @@ def decide_promotion(
             f"(found {sorted(trained_models.candidates)}); "
             f"run the whole training: kedro run --pipelines=training --namespaces=training.{market.name}"
         )
-    evidence = [_evidence(name, trained_models, measures, skill[name], params) for name in judged]
-    naive = {str(name): skill[name] for name in kinds.index[kinds == ModelKind.NAIVE]}
-    return decide(
+    strategy = gate_strategy(trained_models.oos_predictions, params)
+    net = _daily_net(measures.backtest, strategy)
+    evidence = [_evidence(name, trained_models, measures, skill[name], net, strategy) for name in judged]
+    naive = {
+        str(name): NaiveRule(skill[name], net.get(name, pd.Series(dtype=float)))
+        for name in kinds.index[kinds == ModelKind.NAIVE]
+    }
+    window, rules = sealed_window, params.promotion
+    decision = decide(
         market.name,
         evidence,
         naive,
-        incumbent,
-        None if incumbent is None else daily_skill(incumbent.oos, params.promotion.skill),
+        followed.incumbent,
+        record_of(followed, rules.skill, market),
+        Sealed(window.days, lambda model, reason: window.open(model, reason, rules), params.open_final),
         trained_models.provenance,
-        params.promotion,
+        Setting(
+            label_days(window.summary.horizon, market),
+            count_judged(window.judged, window.tried, params),
+        ),
+        rules,
     )
+    return decision, window.noted(decision.opening)
+
+
+def gate_strategy(oos_predictions: pd.DataFrame, params: EvaluationParams) -> str:
+    """The strategy whose net result the gate looks at."""
+    if params.gate_strategy != "auto":
+        return params.gate_strategy
+    return strategy_for(oos_predictions, params.backtest)
 
 
 def assemble_results(
@@ -187,7 +220,9 @@ def assemble_results(
     market: Market,
 ) -> EvaluationResults:
     """Put together all that pictures, tracking and the report are about."""
-    return EvaluationResults(market, trained_models, measures, promotion, evaluation_terms(params), invocation)
+    oos = trained_models.oos_predictions
+    terms = evaluation_terms(params, gate_strategy(oos, params), promotion.judged)
+    return EvaluationResults(market, trained_models, measures, promotion, terms, invocation)
 
 
 def draw_plots(results: EvaluationResults) -> dict[str, Figure | Pictures]:
@@ -204,51 +239,13 @@ def draw_plots(results: EvaluationResults) -> dict[str, Figure | Pictures]:
     return {**{f"plot_{name}": figure for name, figure in figures.items()}, "plot_images": pictures}
 
 
-def prepare_runs(results: EvaluationResults, plot_images: Pictures) -> list[TrackedRun]:
-    """Put together what is tracked about each candidate; a picture of one model goes to the run of that model only."""
-    market, trained, promotion = results.market, results.trained, results.promotion
-    return [
-        TrackedRun(
-            model=name,
-            params=_run_params(bundle, results),
-            metrics=_run_metrics(name, results),
-            tags=lineage_tags(bundle) | {"market": market.name, "decision": promotion.about(name).value},
-            artifacts={
-                "importance.json": bundle.model.importance() or {},
-                "model_config.json": {"params": bundle.model.params, "features": list(bundle.feature_set.names)},
-                "environment.json": dict(bundle.origin.packages),
-                "promotion.json": promotion,
-                "gap_table.csv": trained.folds,
-                **{f"plots/{one.name}.png": one.png for one in plot_images if one.model in (None, name)},
-            },
-            trials=trained.trials[trained.trials["model"] == name],
-        )
-        for name, bundle in sorted(trained.candidates.items())
-        if bundle.model.kind is ModelKind.CANDIDATE
-    ]
-
-
-def prepare_registration(results: EvaluationResults, tracked_run: TrackedRuns) -> Registration:
-    """Put together what the registry needs to carry the decision out."""
-    name, bundle = results.candidate, results.bundle
-    oos = results.trained.oos_predictions
-    rows = oos[oos["model"] == name]
-    return Registration(
-        decision=results.promotion,
-        bundle=bundle,
-        oos=rows[[column for column in EVIDENCE if column in rows]],
-        importance=bundle.model.importance() or {},
-        tags=lineage_tags(bundle) | {"model": name, "model_hash": model_hash(bundle), "market": bundle.market},
-        run_id=tracked_run.of(name).run_id,
-    )
-
-
 def bill_survivors(
     oos_predictions: pd.DataFrame,
     silver_bars: pd.DataFrame,
     promotion: Decision,
     training_summary: TrainingSummary,
     params: EvaluationParams,
+    silver_benchmark: pd.DataFrame | None = None,
     *,
     market: Market,
 ) -> SurvivorshipBill:
@@ -259,8 +256,9 @@ def bill_survivors(
         market,
         horizon=training_summary.horizon,
         rules=params.backtest,
-        strategy=params.gate_strategy,
+        strategy=gate_strategy(oos_predictions, params),
         skill=params.promotion.skill,
+        benchmark=silver_benchmark,
     )
 
 
@@ -320,34 +318,10 @@ def write_report(
     return evaluation_page(results, champion, tracked_run.get(results.candidate), plot_images, survivorship, replay)
 
 
-def prepare_attachment(report: str, tracked_run: TrackedRuns) -> Attachment:
-    """Put the report beside the runs it is about."""
-    return Attachment(tuple(run.run_id for run in tracked_run.root.values()), {"report.html": report})
-
-
-def model_hash(bundle: ModelBundle) -> str:
-    """Equal for models that give equal predictions: features, what was learned, and calibration."""
-    content = {
-        "market": bundle.market,
-        "name": bundle.name,
-        "horizon": bundle.horizon,
-        "features": bundle.feature_set.definitions_hash,
-        "model": bundle.model.state(),
-        "calibrator": bundle.calibrator.state(),
-    }
-    return sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-def evaluation_terms(params: EvaluationParams) -> EvaluationTerms:
-    """The parameters that a reader of the report must know."""
-    return EvaluationTerms(**{each.name: getattr(params, each.name) for each in fields(EvaluationTerms)})
-
-
-def lineage_tags(bundle: ModelBundle) -> dict[str, str]:
-    """What every run and version carries about its origin, as text."""
-    names = ("source", "source_id", "simulated", "data_hash", "feature_set_hash", "code_hash", "git_commit", "seed")
-    origin = {name: getattr(bundle.origin, name) for name in names}
-    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in origin.items()}
+def evaluation_terms(params: EvaluationParams, strategy: str, judged: int) -> EvaluationTerms:
+    """What a reader of the report must know: parameters, the strategy they lead to, and how much was tried."""
+    given = {each.name: getattr(params, each.name) for each in fields(EvaluationTerms) if each.name != "judged"}
+    return EvaluationTerms(**(given | {"gate_strategy": strategy, "judged": judged}))
 
 
 def _with_base_rate(oos: pd.DataFrame) -> pd.DataFrame:
@@ -364,10 +338,15 @@ def _with_base_rate(oos: pd.DataFrame) -> pd.DataFrame:
 
 
 def _evidence(
-    name: str, trained: TrainedModels, measures: Measures, skill: pd.Series, params: EvaluationParams
+    name: str,
+    trained: TrainedModels,
+    measures: Measures,
+    skill: pd.Series,
+    net: Mapping[str, pd.Series],
+    strategy: str,
 ) -> Evidence:
     bundle, summary, meter = trained.candidates[name], measures.backtest_summary, trained.leak_meter
-    traded = summary[(summary["model"] == name) & (summary["strategy"] == params.gate_strategy)]
+    traded = summary[(summary["model"] == name) & (summary["strategy"] == strategy)]
     metrics = measures.metrics
     values = metrics[metrics["model"] == name].set_index("metric")["value"].to_dict()
     metered = meter[(meter["model"] == name) & (meter["split"] == "purged")]
@@ -377,31 +356,14 @@ def _evidence(
         skill=skill,
         metrics=values,
         backtest=traded.set_index("measure")["net"].to_dict(),
+        net=net.get(name, pd.Series(dtype=float)),
+        flat=bundle.is_flat,
         # Walk-forward results come from a purged split too; the higher of the two readings raises the alarm.
         purged={key: float(max([values[key], *metered[key]])) for key in ("accuracy", "auc")},
         importance=bundle.model.importance() or {},
     )
 
 
-def _run_params(bundle: ModelBundle, results: EvaluationResults) -> dict[str, Any]:
-    origin = {name: getattr(bundle.origin, name) for name in ("seed", "n_rows", "trained_from", "trained_to")}
-    chosen = {f"model.{name}": value for name, value in bundle.model.params.items()}
-    return {
-        "model": bundle.name,
-        "horizon": bundle.horizon,
-        "n_features": len(bundle.feature_set.names),
-        **origin,
-        **chosen,
-        "backtest": results.terms.backtest.__dict__,
-    }
-
-
-def _run_metrics(name: str, results: EvaluationResults) -> dict[str, float]:
-    metrics, summary = results.measures.metrics, results.measures.backtest_summary
-    found: dict[str, float] = {}
-    for row in metrics[metrics["model"] == name].itertuples():
-        found |= {row.metric: row.value, f"{row.metric}.ci_low": row.ci_low, f"{row.metric}.ci_high": row.ci_high}
-    found |= {f"naive.{row.metric}": row.value for row in metrics[metrics["model"] == results.best_naive].itertuples()}
-    for row in summary[summary["model"] == name].itertuples():
-        found |= {f"{row.strategy}.{row.measure}.net": row.net, f"{row.strategy}.{row.measure}.gross": row.gross}
-    return found
+def _daily_net(backtest: pd.DataFrame, strategy: str) -> dict[str, pd.Series]:
+    mine = backtest[backtest["strategy"] == strategy]
+    return {str(model): rows.set_index(TS)["net_return"] for model, rows in mine.groupby("model")}

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from finq_predictor.domain.evaluation.backtest import BacktestRules
+from finq_predictor.domain.evaluation.trading_rules import BacktestRules
 from finq_predictor.domain.modelling.decisions import AbstentionRules
 from finq_predictor.domain.promotion.decision import PromotionRules
 
@@ -17,12 +17,13 @@ class EvaluationParams(BaseModel):
     Attributes:
         n_bootstrap: Resamples behind each interval.
         confidence: Coverage of the intervals.
-        block_days: Smallest mean block length in days; twice the label horizon, because its labels overlap.
         rolling_days: Window of the rolling means in the plots.
         predict_bars: The champion scores the last so many bars.
-        gate_strategy: The strategy whose net result the gate looks at.
-        extra_trials: Configurations tried outside this run, added to those of the search; they deflate the Sharpe
-            ratio.
+        gate_strategy: The strategy whose net result the gate looks at; ``auto`` takes the ranking of the instruments
+            where there are enough of them, and else each instrument for itself.
+        extra_trials: Configurations judged on these days that the ledger does not know of, added to those it knows.
+        open_final: Why the sealed window shall be opened for the best candidate even if it has failed before; written
+            to the ledger, and each opening makes the next test stricter. Empty opens it for who has passed only.
         target_sharpe: The user's target, reported only.
         target_drawdown: The user's target, reported only.
         target_profit_days: The user's target is a profit over so many days, reported only.
@@ -36,11 +37,11 @@ class EvaluationParams(BaseModel):
 
     n_bootstrap: Annotated[int, Field(ge=100)] = 1000
     confidence: Annotated[float, Field(gt=0.5, lt=1.0)] = 0.95
-    block_days: Annotated[int, Field(ge=1)] = 10
     rolling_days: Annotated[int, Field(ge=2)] = 63
     predict_bars: Annotated[int, Field(ge=1)] = 20
-    gate_strategy: Annotated[str, Field(pattern="^(quantile|threshold)$")] = "quantile"
+    gate_strategy: Annotated[str, Field(pattern="^(auto|quantile|threshold|edge)$")] = "auto"
     extra_trials: Annotated[int, Field(ge=0)] = 0
+    open_final: str = ""
     target_sharpe: float = 1.0
     target_drawdown: float = 0.15
     target_profit_days: Annotated[int, Field(ge=1)] = 30

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kedro.pipeline import Pipeline
 
 from finq_predictor.domain.market.markets import Market
+from finq_predictor.pipelines.evaluation.champion import follow_champion
 from finq_predictor.pipelines.evaluation.nodes import (
     assemble_results,
     bill_survivors,
@@ -14,12 +15,12 @@ from finq_predictor.pipelines.evaluation.nodes import (
     gather_measures,
     gather_training,
     predict_latest,
-    prepare_attachment,
-    prepare_registration,
-    prepare_runs,
     trade_on_paper,
     write_report,
 )
+from finq_predictor.pipelines.evaluation.sealed import seal_window
+from finq_predictor.pipelines.evaluation.tracking import prepare_attachment, prepare_registration, prepare_runs
+from finq_predictor.pipelines.evaluation.trials import enter_trials, identify_rows
 from finq_predictor.pipelines.steps import step
 from finq_predictor.reports.evaluation.pictures import PICTURES
 
@@ -28,24 +29,46 @@ PARAMS = "params:evaluation"
 
 def create_pipeline(market: Market) -> Pipeline:
     """Wire the evaluation of one market."""
+    benchmark = [f"silver_{table}" for table in market.reference_tables]
     pictures = {f"plot_{name}": f"plot_{name}" for name in PICTURES} | {"plot_images": "plot_images"}
     return Pipeline(
         [
             step(
+                identify_rows,
+                ["oos_predictions", "gold", "folds", "training_summary", "clock", "invocation"],
+                "judged_rows",
+                market=market,
+            ),
+            step(enter_trials, ["judged_rows", "trials", "training_summary", "trial_ledger"], "tried", market=market),
+            step(
+                seal_window,
+                ["sealed_predictions", "gold", "training_summary", "tried", "judged_rows"],
+                "sealed_window",
+                market=market,
+            ),
+            step(follow_champion, ["incumbent", "gold"], "followed", market=market),
+            step(
                 compute_metrics,
-                ["oos_predictions", PARAMS],
+                ["oos_predictions", "training_summary", PARAMS],
                 ["metrics", "metrics_by_fold", "daily_skill"],
                 market=market,
             ),
             step(
                 trade_on_paper,
-                ["oos_predictions", "silver_bars", "trials", "training_summary", PARAMS],
+                ["oos_predictions", "silver_bars", "tried", "judged_rows", "training_summary", PARAMS, *benchmark],
                 ["backtest", "backtest_summary"],
                 market=market,
             ),
             step(
                 gather_training,
-                ["candidates", "oos_predictions", "folds", "trials", "leak_meter", "provenance"],
+                [
+                    "candidates",
+                    "oos_predictions",
+                    "folds",
+                    "trials",
+                    "leak_meter",
+                    "provenance",
+                ],
                 "trained_models",
                 market=market,
             ),
@@ -57,8 +80,8 @@ def create_pipeline(market: Market) -> Pipeline:
             ),
             step(
                 decide_promotion,
-                ["trained_models", "measures", "incumbent", PARAMS],
-                "promotion",
+                ["trained_models", "measures", "followed", "sealed_window", PARAMS],
+                ["promotion", "opened"],
                 market=market,
             ),
             step(
@@ -72,7 +95,7 @@ def create_pipeline(market: Market) -> Pipeline:
             step(prepare_registration, ["evaluation_results", "tracked_run"], "champion", market=market),
             step(
                 bill_survivors,
-                ["oos_predictions", "silver_bars", "promotion", "training_summary", PARAMS],
+                ["oos_predictions", "silver_bars", "promotion", "training_summary", PARAMS, *benchmark],
                 "survivorship",
                 market=market,
             ),

@@ -89,6 +89,9 @@ def fit_calibrated(name: str, chosen: Settings, samples: Samples, rows: Position
     inner = holdout(samples, rows, plan.params.calibration_fraction, plan)
     early = fit_rows(new_model(name, chosen, plan.params), samples, rows[inner.train], plan.params)
     last = rows[inner.test]
+    # A probability is calibrated at the hours at which it is acted upon.
+    open_hours = last[~plan.market.is_masked(samples.keys["ts"].iloc[last])]
+    last = open_hours if len(open_hours) else last
     score = early.predict_score(samples.frame(last))
     blocks = label_blocks(samples.keys["ts"].iloc[last], plan.label_bars, plan.market.bar_minutes)
     calibrator = PlattCalibrator().fit(score, samples.y[last], day=blocks, base_rate=float(samples.y[rows].mean()))

@@ -43,6 +43,9 @@ def leak_table(samples: Samples, plan: Plan) -> pd.DataFrame:
         RANDOM_ROWS: (np.sort(shuffled[n_test:]), np.sort(shuffled[:n_test])),
         PURGED: (rows[fold.train], rows[fold.test]),
     }
+    # What may not be traded may not sound the alarm either, nor hide it.
+    masked = plan.market.is_masked(samples.keys["ts"])
+    splits = {name: (train, test[~masked[test]]) for name, (train, test) in splits.items()}
 
     def measure(split: str) -> dict[str, Any]:
         return _measure(split, *splits[split], samples, params)

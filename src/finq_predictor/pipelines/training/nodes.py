@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT, TS
+from finq_predictor.domain.evaluation.trial_ledger import configuration_hash
 from finq_predictor.domain.features import FeatureSet
 from finq_predictor.domain.fingerprint import hash_content, hash_frame
 from finq_predictor.domain.ingestion.provenance import Provenance
@@ -18,7 +19,7 @@ from finq_predictor.domain.modelling.origin import CodeVersion, TrainingSummary
 from finq_predictor.domain.modelling.search import Hyperparameters, Settings
 from finq_predictor.domain.modelling.splits import fold_masks, gap_table, purged_walk_forward
 from finq_predictor.domain.modelling.training_profile import build_profile
-from finq_predictor.domain.tables import OOS_PREDICTIONS, TRIALS
+from finq_predictor.domain.tables import OOS_PREDICTIONS, SEALED_PREDICTIONS, TRIALS
 from finq_predictor.pipelines.training.fitting import fit_calibrated, model_of, side_by_side
 from finq_predictor.pipelines.training.leakage import leak_table
 from finq_predictor.pipelines.training.params import TrainingParams
@@ -95,8 +96,11 @@ def walk_forward(
     params: TrainingParams,
     *,
     market: Market,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fit every model on every training window and predict every row of the block that follows, labelled or not.
+
+    What happened in the last block is sealed: there is what was said, and what came of it is only joined when a
+    candidate has passed everything before.
 
     Args:
         gold: Gold frame.
@@ -108,7 +112,7 @@ def walk_forward(
 
     Returns:
         ``ts, instrument, fold, model, kind, score, probability, label, forward_return, label_end``; the last three are
-        missing where there is no outcome.
+        missing where there is no outcome. Then the sealed block without those three.
     """
     plan = Plan(params, market)
     samples = _samples(gold, feature_set, plan, every_row=True)
@@ -129,7 +133,9 @@ def walk_forward(
     parts = side_by_side(predict, tasks, params.threads)
     predictions = pd.concat(parts, ignore_index=True)
     ordered = predictions.sort_values(["model", TS, INSTRUMENT], kind="stable", ignore_index=True)
-    return OOS_PREDICTIONS.typed(ordered)
+    sealed = ordered["fold"].isin(folds.loc[folds["sealed"], "fold"])
+    said = ordered.loc[sealed, list(SEALED_PREDICTIONS.names)].reset_index(drop=True)
+    return OOS_PREDICTIONS.typed(ordered[~sealed].reset_index(drop=True)), SEALED_PREDICTIONS.typed(said)
 
 
 def summarise_training(
@@ -182,6 +188,27 @@ def summarise_training(
         n_folds=len(folds),
         n_trials=len(trials),
         models=tuple(params.models),
+        configurations={name: configuration_of(name, feature_set, plan) for name in params.models},
+    )
+
+
+def configuration_of(name: str, feature_set: FeatureSet, plan: Plan) -> str:
+    """Hash of all that a person chose about one model of the race.
+
+    What a search finds inside its training window is no choice of a person; the ranges it searches are. How many fits
+    run side by side makes no difference.
+    """
+    params = plan.params
+    chosen = params.model_dump(mode="json", exclude={"models", "threads", "leak_meter"})
+    return configuration_hash(
+        {
+            **chosen,
+            "market": plan.market.name,
+            "horizon": plan.horizon,
+            "model": model_of(name, params),
+            "of_the_model": params.models[name].model_dump(mode="json", exclude={"model"}),
+            "features": hash_content(feature_set.to_dict()),
+        }
     )
 
 

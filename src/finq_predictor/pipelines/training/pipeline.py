@@ -29,7 +29,12 @@ def create_pipeline(market: Market) -> Pipeline:
         [
             step(make_folds, [*GOLD, PARAMS], "folds", market=market),
             step(search_hyperparameters, [*GOLD, "folds", PARAMS], ["hyperparameters", "trials"], market=market),
-            step(walk_forward, [*GOLD, "folds", "hyperparameters", PARAMS], "oos_predictions", market=market),
+            step(
+                walk_forward,
+                [*GOLD, "folds", "hyperparameters", PARAMS],
+                ["oos_predictions", "sealed_predictions"],
+                market=market,
+            ),
             step(
                 summarise_training,
                 [*GOLD, "folds", "trials", "provenance", "code_version", PARAMS],

@@ -16,7 +16,7 @@ from finq_predictor.domain.modelling.search import Setting, Settings, TrialState
 from finq_predictor.domain.modelling.splits import purged_walk_forward
 from finq_predictor.domain.tables import TRIALS
 from finq_predictor.pipelines.training.fitting import new_model
-from finq_predictor.pipelines.training.params import ModelConfig, SearchRange, TrainingParams
+from finq_predictor.pipelines.training.params import ModelConfig, SearchRange
 from finq_predictor.pipelines.training.plan import Plan
 from finq_predictor.pipelines.training.samples import Samples, thin
 
@@ -56,7 +56,7 @@ def search_model(name: str, samples: Samples, plan: Plan) -> tuple[Settings, pd.
         values: list[float] = []
         for step, (train, test) in enumerate(splits):
             model = new_model(name, chosen, params).fit(samples.frame(train), samples.y[train], seed=params.seed)
-            values.append(_judge(model.predict_score(samples.frame(test)), samples, test, params))
+            values.append(_judge(model.predict_score(samples.frame(test)), samples, test, plan))
             trial.report(float(np.mean(values)), step)
             if step + 1 < len(splits) and trial.should_prune():
                 raise optuna.TrialPruned
@@ -94,7 +94,10 @@ def _inner_splits(samples: Samples, plan: Plan) -> Iterator[tuple[Positions, Pos
         yield tuple(thin(rows, max(1, int(len(rows) * share)), params.seed) for rows in (fold.train, fold.test))  # type: ignore[misc]
 
 
-def _judge(score: np.ndarray[Any, Any], samples: Samples, rows: Positions, params: TrainingParams) -> float:
+def _judge(score: np.ndarray[Any, Any], samples: Samples, rows: Positions, plan: Plan) -> float:
+    params = plan.params
+    judged = ~plan.market.is_masked(samples.keys["ts"].iloc[rows])
+    score, rows = score[judged], rows[judged]
     if params.search.objective == "log_loss":
         return log_loss(samples.y[rows], score)
     keys = samples.keys.iloc[rows]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from finq_predictor.domain.evaluation.backtest import QUANTILE, THRESHOLD
+from finq_predictor.domain.evaluation.positions import EDGE, QUANTILE, THRESHOLD
 from finq_predictor.reports.formatting import number, percent, thousands
 
 METRICS = {
@@ -41,6 +41,8 @@ MEASURES = {
     "hit_rate": "Days with a gain",
     "turnover_per_day": "Traded per day, both sides",
     "exposure": "Average gross exposure",
+    "beta": "Beta to the benchmark",
+    "market_correlation": "Correlation with the benchmark",
     "days_with_position": "Days with a position",
 }
 FIRST_MEASURES = {
@@ -50,6 +52,7 @@ FIRST_MEASURES = {
     "max_drawdown": "Largest fall",
     "hit_rate": "Days with gain",
     "turnover_per_day": "Traded per day",
+    "beta": "Beta",
 }
 """Shown first, under shorter names."""
 _PERCENT = {
@@ -65,17 +68,22 @@ _PERCENT = {
 STRATEGIES = {
     QUANTILE: "Long-short: best against worst",
     THRESHOLD: "Threshold: act on confident calls only",
+    EDGE: "Edge: each for itself, where the expected gain is above the cost",
 }
 CHECKS = {
     "enough_days": "Enough unseen days",
     "has_skill": "Has skill at all",
     "beats_naive": "Beats the best naive rule",
     "leak_alarm": "No sign of a leak",
+    "says_something": "Says something",
     "calibration": "Calibrated",
     "brier_skill": "Probabilities add value",
     "net_sharpe": "Earns after costs",
+    "deflated_sharpe": "Earns more than luck among all trials",
+    "net_beats_naive": "Earns more than the best naive rule",
     "net_drawdown": "Bearable fall",
-    "beats_champion": "Beats the champion",
+    "beats_champion": "Beats the champion on new days",
+    "final_window": "Holds in the sealed window",
     "importance": "Uses the features like the champion",
     "user_accuracy": "Your wish: accuracy",
     "user_auc": "Your wish: AUC",

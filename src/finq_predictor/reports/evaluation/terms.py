@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from finq_predictor.domain.evaluation.backtest import BacktestRules
+from finq_predictor.domain.evaluation.trading_rules import BacktestRules
 from finq_predictor.domain.promotion.decision import PromotionRules
 
 
@@ -16,9 +16,9 @@ class EvaluationTerms:
         backtest: Positions and costs of the paper portfolios.
         promotion: Limits of the gate.
         confidence: Coverage of the intervals.
-        gate_strategy: The strategy whose net result the gate looks at, ``quantile`` or ``threshold``.
+        gate_strategy: The strategy whose net result the gate looks at, a key of ``STRATEGIES``.
         rolling_days: Window of the rolling means in the pictures.
-        extra_trials: Configurations that were tried outside this run.
+        judged: Configurations that were ever judged on these days, those of this run included.
         target_sharpe: The user's wish, reported only.
         target_drawdown: The user's wish, a fraction of capital, reported only.
         target_profit_days: The user wishes a profit over so many days, reported only.
@@ -30,7 +30,7 @@ class EvaluationTerms:
     confidence: float
     gate_strategy: str
     rolling_days: int
-    extra_trials: int
+    judged: int
     target_sharpe: float
     target_drawdown: float
     target_profit_days: int

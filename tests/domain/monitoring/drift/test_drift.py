@@ -188,6 +188,17 @@ def test_a_moved_feature_rings(seed):
     assert columns[-2:] == ("reason", "drifted")
 
 
+def test_what_rings_is_adjusted_for_all_that_was_compared():
+    world = panel(2, days=620)
+    cut = world["ts"].unique()[600]
+    table = compare(world[world["ts"] < cut], world[world["ts"] >= cut].assign(f0=lambda rows: rows["f0"] + 1.0))
+    level, distribution = table["level_p_value"].to_numpy(), table["p_value"].to_numpy()
+    np.testing.assert_array_equal(table["level_p_adjusted"], adjust_family_wise(level))
+    np.testing.assert_array_equal(table["p_adjusted"], adjust_p_values(distribution))
+    assert (table["level_p_adjusted"] > table["level_p_value"]).any()
+    assert (table["p_adjusted"] > table["p_value"]).any()
+
+
 def test_a_feature_that_vanishes_rings():
     world = panel(1, days=320)
     cut = world["ts"].unique()[300]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from finq_predictor.domain.evaluation.backtest import QUANTILE
+from finq_predictor.domain.evaluation.positions import QUANTILE
 from finq_predictor.reports.figures import Figure, add_legend, draw_zero, finish, new_figure
 from finq_predictor.reports.style import BACKGROUND, series_colours
 

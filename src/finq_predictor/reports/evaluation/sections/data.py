@@ -28,6 +28,7 @@ class DataOrigin:
         bill: What it costs that instruments end; None where it was not counted.
         coverage: Instruments by year; without rows where it was not counted.
         net: Annual return after costs by what a delisting costs; without rows where no instrument ends.
+        notes: What was decided or noticed about the deliveries; without rows where nothing was.
         hashes: Table -> hash of what was received; without rows where none is known.
     """
 
@@ -44,6 +45,7 @@ class DataOrigin:
     bill: SurvivorshipBill | None
     coverage: Table
     net: Table
+    notes: Table
     hashes: Table
 
 
@@ -76,6 +78,11 @@ def build(material: ReportMaterial) -> DataOrigin:
                 if bill and bill.ended
                 else []
             ),
+        ),
+        notes=Table(
+            ["Table", "What was decided or noticed"],
+            plain_rows([[table, note] for table, notes in sorted(provenance.notes.items()) for note in notes]),
+            text_columns=(0, 1),
         ),
         hashes=Table(
             ["Table", "SHA-256 of what was received"],

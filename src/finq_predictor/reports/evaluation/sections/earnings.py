@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from finq_predictor.domain.evaluation.backtest import BacktestRules
+from finq_predictor.domain.evaluation.trading_rules import BacktestRules
 from finq_predictor.reports.evaluation.labels import FIRST_MEASURES, STRATEGIES
 from finq_predictor.reports.evaluation.reading import after_and_before, measures_of
 from finq_predictor.reports.evaluation.results import EvaluationResults, ReportMaterial
@@ -21,7 +21,8 @@ class Earnings:
         held: How long a position is held, in words.
         n_trials: Trials of the search.
         n_candidates: Models that were tried.
-        extra_trials: Configurations that were tried outside this run.
+        judged: Configurations that were ever judged on these days.
+        masked_hours: Hours, UTC, in which the market is not traded.
         portfolios: One row per strategy and model that ever held a position.
         growth: Picture: sum of returns before and after costs.
     """
@@ -30,7 +31,8 @@ class Earnings:
     held: str
     n_trials: int
     n_candidates: int
-    extra_trials: int
+    judged: int
+    masked_hours: tuple[int, ...]
     portfolios: Table
     growth: Image
 
@@ -43,7 +45,8 @@ def build(material: ReportMaterial) -> Earnings:
         held=results.market.span(results.bundle.horizon),
         n_trials=len(results.trained.trials),
         n_candidates=len(results.candidates),
-        extra_trials=results.terms.extra_trials,
+        judged=results.terms.judged,
+        masked_hours=results.market.masked_hours_utc,
         portfolios=_portfolios(results),
         growth=material.pictures["pnl"],
     )

@@ -1,0 +1,105 @@
+"""What is tracked about each candidate, and what the registry needs to carry a decision out."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from typing import Any
+
+from finq_predictor.adapters.model_registry import Registration
+from finq_predictor.adapters.tracking import Attachment, TrackedRun, TrackedRuns
+from finq_predictor.domain.columns import INSTRUMENT, TS
+from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.modelling.models.base import ModelKind
+from finq_predictor.reports.evaluation.results import EvaluationResults
+from finq_predictor.reports.figures import Pictures
+
+EVIDENCE = [TS, INSTRUMENT, "score", "probability", "label", "forward_return", "label_end"]
+
+
+def prepare_runs(results: EvaluationResults, plot_images: Pictures) -> list[TrackedRun]:
+    """Put together what is tracked about each candidate; a picture of one model goes to the run of that model only."""
+    market, trained, promotion = results.market, results.trained, results.promotion
+    return [
+        TrackedRun(
+            model=name,
+            params=_run_params(bundle, results),
+            metrics=_run_metrics(name, results),
+            tags=lineage_tags(bundle) | {"market": market.name, "decision": promotion.about(name).value},
+            artifacts={
+                "importance.json": bundle.model.importance() or {},
+                "model_config.json": {"params": bundle.model.params, "features": list(bundle.feature_set.names)},
+                "environment.json": dict(bundle.origin.packages),
+                "promotion.json": promotion,
+                "gap_table.csv": trained.folds,
+                **{f"plots/{one.name}.png": one.png for one in plot_images if one.model in (None, name)},
+            },
+            trials=trained.trials[trained.trials["model"] == name],
+        )
+        for name, bundle in sorted(trained.candidates.items())
+        if bundle.model.kind is ModelKind.CANDIDATE
+    ]
+
+
+def prepare_registration(results: EvaluationResults, tracked_run: TrackedRuns) -> Registration:
+    """Put together what the registry needs to carry the decision out."""
+    name, bundle = results.candidate, results.bundle
+    oos = results.trained.oos_predictions
+    rows = oos[oos["model"] == name]
+    return Registration(
+        decision=results.promotion,
+        bundle=bundle,
+        oos=rows[[column for column in EVIDENCE if column in rows]],
+        importance=bundle.model.importance() or {},
+        tags=lineage_tags(bundle) | {"model": name, "model_hash": model_hash(bundle), "market": bundle.market},
+        run_id=tracked_run.of(name).run_id,
+    )
+
+
+def prepare_attachment(report: str, tracked_run: TrackedRuns) -> Attachment:
+    """Put the report beside the runs it is about."""
+    return Attachment(tuple(run.run_id for run in tracked_run.root.values()), {"report.html": report})
+
+
+def model_hash(bundle: ModelBundle) -> str:
+    """Equal for models that give equal predictions: features, what was learned, and calibration."""
+    content = {
+        "market": bundle.market,
+        "name": bundle.name,
+        "horizon": bundle.horizon,
+        "features": bundle.feature_set.definitions_hash,
+        "model": bundle.model.state(),
+        "calibrator": bundle.calibrator.state(),
+    }
+    return sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def lineage_tags(bundle: ModelBundle) -> dict[str, str]:
+    """What every run and version carries about its origin, as text."""
+    names = ("source", "source_id", "simulated", "data_hash", "feature_set_hash", "code_hash", "git_commit", "seed")
+    origin = {name: getattr(bundle.origin, name) for name in names}
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in origin.items()}
+
+
+def _run_params(bundle: ModelBundle, results: EvaluationResults) -> dict[str, Any]:
+    origin = {name: getattr(bundle.origin, name) for name in ("seed", "n_rows", "trained_from", "trained_to")}
+    chosen = {f"model.{name}": value for name, value in bundle.model.params.items()}
+    return {
+        "model": bundle.name,
+        "horizon": bundle.horizon,
+        "n_features": len(bundle.feature_set.names),
+        **origin,
+        **chosen,
+        "backtest": results.terms.backtest.__dict__,
+    }
+
+
+def _run_metrics(name: str, results: EvaluationResults) -> dict[str, float]:
+    metrics, summary = results.measures.metrics, results.measures.backtest_summary
+    found: dict[str, float] = {}
+    for row in metrics[metrics["model"] == name].itertuples():
+        found |= {row.metric: row.value, f"{row.metric}.ci_low": row.ci_low, f"{row.metric}.ci_high": row.ci_high}
+    found |= {f"naive.{row.metric}": row.value for row in metrics[metrics["model"] == results.best_naive].itertuples()}
+    for row in summary[summary["model"] == name].itertuples():
+        found |= {f"{row.strategy}.{row.measure}.net": row.net, f"{row.strategy}.{row.measure}.gross": row.gross}
+    return found
