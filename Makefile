@@ -20,13 +20,15 @@ SEED   ?=
 KNOBS  := $(if $(PRESET),$(,)preset=$(PRESET))$(if $(SIGNAL),$(,)signal=$(SIGNAL))$(if $(SEED),$(,)seed=$(SEED))
 PARAMS := data_root=$(ROOT)$(KNOBS)
 PORT   ?= 8000
+# One mutant: make mutants ONLY=a-tie-is-down.
+ONLY   ?=
 
 # No library tells anybody anything, in any process that is started from here.
 $(foreach switch,$(shell $(PYTHON) src/finq_predictor/switches.py),$(eval export $(switch)))
 # A container may forbid bytecode, and every process would compile every import again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run setup test lint format serve lab viz dags bench docs lock clean
+.PHONY: help run setup test mutants lint format serve lab viz dags bench docs lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
@@ -73,6 +75,9 @@ setup: $(VENV)/.dev  ## Everything that tests and tools need, to develop
 
 test: $(VENV)/.dev .venv-airflow/.ready  ## All tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 15
+
+mutants: $(VENV)/.dev  ## Known mistakes, made one at a time: each has to fail a test
+	$(BIN)/python tests/mutants/run.py $(if $(ONLY),--only $(ONLY))
 
 lint: $(VENV)/.dev  ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .
