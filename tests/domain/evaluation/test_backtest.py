@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from finq_predictor.domain.errors import ConfigurationError, DataError, UnknownNameError
 from finq_predictor.domain.evaluation.backtest import backtest_models, make_price_grid, run_backtest
-from finq_predictor.domain.evaluation.positions import EDGE, QUANTILE, STRATEGIES, THRESHOLD, strategy_for
+from finq_predictor.domain.evaluation.positions import EDGE, QUANTILE, STRATEGIES, THRESHOLD, Outlook, strategy_for
 from finq_predictor.domain.evaluation.trading_rules import BacktestRules
 from finq_predictor.domain.market.markets import get_market
 
@@ -215,6 +215,7 @@ def test_all_models_and_strategies_side_by_side():
         ({"quantile": 0.7}, "quantile"),
         ({"cost_bp": -1.0}, "nobody is paid"),
         ({"borrow_bp": -1.0}, "nobody is paid"),
+        ({"hedge_bp": -1.0}, "nobody is paid"),
         ({"move_bars": 1}, "move_bars"),
         ({"capital": 0.0}, "capital"),
         ({"short_below": 0.7}, "short_below"),
@@ -263,7 +264,7 @@ def test_an_edge_is_held_until_it_changes_sides():
     always_open = replace(FX, masked_hours_utc=())
     said = bars[["ts", "instrument"]].assign(probability=told)
     grid = make_price_grid(bars, rules, FX)
-    weights = STRATEGIES[EDGE](told[:, None], grid.returns, grid.side_cost, rules)[:, 0]
+    weights = STRATEGIES[EDGE](Outlook(told[:, None], grid.returns, grid.side_cost), rules)[:, 0]
     cycle = weights[100:150]
     assert cycle[30:40].tolist() == [1.0] * 10
     assert np.count_nonzero(cycle) == 10
@@ -390,4 +391,4 @@ def test_an_edge_has_to_pay_for_the_way_in_and_the_way_out(cost, trades):
     """A probability of 0.55 and moves of a hundredth promise a thousandth; both ways cost twice the side."""
     returns = np.where(np.arange(60) % 2 == 0, 0.01, -0.01).reshape(-1, 1)
     probability, sides = np.full((60, 1), 0.55), np.full((60, 1), cost)
-    assert STRATEGIES["edge"](probability, returns, sides, BacktestRules(move_bars=40)).any() == trades
+    assert STRATEGIES["edge"](Outlook(probability, returns, sides), BacktestRules(move_bars=40)).any() == trades

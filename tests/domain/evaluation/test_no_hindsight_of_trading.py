@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from finq_predictor.domain.evaluation.backtest import make_price_grid, run_backtest
-from finq_predictor.domain.evaluation.positions import STRATEGIES
+from finq_predictor.domain.evaluation.positions import STRATEGIES, Outlook
 from finq_predictor.domain.evaluation.trading_rules import BacktestRules
 from finq_predictor.domain.market.markets import MARKETS, Market
 from synthetic_silver import random_tables
@@ -96,7 +96,7 @@ def test_what_is_wanted_at_a_bar_is_decided_by_the_bars_up_to_it(strategy):
     probability[rng.random(probability.shape) < 0.1] = np.nan
     # So dear that the size of a move decides, and not only the side of the probability.
     cost = np.full(probability.shape, 0.02)
-    wanted = STRATEGIES[strategy](probability, returns, cost, RULES)
+    wanted = STRATEGIES[strategy](Outlook(probability, returns, cost), RULES)
     for cut in (40, 100, 150):
         other = [
             np.where(np.arange(200)[:, None] > cut, 50.0 * noise, values)
@@ -106,7 +106,7 @@ def test_what_is_wanted_at_a_bar_is_decided_by_the_bars_up_to_it(strategy):
                 (cost, cost),
             )
         ]
-        np.testing.assert_array_equal(STRATEGIES[strategy](*other, RULES)[: cut + 1], wanted[: cut + 1])
+        np.testing.assert_array_equal(STRATEGIES[strategy](Outlook(*other), RULES)[: cut + 1], wanted[: cut + 1])
         assert wanted[: cut + 1].any()
 
 

@@ -321,6 +321,14 @@ def test_benchmark_is_adjusted_and_needs_closes_only():
     assert closes["close"].tolist() == frame["close"].tolist()
 
 
+def test_a_price_index_beside_stocks_with_dividends_is_said():
+    frame = daily().drop(columns="symbol")
+    assert clean_benchmark(frame, EQUITY).tally.notes == ()
+    (note,) = clean_benchmark(frame[["date", "close"]], EQUITY).tally.notes
+    assert "if it is a price index, stocks with their dividends beat it" in note
+    assert "deliver a total-return index" in note
+
+
 def test_quarantine_keeps_the_row_as_delivered():
     frame = set_cell(daily(), 3, close="broken").assign(rule="theirs", sector="Energy")
     cleaned = clean_bars(frame, EQUITY)

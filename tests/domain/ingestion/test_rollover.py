@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
+from finq_predictor.domain.ingestion.bars import clean_bars
 from finq_predictor.domain.ingestion.rollover import Fall, falls_at_rollover, note_on_bids
+from finq_predictor.domain.ingestion.rules import Rules
+from finq_predictor.domain.market.markets import get_market
 
-REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "fx"
+FX = Rules(get_market("fx"))
 
 
 def hourly(widening: float, days: int = 260, seed: int = 0) -> pd.DataFrame:
@@ -45,17 +46,23 @@ def test_few_days_say_nothing():
     assert falls_at_rollover(hourly(4.0).iloc[:0]) == []
 
 
+def test_cleaning_says_it_of_bare_prices_and_not_of_quotes():
+    bars = hourly(4.0)
+    prices = {f"mid_{part}": bars["close"] for part in ("open", "high", "low", "close")}
+    raw = pd.DataFrame({"instrument": "EUR_USD", "time": bars["ts"] - pd.Timedelta(hours=1), **prices})
+    notes = clean_bars(raw, FX).tally.notes
+    assert [note for note in notes if "as bids do" in note]
+    sides = {f"{side}_{name[4:]}": price for side in ("bid", "ask") for name, price in prices.items()}
+    quoted = raw.assign(**sides)
+    assert not [note for note in clean_bars(quoted, FX).tally.notes if "as bids do" in note]
+
+
 @pytest.mark.parametrize("pair", ["EUR_USD", "AUD_USD"])
-def test_real_bids_and_real_mids_are_told_apart(pair):
-    path = REAL / f"{pair}_H1_mid_bid_ask_2016-01_2021-12.parquet"
-    if not path.exists():
-        pytest.skip(f"no research data at {path}")
-    raw = pd.read_parquet(path)
+def test_real_bids_and_real_mids_are_told_apart(pair, shared_data):
+    raw = pd.read_parquet(shared_data / "fx" / f"{pair}_H1_mid_bid_ask_2016-01_2021-12.parquet")
     ts = (pd.to_datetime(raw["time"], utc=True) + pd.Timedelta(hours=1)).dt.as_unit("us")
-    told = {
-        side: falls_at_rollover(pd.DataFrame({"ts": ts, "instrument": pair, "close": raw[f"{side}_c"].astype(float)}))[
-            0
-        ].looks_like_bids
-        for side in ("mid", "bid", "ask")
-    }
+    told = {}
+    for side in ("mid", "bid", "ask"):
+        bars = pd.DataFrame({"ts": ts, "instrument": pair, "close": raw[f"{side}_c"].astype(float)})
+        told[side] = falls_at_rollover(bars)[0].looks_like_bids
     assert told == {"mid": False, "bid": True, "ask": False}

@@ -296,11 +296,11 @@ def test_each_opening_asks_for_more():
 
 
 def test_without_a_sealed_window_nothing_is_promoted():
-    decision = judge(window=Sealed(pd.DatetimeIndex([]), None))
+    window = sealed(pd.Series(dtype=float, index=LATER[:0]))
+    decision = judge(window=window)
     assert failed(decision) == {"final_window"}
-    assert "bring more history" in decision.reason
-    with pytest.raises(DataError, match="two folds"):
-        Sealed(pd.DatetimeIndex([]), None).open("a", "b")
+    assert "two folds or more, on more history" in decision.reason
+    assert window.opened == []
 
 
 def test_importance_is_reported_and_can_gate():

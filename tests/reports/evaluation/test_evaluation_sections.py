@@ -92,6 +92,15 @@ def test_intervals_are_said_to_cover_what_they_do(whole):
     assert "95\u00a0% interval" not in page
 
 
+def test_what_was_decided_about_deliveries_is_told(whole):
+    assert "About the deliveries" not in render("data", whole)
+    noted = replace(whole.results.trained.provenance, notes={"articles": ("times without a time of day count late",)})
+    trained = replace(whole.results.trained, provenance=noted)
+    page = render("data", replace(whole, results=replace(whole.results, trained=trained)))
+    assert "About the deliveries" in page
+    assert "times without a time of day count late" in page
+
+
 def test_what_was_ever_judged_is_told(whole):
     def said(judged: int) -> str:
         terms = replace(whole.results.terms, judged=judged)

@@ -31,15 +31,13 @@ from finq_predictor.domain.arrays import Matrix, Vector
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.evaluation.performance import summarise
-from finq_predictor.domain.evaluation.positions import QUANTILE, STRATEGIES
+from finq_predictor.domain.evaluation.positions import QUANTILE, STRATEGIES, Outlook
 from finq_predictor.domain.evaluation.trading_rules import BacktestRules
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.tables import BACKTEST, BACKTEST_SUMMARY
 
 SUMMED = ("gross_return", "net_return", "turnover", "benchmark_return")
 VOLUME_BARS = 20
-HEDGE_COST_BP = 1.0
-"""Of one traded side of the benchmark, which is the cheapest thing to trade that a market has."""
 AVERAGED = ("exposure", "n_long", "n_short")
 
 
@@ -182,7 +180,7 @@ def run_backtest(
         DataError: If a prediction has no bar, or no prediction is given.
     """
     probability = _prediction_matrix(predictions, grid)
-    decided = STRATEGIES[strategy](probability, grid.returns, grid.side_cost, rules)
+    decided = STRATEGIES[strategy](Outlook(probability, grid.returns, grid.side_cost), rules)
     decided[market.is_masked(grid.ts)] = 0.0
     held = _hold(decided, grid, horizon, rules.entry_lag)
     first, last = _span(predictions, grid, horizon, rules.entry_lag)
@@ -197,7 +195,7 @@ def run_backtest(
         hedged = np.concatenate([[0.0], hedge[:-1]])
         gross = gross + hedged * grid.benchmark
         changed = np.abs(hedge - hedged)
-        cost, turnover = cost + changed * HEDGE_COST_BP / 1e4, turnover + changed
+        cost, turnover = cost + changed * rules.hedge_bp / 1e4, turnover + changed
     bars = pd.DataFrame(
         {
             "gross_return": gross,

@@ -7,6 +7,7 @@ it decides. It answers with weights of the capital, time x instruments.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -21,10 +22,25 @@ THRESHOLD = "threshold"
 EDGE = "edge"
 _FEWEST_MOVES = 20
 
-Strategy = Callable[[Matrix, Matrix, Matrix, BacktestRules], Matrix]
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a strategy decides by, time x instruments; it reads no row after the one it decides in.
+
+    Attributes:
+        probability: Of a yes; NaN is never acted upon (T, N).
+        returns: Of each bar (T, N).
+        side_cost: Cost of one traded side as a fraction of its value (T, N).
+    """
+
+    probability: Matrix
+    returns: Matrix
+    side_cost: Matrix
+
+
+Strategy = Callable[[Outlook, BacktestRules], Matrix]
 STRATEGIES: Registry[Strategy] = Registry("strategy")
-"""Takes probabilities, the return of each bar and the cost of one traded side, all (T, N), and the rules; gives
-weights (T, N). NaN probabilities are never acted upon."""
+"""Takes an outlook and the rules; gives the weights that are wanted (T, N)."""
 
 
 def strategy_for(predictions: pd.DataFrame, rules: BacktestRules) -> str:
@@ -42,8 +58,9 @@ def strategy_for(predictions: pd.DataFrame, rules: BacktestRules) -> str:
 
 
 @STRATEGIES.register(QUANTILE)
-def best_against_worst(probability: Matrix, returns: Matrix, cost: Matrix, rules: BacktestRules) -> Matrix:  # noqa: ARG001
+def best_against_worst(outlook: Outlook, rules: BacktestRules) -> Matrix:
     """Half the capital in the best quantile, half against the worst; nothing where there are too few to rank."""
+    probability = outlook.probability
     # Ties share their average rank: a model that says the same of everything ranks nothing and trades nothing.
     known = np.isfinite(probability).sum(axis=1, keepdims=True)
     rank = pd.DataFrame(probability).rank(axis=1).to_numpy()
@@ -56,21 +73,23 @@ def best_against_worst(probability: Matrix, returns: Matrix, cost: Matrix, rules
 
 
 @STRATEGIES.register(THRESHOLD)
-def confident_calls(probability: Matrix, returns: Matrix, cost: Matrix, rules: BacktestRules) -> Matrix:  # noqa: ARG001
+def confident_calls(outlook: Outlook, rules: BacktestRules) -> Matrix:
     """Buy above one probability, sell below another, equal weights up to a maximum."""
+    probability = outlook.probability
     sign = (probability > rules.long_above).astype(float) - (probability < rules.short_below)
     active = np.abs(sign).sum(axis=1, keepdims=True)
     return np.asarray(sign * np.minimum(1.0 / np.maximum(active, 1.0), rules.max_weight))
 
 
 @STRATEGIES.register(EDGE)
-def worth_its_cost(probability: Matrix, returns: Matrix, cost: Matrix, rules: BacktestRules) -> Matrix:
+def worth_its_cost(outlook: Outlook, rules: BacktestRules) -> Matrix:
     """Each instrument for itself: enter where the expected gain is above the cost, stay while the sign holds.
 
     The expected gain is ``(2 probability - 1)`` times the mean absolute return of the last bars. A position that is
     there already costs nothing to keep, so that it is only left when the probability changes sides.
     """
-    seen = pd.DataFrame(np.abs(returns)).replace(0.0, np.nan)
+    probability, cost = outlook.probability, outlook.side_cost
+    seen = pd.DataFrame(np.abs(outlook.returns)).replace(0.0, np.nan)
     move = seen.rolling(rules.move_bars, min_periods=min(_FEWEST_MOVES, rules.move_bars)).mean().to_numpy()
     edge = np.nan_to_num((2.0 * probability - 1.0) * move)
     enters = np.where(np.abs(edge) > 2.0 * rules.edge_over_cost * cost, np.sign(edge), 0.0)

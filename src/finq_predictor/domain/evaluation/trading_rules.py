@@ -26,6 +26,7 @@ class BacktestRules:
         edge_over_cost: The edge strategy takes a position where the gain it expects is more than so many times the
             cost of buying and selling again.
         move_bars: Bars over which the edge strategy learns how far an instrument usually moves.
+        hedge_bp: Cost of one traded side of the benchmark, in basis points.
         borrow_bp: Fee for what is sold short, in basis points per year.
         impact: How far a trade moves its price: times the volatility of a day and the square root of the share of a
             day's volume that is traded; 0 for none.
@@ -47,6 +48,7 @@ class BacktestRules:
     use_quotes: bool = True
     edge_over_cost: float = 1.0
     move_bars: int = 250
+    hedge_bp: float = 1.0
     borrow_bp: float = 0.0
     impact: float = 0.0
     capital: float = 1e6
@@ -64,7 +66,7 @@ class BacktestRules:
             raise ConfigurationError(f"quantile is {self.quantile}; expected more than 0 and at most 0.5.")
         if self.short_below > self.long_above:
             raise ConfigurationError(f"short_below {self.short_below} is above long_above {self.long_above}.")
-        costs = ("cost_bp", "slippage_bp", "borrow_bp", "impact", "edge_over_cost")
+        costs = ("cost_bp", "slippage_bp", "hedge_bp", "borrow_bp", "impact", "edge_over_cost")
         if wrong := {name: getattr(self, name) for name in costs if not getattr(self, name) >= 0.0}:
             raise ConfigurationError(f"{wrong}: nobody is paid for trading; expected 0 or more.")
         if self.move_bars < 2 or not self.capital > 0.0:

@@ -278,6 +278,12 @@ def _beats_champion(case: Case) -> Check:
 @CHECKS.register("final_window")
 def _holds_in_the_final_window(case: Case) -> Check:
     final, measure = case.final, SKILLS[case.rules.skill]
+    if final is None and not len(case.final_days):
+        detail = (
+            "No day with a known outcome was sealed, so that nothing shows whether its skill lasts: train with two "
+            "folds or more, on more history."
+        )
+        return Check("final_window", False, None, None, detail)
     if final is None:
         detail = "The last days of the history stay sealed until a candidate has passed everything before them."
         return Check("final_window", True, None, None, detail, gating=False)

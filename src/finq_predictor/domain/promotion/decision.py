@@ -9,6 +9,7 @@ days that were sealed before. What is not good enough may serve only while there
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -56,36 +57,19 @@ STILL_SKILLED = 0.05
 """Level at which what is left of a champion's skill counts as skill."""
 
 
+@dataclass
 class Sealed:
     """The sealed window: its days are known, what happened in it is not until it is opened.
 
-    Args:
+    Attributes:
         days: Days of the window with a known outcome.
-        open_for: Takes the name of a candidate and a reason; looks, and returns what was found.
+        open: Takes the name of a candidate and a reason; looks, and returns what was found.
         asked: A reason given by a person to look at the best candidate even if it has failed before; empty for none.
     """
 
-    def __init__(
-        self, days: pd.DatetimeIndex, open_for: Callable[[str, str], FinalWindow] | None, asked: str = ""
-    ) -> None:
-        self.days = days
-        self.asked = asked
-        self._open_for = open_for
-
-    @property
-    def can_be_opened(self) -> bool:
-        """Whether there is a window at all."""
-        return self._open_for is not None and len(self.days) > 0
-
-    def open(self, model: str, reason: str) -> FinalWindow:
-        """Look.
-
-        Raises:
-            DataError: If there is no window.
-        """
-        if self._open_for is None:
-            raise DataError("There is no sealed window to open; train with at least two folds.")
-        return self._open_for(model, reason)
+    days: pd.DatetimeIndex
+    open: Callable[[str, str], FinalWindow]
+    asked: str = ""
 
 
 def decide(
@@ -136,12 +120,10 @@ def decide(
     chosen = passing[0] if passing else _least_suspect(ranked, judged)
     final: FinalWindow | None = None
     new = incumbent is None or incumbent.model_hash != chosen.model_hash or incumbent.status is ModelStatus.PROVISIONAL
-    if sealed.can_be_opened and ((passing and new) or sealed.asked):
+    if len(sealed.days) and ((passing and new) or sealed.asked):
         reason = sealed.asked or f"{chosen.model} passed every check on the days before"
         final = sealed.open(chosen.model, reason)
         judged[chosen.model] = check(chosen, final)
-    elif passing and new:
-        judged[chosen.model] = (*judged[chosen.model], _nothing_sealed())
     checks = judged[chosen.model]
     verdict, reason = _verdict(chosen, checks, incumbent, bool(demoted), provenance)
     others = {
@@ -191,13 +173,6 @@ def lost_skill(incumbent: Incumbent, record: Record | None, setting: Setting, ru
 
 def _must_be_beaten(incumbent: Incumbent, provenance: Provenance) -> bool:
     return incumbent.status is ModelStatus.PROMOTED and not (incumbent.simulated and not provenance.simulated)
-
-
-def _nothing_sealed() -> Check:
-    detail = (
-        "No day with a known outcome was sealed, so that nothing shows whether its skill lasts: bring more history."
-    )
-    return Check("final_window", False, None, None, detail)
 
 
 def _remembered(final: FinalWindow, setting: Setting) -> Opening:
