@@ -121,7 +121,8 @@ def test_a_good_candidate_is_promoted_with_reasons():
     ("changes", "check", "said"),
     [
         ({"skill": ranks(0.0)}, "has_skill", "luck can explain"),
-        ({"skill": ranks(0.05, days=DAYS[:60])}, "enough_days", "60 days"),
+        ({"skill": ranks(0.05, days=DAYS[:60])}, "enough_days", "on 60 of the 60 days"),
+        ({"skill": NOTHING}, "enough_days", "on 0 of the 400 days"),
         ({"purged": {"accuracy": 0.59, "auc": 0.55}}, "leak_alarm", "Too good to be true"),
         ({"purged": {"accuracy": 0.55, "auc": 0.61}}, "leak_alarm", "Too good to be true"),
         ({"purged": {}}, "leak_alarm", "not read"),

@@ -83,7 +83,10 @@ def _enough_days(case: Case) -> Check:
     candidate, rules = case.candidate, case.rules
     days = int(candidate.skill.notna().sum())
     needed = days_needed(case.setting.days_of_label) if rules.min_oos_days is None else rules.min_oos_days
-    detail = f"{candidate.model} was tested on {days} days it had not seen; at least {needed} are needed."
+    detail = (
+        f"{candidate.model} said something that can be judged on {days} of the {len(candidate.skill)} days that it was "
+        f"tested on and had not seen; at least {needed} are needed."
+    )
     return Check("enough_days", days >= needed, float(days), float(needed), detail)
 
 
