@@ -1,12 +1,13 @@
 """Whole worlds, cheap enough for hundreds: from the simulator's bars to the decision, by the nodes of the pipelines.
 
-A world is what a run is, without news (writing them takes most of its time), with a short list of features, with
-logistic regression and few trees, and without a search. The gate, its levels, the sealed window and the costs are those
-of the configuration.
+A world is what a run is, with a short list of features, with logistic regression and few trees, and without a search.
+The gate, its levels, the sealed window and the costs are those of the configuration. A small world has no news, as
+writing them takes most of its time; a whole one has the size of a run and its news.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,10 +40,12 @@ from synthetic_values import make_delivery
 NOW = pd.Timestamp("2026-01-05 12:00", tz="UTC")
 FAMILIES = ("momentum", "volatility")
 TREES = {"n_estimators": 40, "learning_rate": 0.05, "max_depth": 3, "min_child_weight": 200, "max_bin": 64}
-SIZES: Mapping[str, Mapping[str, Any]] = {
-    "equity": {"instruments": 40, "years": 5},
-    "fx": {"years": 1.5},
+SMALL: Mapping[str, Mapping[str, Any]] = {
+    "equity": {"instruments": 40, "years": 5, "articles_per_year": 0.0},
+    "fx": {"years": 1.5, "articles_per_year": 0.0},
 }
+# The defaults of the simulator are the size of a run.
+WHOLE: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -73,17 +76,22 @@ class Laboratory:
     Args:
         project: Root of the project.
         market: Name of the market.
-        size: Options of the simulated market; None takes a small one.
+        size: Options of the simulated market; None takes a small one without news.
     """
 
     def __init__(self, project: Path, market: str, size: Mapping[str, Any] | None = None) -> None:
         bootstrap_project(project)
-        with KedroSession.create(project, env="base") as session:
+        # A context makes the database of its data root: not one in the project, and not one for two laboratories.
+        with (
+            tempfile.TemporaryDirectory() as root,
+            KedroSession.create(project, env="base", runtime_params={"data_root": root}) as session,
+        ):
             params = session.load_context().params[market]
         self.market: Market = get_market(market)
-        self.size = dict(SIZES[market] if size is None else size)
+        self.size = dict(SMALL[market] if size is None else size)
         self.stages = Stages(self.market, params["ingestion"], params["sentiment"])
-        self.features: FeaturesParams = params["features"].model_copy(update={"families": FAMILIES})
+        families = FAMILIES if self.size.get("articles_per_year") == 0 else (*FAMILIES, "news")
+        self.features: FeaturesParams = params["features"].model_copy(update={"families": families})
         models = params["training"].models
         race = {name: models[name] for name in ("base_rate", "momentum", "reversal")}
         race |= {"logistic": ModelConfig(params={"C": 0.001, "clip": 4.0}), "xgboost": ModelConfig(params=TREES)}
@@ -92,7 +100,7 @@ class Laboratory:
 
     def gold(self, preset: str, seed: int, signal: float = 1.0) -> tuple[dict[str, pd.DataFrame], Any, pd.DataFrame]:
         """Silver, the feature set and gold of a world."""
-        options = {"preset": preset, "seed": seed, "signal": signal, "articles_per_year": 0.0, **self.size}
+        options = {"preset": preset, "seed": seed, "signal": signal, **self.size}
         bronze = {
             table: SimulatedSource(self.market.name, table, **options).read() for table in self.market.source_tables
         }

@@ -24,7 +24,10 @@ from finq_predictor.replay.history import History
 from finq_predictor.replay.walk import KEYS
 from synthetic_worlds import TREES, Laboratory
 
-SIZES: dict[str, dict[str, Any]] = {"equity": {"instruments": 22, "years": 2.5}, "fx": {"years": 0.3}}
+SIZES: dict[str, dict[str, Any]] = {
+    "equity": {"instruments": 22, "years": 2.5, "articles_per_year": 20.0},
+    "fx": {"years": 0.3, "articles_per_year": 20.0},
+}
 SAID = ["model", "ts", "instrument", "score", "probability"]
 PRICES = [f"{side}{part}" for side in ("", "mid_", "bid_", "ask_") for part in OHLC] + ["adj_close"]
 MODELS = {
@@ -63,7 +66,7 @@ def made(request: pytest.FixtureRequest, project_path: Path) -> Made:
     limits = replace(stages.ingestion.gates, max_quarantine_share=1.0)
     laboratory.stages = replace(stages, ingestion=stages.ingestion.model_copy(update={"gates": limits}))
     params = laboratory.training.model_copy(update={"models": MODELS, "n_folds": 2, "min_train_fraction": 0.6})
-    options = {"preset": "easy", "seed": 5, "articles_per_year": 20.0, **laboratory.size}
+    options = {"preset": "easy", "seed": 5, **laboratory.size}
     bronze = {table: SimulatedSource(market.name, table, **options).read() for table in market.source_tables}
     history = History.of(market, bronze, laboratory.stages.ingestion.rules(market))
     world = live(laboratory, bronze)

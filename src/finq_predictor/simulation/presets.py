@@ -39,9 +39,15 @@ _NOTHING = PlantingConfig(strength=0.0)
 
 PRESETS: Registry[Preset] = Registry.of(
     "preset of the simulated market",
-    # Kinder than markets are, so that a first run has something to show: of stocks so much that what is left after
-    # costs is beyond luck, of pairs what is found and does not pay.
-    Preset("easy", {"equity": EquityMarketConfig(planting=PlantingConfig(strength=1.75)), "fx": FxMarketConfig()}),
+    # Much kinder than markets are, so that a first run has something to show: so much that what is left after costs is
+    # beyond luck. An hour moves a pair little more than its spread, so that pairs need the most.
+    Preset(
+        "easy",
+        {
+            "equity": EquityMarketConfig(planting=PlantingConfig(strength=1.75)),
+            "fx": FxMarketConfig(planting=PlantingConfig(strength=3.5)),
+        },
+    ),
     # About as little to predict as in markets, not for ever, not always, and with news that may be wrong or late.
     Preset("realistic", {"equity": _EQUITY, "fx": _FX}),
     # Everything that is unpleasant about the realistic one, and nothing to predict, whatever ``signal`` says.
