@@ -21,6 +21,7 @@ FIRST = 5_000
 PLAN = {"noise": 200, "realistic": 30, "easy": 30}
 
 
+@pytest.mark.timeout(0)
 @pytest.mark.parametrize("market", ["equity", "fx"])
 @pytest.mark.parametrize("preset", PLAN)
 def test_promotions(market, preset):
