@@ -7,7 +7,7 @@ import pandas as pd
 
 from finq_predictor.adapters.invocation import Invocation
 from finq_predictor.domain.evaluation.trial_ledger import TrialLedger
-from finq_predictor.domain.features import FeatureSet
+from finq_predictor.domain.features.engine import make_feature_set, select_features
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
@@ -34,6 +34,8 @@ TRAINED = (
 )
 NOW = pd.Timestamp("2026-01-05 12:00", tz="UTC")
 FEATURES = ("ret_5", "zscore_20", "vol_20", "rsi_14", "sma_gap_50", "macd_12_26")
+_KNOWN = {spec.name: spec for spec in select_features(get_market("equity"), ("close",))}
+FEATURE_SET = make_feature_set([_KNOWN[name] for name in FEATURES])
 
 
 def make_bars(days: int, instruments: int, rng: np.random.Generator, drift: np.ndarray) -> pd.DataFrame:
@@ -154,7 +156,7 @@ def make_bundle(name: str, gold: pd.DataFrame, *, seed: int = 0, simulated: bool
         market="equity",
         name=name,
         horizon=HORIZON,
-        feature_set=FeatureSet("equity", FEATURES, 60, "d" * 64, ("close",)),
+        feature_set=FEATURE_SET,
         model=model,
         calibrator=calibrator,
         profile=build_profile(matrix, label, calibrator.transform(score)),

@@ -200,6 +200,16 @@ def test_the_champion_answers_for_days_after_its_training_with_its_own_bundle(wo
     assert "cannot be read" in lost.unknown
 
 
+def test_a_champion_of_other_definitions_is_not_judged_by_these(world):
+    """The names are the same; what they mean is not, and the service would refuse it."""
+    incumbent = champion_of(world)
+    bundle = incumbent.bundle
+    others = replace(bundle, feature_set=replace(bundle.feature_set, definitions_hash="0" * 64))
+    refused = follow_champion(replace(incumbent, bundle=others), world["gold"], market=EQUITY)
+    assert refused.predictions.empty
+    assert "defined differently when the model was trained" in refused.unknown
+
+
 def test_another_file_name_is_no_way_around_the_champion(world, measured, traded):
     """The champion is the better model; its source is only called otherwise."""
     weaker = {"candidates": world["candidates"], "incumbent": champion_of(world)}

@@ -8,6 +8,7 @@ import pandas as pd
 
 from finq_predictor.domain import columns
 from finq_predictor.domain.columns import INSTRUMENT, TS
+from finq_predictor.domain.errors import FeatureSetMismatchError
 from finq_predictor.domain.evaluation.skill import daily_skill
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.promotion.decision import Incumbent, Record
@@ -51,6 +52,11 @@ def follow_champion(incumbent: Incumbent | None, gold: pd.DataFrame, *, market: 
             f"it reads {len(absent)} features that these data do not have ({', '.join(absent[:5])}); deliver the same "
             "inputs, or keep this market in a data_root of its own.",
         )
+    try:
+        bundle.feature_set.verify()
+    except FeatureSetMismatchError as changed:
+        # Other definitions under the same names: the service refuses it too, and what is judged is what is served.
+        return Followed(incumbent, nothing, f"the service refuses it: {changed}")
     after = _times_after(gold, bundle.origin.trained_to, market.entry_lag + bundle.horizon)
     rows = gold[gold[TS].isin(after)]
     outcome = {columns.label(bundle.horizon): "label", columns.forward_return(bundle.horizon): "forward_return"}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from finq_predictor.reports.evaluation.labels import CHECKS
 from finq_predictor.reports.evaluation.results import ReportMaterial
-from finq_predictor.reports.tables import Look, Row, Table, plain_rows, yes_no
+from finq_predictor.reports.tables import Cell, Look, Row, Table, plain_rows, yes_no
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def build(material: ReportMaterial) -> Checks:
         Row(
             [
                 CHECKS.get(check.name, check.name),
-                yes_no(check.passed),
+                yes_no(check.passed) if check.gating or check.value is not None else Cell("not asked"),
                 "gate" if check.gating else "reported",
                 check.detail,
             ],
