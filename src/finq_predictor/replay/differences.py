@@ -69,6 +69,8 @@ def first_difference(
     if set(live) != set(batch):
         name = str(min(set(live) ^ set(batch)))
         return Difference(layer, table, name, "", "", bar.isoformat(), *_sides(name in live))
+    if _same_as_they_lie(live, batch):
+        return None
     left, right = _ordered(live, keys), _ordered(batch, keys)
     index, whole = left.index, left.index.equals(right.index)
     lone = len(index)
@@ -87,6 +89,14 @@ def first_difference(
         values = (_shown(side[name].iloc[row]) for side in (left, right))
         return _at(index[row], keys, layer, table, name, bar, *values)
     return None if whole else _at(index[lone], keys, layer, table, "", bar, *_sides(bool(here[lone])))
+
+
+def _same_as_they_lie(live: pd.DataFrame, batch: pd.DataFrame) -> bool:
+    """Whether two tables agree row by row without being sorted, as they nearly always do; sorting takes far longer."""
+    if len(live) != len(batch):
+        return False
+    left, right = live.reset_index(drop=True), batch.reset_index(drop=True)
+    return all(left[name].equals(right[name]) or not _unequal(left[name], right[name]).any() for name in right)
 
 
 def _ordered(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
