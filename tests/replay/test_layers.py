@@ -5,6 +5,7 @@ What was delivered is silver already, so that this needs no run of the project a
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
@@ -12,13 +13,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from finq_predictor.domain.features import compute_features
+from finq_predictor.domain.features import compute_features, select_features
+from finq_predictor.domain.labels import make_labels
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.modelling.decisions import AbstentionRules
 from finq_predictor.domain.panel import Panel
-from finq_predictor.replay.audit import HistoryAudit
+from finq_predictor.replay.audit import HistoryAudit, audit_history
 from finq_predictor.replay.differences import Difference
 from finq_predictor.replay.history import History
+from finq_predictor.replay.recording import record
 from finq_predictor.replay.walk import KEYS, Batch, Champion, Replay, name_of
 from serving import small_market
 
@@ -138,6 +141,72 @@ def test_a_walk_ends_at_the_first_difference(replay):
     row = int(np.flatnonzero(gold["ts"] == bars[1])[0])
     steps = list(with_batch(replay, gold=changed(gold, row, name)).walk(bars))
     assert [step.difference is None for step in steps] == [True, False]
+
+
+def test_the_last_bar_is_always_sampled_and_nobody_answers_before_his_time(replay):
+    assert all(replay.sample(None, None, 3, seed)[-1] == replay.bars[-1] for seed in range(20))
+    first, later = replay.champions[0], Champion(replay.champions[0].bundle, replay.bars[-5])
+    later = replace(later, bundle=replace(later.bundle, name="later"))
+    both = Replay(replay.history, replay.stages, replay.batch, [first, later], replay.rules)
+    names = [both.champion_of(bar).name for bar in replay.bars[[-6, -5, -4]]]
+    assert names == ["logistic", "later", "later"]
+
+
+def test_a_record_tells_what_was_found_and_who_answered_with_hindsight(replay):
+    gold, name = replay.batch.gold, replay.champions[0].bundle.feature_set.names[0]
+    trained_to = pd.Timestamp(replay.champions[0].bundle.origin.trained_to)
+    place = int(replay.bars.get_loc(trained_to))
+    bars = list(replay.bars[place - 1 : place + 2])
+    now, called = dt.datetime(2026, 1, 5, tzinfo=dt.UTC), []
+    found = record(replay, bars, now, lambda: called.append(1))
+    assert (found.difference, found.equal, found.bars, found.of_bars, len(called)) == ("", True, 3, 3, 3)
+    assert found.hindsight == 1, "the bar before the last one that was learned from"
+    other = with_batch(replay, gold=changed(gold, int(np.flatnonzero(gold["ts"] == bars[1])[0]), name))
+    told = record(other, bars, now, lambda: None)
+    assert f"features: gold.{name}" in told.difference
+    assert (told.equal, told.bars, told.last) == (False, 2, bars[1].isoformat())
+
+
+@dataclass(frozen=True)
+class HindsightStages(SilverStages):
+    """Stages of which one gives each bar the volume of the next."""
+
+    layer: str
+
+    def silver(self, bronze: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+        tables = super().silver(bronze)
+        if self.layer == "silver":
+            bars = tables["bars"]
+            tables["bars"] = bars.assign(volume=bars.groupby("instrument")["volume"].shift(-1).fillna(1.0))
+        return tables
+
+    def panel(self, silver: Mapping[str, pd.DataFrame]) -> Panel:
+        panel = super().panel(silver)
+        if self.layer == "panel":
+            later = np.vstack([panel.fields["volume"][1:], np.ones((1, len(panel.instruments)))])
+            return replace(panel, fields={**panel.fields, "volume": later})
+        return panel
+
+
+def careless_labels(panel, market, horizons):
+    labels = make_labels(panel, market, horizons)
+    later = labels.groupby("instrument")["forward_return_1"].shift(-2)
+    return labels.assign(forward_return_1=labels["forward_return_1"] + later.fillna(0.0))
+
+
+@pytest.mark.parametrize("layer", ["", "silver", "panel", "labels"])
+def test_an_audit_finds_a_hindsight_in_the_layer_in_which_it_is(replay, monkeypatch, layer):
+    def of_volume(market, available):
+        return [spec for spec in select_features(market, available) if spec.family == "volume"][:3]
+
+    monkeypatch.setattr("finq_predictor.replay.audit.select_features", of_volume)
+    if layer == "labels":
+        monkeypatch.setattr("finq_predictor.replay.audit.make_labels", careless_labels)
+    found = audit_history(replay.history, HindsightStages(layer), times=2, seed=0)
+    assert found.clean == (layer == "")
+    assert {each.table for each in found.tables} == ({"silver_bars"} if layer == "silver" else set())
+    assert bool(found.leaking) == (layer in ("silver", "panel"))
+    assert [each.column for each in found.labels] == (["forward_return_1"] if layer == "labels" else [])
 
 
 def test_an_audit_is_clean_only_if_nothing_was_found():
