@@ -102,6 +102,12 @@ def test_every_table_of_silver_is_compared_to_its_last_row(replay, table):
     without = {**replay.batch.silver, table: whole.iloc[:-1]}
     found = with_batch(replay, silver=without).at(replay.bars[-1]).difference
     assert (found.table, found.live, found.batch) == (name_of(table), "there", "absent")
+    # And what the batch has, although it had not been delivered then.
+    bronze = {**replay.history.bronze, table: whole.iloc[:-1]}
+    known = {**replay.history.known, table: replay.history.known[table].iloc[:-1]}
+    lacking = Replay(History(EQUITY, bronze, known), replay.stages, replay.batch, replay.champions, replay.rules)
+    found = lacking.at(replay.bars[-1]).difference
+    assert (found.table, found.live, found.batch) == (name_of(table), "absent", "there")
 
 
 def test_every_feature_is_compared(replay):
