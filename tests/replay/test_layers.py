@@ -63,8 +63,10 @@ def replay() -> Replay:
     features = compute_features(panel, bundle.feature_set)
     names = list(bundle.feature_set.names)
     gold = pd.concat([features[["ts", "instrument"]], features[names].astype("float32")], axis=1)
-    champions = [Champion(bundle, panel.ts[BARS // 2])]
-    lived = Replay(History(EQUITY, bronze, known), SilverStages(), Batch(bronze, gold, None), champions, AbstentionRules())
+    champions = [Champion.of(bundle, panel.ts, EQUITY)]
+    lived = Replay(
+        History(EQUITY, bronze, known), SilverStages(), Batch(bronze, gold, None), champions, AbstentionRules()
+    )
     published = lived._scored_by(bundle).assign(version=bundle.version)
     return with_batch(lived, predictions=published[published["ts"] == panel.ts[-1]])
 
@@ -158,15 +160,27 @@ def test_the_last_bar_is_always_sampled_and_nobody_answers_before_his_time(repla
     assert names == ["logistic", "later", "later"]
 
 
+def test_a_model_is_in_use_from_the_bar_that_showed_its_last_outcome(replay):
+    """It has learned from the closes at which its labels end, not only from the bars that carry them."""
+    bundle, bars = replay.champions[0].bundle, replay.bars
+    reach, place = EQUITY.entry_lag + bundle.horizon, int(bars.get_loc(bundle.origin.trained_to))
+    assert reach == 6
+    assert replay.champions[0].since == bars[place + reach]
+    newest = replace(bundle, origin=replace(bundle.origin, trained_to=bars[-1 - reach].isoformat()))
+    assert Champion.of(newest, bars, EQUITY).since == bars[-1], "what was trained on all of it speaks of the last bar"
+    # Of bars that were taken away since then nothing is known but that it had seen them.
+    assert Champion.of(bundle, bars[: place + 2], EQUITY).since == bars[place + 1]
+    assert Champion.of(bundle, bars[: place - 2], EQUITY).since == bars[place]
+
+
 def test_a_record_tells_what_was_found_and_who_answered_with_hindsight(replay):
     gold, name = replay.batch.gold, replay.champions[0].bundle.feature_set.names[0]
-    trained_to = pd.Timestamp(replay.champions[0].bundle.origin.trained_to)
-    place = int(replay.bars.get_loc(trained_to))
+    place = int(replay.bars.get_loc(replay.champions[0].since))
     bars = list(replay.bars[place - 1 : place + 2])
     now, called = dt.datetime(2026, 1, 5, tzinfo=dt.UTC), []
     found = record(replay, bars, now, lambda: called.append(1))
     assert (found.difference, found.equal, found.bars, found.of_bars, len(called)) == ("", True, 3, 3, 3)
-    assert found.hindsight == 1, "the bar before the last one that was learned from"
+    assert found.hindsight == 1, "the bar before the one that showed the last outcome"
     other = with_batch(replay, gold=changed(gold, int(np.flatnonzero(gold["ts"] == bars[1])[0]), name))
     told = record(other, bars, now, lambda: None)
     assert f"features: gold.{name}" in told.difference

@@ -132,9 +132,9 @@ def test_a_day_is_the_mean_of_its_bars():
     bar = pd.date_range("2024-01-01", periods=48, freq="h").to_numpy("datetime64[us]").repeat(6)
     outcome = rng.standard_normal(len(bar))
     score, y = outcome + rng.standard_normal(len(bar)), (outcome > 0).astype(float)
-    for measure, given in ((metrics.daily_rank_ic, outcome), (metrics.daily_ic, outcome)):
-        daily = measure(score, given, bar)
-        alone = [measure(score[bar == each], given[bar == each], bar[bar == each]).iloc[0] for each in np.unique(bar)]
+    for measure in (metrics.daily_rank_ic, metrics.daily_ic):
+        daily = measure(score, outcome, bar)
+        alone = [measure(score[bar == each], outcome[bar == each], bar[bar == each]).iloc[0] for each in np.unique(bar)]
         np.testing.assert_allclose(daily, [np.mean(alone[:24]), np.mean(alone[24:])])
     alone = [metrics.auc(y[bar == each], score[bar == each]) for each in np.unique(bar)]
     np.testing.assert_allclose(metrics.daily_auc(y, score, bar), [np.nanmean(alone[:24]), np.nanmean(alone[24:])])
