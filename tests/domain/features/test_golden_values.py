@@ -148,6 +148,97 @@ def test_ranks_are_those_of_pandas(whole):
     pd.testing.assert_frame_equal(ours, rank, rtol=1e-12)
 
 
+@pytest.fixture(scope="module")
+def wide(whole: Panel) -> dict[str, pd.DataFrame]:
+    """Fields as frames of time by instrument; what is the same for all instruments stands beside each."""
+    return {
+        name: pd.DataFrame(np.broadcast_to(values, (len(whole.ts), len(whole.instruments))), whole.ts)
+        for name, values in whole.fields.items()
+    }
+
+
+Wide = dict[str, pd.DataFrame]
+
+
+def ranked(x: pd.DataFrame) -> pd.DataFrame:
+    return (x.rank(axis=1) - 1).div(x.count(axis=1) - 1, axis=0) - 0.5
+
+
+def of_all(x: pd.Series, like: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({name: x for name in like})
+
+
+def returns(w: Wide, n: int = 1, name: str = "close") -> pd.DataFrame:
+    return w[name].pct_change(n)
+
+
+def of_sector(w: Wide, x: pd.DataFrame) -> pd.DataFrame:
+    sector = w["sector"].iloc[-1]
+    return pd.DataFrame({name: x.loc[:, sector == sector[name]].mean(axis=1) for name in x})
+
+
+def tone(w: Wide, n: int, neutral: float = 1.0) -> pd.DataFrame:
+    return w["tone_sum"].rolling(n).sum() / (w["article_count"].rolling(n).sum() + neutral)
+
+
+def faded(w: Wide, n: int) -> pd.DataFrame:
+    sums = [sum(0.5 ** (k / n) * w[name].shift(k) for k in range(8 * n)) for name in ("tone_sum", "article_count")]
+    return sums[0] / (sums[1] + 1.0)
+
+
+def unexplained(w: Wide) -> pd.DataFrame:
+    own, other = returns(w), returns(w, name="benchmark_close")
+    correlation = pd.DataFrame({name: own[name].rolling(60).corr(other[name]) for name in own})
+    return own.rolling(60).std() * np.sqrt(1.0 - correlation**2)
+
+
+WIDE: dict[str, Callable[[Wide], pd.DataFrame]] = {
+    "rank_ret_5": lambda w: ranked(returns(w, 5)),
+    "rank_ret_skip_250_20": lambda w: ranked(w["close"].shift(20) / w["close"].shift(250)),
+    "rank_vol_20": lambda w: ranked(np.log(w["close"]).diff().rolling(20).std()),
+    "rank_volume_trend_5_60": lambda w: ranked(w["volume"].rolling(5).mean() / w["volume"].rolling(60).mean()),
+    "rank_high_gap_250": lambda w: ranked(w["close"] / w["high"].rolling(250).max()),
+    "rank_max_ret_20": lambda w: ranked(returns(w).rolling(20).max()),
+    "excess_ret_5": lambda w: returns(w, 5).sub(returns(w, 5).mean(axis=1), axis=0),
+    "dispersion_20": lambda w: of_all(returns(w, 20).std(axis=1, ddof=0), w["close"]),
+    "breadth_50": lambda w: of_all((w["close"] > w["close"].rolling(50).mean()).mean(axis=1), w["close"]),
+    "sector_excess_ret_20": lambda w: returns(w, 20) - of_sector(w, returns(w, 20)),
+    "sector_ret_20": lambda w: of_sector(w, returns(w, 20)).sub(returns(w, 20).mean(axis=1), axis=0),
+    "relative_strength_60": lambda w: returns(w, 60) - returns(w, 60, "benchmark_close"),
+    "benchmark_vol_20": lambda w: returns(w, name="benchmark_close").rolling(20).std(),
+    "idiosyncratic_vol_60": unexplained,
+    "news_tone_5": lambda w: tone(w, 5),
+    "news_tone_faded_3": lambda w: faded(w, 3),
+    "news_tone_lag_2": lambda w: tone(w, 1).shift(2),
+    "news_surprise_5_60": lambda w: tone(w, 5) - tone(w, 60),
+    "news_count_20": lambda w: np.log1p(w["article_count"].rolling(20).sum()),
+    "news_attention_5_60": lambda w: np.log(
+        (w["article_count"].rolling(5).mean() + 1 / 60) / (w["article_count"].rolling(60).mean() + 1 / 60)
+    ),
+    "news_confidence_5": lambda w: tone(w, 5, neutral=2.0).abs(),
+    "news_coherence_5": lambda w: np.sign(returns(w, 5)) * tone(w, 5),
+    "rank_news_tone_20": lambda w: ranked(tone(w, 20)),
+    "market_tone_5": lambda w: of_all(tone(w, 5).mean(axis=1), w["close"]),
+    "macro_zscore_rate": lambda w: (w["macro_rate"] - w["macro_rate.mean"]) / w["macro_rate.std"],
+    "macro_change_rate": lambda w: w["macro_rate.change"] / w["macro_rate.change_std"],
+    "macro_shift_rate_20": lambda w: w["macro_rate"].diff(20) / w["macro_rate.std"],
+    "macro_age_rate": lambda w: np.log1p(w["macro_rate.age"]),
+}
+
+
+@pytest.fixture(scope="module")
+def table(whole: Panel) -> pd.DataFrame:
+    return compute_features(whole, make_feature_set(select_features(EQUITY, whole.available)))
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_like_pandas_across_instruments(table, wide, name):
+    expected = WIDE[name](wide).to_numpy()[CONVERGED:]
+    ours = table.pivot(index="ts", columns="instrument", values=name).to_numpy()[CONVERGED:]
+    assert np.isfinite(expected).mean() > 0.9
+    np.testing.assert_allclose(ours, expected, rtol=1e-8, atol=1e-11)
+
+
 def test_ties_share_their_rank():
     from finq_predictor.domain.features._kernels import row_rank
 
