@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -12,7 +13,7 @@ from finq_predictor.adapters.datasets.registry import ChampionDataset, Incumbent
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.model_registry import ModelRegistry, Registration
 from finq_predictor.adapters.tracking import connect
-from finq_predictor.domain.errors import StoreError
+from finq_predictor.domain.errors import StoreError, UnknownNameError
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.origin import ModelStatus
 from synthetic_evaluation import make_world
@@ -106,6 +107,15 @@ def test_a_successor_keeps_the_old_champion_for_roll_back(place, world):
     assert registry.roll_back() == "2"
 
 
+def test_versions_come_in_the_order_in_which_they_were_champion(place, monkeypatch):
+    """The tenth comes after the ninth, in whatever order and type the store names them."""
+    known = [SimpleNamespace(version=version) for version in ("10", "2", "9", "11", "1")]
+    client = SimpleNamespace(search_model_versions=lambda _: known)
+    monkeypatch.setattr("finq_predictor.adapters.model_registry.connect", lambda _: client)
+    monkeypatch.setattr(ModelRegistry, "_load", lambda _, version: version.version)
+    assert ModelRegistry(**place).load_versions() == ["1", "2", "9", "10", "11"]
+
+
 def test_there_is_no_way_back_from_the_first(place, world):
     registry = ModelRegistry(**place)
     registry.register(registration(world))
@@ -131,6 +141,18 @@ def test_a_champion_that_has_failed_is_demoted_and_says_so(place, world):
     assert load_bundle(place["export_dir"]).status is ModelStatus.PROVISIONAL, "what serves says so, too"
     assert ModelRegistry(**place).champion().tags["demoted"] == "It has failed since it was trained."
     assert IncumbentDataset(**place).load().status is ModelStatus.PROVISIONAL
+
+
+def test_a_version_whose_standing_was_lost_is_not_taken_for_a_promoted_one(place, world):
+    registry = ModelRegistry(**place)
+    registry.register(registration(world))
+    client = connect(place["tracking_uri"])
+    client.delete_model_version_tag(NAME, "1", "status")
+    assert registry.load_champion().status is ModelStatus.PROVISIONAL
+    assert IncumbentDataset(**place).load().status is ModelStatus.PROVISIONAL
+    client.set_model_version_tag(NAME, "1", "status", "golden")
+    with pytest.raises(UnknownNameError, match="golden"):
+        registry.load_champion()
 
 
 def test_a_flat_model_is_never_promoted(place, world):

@@ -122,6 +122,34 @@ def test_what_ends_is_left_at_the_return_of_a_delisting(horizon):
     assert early[f"label_end_{horizon}"].isna().all()
 
 
+@pytest.mark.parametrize(("bars", "back"), [(EQUITY.ended_after, True), (EQUITY.ended_after + 1, False)])
+def test_how_long_a_rest_may_last_is_counted_to_the_bar(bars, back):
+    """The bar that would show the end is the last one at which a price is still in time."""
+    last = 19
+    close = np.full((60, 1), 10.0)
+    close[last + 1 : last + bars] = np.nan
+    close[last + bars :] = 12.0
+    panel = make_panel("equity", close.tolist(), [100.0] * 60)
+    held = make_labels(panel, EQUITY, [1]).set_index("ts").loc[panel.ts[last - 1]]
+    assert held["forward_return_1"] == pytest.approx(0.2 if back else EQUITY.delisting_return)
+    assert held["label_end_1"] == panel.ts[last + EQUITY.ended_after]
+
+
+@pytest.mark.parametrize("horizon", [1, 5, EQUITY.ended_after + 10])
+def test_what_ends_is_measured_and_known_as_of_its_exit(horizon):
+    """The benchmark runs to the exit and not to the bar that shows the end; nothing is known before the exit."""
+    size, last = 80, 30
+    close = np.full((size, 2), 10.0)
+    close[last + 1 :, 1] = np.nan
+    level = 100.0 * 1.01 ** np.arange(size)
+    panel = make_panel("equity", close.tolist(), level.tolist())
+    labels = make_labels(panel, EQUITY, [horizon])
+    held = labels[labels["instrument"] == "B"].set_index("ts").loc[panel.ts[last - 1]]
+    expected = EQUITY.delisting_return - (1.01**horizon - 1.0)
+    assert held[f"forward_return_{horizon}"] == pytest.approx(expected)
+    assert held[f"label_end_{horizon}"] == panel.ts[last + max(horizon, EQUITY.ended_after)]
+
+
 def test_an_instrument_that_rests_long_has_ended_for_who_held_it():
     close = np.full((60, 1), 10.0)
     close[20:45] = np.nan

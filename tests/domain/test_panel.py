@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.market.markets import get_market
-from finq_predictor.domain.panel import Panel, build_panel, macro_state, series_name
+from finq_predictor.domain.panel import MACRO_MEMORY, Panel, build_panel, macro_state, series_name
 
 EQUITY, FX = get_market("equity"), get_market("fx")
 TS = pd.date_range("2024-01-02 21:00", periods=4, freq="D", tz="UTC").as_unit("us")
@@ -129,6 +129,24 @@ def test_macro_spread_needs_six_releases():
     assert macro_state(macro(rows[:5]), TS)["std"].isna().all()
 
 
+def test_macro_remembers_sixty_periods():
+    periods = pd.date_range("2010-01-01", periods=MACRO_MEMORY + 12, freq="MS")
+    values = np.random.default_rng(0).normal(size=len(periods)) + np.where(np.arange(len(periods)) < 12, 1e3, 0.0)
+    rows = [(str(period), value, str(period)) for period, value in zip(periods, values, strict=True)]
+    state = macro_state(macro(rows), TS).iloc[0]
+    kept = values[-MACRO_MEMORY:]
+    assert state["mean"] == pytest.approx(kept.mean())
+    assert state["std"] == pytest.approx(kept.std(ddof=1))
+    assert state["change_std"] == pytest.approx(np.diff(kept).std(ddof=1))
+
+
+def test_an_old_period_that_is_released_late_is_not_the_newest():
+    table = macro([("2023-12-01", 3.0, "2024-01-01"), ("2023-11-01", 1.0, "2024-01-04")])
+    state = macro_state(table, TS)
+    assert list(state["level"]) == [3.0] * 4
+    np.testing.assert_array_equal(state["change"], [np.nan, np.nan, 2.0, 2.0])
+
+
 def test_pairs_see_base_minus_quote():
     bars = make_bars()
     bars["instrument"] = bars["instrument"].map({"A": "EUR_USD", "B": "USD_JPY", "C": "GBP_CHF"})
@@ -142,6 +160,22 @@ def test_pairs_see_base_minus_quote():
     np.testing.assert_allclose(panel.fields["macro_rate"][0], [-1.0, np.nan, 4.5])
     np.testing.assert_array_equal(panel.fields["macro_oil"], [[70.0]] * 4)
     assert "macro_rate_usd" not in panel.fields
+
+
+def test_the_spread_of_a_pair_is_that_of_two_and_its_age_that_of_the_newer_release():
+    bars = make_bars().query("instrument == 'A'").assign(instrument="EUR_USD")
+    tables = {
+        currency: macro(
+            [(f"2023-{month:02d}-01", value, f"2023-{month:02d}-{day}") for month, value in enumerate(values, start=1)],
+            f"rate_{currency}",
+        )
+        for currency, day, values in [("eur", 10, [1.0, 4, 2, 8, 5, 7, 3]), ("usd", 20, [9.0, 1, 6, 2, 8, 4, 5])]
+    }
+    own = {currency: macro_state(table, TS).iloc[0] for currency, table in tables.items()}
+    fields = build_panel(bars, FX, macro=pd.concat(tables.values())).fields
+    for part in ("std", "change_std"):
+        assert fields[f"macro_rate.{part}"][0, 0] == pytest.approx(np.hypot(own["eur"][part], own["usd"][part]))
+    assert fields["macro_rate.age"][0, 0] == own["usd"]["age"] < own["eur"]["age"]
 
 
 @settings(max_examples=30, deadline=None)
@@ -209,6 +243,15 @@ def test_what_came_after_the_decision_of_its_bar_is_missing(table):
         assert list(panel.ts) == [ts for row, ts in enumerate(closes) if row != 3]
     else:
         assert np.flatnonzero(np.isnan(panel.fields["benchmark_close"][:, 0])).tolist() == [3]
+
+
+def test_what_is_known_at_the_very_moment_of_the_decision_counts():
+    closes = pd.DatetimeIndex(EQUITY.sessions.closes(pd.Timestamp("2024-01-02"), pd.Timestamp("2024-01-10")))
+    known = closes + EQUITY.decision_delay
+    bars = pd.DataFrame({"ts": closes, "instrument": "A", "close": 10.0, "known_at": known})
+    panel = build_panel(bars, EQUITY, pd.DataFrame({"ts": closes, "close": 100.0, "known_at": known}))
+    assert panel.ts.equals(closes.as_unit("us"))
+    assert np.isfinite(panel.fields["benchmark_close"]).all()
 
 
 def test_bars_that_all_came_too_late_are_refused():

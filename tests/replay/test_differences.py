@@ -25,6 +25,7 @@ def test_equal_tables_do_not_differ_whatever_their_order():
     assert compare(TABLE) is None
     assert compare(TABLE.iloc[::-1]) is None
     assert compare(TABLE.assign(close=TABLE["close"] * (1 + 1e-10))) is None
+    assert compare(TABLE.assign(close=TABLE["close"] * (1 + 3e-9))).column == "close"
     assert compare(TABLE.iloc[:0], TABLE.iloc[:0]) is None
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from finq_predictor.adapters.atomic_file import write_atomically
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.model_registry import ModelRegistry
+from finq_predictor.domain.columns import TS
 from finq_predictor.domain.errors import StoreError
 from finq_predictor.domain.evaluation.replay_record import ReplayRecord
 from finq_predictor.domain.market.markets import Market
@@ -88,12 +89,17 @@ def load_replay(catalog: DataCatalog, root: Path, market: Market) -> Replay:
     rules = _parameters(catalog, market, EvaluationParams, "evaluation").abstention
     layout = Layout(root)
     registry = ModelRegistry(name, layout.tracking_uri, layout.artifacts, layout.champion(name))
-    champions = load_champions(registry)
+    champions = load_champions(registry, pd.DatetimeIndex(batch.gold[TS].unique()), market)
     return Replay(load_history(catalog, market), load_stages(catalog, market), batch, champions, rules)
 
 
-def load_champions(registry: ModelRegistry) -> list[Champion]:
-    """Every model that was ever champion, the first first.
+def load_champions(registry: ModelRegistry, bars: pd.DatetimeIndex, market: Market) -> list[Champion]:
+    """Every model that was ever champion, the first first, with the bar from which it can have been in use.
+
+    Args:
+        registry: Where the models are.
+        bars: Closes of the bars that there are, increasing.
+        market: The market.
 
     Raises:
         StoreError: If there is none.
@@ -101,7 +107,7 @@ def load_champions(registry: ModelRegistry) -> list[Champion]:
     bundles = registry.load_versions()
     if not bundles:
         raise StoreError(f"No model of {registry.market} is registered; run `kedro run --pipelines={registry.market}`.")
-    return [Champion(bundle, pd.Timestamp(bundle.origin.trained_to)) for bundle in bundles]
+    return [Champion.of(bundle, bars, market) for bundle in bundles]
 
 
 def load_training(catalog: DataCatalog, market: Market) -> Training | None:

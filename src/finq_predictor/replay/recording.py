@@ -28,12 +28,13 @@ def record(replay: Replay, bars: Sequence[pd.Timestamp], now: datetime, done: Ca
     """
     began, rows, versions = perf_counter(), Counter[str](), Counter[str]()
     lived, hindsight, difference = 0, 0, ""
+    since = {champion.bundle.version: champion.since for champion in replay.champions}
     for step in replay.walk(bars):
         lived += 1
         rows.update(step.rows)
         bundle = replay.champion_of(step.bar)
         versions[bundle.version] += 1
-        hindsight += pd.Timestamp(bundle.origin.trained_to) > step.bar
+        hindsight += since[bundle.version] > step.bar
         difference = step.difference.sentence if step.difference else ""
         done()
     all_bars = replay.bars

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT, KNOWN_AT, TS
 from finq_predictor.domain.errors import DataError, GateError
+from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.decisions import AbstentionRules
 from finq_predictor.domain.modelling.prediction import Predictor, predict_rows
@@ -56,6 +58,19 @@ class Champion:
 
     bundle: ModelBundle
     since: pd.Timestamp
+
+    @classmethod
+    def of(cls, bundle: ModelBundle, bars: pd.DatetimeIndex, market: Market) -> Self:
+        """A model with the close of the bar that showed the last outcome it has learned from.
+
+        Args:
+            bundle: The model.
+            bars: Closes of the bars that there are, increasing.
+            market: The market, which says how long after a bar its outcome begins.
+        """
+        last = pd.Timestamp(bundle.origin.trained_to)
+        shown = bars[bars > last][: market.entry_lag + bundle.horizon]
+        return cls(bundle, shown[-1] if len(shown) else last)
 
 
 @dataclass(frozen=True)

@@ -277,6 +277,40 @@ def test_many_instruments_are_ranked():
     assert strategy_for(predictions_of(bars), BacktestRules(min_instruments=11)) == EDGE
 
 
+def test_several_models_of_one_pair_are_no_instruments_to_rank():
+    """Six models that speak of one pair are six predictions of each hour, and none of them can be ranked."""
+    bars = fx_bars()
+    oos = pd.concat([predictions_of(bars, seed).assign(model=f"m{seed}") for seed in range(6)])
+    assert strategy_for(oos, BacktestRules(min_instruments=5)) == EDGE
+    many = pd.concat([predictions_of(equity_bars(), seed).assign(model=f"m{seed}") for seed in range(2)])
+    assert strategy_for(many, BacktestRules(min_instruments=10)) == QUANTILE
+    assert strategy_for(many, BacktestRules(min_instruments=11)) == EDGE
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_who_is_not_spoken_of_is_neither_bought_nor_kept(strategy):
+    """A missing probability is no position, whatever was held before, and takes no place in a ranking."""
+    rng = np.random.default_rng(0)
+    probability = np.where(rng.random((80, 10)) < 0.5, np.nan, rng.uniform(0.2, 0.8, (80, 10)))
+    outlook = Outlook(probability, rng.normal(0.0, 0.02, (80, 10)), np.full((80, 10), 1e-4))
+    rules = BacktestRules(quantile=0.2, min_instruments=3)
+    weights = STRATEGIES[strategy](outlook, rules)
+    assert (weights[np.isnan(probability)] == 0.0).all()
+    assert (weights[-40:] != 0.0).any()
+    ranked = np.isfinite(probability).sum(axis=1) >= 5
+    if strategy == QUANTILE:
+        long, short = ((side * weights[ranked] > 0.0).any(axis=1) for side in (1.0, -1.0))
+        assert long.all()
+        assert short.all(), "a fifth of five that are known is one"
+
+
+def test_a_bar_in_which_nothing_was_traded_says_nothing_about_moves():
+    """Half of the bars have no return: what the others move is what a position may earn."""
+    returns = np.where(np.arange(60) % 2 == 0, 0.01, 0.0).reshape(-1, 1)
+    probability, cost = np.full((60, 1), 0.55), np.full((60, 1), 0.0004)
+    assert STRATEGIES[EDGE](Outlook(probability, returns, cost), BacktestRules(move_bars=40)).any()
+
+
 # Hedge, borrowing, impact ------------------------------------------------------------------------------------------
 
 
@@ -320,6 +354,28 @@ def test_the_hedge_is_paid_for():
     # All of the capital is in ten stocks to the end: the index is sold once, at one basis point.
     assert (daily["gross_return"] - daily["net_return"]).sum() == pytest.approx(1e-4)
     assert daily["turnover"].sum() == pytest.approx(2.0)
+
+
+def test_the_hedge_earns_from_the_bar_after_the_one_in_which_it_is_sold():
+    """Half of the capital in a stock that rests, for two bars, while the index rises by a tenth in every bar."""
+    ts = pd.date_range("2024-01-01 21:00", periods=6, freq="D", tz="UTC")
+    bars = pd.DataFrame({"ts": ts, "instrument": "A", "close": 100.0})
+    level = pd.DataFrame({"ts": ts, "close": 100.0 * 1.1 ** np.arange(6)})
+    rules = replace(FREE, max_weight=1.0, hedge_bp=10.0)
+    said = pd.DataFrame({"ts": ts[:1], "instrument": "A", "probability": [0.9]})
+    daily = run_backtest(said, make_price_grid(bars, rules, EQUITY, level), EQUITY, 2, rules, THRESHOLD)
+    assert daily["gross_return"].tolist() == pytest.approx([0.0, -0.05, -0.05])
+    assert daily["net_return"].tolist() == pytest.approx([-0.0005, -0.05, -0.05 - 0.0005])
+    assert daily["turnover"].tolist() == pytest.approx([1.0, 0.0, 1.0])
+
+
+def test_a_dividend_and_a_split_are_no_moves():
+    ts = pd.date_range("2024-01-01 21:00", periods=5, freq="D", tz="UTC")
+    bars = pd.DataFrame({"ts": ts, "instrument": "A", "close": [100.0, 100.0, 50.0, 50.0, 45.0]})
+    bars = bars.assign(adj_close=[45.0, 45.0, 45.0, 45.0, 45.0], open=bars["close"])
+    for execution in ("close", "open"):
+        grid = make_price_grid(bars, replace(FREE, execution=execution), EQUITY)
+        np.testing.assert_allclose(grid.returns, 0.0, atol=1e-12)
 
 
 def test_short_positions_pay_to_borrow_and_large_trades_move_the_price():

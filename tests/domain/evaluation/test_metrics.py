@@ -115,6 +115,31 @@ def test_brier_skill_is_zero_for_the_base_rate_itself():
     assert metrics.brier_skill(y, 1 - y, np.full(4, 0.5)) == -3.0
 
 
+def test_brier_skill_is_beside_what_was_said_beforehand_and_not_beside_what_came():
+    y = np.array([0.0, 1.0, 1.0, 1.0])
+    assert metrics.brier_skill(y, np.full(4, 0.75), 0.5) == pytest.approx(0.25)
+    assert metrics.brier_skill(y, np.full(4, 0.75), np.full(4, 0.75)) == pytest.approx(0.0)
+
+
+def test_the_ratio_of_skill_is_mean_over_deviation():
+    daily = pd.Series([0.1, np.nan, 0.3, -0.1, 0.2])
+    assert metrics.icir(daily) == pytest.approx(daily.mean() / daily.std(ddof=1))
+    assert metrics.mean_of(daily) == pytest.approx(0.125)
+
+
+def test_a_day_is_the_mean_of_its_bars():
+    rng = np.random.default_rng(4)
+    bar = pd.date_range("2024-01-01", periods=48, freq="h").to_numpy("datetime64[us]").repeat(6)
+    outcome = rng.standard_normal(len(bar))
+    score, y = outcome + rng.standard_normal(len(bar)), (outcome > 0).astype(float)
+    for measure in (metrics.daily_rank_ic, metrics.daily_ic):
+        daily = measure(score, outcome, bar)
+        alone = [measure(score[bar == each], outcome[bar == each], bar[bar == each]).iloc[0] for each in np.unique(bar)]
+        np.testing.assert_allclose(daily, [np.mean(alone[:24]), np.mean(alone[24:])])
+    alone = [metrics.auc(y[bar == each], score[bar == each]) for each in np.unique(bar)]
+    np.testing.assert_allclose(metrics.daily_auc(y, score, bar), [np.nanmean(alone[:24]), np.nanmean(alone[24:])])
+
+
 def test_a_day_is_the_utc_day_of_the_close():
     ts = pd.Series(pd.to_datetime(["2024-01-02T21:00Z", "2024-01-02T23:59Z", "2024-01-03T00:00Z"], utc=True))
     assert [str(day) for day in metrics.day_codes(ts)] == ["2024-01-02", "2024-01-02", "2024-01-03"]

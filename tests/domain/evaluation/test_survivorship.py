@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from finq_predictor.domain.evaluation.backtest import make_price_grid, run_backtest
 from finq_predictor.domain.evaluation.positions import THRESHOLD
 from finq_predictor.domain.evaluation.survivorship import YearCoverage, bill_survivorship
 from finq_predictor.domain.evaluation.trading_rules import BacktestRules
@@ -69,3 +70,17 @@ def test_a_list_that_was_made_today_has_no_ends():
     assert len(set(lasting.net_return.values())) == 1
     # Whoever had a price some days ago may only rest.
     assert bill(*world(ended_at=510)).ended == ()
+
+
+def test_the_bill_is_that_of_the_backtest_under_the_same_assumption():
+    """Hedged as in the backtest: the return assumed for a delisting is all that is changed."""
+    bars, oos = world()
+    index = bars.groupby("ts")["close"].mean().reset_index()
+    rules = replace(RULES, short_below=0.0, cost_bp=3.0, hedge_bp=2.0)
+    found = bill(bars, oos, rules=rules, benchmark=index).net_return
+    held = bars[bars["ts"] >= oos["ts"].min()]
+    for assumed, loss in zip(found.values(), (0.0, -0.30, -1.0), strict=True):
+        alone = replace(rules, delisting_return=loss)
+        daily = run_backtest(oos, make_price_grid(held, alone, EQUITY, index), EQUITY, 5, alone, THRESHOLD)
+        assert assumed == pytest.approx(252 * daily["net_return"].mean())
+    assert found != bill(bars, oos, rules=rules).net_return

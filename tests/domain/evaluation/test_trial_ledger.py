@@ -374,6 +374,14 @@ def test_a_removed_or_moved_line_is_found(length, data):
         TrialLedger(tuple(swapped)).verify()
 
 
+def test_all_that_an_entry_says_is_in_its_digest():
+    one = entry(result={"p_value": 0.5, "n": 3})
+    others = [replace(one, **{name: value}) for name, value in EDITS.items()]
+    # As many rows in as many days, and other outcomes.
+    others += [replace(one, data=DataSketch.of(world(days=100, instruments=40, seed=seed))) for seed in (1, 2)]
+    assert len({each.digest for each in (one, *others)}) == len(others) + 1
+
+
 def test_what_is_broken_is_named():
     entries = chain(4).entries
     with pytest.raises(StoreError, match="Line 3 of the ledger of trials does not follow from line 2: one of the two"):

@@ -69,7 +69,7 @@ def test_two_series_use_the_bars_where_both_are_known(seed, n):
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10_000), n=st.integers(2, 20))
 def test_time_since_the_maximum_takes_the_latest(seed, n):
-    x = matrix(seed, 0.0)
+    x = np.round(matrix(seed, 0.0))
     since = make_bars().bars_since_max(x, n)
     window = x[ROWS - n :, 4]
     assert since[-1, 4] == np.argmax(window[::-1])

@@ -149,7 +149,7 @@ def test_a_bar_that_is_not_complete_never_counts():
     assert later.silver["close"].iloc[-1] == 1.102
 
 
-@pytest.mark.parametrize(("hours", "kept"), [(15.9, 10), (16.1, 9), (30 * 24, 9)])
+@pytest.mark.parametrize(("hours", "kept"), [(15.9, 10), (16.0, 10), (16.1, 9), (30 * 24, 9)])
 def test_a_bar_that_came_after_its_decision_is_missing(hours, kept):
     cleaned = clean_bars(_known(daily(), r4=hours), EQUITY)
     assert len(cleaned.silver) == kept
@@ -228,6 +228,19 @@ def test_correction_of_an_unusable_row_counts_only_in_time():
     assert late.tally.rules == {"late_correction": 1, "missing_price": 1}
 
 
+def test_no_bar_is_known_before_its_close():
+    silver = clean_bars(_known(daily(), r3=-2, r4=-48), EQUITY).silver
+    assert (silver["known_at"] == silver["ts"]).all()
+
+
+def test_a_bar_that_says_a_day_only_is_known_when_the_day_ends():
+    """From its first minute on it would count as known at its close, whenever on that day it came."""
+    cleaned = clean_bars(daily().assign(known_at=lambda bars: bars["date"]), EQUITY)
+    assert len(cleaned.silver) == 10
+    ends = cleaned.silver["ts"].dt.normalize() + pd.Timedelta("23:59:59.999999")
+    assert cleaned.silver["known_at"].tolist() == ends.tolist()
+
+
 def test_delivered_again_later_was_known_at_first():
     again = pd.concat([daily(), daily().iloc[[4]]], ignore_index=True)
     cleaned = clean_bars(_known(again, r10=3), EQUITY)
@@ -249,6 +262,18 @@ def test_nothing_from_the_future():
     assert set(cleaned.quarantine["rule"]) == {"future"}
     as_of = clean_bars(daily(), replace(EQUITY, as_of=pd.Timestamp("2024-01-05 21:00", tz="UTC")))
     assert len(as_of.silver) == 4
+
+
+@pytest.mark.parametrize("clean", [clean_bars, clean_benchmark])
+def test_a_live_run_knows_what_had_come_and_not_what_had_closed(clean):
+    frame = _known(daily(), r4=2)
+    frame = frame if clean is clean_bars else frame.drop(columns="symbol")
+    came = frame["known_at"].iloc[4]
+    for moment, kept in ((came - pd.Timedelta(microseconds=1), 4), (came, 5)):
+        cleaned = clean(frame, replace(EQUITY, as_of=moment))
+        assert len(cleaned.silver) == kept
+        assert (cleaned.silver["known_at"] <= moment).all()
+        assert set(cleaned.quarantine["rule"]) == {"future"}
 
 
 def test_instrument_that_is_mostly_unusable_is_left_out_from_when_it_shows():

@@ -104,6 +104,28 @@ def test_what_carries_a_date_only_is_known_when_the_day_ends():
     assert macro.silver["known_at"].dt.hour.tolist() == [23, 8]
 
 
+def test_what_was_first_seen_on_a_day_is_known_when_that_day_ends():
+    rows = [article(seen=day) for day in ("2024-01-02", "2024-01-05")]
+    silver = clean_articles(pd.DataFrame(rows).assign(title=["A wins", "B"]), RULES).silver
+    assert silver["known_at"].dt.strftime("%d %H:%M:%S").tolist() == ["02 23:59:59", "05 23:59:59"]
+
+
+@pytest.mark.parametrize("table", ["articles", "macro"])
+def test_a_live_run_knows_what_had_been_seen_and_not_what_had_been_published(table):
+    if table == "articles":
+        raw, clean = pd.DataFrame([article(seen="2024-01-02T11:00:00Z")]), clean_articles
+    else:
+        raw, clean = pd.DataFrame([release(released="2024-01-02T11:00:00Z")]), clean_macro
+    seen = pd.Timestamp("2024-01-02 11:00", tz="UTC")
+    for moment, kept in ((seen - pd.Timedelta(microseconds=1), 0), (seen, 1)):
+        cleaned = clean(raw, replace(RULES, as_of=moment))
+        assert len(cleaned.silver) == kept
+        assert cleaned.quarantine["rule"].tolist() == ["future"] * (1 - kept)
+    # Nor can a row be known after the moment at which it was received.
+    early = clean(raw.assign(_received_at=seen - pd.Timedelta(microseconds=1)), RULES)
+    assert early.quarantine["rule"].tolist() == ["future"]
+
+
 def test_the_time_of_release_may_be_told():
     reading = ReadingRules(timezone="America/New_York", release_times={"macro": "08:30", "articles": "12:00"})
     rules = replace(RULES, reading=reading)

@@ -83,6 +83,16 @@ def test_a_purge_that_is_longer_than_the_label_is_kept_to_the_bar(more):
         assert between.sum() == 5 + more + 2
 
 
+def test_a_bar_without_any_label_is_a_bar_of_the_gap():
+    """Half of the bars have no label: the gap counts bars of the market, not dates that happen to be learned from."""
+    rows, sessions = panel(120, 1, label_bars=5)
+    known = rows[rows["ts"].isin(sessions[::2])].reset_index(drop=True)
+    given = {"n_folds": 2, "min_train_fraction": 0.5, "gap": Gap(None, 2), "label_bars": 5}
+    for fold in purged_walk_forward(known["ts"], known["label_end"], sessions=sessions, **given):
+        between = (sessions > fold.train_end) & (sessions < fold.test_start)
+        assert 5 + 2 <= between.sum() <= 5 + 2 + 1, "to the next bar that has a label"
+
+
 @pytest.mark.parametrize("gap", [0, 1, 6])
 def test_a_single_series_agrees_with_scikit_learn(gap):
     n, n_folds = 120, 5

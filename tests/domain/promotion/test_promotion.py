@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from finq_predictor.domain.errors import ConfigurationError, DataError
+from finq_predictor.domain.evaluation.mean_test import mean_above_zero
 from finq_predictor.domain.modelling.origin import ModelStatus
 from finq_predictor.domain.promotion.checks import CHECKS, Case
 from finq_predictor.domain.promotion.decision import (
@@ -22,6 +23,7 @@ from finq_predictor.domain.promotion.decision import (
     Verdict,
     decide,
     failures,
+    lost_skill,
 )
 from finq_predictor.domain.promotion.terms import Check
 from synthetic_values import make_provenance
@@ -81,8 +83,11 @@ def record(skill: pd.Series, promised: float = 0.05, unknown: str = "") -> Recor
     return Record(skill, ranks(promised, 33), unknown)
 
 
-def naive_rules(skills: dict[str, pd.Series]) -> dict[str, NaiveRule]:
-    return {name: NaiveRule(skill, earnings(0.0, 50 + k)) for k, (name, skill) in enumerate(skills.items())}
+def naive_rules(skills: dict[str, pd.Series | NaiveRule]) -> dict[str, NaiveRule]:
+    return {
+        name: skill if isinstance(skill, NaiveRule) else NaiveRule(skill, earnings(0.0, 50 + k))
+        for k, (name, skill) in enumerate(skills.items())
+    }
 
 
 def judge(
@@ -154,6 +159,59 @@ def test_a_naive_rule_of_equal_skill_is_not_beaten():
     decision = judge(naive={"momentum": ranks(0.05, 0) + ranks(0.0, 5) * 0.1})
     assert failed(decision) == {"beats_naive"}
     assert decision.best_naive == "momentum"
+
+
+def test_the_strongest_naive_rule_has_to_be_beaten_in_skill_and_in_what_is_left_after_costs():
+    skilled = {"momentum": ranks(0.05, 0) + ranks(0.0, 5) * 0.1, "reversal": ranks(-0.05, 9)}
+    decision = judge(naive=skilled)
+    assert (failed(decision), decision.best_naive) == ({"beats_naive"}, "momentum")
+    # The rule that earns most need not be the one that ranks best.
+    rich = NaiveRule(NOTHING, evidence().net + 0.01 * earnings(0.0, 60))
+    poor = NaiveRule(ranks(0.0, 9), earnings(-0.01, 61))
+    decision = judge(naive={"momentum": rich, "reversal": poor})
+    assert (failed(decision), decision.best_naive) == ({"net_beats_naive"}, "reversal")
+    assert "than the best naive rule, momentum" in decision.reason
+
+
+def test_a_naive_rule_earns_nothing_on_days_on_which_it_does_not_trade():
+    early = earnings(0.0, 60)[:100]
+    early.iloc[-1] = 0.05
+    assert judge(naive={"momentum": NaiveRule(NOTHING, early)}).decision == Verdict.PROMOTE
+
+
+def slow(mean: float, seed: int, days: pd.DatetimeIndex, length: int = 20) -> pd.Series:
+    """Values of which so many neighbours share their outcomes."""
+    noise = np.random.default_rng(seed).normal(0.0, 0.3, len(days) + length - 1)
+    return pd.Series(mean + np.convolve(noise, np.full(length, 1.0 / length), "valid"), days)
+
+
+def test_every_test_of_the_gate_knows_how_far_labels_reach():
+    """What is judged with overlapping labels as if it were of single days is surer than it may be."""
+    new_days, champion_days = slow(0.05, 2, LATER), slow(0.01, 3, LATER)
+    net = slow(0.05, 4, DAYS)
+    candidate = evidence(skill=slow(0.05, 1, DAYS), net=net)
+    naive = {"momentum": NaiveRule(slow(0.0, 5, DAYS), slow(0.0, 6, DAYS))}
+    expected = {
+        "has_skill": candidate.skill,
+        "beats_naive": candidate.skill - naive["momentum"].skill,
+        "net_beats_naive": net - naive["momentum"].net,
+        "final_window": new_days,
+        "beats_champion": new_days - champion_days,
+    }
+    asked = sealed(new_days, asked="to see")
+    decision = judge(
+        candidate,
+        naive=naive,
+        champion=incumbent(),
+        champion_ic=champion_days,
+        window=asked,
+        setting=Setting(days_of_label=20, judged=1),
+    )
+    found = {check.name: check.value for check in decision.checks}
+    for name, daily in expected.items():
+        assert found[name] == pytest.approx(mean_above_zero(daily, 20).p_value), name
+        assert found[name] != pytest.approx(mean_above_zero(daily, 1).p_value), name
+    assert decision.opening.p_value == pytest.approx(found["final_window"])
 
 
 def test_constant_baselines_count_as_no_skill():
@@ -257,6 +315,33 @@ def test_a_champion_that_has_failed_since_is_seen(mean, days, demoted):
         assert better.demoted == ""
 
 
+@pytest.mark.parametrize(
+    ("promised", "now", "fails"),
+    [
+        (0.05, 0.05, False),
+        (0.05, 0.0, True),
+        # It has fallen far, and is still skilled.
+        (0.2, 0.06, False),
+        # It never promised anything, and does harm.
+        (-0.04, -0.04, True),
+        (0.0, 0.0, False),
+        # It is better than it promised.
+        (0.0, 0.05, False),
+    ],
+)
+def test_a_champion_fails_by_losing_all_its_skill_or_by_doing_harm(promised, now, fails):
+    found = lost_skill(incumbent(), record(ranks(now, 3, LATER), promised), Setting(1, 1), RULES)
+    assert bool(found) == fails
+
+
+def test_skill_that_overlapping_labels_only_seem_to_prove_does_not_save_a_champion():
+    now = slow(0.025, 3, LATER)
+    assert mean_above_zero(now, 1).p_value < 0.05 < mean_above_zero(now, 20).p_value
+    fallen = record(now, promised=0.5)
+    assert not lost_skill(incumbent(), fallen, Setting(1, 1), RULES)
+    assert lost_skill(incumbent(), fallen, Setting(20, 1), RULES)
+
+
 # The sealed window -------------------------------------------------------------------------------------------------
 
 
@@ -268,6 +353,14 @@ def test_the_window_is_opened_for_the_first_that_passed_everything_before_it():
     assert (decision.opening.model, decision.opening.number, decision.opening.days) == ("xgboost", 1, 150)
     assert decision.opening.p_value < 0.001
     assert "holds on the 150 days that were sealed" in decision.reason
+
+
+def test_the_window_stays_sealed_for_the_very_model_that_is_champion_already():
+    window = sealed()
+    decision = judge(champion=incumbent(model_hash="new"), champion_ic=ranks(-0.5, 3, LATER[:30]), window=window)
+    assert (decision.decision, decision.opening, window.opened) == (Verdict.REJECT, None, [])
+    assert judge(champion=incumbent(model_hash="new"), champion_ic=ranks(0.0, 3, LATER), window=window).opening is None
+    assert window.opened == []
 
 
 def test_the_window_stays_sealed_for_who_has_failed_unless_a_person_says_why():

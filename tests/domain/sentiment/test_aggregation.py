@@ -54,6 +54,14 @@ def test_an_article_that_waits_too_long_is_stale():
     assert table["article_count"].tolist() == [1]
 
 
+def test_how_long_an_article_may_wait_is_exact():
+    wait = pd.Timedelta(days=5)
+    known = [DAYS[0] - wait - pd.Timedelta(microseconds=1), DAYS[0] - wait]
+    for moment, counted in zip(known, (0, 1), strict=True):
+        scored = articles([("a", "AAA", moment, 1.0, 1.0)])
+        assert len(aggregate_tone(scored, bars(DAYS, ["AAA"]), EQUITY, max_wait=wait)) == counted
+
+
 def test_a_halted_instrument_waits_for_its_own_bar():
     index = bars(DAYS, ["AAA"]).iloc[[0, 2]]
     table = aggregate_tone(articles([("a", "AAA", DAYS[1], 1.0, 1.0)]), index, EQUITY)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.monitoring.drift import DRIFT_TESTS, DriftTest, Subject
+from finq_predictor.pipelines.monitoring.nodes import measure_drift
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
 from finq_predictor.pipelines.monitoring.pipeline import create_pipeline
 from page_laws import assert_lawful
@@ -75,6 +76,18 @@ def test_a_moved_feature_rings_by_name():
     rang = 'finq_feature_drift_reason_status{feature="reversal_5",market="equity",reason="level"} 1.0'
     assert rang in out["monitoring_metrics"]
     assert 'finq_feature_drift_status{feature="reversal_5",market="equity"} 1.0' in out["monitoring_metrics"]
+
+
+def test_windows_after_the_training_are_no_yardstick():
+    """What moved as soon as training had ended, and stayed, is drift: windows since then have drifted themselves."""
+    trained_to = GOLD["ts"].unique()[180]
+    champion = replace(BUNDLE, origin=replace(BUNDLE.origin, trained_to=trained_to.isoformat()))
+    moved = GOLD.assign(reversal_5=GOLD["reversal_5"].where(GOLD["ts"] <= trained_to, GOLD["reversal_5"] + 1.0))
+    drift = measure_drift(moved, BUNDLE.predict(GOLD[late()]), champion, MonitoringParams()).set_index("name")
+    assert drift["drifted"].to_dict() == {name: name == "reversal_5" for name in drift.index}
+    since = moved[(moved["ts"] <= trained_to) | late()]
+    without = measure_drift(since, BUNDLE.predict(GOLD[late()]), champion, MonitoringParams()).set_index("name")
+    pd.testing.assert_frame_equal(drift, without, check_exact=True)
 
 
 def test_a_missing_feature_rings_as_missing():

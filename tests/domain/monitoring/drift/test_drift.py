@@ -33,6 +33,7 @@ from finq_predictor.domain.monitoring.drift.features import (
 from finq_predictor.domain.monitoring.drift.jensen_shannon import jensen_shannon
 from finq_predictor.domain.monitoring.drift.ks import block_p_value, ks_distance, usual_distance
 from finq_predictor.domain.monitoring.drift.kullback_leibler import kl_divergence
+from finq_predictor.domain.monitoring.drift.level import level_p_value, mean_level
 from finq_predictor.domain.monitoring.drift.psi import psi
 from finq_predictor.domain.monitoring.drift.windows import last_days, past_windows, sampled, windows_ahead
 
@@ -197,6 +198,23 @@ def test_what_rings_is_adjusted_for_all_that_was_compared():
     np.testing.assert_array_equal(table["p_adjusted"], adjust_p_values(distribution))
     assert (table["level_p_adjusted"] > table["level_p_value"]).any()
     assert (table["p_adjusted"] > table["p_value"]).any()
+
+
+def test_a_level_may_have_moved_further_the_longer_ago_training_is():
+    """The same values are watched at once and half a year later: what is unlikely at first is less so then."""
+    world = panel(2, days=600)
+    days = world["ts"].unique()
+    history, current = world[world["ts"] < days[580]], world[world["ts"] >= days[580]].copy()
+    current["f3"] = current["f3"] + 3.0
+    levels = np.array([mean_level(history["f3"].to_numpy()[rows]) for rows in past_windows(history, 20)])
+    found = []
+    for later in (0, 182):
+        watched = current.assign(ts=current["ts"] + pd.Timedelta(days=later))
+        ahead = windows_ahead(history, past_windows(history, 20), watched)
+        row = compare(history, watched).set_index("name").loc["f3"]
+        assert row["level_p_value"] == level_p_value(mean_level(current["f3"].to_numpy()), levels, ahead)
+        found.append(row["level_p_value"])
+    assert 0.0 < found[0] < found[1] < 1.0
 
 
 def test_a_feature_that_vanishes_rings():
