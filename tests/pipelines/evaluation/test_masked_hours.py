@@ -54,3 +54,16 @@ def test_a_day_without_a_traded_hour_is_no_day_of_the_sealed_window(world):
     assert 0 < len(half) < len(all_days)
     assert half.isin(all_days).all()
     assert seal_window(*given, market=replace(EQUITY, masked_hours_utc=(21, 22))).days.empty
+
+
+def test_what_happened_in_a_masked_hour_of_the_sealed_window_is_not_judged(world):
+    market, gold = replace(EQUITY, masked_hours_utc=(22,)), world["gold"]
+    turned = gold.assign(forward_return_5=gold["forward_return_5"].mask(market.is_masked(gold["ts"]), 9.0))
+    found = []
+    for table in (gold, turned):
+        given = (world["sealed_predictions"], table, world["training_summary"], *enter(world))
+        window = seal_window(*given, market=market).open("logistic", "to see", PARAMS.promotion)
+        assert set(window.skill.dropna().index) <= set(seal_window(*given, market=market).days)
+        found.append(window.skill)
+    pd.testing.assert_series_equal(*found, check_exact=True)
+    assert found[0].notna().sum() > 10
