@@ -40,11 +40,12 @@ _NOTHING = PlantingConfig(strength=0.0)
 PRESETS: Registry[Preset] = Registry.of(
     "preset of the simulated market",
     # Much kinder than markets are, so that a first run has something to show: so much that what is left after costs is
-    # beyond luck. An hour moves a pair little more than its spread, so that pairs need the most.
+    # beyond luck. News says the most, which no naive rule reads; an hour moves a pair little more than its spread, so
+    # that pairs need more of everything.
     Preset(
         "easy",
         {
-            "equity": EquityMarketConfig(planting=PlantingConfig(strength=1.75)),
+            "equity": EquityMarketConfig(planting=PlantingConfig(strength=1.5), tone_signal=1.7),
             "fx": FxMarketConfig(planting=PlantingConfig(strength=3.5)),
         },
     ),

@@ -141,21 +141,24 @@ def test_rows_are_the_same_data_whatever_horizon_is_asked(world):
 
 def test_the_bill_of_survivors_is_that_of_the_candidate_with_its_hedge(world, results):
     decision, oos = results.promotion, world["oos_predictions"]
-    given = (world["silver_bars"], decision, world["training_summary"], PARAMS, world["silver_benchmark"])
-    found = bill_survivors(oos, *given, market=EQUITY)
+    # What is ranked is hedged by itself; what is held for itself is not.
+    params = PARAMS.model_copy(update={"gate_strategy": "threshold"})
+    given = (world["silver_bars"], decision, world["training_summary"], params)
+    found = bill_survivors(oos, *given, world["silver_benchmark"], market=EQUITY)
     mine = oos[oos["model"] == decision.candidate]
     expected = bill_survivorship(
         mine,
         world["silver_bars"],
         EQUITY,
         horizon=HORIZON,
-        rules=PARAMS.backtest,
-        strategy=gate_strategy(oos, PARAMS),
+        rules=params.backtest,
+        strategy="threshold",
         skill="rank_ic",
         benchmark=world["silver_benchmark"],
     )
     assert found == expected
     assert (found.model, found.asked) == (decision.candidate, len(mine))
+    assert found != bill_survivors(oos, *given, market=EQUITY)
 
 
 def test_the_registry_gets_the_evidence_of_the_candidate_alone(world, results):
