@@ -267,7 +267,7 @@ def _t_of_tone(config: FxMarketConfig) -> float:
 
 
 @pytest.mark.parametrize(
-    ("preset", "least", "most"), [("easy", 5.0, 11.0), ("realistic", -1.5, 3.0), ("noise", -1.5, 1.5)]
+    ("preset", "least", "most"), [("easy", 20.0, 27.0), ("realistic", -1.5, 3.0), ("noise", -1.5, 1.5)]
 )
 def test_tone_goes_before_the_next_hour_as_far_as_a_preset_lets_it(preset, least, most):
     """The mean of four figures has a standard error of one half."""
