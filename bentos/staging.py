@@ -56,19 +56,14 @@ def copy_data(root: Path, into: Path) -> list[str]:
         The markets that were copied; without a promoted model nothing of a market is.
     """
     # The package is read from the copy that the build has just made, as in the bento.
-    from finq_predictor.adapters.layout import Layout
-    from finq_predictor.adapters.silver import silver_files
+    from finq_predictor.adapters.silver import silver_datasets
+    from finq_predictor.adapters.snapshots.store import SnapshotStore, markets_with
     from finq_predictor.domain.market.markets import MARKETS
 
-    here, there = Layout(root), Layout(into)
-    markets = here.markets_with("champion")
+    markets = markets_with(root, "champion")
     for market in markets:
-        shutil.copytree(here.champion(market), there.champion(market))
-        for table, file in silver_files(here, MARKETS[market]).items():
-            if file.is_file():
-                copy = there.silver(market, table)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(file, copy)
+        wanted = {"champion", *silver_datasets(MARKETS[market]).values()}
+        SnapshotStore(root, market).newest().copy(into, wanted)
     return markets
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from finq_predictor.adapters.layout import Folder, Layout, made_by
-from finq_predictor.domain.errors import UnknownNameError
+from finq_predictor.adapters.layout import Folder, Layout, locate, made_by
+from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
 
 DATA = Layout(Path("data"))
 
@@ -43,11 +43,14 @@ def test_the_url_of_the_database_does_not_follow_the_working_directory(tmp_path,
     assert DATA.tracking_uri == f"sqlite:///{tmp_path}/data/mlflow.db"
 
 
-def test_markets_with_a_dataset(tmp_path):
-    layout = Layout(tmp_path)
-    assert layout.markets_with("champion") == []
-    layout.champion("fx").mkdir(parents=True)
-    assert layout.markets_with("champion") == ["fx"]
+def test_a_place_says_what_lies_there():
+    for dataset in ("silver_bars", "gold", "champion", "provenance", "drift", "plot_calibration"):
+        where = locate(DATA.place("fx", dataset))
+        assert where[:3] == (Path("data"), "fx", dataset)
+        assert DATA.place("fx", dataset).is_relative_to(Path("data") / where.layer)
+    assert locate(Path("/a b/05_predictions/fx/predictions.parquet")).root == Path("/a b")
+    with pytest.raises(ConfigurationError, match="expected ROOT/LAYER/MARKET/NAME"):
+        locate(Path("data/02_silver/fx/anything.txt"))
 
 
 def test_every_folder_says_which_pipelines_fill_it():

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
@@ -10,10 +11,13 @@ import pytest
 
 from finq_predictor.adapters.bundle_store import load_bundle, save_bundle
 from finq_predictor.adapters.datasets.registry import ChampionDataset, IncumbentDataset
-from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.layout import Layout, locate
 from finq_predictor.adapters.model_registry import ModelRegistry, Registration
+from finq_predictor.adapters.snapshots import writer
+from finq_predictor.adapters.snapshots.store import SnapshotStore, path_of
 from finq_predictor.adapters.tracking import connect
 from finq_predictor.domain.errors import StoreError, UnknownNameError
+from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.origin import ModelStatus
 from synthetic_evaluation import make_world
@@ -49,6 +53,11 @@ def place(template, tmp_path):
     }
 
 
+def exported(place) -> ModelBundle:
+    where = locate(Path(place["export_dir"]))
+    return load_bundle(path_of(where.root, where.market, where.dataset))
+
+
 def registration(world, name: str = "logistic", decision: str = "promote") -> Registration:
     bundle = world["candidates"][name]
     oos = world["oos_predictions"]
@@ -73,10 +82,10 @@ def test_register_load_and_export(place, world):
     dataset.save(registration(world))
     champion = dataset.load()
     assert (champion.version, champion.status) == ("1", ModelStatus.PROMOTED)
-    exported = load_bundle(place["export_dir"])
-    assert exported.origin == champion.origin
+    copied = exported(place)
+    assert copied.origin == champion.origin
     rows = world["gold"].head(50)
-    pd.testing.assert_frame_equal(exported.predict(rows), world["candidates"]["logistic"].predict(rows))
+    pd.testing.assert_frame_equal(copied.predict(rows), world["candidates"]["logistic"].predict(rows))
     version = ModelRegistry(**place).champion()
     assert version.tags["simulated"] == "true"
     assert version.tags["reason"] == "because"
@@ -101,9 +110,9 @@ def test_a_successor_keeps_the_old_champion_for_roll_back(place, world):
     registry = ModelRegistry(**place)
     assert registry.register(registration(world)) == "1"
     assert registry.register(registration(world, "xgboost")) == "2"
-    assert load_bundle(place["export_dir"]).name == "xgboost"
+    assert exported(place).name == "xgboost"
     assert registry.roll_back() == "1"
-    assert load_bundle(place["export_dir"]).name == "logistic"
+    assert exported(place).name == "logistic"
     assert registry.roll_back() == "2"
 
 
@@ -138,7 +147,7 @@ def test_a_champion_that_has_failed_is_demoted_and_says_so(place, world):
     dataset.save(replace(failed, decision=replace(failed.decision, demoted="It has failed since it was trained.")))
     champion = dataset.load()
     assert (champion.version, champion.name, champion.status) == ("1", "logistic", ModelStatus.PROVISIONAL)
-    assert load_bundle(place["export_dir"]).status is ModelStatus.PROVISIONAL, "what serves says so, too"
+    assert exported(place).status is ModelStatus.PROVISIONAL, "what serves says so, too"
     assert ModelRegistry(**place).champion().tags["demoted"] == "It has failed since it was trained."
     assert IncumbentDataset(**place).load().status is ModelStatus.PROVISIONAL
 
@@ -176,16 +185,17 @@ def test_the_incumbent_brings_its_own_bundle(place, world):
 def test_the_registry_wins_over_the_exported_folder(place, world, tmp_path):
     registry = ModelRegistry(**place)
     registry.register(registration(world))
-    save_bundle(world["candidates"]["xgboost"].registered_as(make_version("9")), place["export_dir"])
+    other = world["candidates"]["xgboost"].registered_as(make_version("9"))
+    writer.store(locate(Path(place["export_dir"])), lambda folder: save_bundle(other, folder))
     assert registry.load_champion().name == "logistic"
-    assert load_bundle(place["export_dir"]).version == "1"
+    assert exported(place).version == "1"
 
-    next(Layout(tmp_path).champion("equity").glob("model*")).write_text("damaged", encoding="utf-8")
+    next(path_of(tmp_path, "equity", "champion").glob("model*")).write_text("damaged", encoding="utf-8")
     assert registry.load_champion().name == "logistic"
 
-    shutil.rmtree(place["export_dir"])
+    shutil.rmtree(SnapshotStore(tmp_path, "equity").folder)
     registry.register(registration(world, "xgboost", "reject"))
-    assert load_bundle(place["export_dir"]).name == "logistic"
+    assert exported(place).name == "logistic"
 
 
 def test_mlflow_itself_can_serve_the_registered_model(place, world):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from finq_predictor.adapters.bundle_store import load_bundle
-from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.snapshots.store import path_of
 from finq_predictor.domain.columns import TS
 from finq_predictor.domain.monitoring.drift import DriftRules, Evidence, Subject, feature_drift, limits
 from finq_predictor.domain.monitoring.drift.features import P_VALUES, adjust_family_wise, adjust_p_values
@@ -31,10 +31,9 @@ class Watched:
 
     def __init__(self, root: Path, market: str) -> None:
         """Read the champion and cut its gold as monitoring does."""
-        layout = Layout(root)
-        champion = load_bundle(layout.champion(market))
+        champion = load_bundle(path_of(root, market, "champion"))
         self.reference = champion.profile.features
-        gold = pd.read_parquet(layout.place(market, "gold"), columns=[TS, *self.reference])
+        gold = pd.read_parquet(path_of(root, market, "gold"), columns=[TS, *self.reference])
         self.current = last_days(gold, DAYS)
         trained = gold[TS] <= pd.Timestamp(champion.origin.trained_to)
         self.history = gold[trained & (gold[TS] < self.current[TS].min())]

@@ -10,7 +10,7 @@ import pytest
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
-from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.snapshots.store import path_of
 from finq_predictor.adapters.sources.simulated import SimulatedSource
 from finq_predictor.domain.evaluation.metrics import bar_times, rank_ic
 
@@ -22,18 +22,18 @@ def _decide(project: Path, root: Path, *, signal: float, seed: int) -> dict:
     params = {"data_root": str(root), "signal": signal, "seed": seed, "equity": {"training": {"search": {"trials": 2}}}}
     with KedroSession.create(project, env="test", runtime_params=params) as session:
         session.run(pipeline_names=["equity"], to_nodes=["evaluation.equity.decide_promotion"])
-    return json.loads(Layout(root).place("equity", "promotion").read_text())
+    return json.loads(path_of(root, "equity", "promotion").read_text())
 
 
 def _found(root: Path, model: str) -> float:
-    metrics = pd.read_parquet(Layout(root).place("equity", "metrics"))
+    metrics = pd.read_parquet(path_of(root, "equity", "metrics"))
     return float(metrics[(metrics["model"] == model) & (metrics["metric"] == "rank_ic")]["value"].iloc[0])
 
 
 def _planted(root: Path, *, signal: float, seed: int) -> float:
     """Rank correlation of the true expectation with what happened, on the rows that the models were tested on."""
     truth = SimulatedSource("equity", "truth", seed=seed, signal=signal, **SIZE).read()
-    tested = pd.read_parquet(Layout(root).place("equity", "oos_predictions"))
+    tested = pd.read_parquet(path_of(root, "equity", "oos_predictions"))
     tested = tested[tested["model"] == "base_rate"].merge(truth, on=["instrument", "ts"])
     return rank_ic(
         tested["expected_return"].to_numpy(float), tested["forward_return"].to_numpy(float), bar_times(tested["ts"])

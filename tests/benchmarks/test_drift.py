@@ -18,7 +18,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from scipy import stats
 
-from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.snapshots.store import path_of
 from finq_predictor.domain.columns import TS
 from finq_predictor.domain.features import compute_features, make_feature_set, select_features
 from finq_predictor.domain.market.markets import get_market
@@ -42,7 +42,7 @@ def simulated_gold(market: str, env: str | None, seed: int, root: Path) -> pd.Da
     bootstrap_project(PROJECT)
     with KedroSession.create(PROJECT, env=env, runtime_params={"data_root": str(root), "seed": seed}) as session:
         session.run(pipeline_names=[market], to_nodes=[f"features.{market}.build_gold"])
-    return pd.read_parquet(Layout(root).place(market, "gold"))
+    return pd.read_parquet(path_of(root, market, "gold"))
 
 
 def runs_after(gold: pd.DataFrame, names: list[str], trained: int, later: tuple[int, ...]) -> Iterator[pd.DataFrame]:

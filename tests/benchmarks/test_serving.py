@@ -24,6 +24,7 @@ import pytest
 from finq_predictor.adapters.bundle_store import load_bundle
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.silver import read_panel
+from finq_predictor.adapters.snapshots.store import path_of
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.serving.inference import identity
 from finq_predictor.serving.settings import Settings
@@ -55,7 +56,7 @@ def root(tmp_path_factory) -> Path:
     tables = small_market.silver(market, bars=600, seed=1, instruments=NAMES)
     small_market.write_silver(folder, market, tables)
     bundle = small_market.train(market, small_market.panel_of(market, tables), "xgboost")
-    small_market.save_bundle(bundle, Layout(folder).champion("equity"))
+    small_market.crown(folder, bundle)
     return folder
 
 
@@ -150,7 +151,7 @@ def _mlflow(root: Path, folder: Path) -> tuple[tuple[str, ...], list[str]]:
     """The same booster logged to a folder, and one row of features per request."""
     import mlflow.xgboost
 
-    bundle = load_bundle(Layout(root).champion("equity"))
+    bundle = load_bundle(path_of(root, "equity", "champion"))
     names = list(bundle.feature_set.names)
     mlflow.xgboost.save_model(bundle.model.booster, str(folder / "mlflow-model"), pip_requirements=["xgboost"])
     panel = read_panel(Layout(root), MARKETS["equity"])
@@ -184,7 +185,7 @@ def _best(work: Callable[[], object], repeats: int) -> float:
 
 
 def test_parts_of_a_request(root, tmp_path):
-    bundle = load_bundle(Layout(root).champion("equity"))
+    bundle = load_bundle(path_of(root, "equity", "champion"))
     rows = []
     with started(Settings(data_root=root, markets=("equity",))) as client:
         served = client.store.get("equity")
@@ -192,7 +193,7 @@ def test_parts_of_a_request(root, tmp_path):
         features = served.predictor.features_at(newest)
         one = features.head(1)
         rows += [
-            ("model read from its export", _best(lambda: load_bundle(Layout(root).champion("equity")), 9)),
+            ("model read from its export", _best(lambda: load_bundle(path_of(root, "equity", "champion")), 9)),
             ("panel read from silver (100 x 600)", _best(lambda: read_panel(Layout(root), MARKETS["equity"]), 5)),
             ("a bar nobody asked for: features, model, answers", _best(lambda: served.answers(next(bars)), 20)),
             ("  of which the model, 100 rows", _best(lambda: bundle.predict(features), 50)),

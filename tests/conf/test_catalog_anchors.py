@@ -25,9 +25,12 @@ WRITERS = {
         }
     ),
     ".prom": text,
+    "": "finq_predictor.adapters.datasets.bundles.BundlesDataset",
 }
 DATASETS = "finq_predictor.adapters.datasets."
-VALUE = DATASETS + "json_value.JsonValueDataset"
+KEPT = DATASETS + "snapshot.SnapshotDataset"
+# What people and other programs open lies at one place; of all else versions are kept.
+OPENED = re.compile(r"quarantine_\w+|plot_\w+|report|monitoring_report|monitoring_metrics")
 # The type of each typed value.
 VALUES = {
     "provenance": "finq_predictor.domain.ingestion.provenance.Provenance",
@@ -42,7 +45,6 @@ VALUES = {
 OTHERS = {
     r"source_\w+": DATASETS + "source.SourceDataset",
     r"bronze_\w+": DATASETS + "bronze.BronzeDataset",
-    r"candidates": DATASETS + "bundles.BundlesDataset",
     r"incumbent": DATASETS + "registry.IncumbentDataset",
     r"champion": DATASETS + "registry.ChampionDataset",
     r"tracked_run": DATASETS + "tracked_run.TrackedRunDataset",
@@ -96,7 +98,7 @@ def expected_file(name: str) -> Path | None:
 def test_every_file_lies_in_its_place_and_is_written_by_its_kind(entries, project_path):
     wrong = {}
     for name, entry in entries.items():
-        if entry["type"] not in (ATOMIC, VALUE):
+        if entry["type"] not in (ATOMIC, KEPT):
             continue
         file, table = expected_file(name) or Path(), name.split(".")[1]
         found = (Path(entry["filepath"]), entry.get("dataset"), entry.get("value"))
@@ -130,7 +132,7 @@ def test_what_is_no_single_file_has_its_own_dataset(entries):
     for name, entry in entries.items():
         table = name.split(".")[1]
         kinds = [kind for pattern, kind in OTHERS.items() if re.fullmatch(pattern, table)]
-        if [entry["type"]] != (kinds or [VALUE if table in VALUES else ATOMIC]) or bool(kinds) == bool(
+        if [entry["type"]] != (kinds or [ATOMIC if OPENED.fullmatch(table) else KEPT]) or bool(kinds) == bool(
             expected_file(name)
         ):
             wrong[name] = entry["type"]

@@ -20,6 +20,8 @@ from doc_pages import Command, anchors, blocks, commands, files, links, pages
 from packaging.requirements import Requirement
 
 from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.backup import back_up
+from finq_predictor.adapters.snapshots.store import SnapshotStore, path_of
 from finq_predictor.domain.market.markets import MARKETS
 from synthetic_values import make_decision
 
@@ -192,6 +194,17 @@ def test_a_command_of_the_project_runs(command: Command, small_project: Path, tm
             words = [*_without_option(_without_option(words, "--bars"), "--env"), "--root", str(root), "--bars", "2"]
         case "docs":
             words = [*_without_option(words, "--target"), "--target", str(tmp_path)]
+        case "data" if words[1] == "rollback":
+            root = Path(shutil.copytree(small_project, tmp_path / "data"))
+            oldest = SnapshotStore(root, "equity").ids()[0]
+            words = [*_without_option(words, "--to"), "--root", str(root), "--to", oldest]
+        case "data":
+            words += ["--root", str(small_project)]
+        case "backup":
+            words = ["backup", "--root", str(small_project), str(tmp_path / "backup")]
+        case "restore":
+            back_up(small_project, tmp_path / "backup")
+            words = ["restore", "--root", str(tmp_path / "restored"), str(tmp_path / "backup")]
     finq = Path(sys.executable).parent / "finq"
     done = subprocess.run([finq, *words], cwd=PROJECT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -220,12 +233,12 @@ def test_the_rollback_of_the_runbook_works(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in ("logistic", "xgboost"):
-            bundle = load_bundle(Layout(small_project).place("equity", "candidates") / name)
+            bundle = load_bundle(path_of(small_project, "equity", "candidates") / name)
             registry.register(Registration(make_decision(), bundle, _no_rows(), {}, {}))
-        assert load_bundle(export).name == "xgboost"
+        assert load_bundle(path_of(tmp_path / "data", "equity", "champion")).name == "xgboost"
         exec(compile(block, "champion-rollback.md", "exec"), {})
     assert "version 1" in capsys.readouterr().out
-    assert load_bundle(export).name == "logistic"
+    assert load_bundle(path_of(tmp_path / "data", "equity", "champion")).name == "logistic"
 
 
 # Files and links -----------------------------------------------------------------------------------------------------

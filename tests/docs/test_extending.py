@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from acting import Acted, act
 
+from finq_predictor.adapters.snapshots.store import path_of
 from synthetic_market_files import coin_frame, market_frames
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "how-to"
@@ -82,6 +83,7 @@ def test_a_feature_is_added_as_the_page_says(tmp_path):
     page = (copy.folder / "docs" / "reference" / "features.md").read_text()
     assert "| `log_growth_7` | Logarithm of the growth over n bars. | close | 8 |" in page
     code = """
+from finq_predictor.adapters.snapshots.store import path_of
 from finq_predictor.domain.features import REGISTRY, make_feature_set, select_features
 from finq_predictor.domain.market.markets import MARKETS
 for market in MARKETS.values():
@@ -100,7 +102,7 @@ def test_a_source_is_added(tmp_path: Path) -> None:
         bars.to_sql("daily_bars", connection, index=False)
         benchmark.to_sql("index_level", connection, index=False)
     run_all(copy)
-    silver = pd.read_parquet(copy.folder / "data/database/02_silver/equity/bars.parquet")
+    silver = pd.read_parquet(path_of(copy.folder / "data/database", "equity", "silver_bars"))
     assert len(silver) == len(bars)
     assert copy.touched == [
         "src/finq_predictor/adapters/sources/database.py",
@@ -129,15 +131,15 @@ def test_a_market_is_added(tmp_path: Path) -> None:
         "conf/base/catalog/01_bronze.yml",
     ]
     root = copy.folder / "data" / "coins"
-    bars = pd.read_parquet(root / "02_silver/crypto/bars.parquet")
+    bars = pd.read_parquet(path_of(root, "crypto", "silver_bars"))
     assert len(bars) == len(coin_frame())
     assert set(bars["ts"].dt.day_of_week) == set(range(7))
     assert set(bars["instrument"]) == {f"C{number:02d}_USD" for number in range(8)}
-    gold = pd.read_parquet(root / "03_gold/crypto/gold.parquet")
+    gold = pd.read_parquet(path_of(root, "crypto", "gold"))
     assert {"label_1", "label_7"} <= set(gold)
     assert not [name for name in gold if "spread_pct" in name or "session" in name or "benchmark" in name]
-    for result in ("05_predictions/crypto/predictions.parquet", "06_reports/crypto/monitoring/report.html"):
-        assert (root / result).is_file()
+    assert path_of(root, "crypto", "predictions").is_file()
+    assert (root / "06_reports/crypto/monitoring/report.html").is_file()
     assert "Coins: can the predictions be used?" in (root / "06_reports/crypto/report.html").read_text(encoding="utf-8")
     assert "_USD be higher 1 d after tomorrow's close?" in printed
     assert "none of 148 features looks ahead" in printed

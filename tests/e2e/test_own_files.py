@@ -17,6 +17,7 @@ from kedro.framework.startup import bootstrap_project
 
 from finq_predictor.adapters.bundle_store import load_bundle
 from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.snapshots.store import path_of
 
 QUICK = {"n_folds": 2, "search": {"trials": 2}}
 
@@ -30,25 +31,24 @@ def _run(project: Path, market: str, root: Path, **files: str) -> None:
 
 def _check(root: Path, market: str, instruments: int) -> dict:
     layout = Layout(root)
-    provenance = json.loads(layout.place(market, "provenance").read_text())
+    provenance = json.loads(path_of(root, market, "provenance").read_text())
     assert provenance["simulated"] is False
     assert provenance["instruments"] == instruments
-    champion = load_bundle(layout.champion(market))
+    champion = load_bundle(path_of(root, market, "champion"))
     assert champion.origin.simulated is False
     page = layout.report(market).read_text()
     assert "SIMULATED" not in page
-    metrics = pd.read_parquet(layout.place(market, "metrics"))
+    metrics = pd.read_parquet(path_of(root, market, "metrics"))
     auc = metrics[(metrics["metric"] == "auc") & (metrics["kind"] == "candidate")]["value"]
     assert auc.between(0.40, 0.60).all(), "outside this range something leaks"
-    return json.loads(layout.place(market, "promotion").read_text())
+    return json.loads(path_of(root, market, "promotion").read_text())
 
 
 def _reproduce(project: Path, root: Path, market: str) -> tuple[str, str]:
     """Hash of the data the report was made from, and of those that the command in the report makes again."""
     layout = Layout(root)
-    summary, gold = layout.place(market, "training_summary"), layout.place(market, "gold")
-    before = json.loads(summary.read_text())["data_hash"]
-    gold.unlink()
+    before = json.loads(path_of(root, market, "training_summary").read_text())["data_hash"]
+    path_of(root, market, "gold").unlink()
     found = re.search(r"kedro run[^<\n]*", html.unescape(layout.report(market).read_text()))
     assert found
     words = shlex.split(found[0])
@@ -56,7 +56,7 @@ def _reproduce(project: Path, root: Path, market: str) -> tuple[str, str]:
     command = [str(program), *words[1:], f"--to-outputs={market}.training_summary"]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return before, json.loads(summary.read_text())["data_hash"]
+    return before, json.loads(path_of(root, market, "training_summary").read_text())["data_hash"]
 
 
 @pytest.mark.slow
@@ -75,7 +75,7 @@ def test_sp500_with_benchmark_and_tweets(project_path, shared_data, tmp_path):
     )
     decision = _check(tmp_path / "data", "equity", bars["symbol"].nunique())
     assert decision["decision"] in ("provisional", "promote")
-    gold = pd.read_parquet(Layout(tmp_path / "data").place("equity", "gold"))
+    gold = pd.read_parquet(path_of(tmp_path / "data", "equity", "gold"))
     assert any("tone" in name for name in gold.columns)
     before, again = _reproduce(project_path, tmp_path / "data", "equity")
     assert again == before
@@ -97,7 +97,7 @@ def test_hourly_quotes_of_one_pair(project_path, shared_data, tmp_path, file, pa
         frame.to_parquet(quotes)
     _run(project_path, "fx", tmp_path / "data", quotes=str(quotes))
     _check(tmp_path / "data", "fx", 1)
-    predictions = pd.read_parquet(Layout(tmp_path / "data").place("fx", "predictions"))
+    predictions = pd.read_parquet(path_of(tmp_path / "data", "fx", "predictions"))
     assert set(predictions["instrument"]) == {pair}
 
 

@@ -18,8 +18,10 @@ from starlette.testclient import TestClient
 from finq_predictor.adapters.bundle_store import load_bundle
 from finq_predictor.adapters.layout import Folder, Layout
 from finq_predictor.adapters.quality.validator import SuiteValidator
+from finq_predictor.adapters.snapshots.store import path_of
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.tables import TABLES, get_table
+from finq_predictor.domain.tables.schema import Layer
 from serving.parity import TOLERANCE, largest_difference
 
 STAGES = ("ingestion", "sentiment", "features", "training", "evaluation", "monitoring")
@@ -56,7 +58,7 @@ def test_a_champion_is_registered_with_its_origin(small_project, market):
     version = client.get_model_version_by_alias(MARKETS[market].registered_model, "champion")
     assert version.tags["simulated"].lower() == "true"
     assert {"data_hash", "feature_set_hash", "code_hash", "seed"} <= set(version.tags)
-    exported = load_bundle(Layout(small_project).champion(market))
+    exported = load_bundle(path_of(small_project, market, "champion"))
     assert exported.version == str(version.version)
     assert exported.status == version.tags["status"]
 
@@ -90,7 +92,9 @@ def test_every_table_is_as_declared(small_project, market):
     datasets = [name for name in TABLES if "*" not in name and (name != "silver_benchmark" or "benchmark" in delivered)]
     datasets += [f"{kind}_{table}" for kind in ("bronze", "quarantine") for table in delivered]
     for dataset in datasets:
-        layer, path = get_table(dataset).layer, Layout(small_project).place(market, dataset)
+        layer = get_table(dataset).layer
+        kept = layer is not Layer.BRONZE and not dataset.startswith("quarantine")
+        path = path_of(small_project, market, dataset) if kept else Layout(small_project).place(market, dataset)
         files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
         assert files
         for file in files:
@@ -105,7 +109,7 @@ def test_service_answers_what_the_batch_path_says(client, small_project, market)
         return answer.json()
 
     assert largest_difference(post, small_project, market, last_bars=10) <= TOLERANCE
-    stored = pd.read_parquet(Layout(small_project).place(market, "predictions"))
+    stored = pd.read_parquet(path_of(small_project, market, "predictions"))
     last = stored[stored["ts"] == stored["ts"].max()].set_index("instrument")
     for name, row in last.iterrows():
         answer = post("/predict", {"instrument": name})
@@ -119,18 +123,16 @@ def test_service_answers_what_the_batch_path_says(client, small_project, market)
 def test_same_seed_makes_the_same_gold_and_the_same_predictions(small_project, second_run):
     for market in MARKETS:
         for table in ("gold", "oos_predictions", "predictions"):
-            first, second = (Layout(root).place(market, table) for root in (small_project, second_run))
+            first, second = (path_of(root, market, table) for root in (small_project, second_run))
             assert first.read_bytes() == second.read_bytes(), f"{first.name} of {market} differs"
 
 
 def test_running_again_adds_nothing(project_path, second_run):
-    layout = Layout(second_run)
-
     def bronze() -> dict[str, bytes]:
         return {str(path): path.read_bytes() for path in sorted((second_run / Folder.BRONZE).rglob("*.parquet"))}
 
-    before, gold = bronze(), layout.place("fx", "gold").read_bytes()
-    champion = load_bundle(layout.champion("fx")).version
+    before, gold = bronze(), path_of(second_run, "fx", "gold").read_bytes()
+    champion = load_bundle(path_of(second_run, "fx", "champion")).version
     _run(
         project_path,
         second_run,
@@ -139,9 +141,9 @@ def test_running_again_adds_nothing(project_path, second_run):
     )
     _run(project_path, second_run, pipeline_names=["evaluation"], namespaces=["evaluation.fx"])
     assert bronze() == before
-    assert layout.place("fx", "gold").read_bytes() == gold
-    assert load_bundle(layout.champion("fx")).version == champion
-    assert json.loads(layout.place("fx", "promotion").read_text())["decision"] == "reject"
+    assert path_of(second_run, "fx", "gold").read_bytes() == gold
+    assert load_bundle(path_of(second_run, "fx", "champion")).version == champion
+    assert json.loads(path_of(second_run, "fx", "promotion").read_text())["decision"] == "reject"
 
 
 @pytest.mark.parametrize("stage", STAGES)

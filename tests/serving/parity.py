@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.adapters.bundle_store import load_bundle
-from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.silver import read_panel
+from finq_predictor.adapters.snapshots.store import SnapshotStore, path_of
 from finq_predictor.domain.features import compute_features
 from finq_predictor.domain.market.markets import MARKETS
 
@@ -21,8 +21,8 @@ Post = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 def batch_predictions(root: Path, market: str, last_bars: int) -> pd.DataFrame:
     """Predictions of the exported champion on the features of the whole history, as the pipelines compute them."""
-    bundle = load_bundle(Layout(root).champion(market))
-    panel = read_panel(Layout(root), MARKETS[market])
+    bundle = load_bundle(path_of(root, market, "champion"))
+    panel = read_panel(SnapshotStore(root, market).newest(), MARKETS[market])
     gold = compute_features(panel, bundle.feature_set)
     return bundle.predict(gold[gold["ts"].isin(panel.ts[-last_bars:])].reset_index(drop=True))
 

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from finq_predictor.adapters.bundle_store import save_bundle
-from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.bundle_store import load_bundle, save_bundle
+from finq_predictor.adapters.layout import Layout, locate
+from finq_predictor.adapters.snapshots import writer
+from finq_predictor.adapters.snapshots.store import path_of
 from finq_predictor.domain.features import compute_features, make_feature_set, select_features
 from finq_predictor.domain.labels import make_labels
 from finq_predictor.domain.market.markets import MARKETS, Market
@@ -101,9 +103,7 @@ def train(market: Market, panel: Panel, model: str = "logistic", seed: int = 0, 
 def write_silver(root: Path, market: Market, tables: dict[str, pd.DataFrame]) -> None:
     """Write silver tables where the catalog puts them."""
     for name, table in tables.items():
-        file = Layout(root).silver(market.name, name)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        table.to_parquet(file)
+        writer.store(locate(Layout(root).silver(market.name, name)), table.to_parquet)
 
 
 def build(
@@ -113,4 +113,14 @@ def build(
     described = MARKETS[market]
     tables = silver(described, bars, seed)
     write_silver(root, described, tables)
-    save_bundle(train(described, panel_of(described, tables), model, **registered), Layout(root).champion(market))
+    crown(root, train(described, panel_of(described, tables), model, **registered))
+
+
+def crown(root: Path, bundle: ModelBundle) -> None:
+    """Export a bundle as the champion of its market."""
+    writer.store(locate(Layout(root).champion(bundle.market)), lambda folder: save_bundle(bundle, folder))
+
+
+def champion(root: Path, market: str) -> ModelBundle:
+    """The champion that was exported last."""
+    return load_bundle(path_of(root, market, "champion"))

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from finq_predictor.adapters.distributions import needed_by
-from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.layout import Layout, versions_of
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.modelling.models import MODELS
 from serving.servers import BIN, serving
@@ -46,11 +46,12 @@ def test_bento_holds_package_models_data_and_pins(bento):
         "finq_predictor/serving/app.py",
         "finq_predictor/serving/web/index.html",
         "finq_predictor/domain/modelling/prediction.py",
-        *(str(DATA.silver(market, "bars")) for market in MARKETS),
+        *(f"data/snapshots/{market}/current" for market in MARKETS),
     ):
         assert name in inside
     for market in MARKETS:
         assert [path for path in inside if Path(path).is_relative_to(DATA.champion(market))]
+        assert [path for path in inside if Path(path).is_relative_to(versions_of(DATA.silver(market, "bars")))]
     assert not [path for path in inside if "pipelines" in path or "/cli/" in path or "__pycache__" in path]
     pins = (bento / "env" / "python" / "requirements.txt").read_text()
     for names in needed_by(MODELS.values()):

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from finq_predictor.adapters.bundle_store import load_bundle
-from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.silver import read_panel
+from finq_predictor.adapters.snapshots.store import SnapshotStore, path_of
 from finq_predictor.domain.errors import StoreError
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.serving.inference import Models, describe_device, identity
@@ -60,8 +60,8 @@ def test_a_mismatch_is_told_by_a_running_server_that_does_not_restart(own_root, 
 
 
 def test_models_score_what_the_bundle_predicts(two_markets):
-    bundle = load_bundle(Layout(two_markets).champion("fx"))
-    panel = read_panel(Layout(two_markets), MARKETS["fx"])
+    bundle = load_bundle(path_of(two_markets, "fx", "champion"))
+    panel = read_panel(SnapshotStore(two_markets, "fx").newest(), MARKETS["fx"])
     from finq_predictor.domain.features import compute_features
 
     features = compute_features(panel, bundle.feature_set, at=panel.ts[-2:])
@@ -74,7 +74,7 @@ def test_models_score_what_the_bundle_predicts(two_markets):
 
 @pytest.mark.parametrize(("market", "change"), [("fx", {"version": "9"}), ("bonds", {}), ("equity", {})])
 def test_models_refuse_a_caller_who_holds_another_model(two_markets, market, change):
-    bundle = load_bundle(Layout(two_markets).champion("fx"))
+    bundle = load_bundle(path_of(two_markets, "fx", "champion"))
     with pytest.raises(StoreError, match=r"holds|hold a model"):
         Models(Settings(data_root=two_markets)).score(market, identity(bundle) | change, [])
 

@@ -3,11 +3,13 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from pathlib import Path
 
 import pytest
 
-from finq_predictor.adapters.bundle_store import load_bundle, save_bundle
-from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.layout import Layout, locate
+from finq_predictor.adapters.snapshots import writer
+from finq_predictor.adapters.snapshots.store import SnapshotStore, path_of
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.serving.settings import Settings
 from finq_predictor.serving.watch import Watched, fingerprint
@@ -25,8 +27,7 @@ def _version(client):
 
 
 def _crown(root, version):
-    folder = Layout(root).champion("equity")
-    save_bundle(load_bundle(folder).registered_as(make_version(version)), folder)
+    small_market.crown(root, small_market.champion(root, "equity").registered_as(make_version(version)))
 
 
 def test_a_new_champion_is_served_while_requests_run(own_root):
@@ -65,14 +66,16 @@ def test_new_bars_are_served(own_root):
 
 @pytest.mark.parametrize("damage", ["model", "bars"])
 def test_damaged_files_keep_the_former_ones_and_say_so(own_root, damage):
-    folder = Layout(own_root).champion("equity")
+    name = {"model": "champion", "bars": "silver_bars"}[damage]
+    place, whole = locate(Layout(own_root).place("equity", name)), path_of(own_root, "equity", name)
+
+    def tear(path: Path) -> None:
+        _copy(whole, path)
+        target = max(path.iterdir(), key=lambda file: file.stat().st_size) if path.is_dir() else path
+        target.write_bytes(target.read_bytes()[: target.stat().st_size // 2])
+
     with started(_settings(own_root)) as client:
-        if damage == "model":
-            target = max(folder.iterdir(), key=lambda path: path.stat().st_size)
-        else:
-            target = Layout(own_root).silver("equity", "bars")
-        whole = target.read_bytes()
-        target.write_bytes(whole[: len(whole) // 2])
+        writer.store(place, tear)
         wait_until(lambda: client.store.problems(), 20)
         for path in ("/ready", "/health"):
             response = client.get(path)
@@ -81,19 +84,25 @@ def test_damaged_files_keep_the_former_ones_and_say_so(own_root, damage):
             assert response.json()["markets"]["equity"]["reason"]
         assert client.post("/predict", {"instrument": "AAPL"}).status_code == 200
         assert "DEGRADED." in client.get("/").text
-        target.write_bytes(whole)
+        writer.store(place, lambda path: _copy(whole, path))
         wait_until(lambda: not client.store.problems(), 20)
         assert client.get("/ready").json()["status"] == "ok"
 
 
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copy(source, target)
+
+
 def _redefine_features(root):
     """An export whose features were defined by other code, otherwise whole."""
-    folder = Layout(root).champion("equity")
-    bundle = load_bundle(folder)
+    bundle = small_market.champion(root, "equity")
     state = bundle.feature_set.to_dict() | {"definitions_hash": "0" * 64}
     changed = type(bundle.feature_set).from_dict(state)
     object.__setattr__(bundle, "feature_set", changed)
-    save_bundle(bundle, folder)
+    small_market.crown(root, bundle)
 
 
 def test_features_defined_otherwise_are_refused_at_start(own_root):
@@ -126,7 +135,7 @@ def test_an_empty_root_starts_and_says_what_to_run(tmp_path):
 
 
 def test_one_market_alone_is_enough(own_root):
-    shutil.rmtree(Layout(own_root).champion("fx"))
+    shutil.rmtree(SnapshotStore(own_root, "fx").folder)
     with started(_settings(own_root)) as client:
         assert client.get("/ready").json()["status"] == "ok"
         assert client.get("/ranking").json()["market"] == "equity"

@@ -23,7 +23,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path)
-    temporary = path.with_name(f".{path.name}.{_HOST}-{os.getpid()}.tmp{path.suffix}")
+    temporary = path.with_name(f".{path.name}.{own_name()}.tmp{path.suffix}")
     try:
         write(temporary)
         flush(temporary)
@@ -42,12 +42,23 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
+def own_name() -> str:
+    """This machine and process, as they are part of names of files."""
+    return f"{_HOST}-{os.getpid()}"
+
+
+def is_of_the_dead(name: str) -> bool:
+    """Whether an :func:`own_name` is that of a process of this machine that is dead; others are not ours to judge."""
+    host, _, process = name.rpartition("-")
+    return host == _HOST and process.isdigit() and not _alive(int(process))
+
+
 def _sweep(path: Path) -> None:
-    """Remove temporary files of dead processes; another machine's are not ours to judge."""
-    pattern = re.compile(rf"\.{re.escape(path.name)}\.{_HOST}-(\d+)\.tmp")
+    """Remove temporary files of dead processes."""
+    pattern = re.compile(rf"\.{re.escape(path.name)}\.([A-Za-z0-9]+-\d+)\.tmp")
     for left in path.parent.glob(f".{path.name}.*"):
         match = pattern.match(left.name)
-        if match and not _alive(int(match.group(1))):
+        if match and is_of_the_dead(match.group(1)):
             left.unlink(missing_ok=True)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import time
 from dataclasses import fields
 from hashlib import sha256
 from pathlib import Path
@@ -23,34 +21,29 @@ FORMAT = 1
 BUNDLE_FILE = "bundle.json"
 MODEL_FILE = "model.json"
 CHECKSUM_FILE = "checksums.json"
-ATTEMPTS = 3
-PAUSE_S = 0.05
 
 
 def save_bundle(bundle: ModelBundle, folder: Path | str) -> None:
-    """Write a bundle, replacing what is there only when all of it is written.
+    """Write a bundle into a folder of its own.
+
+    Whoever replaces a bundle keeps it as a version of a dataset; a folder that others read is never written to.
 
     Args:
         bundle: What to keep.
-        folder: Its own folder; parents are made. A reader sees the old bundle or the new one.
+        folder: A folder that is not there yet, or is empty; parents are made.
 
     Raises:
-        StoreError: If the bundle holds something that JSON cannot say.
+        StoreError: If the bundle holds something that JSON cannot say, or there is something in the folder.
     """
     target = Path(folder)
-    fresh, previous = _beside(target, "new"), _beside(target, "previous")
     texts = {BUNDLE_FILE: _dump(_header(bundle), "bundle"), MODEL_FILE: _dump(bundle.model.state(), "model")}
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    for name, text in texts.items():
-        (fresh / name).write_text(text, encoding="utf-8")
     sums = {name: sha256(text.encode()).hexdigest() for name, text in texts.items()}
-    (fresh / CHECKSUM_FILE).write_text(_dump({"format": FORMAT, "sha256": sums}, "checksums"), encoding="utf-8")
-    if target.exists():
-        shutil.rmtree(previous, ignore_errors=True)
-        target.rename(previous)
-    fresh.rename(target)
-    shutil.rmtree(previous, ignore_errors=True)
+    texts[CHECKSUM_FILE] = _dump({"format": FORMAT, "sha256": sums}, "checksums")
+    target.mkdir(parents=True, exist_ok=True)
+    if any(target.iterdir()):
+        raise StoreError(f"There is something in {target} already; write the bundle into a folder of its own.")
+    for name, text in texts.items():
+        (target / name).write_text(text, encoding="utf-8")
 
 
 def load_bundle(folder: Path | str) -> ModelBundle:
@@ -65,24 +58,13 @@ def load_bundle(folder: Path | str) -> ModelBundle:
     Raises:
         StoreError: If it is absent, damaged, or in another format.
     """
-    target = Path(folder)
-    for attempt in range(ATTEMPTS):
-        try:
-            return _read(target)
-        except StoreError:
-            # A bundle being swapped at this moment looks absent or torn; once settled it reads.
-            if attempt == ATTEMPTS - 1:
-                raise
-            time.sleep(PAUSE_S)
-    raise StoreError(f"No model bundle could be read in {target}.")
-
-
-def _read(target: Path) -> ModelBundle:
-    place = _present(target)
+    place = Path(folder)
+    if not place.is_dir():
+        raise StoreError(f"There is no model bundle in {place}. Train one first: kedro run --pipelines=<market>.")
     sums = _parse(_bytes(place, CHECKSUM_FILE), place / CHECKSUM_FILE)
     if sums.get("format") != FORMAT:
         raise StoreError(
-            f"The bundle in {target} has format {sums.get('format')!r}; this code reads {FORMAT}. Train again."
+            f"The bundle in {place} has format {sums.get('format')!r}; this code reads {FORMAT}. Train again."
         )
     parts = {}
     for name in (BUNDLE_FILE, MODEL_FILE):
@@ -162,17 +144,3 @@ def _bytes(place: Path, name: str) -> bytes:
         raise StoreError(
             f"{place} holds no complete model bundle: {name} cannot be read. Train or export it again."
         ) from error
-
-
-def _present(target: Path) -> Path:
-    """The folder itself, or what a killed swap has left of the bundle before."""
-    previous = _beside(target, "previous")
-    if not target.is_dir() and previous.is_dir():
-        return previous
-    if not target.is_dir():
-        raise StoreError(f"There is no model bundle in {target}. Train one first: kedro run --pipelines=<market>.")
-    return target
-
-
-def _beside(target: Path, suffix: str) -> Path:
-    return target.with_name(f".{target.name}.{suffix}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
-from finq_predictor.domain.errors import UnknownNameError
-from finq_predictor.domain.market.markets import MARKETS
+from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
 
 
 class Folder(StrEnum):
@@ -122,6 +122,10 @@ class Layout:
                     return self.root / folder / market / path.replace("*", dataset.removeprefix(prefix))
         raise UnknownNameError("stored dataset", dataset, (name for places in PLACES.values() for name in places))
 
+    def folders(self, market: str) -> list[Path]:
+        """The folders of the layers of a market whose content is made from deliveries."""
+        return [self.root / folder / market for folder in Folder if folder is not Folder.BRONZE]
+
     def champion(self, market: str) -> Path:
         """The folder of the champion as it is exported for serving."""
         return self.place(market, "champion")
@@ -134,9 +138,63 @@ class Layout:
         """The page about a market and its models."""
         return self.place(market, "report")
 
-    def markets_with(self, dataset: str) -> list[str]:
-        """The markets of which a dataset is there, sorted."""
-        return [market for market in sorted(MARKETS) if self.place(market, dataset).exists()]
+
+class Located(NamedTuple):
+    """Which dataset of which market lies at a place.
+
+    Attributes:
+        root: Folder of the data.
+        market: Name of the market.
+        dataset: Its name in the catalog after the market.
+        layer: The folder of its layer.
+    """
+
+    root: Path
+    market: str
+    dataset: str
+    layer: Folder
+
+
+def locate(path: Path) -> Located:
+    """Find out what lies at a place.
+
+    Args:
+        path: As :meth:`Layout.place` gives it.
+
+    Raises:
+        ConfigurationError: If no stored dataset lies there.
+    """
+    parts = path.parts
+    layer = next((place for place, part in enumerate(parts) if part in set(Folder)), None)
+    if layer is not None and len(parts) > layer + 2:
+        rest = "/".join(parts[layer + 2 :])
+        folder = Folder(parts[layer])
+        for name, pattern in PLACES[folder].items():
+            before, star, after = pattern.partition("*")
+            if rest == pattern or (star and rest.startswith(before) and rest.endswith(after)):
+                found = rest[len(before) : len(rest) - len(after)] if star else ""
+                return Located(Path(*parts[:layer]), parts[layer + 1], name.replace("*", found), folder)
+    raise ConfigurationError(
+        f"No stored dataset has its place at {path}; expected ROOT/LAYER/MARKET/NAME as adapters/layout.py lists them."
+    )
+
+
+def versions_of(place: Path) -> Path:
+    """The folder in which the versions of a dataset lie, from its place."""
+    return place.with_suffix("")
+
+
+def how_to_make(path: Path, made_by_them: str | None = None) -> str:
+    """One sentence that says how a file comes into being.
+
+    Args:
+        path: Where it lies.
+        made_by_them: Pipelines that make it; guessed from the folder of the layer.
+    """
+    pipelines = made_by_them or made_by(path)
+    if pipelines:
+        return f"Make it with: kedro run --pipelines={pipelines}"
+    return "Run the pipeline which makes it, or correct the path in the catalog."
 
 
 def made_by(path: Path) -> str | None:

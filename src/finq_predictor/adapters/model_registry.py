@@ -1,8 +1,8 @@
-"""The registered models: versions, aliases and the exported folder that serving reads.
+"""The registered models: versions, aliases and the export that serving reads.
 
 The registry is the truth. ``champion`` is the model in use, ``previous`` the one before it (for roll-back),
-``challenger`` the last
-candidate that was registered. The exported folder is a copy of the champion in the bundle format, renewed whenever it
+``challenger`` the last candidate that was registered. The export is a copy of the champion in the bundle format, part
+of the market's snapshots, renewed whenever it
 disagrees.
 """
 
@@ -21,6 +21,8 @@ import pandas as pd
 
 from finq_predictor.adapters.bundle_store import load_bundle, save_bundle
 from finq_predictor.adapters.distributions import installed, needed_by
+from finq_predictor.adapters.layout import locate
+from finq_predictor.adapters.snapshots import writer
 from finq_predictor.adapters.tracking import TrackedRun, Tracker, connect
 from finq_predictor.domain.errors import FinqError, StoreError, UnknownNameError
 from finq_predictor.domain.market.markets import get_market
@@ -59,14 +61,14 @@ class ModelRegistry:
         market: Name of the market; gives the registered name and the experiment.
         tracking_uri: Of the MLflow store.
         artifact_root: Folder for artifacts of a new experiment.
-        export_dir: Folder that receives the champion for serving.
+        export_dir: Place of the champion as the layout has it; its versions lie in that folder.
     """
 
     def __init__(self, market: str, tracking_uri: str, artifact_root: str | Path, export_dir: str | Path) -> None:
         self.market = market
         self.name = get_market(market).registered_model
         self.tracking_uri = tracking_uri
-        self.export_dir = Path(export_dir)
+        self.exported = locate(Path(export_dir))
         self.tracker = Tracker(tracking_uri, artifact_root, f"finq-{market}")
 
     def register(self, registration: Registration) -> str | None:
@@ -103,7 +105,7 @@ class ModelRegistry:
         return self._version(CHAMPION)
 
     def load_champion(self) -> ModelBundle:
-        """The champion, from the exported folder where that agrees with the registry.
+        """The champion, from its export where that agrees with the registry.
 
         Raises:
             StoreError: If no champion is registered.
@@ -141,14 +143,14 @@ class ModelRegistry:
         )
 
     def export(self) -> ModelBundle:
-        """Write the champion into the exported folder if it is not there already."""
+        """Export the champion if it is not exported already."""
         version = self.champion()
         if version is None:
             raise StoreError(f"No champion is registered as {self.name!r}; there is nothing to export.")
         if (exported := self._exported(version)) is not None:
             return exported
         bundle = self._load(version)
-        save_bundle(bundle, self.export_dir)
+        writer.store(self.exported, lambda folder: save_bundle(bundle, folder))
         return bundle
 
     def roll_back(self) -> str:
@@ -190,7 +192,8 @@ class ModelRegistry:
 
     def _exported(self, version: Any) -> ModelBundle | None:
         try:
-            bundle = load_bundle(self.export_dir)
+            view = writer.view(self.exported.root, self.exported.market)
+            bundle = load_bundle(view.path(self.exported.dataset))
         except (StoreError, OSError):
             return None
         return bundle if bundle.origin.registered == _identity(version) else None

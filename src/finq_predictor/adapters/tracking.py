@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 from pydantic import RootModel
 
+from finq_predictor.adapters.tracking_database import prepare
 from finq_predictor.adapters.typed_json import plain
 from finq_predictor.domain.errors import UnknownNameError
 from finq_predictor.domain.modelling.search import TrialState
@@ -171,11 +172,10 @@ class Tracker:
 
 
 def connect(tracking_uri: str) -> Any:
-    """An MLflow client; the folder of a new SQLite store is made."""
+    """An MLflow client; a new SQLite store is made, and one that was moved finds its files."""
     from mlflow import MlflowClient
 
-    if tracking_uri.startswith("sqlite:///"):
-        Path(tracking_uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    prepare(tracking_uri)
     return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
 
 

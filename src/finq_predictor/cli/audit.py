@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 @click.option("--seed", default=0, show_default=True, help="Which times are sampled.")
 def audit(root: Path, market: str | None, env: str | None, times: int, seed: int) -> None:
     """Make everything anew from deliveries cut at sampled times; whatever looks ahead is named and fails."""
-    from finq_predictor.adapters.layout import Layout
+    from finq_predictor.adapters.snapshots.store import markets_with
     from finq_predictor.replay.audit import audit_history
     from finq_predictor.replay.project import load_history, load_stages, load_training, open_catalog
 
-    present = [market] if market else Layout(root).markets_with("silver_bars")
+    present = [market] if market else markets_with(root, "silver_bars")
     if not present:
         raise click.ClickException(f"No silver data below {root}; run `make run` or give --root.")
     catalog = open_catalog(Path.cwd(), root, env)

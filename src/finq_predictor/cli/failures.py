@@ -32,7 +32,10 @@ def reported_failures() -> Iterator[None]:
 
 
 def reporting(command: click.Command) -> click.Command:
-    """Let a command end so."""
+    """Let a command end so; of a group, every command in it."""
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            reporting(each)
     work = command.callback or (lambda: None)
 
     @wraps(work)

@@ -107,10 +107,17 @@ def _environment() -> str:
     )
 
 
+def _all(group: click.Group) -> Iterator[tuple[str, click.Command]]:
+    """Every command with its name, those of groups with the group's before it."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from ((f"{name} {each}", within) for each, within in _all(command))
+        else:
+            yield name, command
+
+
 def _commands(group: click.Group) -> str:
-    rows = "\n".join(
-        f"| `finq {name}` | {command.get_short_help_str(200)} |" for name, command in group.commands.items()
-    )
+    rows = "\n".join(f"| `finq {name}` | {command.get_short_help_str(200)} |" for name, command in _all(group))
     return (
         "# Commands\n\nThe commands of the project, as `.venv/bin/finq COMMAND` and as `.venv/bin/kedro COMMAND`; "
         "`--help` lists the options. The targets of the Makefile: `make help`.\n\n"

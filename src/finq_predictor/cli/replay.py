@@ -46,10 +46,10 @@ def replay(
     Silver, features, probabilities and decisions must be equal; otherwise the first difference is named and the command
     fails. The result stands in the report of the market.
     """
-    from finq_predictor.adapters.layout import Layout
+    from finq_predictor.adapters.snapshots.store import markets_with
     from finq_predictor.replay.project import open_catalog
 
-    present = [market] if market else Layout(root).markets_with("gold")
+    present = [market] if market else markets_with(root, "gold")
     if not present:
         raise click.ClickException(f"No gold data below {root}; run `make run` or give --root.")
     catalog = open_catalog(Path.cwd(), root, env)

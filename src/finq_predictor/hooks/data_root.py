@@ -1,20 +1,18 @@
-"""Make the folder of all data before the tracking database is opened in it."""
+"""Make the tracking database before a library opens it."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 from kedro.framework.hooks import hook_impl
 
+from finq_predictor.adapters.tracking_database import prepare
+
 
 class DataRootHooks:
-    """SQLite makes a database, but not the folder it lies in."""
+    """The first to open the database is one that waits for others who do the same."""
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: Any) -> None:
-        """Make the folder of the tracking database."""
-        uri = urlparse(str(context.config_loader["mlflow"]["server"]["mlflow_tracking_uri"]))
-        if uri.scheme == "sqlite":
-            Path(uri.path).parent.mkdir(parents=True, exist_ok=True)
+        """Make the database and the folder it lies in."""
+        prepare(str(context.config_loader["mlflow"]["server"]["mlflow_tracking_uri"]))

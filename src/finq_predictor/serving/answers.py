@@ -34,12 +34,14 @@ class Served:
         cache_bars: Bars whose features and answers are remembered, besides the newest.
         fresh_hours: Newest bars older than this, counted while the market is open, answer nothing that may be acted
             upon; None takes the market's.
+        snapshot: Id of the snapshot that model and bars are from; None where they are from none.
     """
 
     market: Market
     predictor: Predictor
     cache_bars: int = 64
     fresh_hours: float | None = None
+    snapshot: str | None = None
     model: Answer = field(init=False)
     _names: dict[str, str] = field(init=False, repr=False)
     _features: BoundedCache[pd.Timestamp, pd.DataFrame] = field(init=False, repr=False)
@@ -184,6 +186,7 @@ class Served:
             "model": self.model,
             "simulated": self.simulated,
             "preset": self.preset,
+            "snapshot": self.snapshot,
         }
 
 

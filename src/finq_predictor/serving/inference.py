@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -17,7 +16,7 @@ import pandas as pd
 from starlette.concurrency import run_in_threadpool
 
 from finq_predictor.adapters.bundle_store import load_bundle
-from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.snapshots.store import SnapshotStore
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import StoreError
 from finq_predictor.domain.modelling.bundle import ModelBundle
@@ -127,11 +126,11 @@ class Models:
         self._models = {name: self._watch(settings, name) for name in settings.markets}
 
     def _watch(self, settings: Settings, market: str) -> Watched[ModelBundle]:
-        folder = Layout(settings.data_root).champion(market)
-        return Watched(f"model of {market}", [folder], lambda: self._load(folder))
+        store = SnapshotStore(settings.data_root, market)
+        return Watched(f"model of {market}", [store.pointer], lambda: self._load(store))
 
-    def _load(self, folder: Path) -> ModelBundle:
-        bundle = load_bundle(folder)
+    def _load(self, store: SnapshotStore) -> ModelBundle:
+        bundle = load_bundle(store.newest().path("champion"))
         bundle.model.to_device(self.device)
         return bundle
 

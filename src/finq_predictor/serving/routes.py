@@ -223,6 +223,7 @@ def _details(served: Served) -> dict[str, Any]:
         "horizon_bars": bundle.horizon,
         "simulated": served.simulated,
         "preset": served.preset,
+        "snapshot": served.snapshot,
         "features": len(bundle.feature_set.names),
         "feature_set_hash": bundle.feature_set.definitions_hash,
         "trained_from": origin.trained_from,

@@ -140,6 +140,7 @@ class Prediction(BaseModel):
     model: ModelInfo
     simulated: bool = Field(description="True when the model and the bars come from the market simulator.")
     preset: str | None = Field(description="How kind the simulated market is; null where there is no preset.")
+    snapshot: str | None = Field(description="The state of the stored data that answered.")
 
 
 class PredictAnswer(Prediction):
@@ -186,6 +187,7 @@ class MarketState(BaseModel):
     )
     model: ModelInfo | None
     newest_bar: dt.datetime | None
+    snapshot: str | None
     reason: str | None
 
 
@@ -206,6 +208,7 @@ class ModelDetails(ModelInfo):
     horizon_bars: int
     simulated: bool
     preset: str | None
+    snapshot: str | None
     trained_from: str | None
     trained_to: str | None
     features: int

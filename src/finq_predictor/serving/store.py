@@ -12,8 +12,8 @@ import time
 from typing import Any
 
 from finq_predictor.adapters.bundle_store import load_bundle
-from finq_predictor.adapters.layout import Layout
-from finq_predictor.adapters.silver import read_panel, silver_files
+from finq_predictor.adapters.silver import read_panel
+from finq_predictor.adapters.snapshots.store import SnapshotStore
 from finq_predictor.domain.errors import StoreError, UnknownNameError
 from finq_predictor.domain.market.markets import MARKETS, Market
 from finq_predictor.domain.modelling.prediction import Predictor
@@ -31,15 +31,17 @@ def load_market(settings: Settings, market: Market) -> Served:
     Raises:
         StoreError: If the champion or the bars are absent, damaged or do not fit this code.
     """
-    layout = Layout(settings.data_root)
-    folder = layout.champion(market.name)
-    if not folder.is_dir():
-        raise StoreError(f"No promoted model of {market.name} at {folder}; run `make run` or point FINQ_DATA_ROOT.")
+    snapshot = SnapshotStore(settings.data_root, market.name).newest()
+    if not snapshot.has("champion"):
+        raise StoreError(
+            f"No promoted model of {market.name} below {settings.data_root}; run `make run` or point FINQ_DATA_ROOT."
+        )
     started = time.perf_counter()
-    bundle = load_bundle(folder)
+    bundle = load_bundle(snapshot.path("champion"))
     loaded = time.perf_counter()
-    panel = read_panel(layout, market)
-    served = Served(market, Predictor(bundle, panel, settings.rules), settings.cache_bars, settings.fresh_hours)
+    panel = read_panel(snapshot, market)
+    predictor = Predictor(bundle, panel, settings.rules)
+    served = Served(market, predictor, settings.cache_bars, settings.fresh_hours, snapshot.id)
     served.answers(served.predictor.newest)
     logger.info(
         "Serving %s with %s version %s: model read in %.0f ms, bars and first answers in %.0f ms",
@@ -71,9 +73,8 @@ class Store:
         self._markets = {name: self._watch(MARKETS[name]) for name in settings.markets if failure is None}
 
     def _watch(self, market: Market) -> Watched[Served]:
-        layout = Layout(self.settings.data_root)
-        paths = [layout.champion(market.name), *silver_files(layout, market).values()]
-        return Watched(f"market {market.name}", paths, lambda: load_market(self.settings, market))
+        pointer = SnapshotStore(self.settings.data_root, market.name).pointer
+        return Watched(f"market {market.name}", [pointer], lambda: load_market(self.settings, market))
 
     def start(self) -> None:
         """Start to load and then to follow the files; returns at once."""
@@ -180,14 +181,15 @@ class Store:
     def _state(self, name: str, watched: Watched[Served]) -> dict[str, Any]:
         if watched.value is not None:
             newest = watched.value.predictor.newest
-            shown = {"model": watched.value.model, "newest_bar": newest.isoformat(), "reason": watched.problem}
+            shown = {
+                "model": watched.value.model,
+                "newest_bar": newest.isoformat(),
+                "snapshot": watched.value.snapshot,
+                "reason": watched.problem,
+            }
             return {"status": "ok" if watched.problem is None else "degraded", **shown}
+        nothing = {"model": None, "newest_bar": None, "snapshot": None}
         if watched.problem is None:
-            return {"status": "loading", "model": None, "newest_bar": None, "reason": None}
-        absent = not Layout(self.settings.data_root).champion(name).is_dir()
-        return {
-            "status": "absent" if absent else "failed",
-            "model": None,
-            "newest_bar": None,
-            "reason": watched.problem,
-        }
+            return {"status": "loading", **nothing, "reason": None}
+        absent = not SnapshotStore(self.settings.data_root, name).pointer.exists()
+        return {"status": "absent" if absent else "failed", **nothing, "reason": watched.problem}

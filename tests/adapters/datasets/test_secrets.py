@@ -57,8 +57,8 @@ WRAPPED = {"type": "pandas.ParquetDataset", "credentials": {"key": SECRET}, "fs_
     [
         SourceDataset({"class": "some.Source", "api_key": SECRET, "url": f"https://u:{SECRET}@host"}),
         AtomicDataset(WRAPPED, "frame.parquet"),
-        ChampionDataset(**STORE, export_dir="champion"),
-        IncumbentDataset(**STORE, export_dir="champion"),
+        ChampionDataset(**STORE, export_dir="data/04_models/equity/champion"),
+        IncumbentDataset(**STORE, export_dir="data/04_models/equity/champion"),
         TrackedRunDataset(**STORE, filepath="ids.json"),
         TrackedReportDataset(**STORE),
     ],

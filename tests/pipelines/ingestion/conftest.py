@@ -14,6 +14,7 @@ from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
 from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.snapshots.store import SnapshotStore
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.pipelines.ingestion.params import IngestionParams
 from finq_predictor.pipelines.ingestion.pipeline import create_pipeline
@@ -50,9 +51,14 @@ class Ingestion:
 
     def silver(self, market: str) -> dict[str, bytes]:
         """Every silver file by name, quarantine and JSON included."""
-        folder = Layout(self.root).silver(market, "bars").parent
+        layout, newest = Layout(self.root), SnapshotStore(self.root, market).newest()
+        places = {layout.place(market, name): newest.path(name) for name in newest.manifest.entries}
+        folder = layout.silver(market, "bars").parent
+        places |= {file: file for file in (folder / "quarantine").glob("*.parquet")}
         return {
-            str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()
+            place.relative_to(folder).as_posix(): file.read_bytes()
+            for place, file in sorted(places.items())
+            if place.is_relative_to(folder)
         }
 
 

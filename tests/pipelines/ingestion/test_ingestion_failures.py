@@ -8,6 +8,7 @@ import pytest
 from kedro.io import DatasetError
 
 from finq_predictor.adapters.layout import Folder, Layout
+from finq_predictor.adapters.snapshots.store import path_of
 from finq_predictor.domain.errors import GateError
 from synthetic_market_files import market_frames, write_market
 
@@ -133,7 +134,7 @@ def test_run_killed_between_tables_recovers(ingestion, market, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         ingestion.run("equity", "own", **write_market(folder, bars.iloc[24:], benchmark))
     monkeypatch.undo()
-    pd.read_parquet(Layout(ingestion.root).silver("equity", "bars"))
+    pd.read_parquet(path_of(ingestion.root, "equity", "silver_bars"))
     _recovers(ingestion, market, before)
 
 

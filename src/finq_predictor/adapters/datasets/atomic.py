@@ -8,9 +8,9 @@ from typing import Any
 from kedro.io import AbstractDataset
 from kedro.io.core import parse_dataset_definition
 
-from finq_predictor.adapters import layout
 from finq_predictor.adapters.atomic_file import write_atomically
 from finq_predictor.adapters.datasets.secrets import masked
+from finq_predictor.adapters.layout import how_to_make
 from finq_predictor.domain.errors import StoreError
 
 
@@ -65,16 +65,3 @@ class AtomicDataset(AbstractDataset[Any, Any]):
 
     def _describe(self) -> dict[str, Any]:
         return masked({"filepath": self._path.as_posix(), "dataset": self._type.__name__, **self._options})
-
-
-def how_to_make(path: Path, made_by: str | None = None) -> str:
-    """One sentence that says how a file comes into being.
-
-    Args:
-        path: The file.
-        made_by: Pipelines that make it; guessed from the folder of the layer.
-    """
-    pipelines = made_by or layout.made_by(path)
-    if pipelines:
-        return f"Make it with: kedro run --pipelines={pipelines}"
-    return "Run the pipeline which makes it, or correct the path in the catalog."

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
+from filelock import FileLock
 from kedro.io import AbstractDataset
 
 from finq_predictor.adapters.atomic_file import write_atomically
@@ -17,6 +18,7 @@ from finq_predictor.domain.columns import CONTENT_HASH, RECEIVED_AT, SOURCE
 from finq_predictor.domain.errors import ConfigurationError, StoreError
 
 MANIFEST = "manifest.jsonl"
+LONGEST_WAIT_S = 300.0
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +57,12 @@ class BronzeDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         """
         raw = _storable(data.drop(columns=[RECEIVED_AT, CONTENT_HASH], errors="ignore").reset_index(drop=True))
         content = content_hash(raw)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        # What another run notes between reading the manifest and replacing it would be lost.
+        with FileLock(self._folder / ".manifest.lock", timeout=LONGEST_WAIT_S):
+            self._note(raw, content)
+
+    def _note(self, raw: pd.DataFrame, content: str) -> None:
         known = self._entries()
         kept = next((entry for entry in reversed(known) if entry["hash"] == content), None)
         if kept and not self._whole(kept):
@@ -87,6 +95,11 @@ class BronzeDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
             chosen = list({entry["hash"]: entry for entry in entries if entry["source"] == source}.values())
         parts = [self._read(entry) for entry in chosen]
         return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+
+    def current(self) -> str:
+        """Hash of the newest delivery; empty before the first."""
+        entries = self._entries()
+        return str(entries[-1]["hash"]) if entries else ""
 
     def _keep(self, raw: pd.DataFrame, content: str) -> dict[str, Any]:
         file = self._folder / f"part-{content[:16]}.parquet"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,10 @@ from finq_predictor.domain.modelling.bundle import ModelBundle
 
 
 class BundlesDataset(AbstractDataset[dict[str, ModelBundle], dict[str, ModelBundle]]):
-    """Model bundles by name, one folder each; saving removes the models that are no longer trained.
+    """Model bundles by name, one folder each.
 
     Args:
-        filepath: Folder that holds the folders.
+        filepath: Folder that holds the folders; new, or empty.
         metadata: For other tools, such as kedro-viz.
     """
 
@@ -29,12 +28,9 @@ class BundlesDataset(AbstractDataset[dict[str, ModelBundle], dict[str, ModelBund
         return {folder.name: load_bundle(folder) for folder in self._folders()}
 
     def save(self, data: dict[str, ModelBundle]) -> None:
-        """Write every bundle, each whole or not at all, then remove the others."""
+        """Write every bundle."""
         for name, bundle in data.items():
             save_bundle(bundle, self._folder / name)
-        for folder in self._folders():
-            if folder.name not in data:
-                shutil.rmtree(folder)
 
     def _folders(self) -> list[Path]:
         if not self._folder.is_dir():

@@ -10,7 +10,7 @@ from kedro.io import AbstractDataset
 from kedro.utils import load_obj
 
 from finq_predictor.adapters.atomic_file import write_atomically
-from finq_predictor.adapters.datasets.atomic import how_to_make
+from finq_predictor.adapters.layout import how_to_make
 from finq_predictor.adapters.typed_json import from_json, to_json
 from finq_predictor.domain.errors import StoreError
 

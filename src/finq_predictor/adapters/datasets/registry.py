@@ -8,12 +8,13 @@ from kedro.io import AbstractDataset, DatasetError
 
 from finq_predictor.adapters.datasets.secrets import masked
 from finq_predictor.adapters.model_registry import ModelRegistry, Registration
+from finq_predictor.adapters.snapshots.member import SnapshotMember
 from finq_predictor.domain.errors import FinqError
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.promotion.decision import Incumbent
 
 
-class ChampionDataset(AbstractDataset[Registration, ModelBundle]):
+class ChampionDataset(SnapshotMember, AbstractDataset[Registration, ModelBundle]):
     """Saving carries a promotion decision out; loading gives the champion in use.
 
     Args:
@@ -34,6 +35,7 @@ class ChampionDataset(AbstractDataset[Registration, ModelBundle]):
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self.registry = ModelRegistry(market, tracking_uri, artifact_root, export_dir)
+        self.where = self.registry.exported
         self.metadata = metadata
 
     def save(self, data: Registration) -> None:
@@ -93,6 +95,4 @@ class IncumbentDataset(AbstractDataset[None, Incumbent | None]):
 
 
 def _described(registry: ModelRegistry) -> dict[str, Any]:
-    return masked(
-        {"model": registry.name, "tracking_uri": registry.tracking_uri, "export_dir": str(registry.export_dir)}
-    )
+    return masked({"model": registry.name, "tracking_uri": registry.tracking_uri, "root": str(registry.exported.root)})

@@ -1,0 +1,248 @@
+"""A whole folder of data, copied as one state while it is in use, and restored anywhere."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from finq_predictor.adapters.atomic_file import flush, own_name
+from finq_predictor.adapters.datasets.bronze import MANIFEST
+from finq_predictor.adapters.layout import Folder, Layout
+from finq_predictor.adapters.snapshots.content import hash_of, versions_in
+from finq_predictor.adapters.snapshots.manifest import Manifest
+from finq_predictor.adapters.snapshots.store import FOLDER, POINTER, SnapshotStore
+from finq_predictor.adapters.snapshots.work import forget_work, note_work
+from finq_predictor.adapters.tracking_database import prepare
+from finq_predictor.adapters.typed_json import from_json, to_json
+from finq_predictor.domain.errors import StoreError, UnknownNameError
+from finq_predictor.domain.market.markets import MARKETS
+
+INVENTORY = "backup.json"
+LEDGER = "trials.jsonl"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One file of a backup: its SHA-256 and its size in bytes."""
+
+    content: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What a backup holds.
+
+    Attributes:
+        made_at: When it was begun (ISO 8601, UTC).
+        snapshots: Market -> id of the snapshot that is its newest.
+        files: Path below the folder -> the file.
+    """
+
+    made_at: str
+    snapshots: dict[str, str]
+    files: dict[str, Kept]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files.values())
+
+
+def back_up(root: Path, target: Path, done: Callable[[], object] = bool) -> Inventory:
+    """Copy a folder of data as one state; runs and the service may use it meanwhile.
+
+    The snapshots that are kept come with all their files, deliveries up to the last one that was noted when the copy
+    began, the ledger as it was at one moment, the database as it was at one moment, and the files of experiments that
+    it names.
+
+    Args:
+        root: Folder of the data.
+        target: Folder of the backup; it must not be there yet.
+        done: Called after every file that was copied.
+
+    Returns:
+        What was copied, with hashes.
+
+    Raises:
+        StoreError: If there is nothing to copy, or something at the target.
+    """
+    if target.exists():
+        raise StoreError(f"There is something at {target} already; name a folder that is not there yet.")
+    if not (root / FOLDER).is_dir():
+        raise StoreError(f"Nothing was published below {root}; there is nothing to back up.")
+    with _made_whole(target) as work, ExitStack() as held:
+        made_at = datetime.now(UTC).isoformat(timespec="seconds")
+        snapshots: dict[str, str] = {}
+        for market in sorted(MARKETS):
+            if (name := _copy_snapshots(root, work, market, held)) is not None:
+                snapshots[market] = name
+        _copy_database(Layout(root).database, Layout(work).database)
+        for source in _others(root):
+            _copy(source, work / source.relative_to(root))
+        files = {}
+        for path in sorted(path for path in work.rglob("*") if path.is_file()):
+            files[path.relative_to(work).as_posix()] = Kept(hash_of(path), path.stat().st_size)
+            done()
+        inventory = Inventory(made_at, snapshots, files)
+        (work / INVENTORY).write_text(to_json(inventory), encoding="utf-8")
+    return inventory
+
+
+def restore(source: Path, root: Path, done: Callable[[], object] = bool) -> Inventory:
+    """Make a folder of data of a backup, wherever it shall lie; what is there already is never touched.
+
+    Args:
+        source: Folder of the backup.
+        root: Folder of the data; it must not be there yet, or be empty.
+        done: Called after every file that was restored.
+
+    Raises:
+        StoreError: If the backup is not whole, names what is wrong; or if there is something at the place.
+    """
+    inventory = read_inventory(source)
+    if root.exists() and any(root.iterdir()):
+        raise StoreError(f"There is something in {root}; restore into a folder that is empty or not there yet.")
+    if damage := damaged(source, inventory):
+        raise StoreError(f"The backup {source} is not whole: {'; '.join(damage[:5])}. Take another one.")
+    with _made_whole(root) as work:
+        for name in inventory.files:
+            _copy(source / name, work / name)
+            done()
+        if damage := damaged(work, inventory):
+            raise StoreError(f"What was restored is not what was backed up: {'; '.join(damage[:5])}. Try again.")
+    if Layout(root).database.exists():
+        prepare(Layout(root).tracking_uri)
+    return inventory
+
+
+def read_inventory(source: Path) -> Inventory:
+    """What a backup says it holds.
+
+    Raises:
+        StoreError: If it is no backup.
+    """
+    file = source / INVENTORY
+    if not file.is_file():
+        raise StoreError(f"{source} is no backup: there is no {INVENTORY} in it.")
+    return from_json(Inventory, file.read_bytes(), file, "Take another backup.")
+
+
+def damaged(folder: Path, inventory: Inventory) -> list[str]:
+    """Files that are gone or other than they were backed up."""
+    found = []
+    for name, kept in inventory.files.items():
+        path = folder / name
+        if not path.is_file():
+            found.append(f"{name} is gone")
+        elif path.stat().st_size != kept.size or hash_of(path) != kept.content:
+            found.append(f"{name} is not what was backed up")
+    return found
+
+
+def _copy_snapshots(root: Path, work: Path, market: str, held: ExitStack) -> str | None:
+    """Copy every snapshot of a market that is kept; nobody clears their files away until the backup ends."""
+    store = SnapshotStore(root, market)
+    if not store.pointer.exists():
+        return None
+    newest = store.newest()
+    manifests = {newest.id: newest.manifest}
+    manifests |= {name: manifest for name in store.ids() if (manifest := _still_there(store, name)) is not None}
+    files = sorted({entry.file for manifest in manifests.values() for entry in manifest.entries.values()})
+    note_work(store.folder, files)
+    held.callback(forget_work, store.folder)
+    for file in files:
+        if (root / file).exists():
+            _copy(root / file, work / file)
+    folder = work / FOLDER / market
+    folder.mkdir(parents=True)
+    for name, manifest in manifests.items():
+        if all((work / entry.file).exists() for entry in manifest.entries.values()):
+            (folder / f"{name}.json").write_text(to_json(manifest), encoding="utf-8")
+    (folder / POINTER).write_text(f"{newest.id}\n", encoding="utf-8")
+    return newest.id
+
+
+def _still_there(store: SnapshotStore, name: str) -> Manifest | None:
+    """A manifest; None where it was cleared away a moment ago."""
+    try:
+        return store.open(name).manifest
+    except (StoreError, UnknownNameError):
+        return None
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    if not source.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(source, timeout=60)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+
+
+def _others(root: Path) -> Iterator[Path]:
+    """Everything that is neither a snapshot nor the database: deliveries, the ledger, pages, files of experiments."""
+    for market in sorted(MARKETS):
+        for folder in sorted((root / Folder.BRONZE / market).glob("*")):
+            yield from _deliveries(folder)
+        for layer in Layout(root).folders(market):
+            versions = set(versions_in(layer))
+            for path in sorted(layer.rglob("*")):
+                hidden = any(part.startswith(".") for part in path.relative_to(layer).parts)
+                if path.is_file() and not hidden and versions.isdisjoint({path, *path.parents}):
+                    yield path
+    yield from sorted(path for path in Layout(root).artifacts.rglob("*") if path.is_file())
+
+
+def _deliveries(folder: Path) -> Iterator[Path]:
+    """The manifest first: what it names was kept before it was named."""
+    manifest = folder / MANIFEST
+    if manifest.is_file():
+        yield manifest
+        yield from sorted(folder.glob("part-*.parquet"))
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    elif source.name == LEDGER:
+        _copy_ledger(source, target)
+    else:
+        shutil.copy2(source, target)
+
+
+def _copy_ledger(source: Path, target: Path) -> None:
+    """The ledger and the hash of its last line, which belong together."""
+    lock = source.with_name(f"{source.name}.lock")
+    with ExitStack() as held:
+        if lock.exists():
+            descriptor = os.open(lock, os.O_RDONLY)
+            held.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            shutil.copy2(lock, target.with_name(lock.name))
+        shutil.copy2(source, target)
+
+
+@contextmanager
+def _made_whole(target: Path) -> Iterator[Path]:
+    """A folder to fill, which takes its name when it is filled; what fails leaves nothing."""
+    work = target.with_name(f".{target.name}.{own_name()}.tmp")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    try:
+        yield work
+        for path in sorted(work.rglob("*"), reverse=True):
+            flush(path)
+        if target.exists():
+            target.rmdir()
+        work.rename(target)
+        flush(target.parent)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""Snapshots: a market's stored tables as one state, published in one step."""

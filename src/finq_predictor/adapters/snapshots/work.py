@@ -1,0 +1,47 @@
+"""What runs have stored and not yet published, written down so that nobody clears it away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from finq_predictor.adapters.atomic_file import is_of_the_dead, own_name, write_atomically
+
+
+def note_work(folder: Path, files: Iterable[str]) -> None:
+    """Write down which files this process needs.
+
+    Args:
+        folder: Folder of the market's snapshots.
+        files: Below the root of the data.
+    """
+    text = json.dumps(sorted(files))
+    write_atomically(_note(folder), lambda path: _write(path, text))
+
+
+def forget_work(folder: Path) -> None:
+    """This process needs nothing any more."""
+    _note(folder).unlink(missing_ok=True)
+
+
+def files_at_work(folder: Path) -> set[str]:
+    """The files that processes which may be alive need; notes of this machine's dead ones are removed."""
+    found: set[str] = set()
+    for note in folder.glob("work-*.json"):
+        if is_of_the_dead(note.stem.removeprefix("work-")):
+            note.unlink(missing_ok=True)
+            continue
+        try:
+            found |= set(json.loads(note.read_bytes()))
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def _note(folder: Path) -> Path:
+    return folder / f"work-{own_name()}.json"
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

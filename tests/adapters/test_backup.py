@@ -1,0 +1,122 @@
+"""A folder of data is destroyed, restored elsewhere, and is the same."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from finq_predictor.adapters.backup import INVENTORY, back_up, damaged, read_inventory, restore
+from finq_predictor.adapters.layout import Layout, locate
+from finq_predictor.adapters.snapshots import writer
+from finq_predictor.adapters.snapshots.store import SnapshotStore
+from finq_predictor.domain.errors import StoreError
+
+
+def put(root: Path, name: str, text: str) -> None:
+    writer.store(locate(Layout(root).place("equity", name)), lambda path: path.write_text(text))
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Two snapshots, a delivery, a ledger, a page and a file of an experiment."""
+    root = tmp_path / "data"
+    put(root, "provenance", "old")
+    put(root, "provenance", "new")
+    put(root, "gold", "gold")
+    for name, text in {
+        "01_bronze/equity/bars/manifest.jsonl": "{}\n",
+        "01_bronze/equity/bars/part-1.parquet": "rows",
+        "01_bronze/equity/bars/.manifest.lock": "",
+        "04_models/equity/trials.jsonl": "{}\n",
+        "04_models/equity/trials.jsonl.lock": "hash",
+        "06_reports/equity/report.html": "page",
+        "mlartifacts/1/run/artifacts/report.html": "page",
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def content(root: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not path.name.startswith(".") and path.name != INVENTORY
+    }
+
+
+def test_what_was_destroyed_is_restored_elsewhere(root, tmp_path):
+    before = content(root)
+    inventory = back_up(root, tmp_path / "backup")
+    shutil.rmtree(root)
+    assert restore(tmp_path / "backup", tmp_path / "another place") == inventory
+    assert content(tmp_path / "another place") == before
+    store = SnapshotStore(tmp_path / "another place", "equity")
+    assert store.newest().id == inventory.snapshots["equity"]
+    assert store.newest().damaged() == {}
+    # Older snapshots came along.
+    assert store.open(store.ids()[0]).path("provenance").read_text() == "old"
+
+
+def test_a_backup_is_one_state_while_others_write(root, tmp_path):
+    stop = threading.Event()
+
+    def work() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            put(root, "provenance", f"text {number}")
+            SnapshotStore(root, "equity", kept=2).prune()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        for number in range(5):
+            back_up(root, tmp_path / f"backup {number}")
+    finally:
+        stop.set()
+        thread.join()
+    for number in range(5):
+        folder = tmp_path / f"backup {number}"
+        store = SnapshotStore(folder, "equity")
+        assert store.newest().id == read_inventory(folder).snapshots["equity"]
+        assert store.newest().damaged() == {}
+
+
+def test_a_backup_that_is_not_whole_is_refused_and_nothing_is_made(root, tmp_path):
+    back_up(root, tmp_path / "backup")
+    (tmp_path / "backup" / "06_reports/equity/report.html").write_text("another page")
+    with pytest.raises(StoreError, match=r"is not whole: 06_reports/equity/report\.html is not what was backed up"):
+        restore(tmp_path / "backup", tmp_path / "restored")
+    assert not (tmp_path / "restored").exists()
+    (tmp_path / "backup" / "06_reports/equity/report.html").unlink()
+    assert damaged(tmp_path / "backup", read_inventory(tmp_path / "backup")) == [
+        "06_reports/equity/report.html is gone"
+    ]
+
+
+def test_what_is_there_is_never_touched(root, tmp_path):
+    back_up(root, tmp_path / "backup")
+    before = content(root)
+    with pytest.raises(StoreError, match="There is something in"):
+        restore(tmp_path / "backup", root)
+    with pytest.raises(StoreError, match="There is something at"):
+        back_up(root, tmp_path / "backup")
+    assert content(root) == before
+
+
+def test_what_is_no_backup_is_said_to_be_none(root, tmp_path):
+    with pytest.raises(StoreError, match=r"is no backup: there is no backup\.json"):
+        restore(root, tmp_path / "restored")
+    with pytest.raises(StoreError, match="there is nothing to back up"):
+        back_up(tmp_path / "nothing", tmp_path / "backup")
+
+
+def test_a_backup_that_fails_leaves_nothing(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "copy2", lambda source, target: (_ for _ in ()).throw(OSError(28, "No space left")))
+    with pytest.raises(OSError, match="No space left"):
+        back_up(root, tmp_path / "backup")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
