@@ -29,7 +29,7 @@ _REASON = 0.5  # what follows "after" or "on" explains the news that the main cl
 _BAD_NOUN_ALONE = -0.6
 _SIGNED_MOVE = 0.8  # "+3.2%"
 _GAIN = 0.8
-_REMEMBERED = 65_536
+_REMEMBERED = 262_144  # a hundred megabytes at most
 
 
 @dataclass(frozen=True, slots=True)
