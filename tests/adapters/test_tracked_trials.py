@@ -14,7 +14,7 @@ from finq_predictor.domain.modelling.search import TrialState
 from finq_predictor.pipelines.training.params import TrainingParams
 from finq_predictor.pipelines.training.plan import Plan
 from finq_predictor.pipelines.training.samples import make_samples
-from finq_predictor.pipelines.training.search import search_model
+from finq_predictor.pipelines.training.search import search_race
 from synthetic_gold import feature_names, make_gold
 
 # Known warnings of MLflow's own imports.
@@ -34,7 +34,7 @@ def trials() -> pd.DataFrame:
         leak_meter={"model": "logistic"},
     )
     plan = Plan(params, get_market("equity"))
-    _, found = search_model("logistic", make_samples(gold, tuple(feature_names(gold)), 5), plan)
+    _, found = search_race(make_samples(gold, tuple(feature_names(gold)), 5), plan)["logistic"]
     return found
 
 

@@ -10,10 +10,12 @@ import pytest
 
 from finq_predictor.domain.evaluation.trading_rules import BacktestRules
 from finq_predictor.reports.evaluation import head
+from finq_predictor.reports.evaluation.labels import CHECKS as CHECK_LABELS
 from finq_predictor.reports.evaluation.pictures import draw_pictures
 from finq_predictor.reports.evaluation.reading import Estimate
 from finq_predictor.reports.evaluation.results import ReportMaterial
 from finq_predictor.reports.evaluation.sections import SECTIONS
+from finq_predictor.reports.evaluation.sections.checks import build as build_checks
 from finq_predictor.reports.figures import Image
 from finq_predictor.reports.pages import Frame, render_page
 from page_laws import assert_lawful
@@ -134,3 +136,12 @@ def test_a_section_of_ones_own_needs_a_context_a_template_and_a_line(whole):
         SECTIONS.add("inside_again", lambda material: Toy(material.champion.name))
         assert list(SECTIONS)[-1] == "inside_again"
         assert SECTIONS["inside_again"](whole) == Toy(whole.results.candidate)
+
+
+def test_a_check_that_nobody_asked_is_not_passed(whole):
+    """Without a champion nothing was beaten, and a sealed window that stays closed shows nothing."""
+    rows = {row.cells[0]: row.cells[1].text for row in build_checks(whole).checks.rows}
+    by_name = {check.name: check for check in whole.results.promotion.checks}
+    assert not by_name["beats_champion"].gating
+    assert rows[CHECK_LABELS["beats_champion"]] == "not asked"
+    assert rows[CHECK_LABELS["has_skill"]] in ("yes", "no")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import numpy as np
-
-from finq_predictor.domain.arrays import Positions
+from finq_predictor.domain.arrays import Positions, Vector
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import Model, create_model
-from finq_predictor.domain.modelling.search import Settings
+from finq_predictor.domain.modelling.search import Hyperparameters, Settings
 from finq_predictor.domain.modelling.splits import Fold, purged_holdout
 from finq_predictor.pipelines.training.params import TrainingParams
 from finq_predictor.pipelines.training.plan import Plan
@@ -34,7 +33,7 @@ class Fitted:
 
     model: Model
     calibrator: PlattCalibrator
-    held_out: np.ndarray[Any, np.dtype[np.float64]]
+    held_out: Vector
 
 
 def side_by_side(function: Callable[[Task], Result], tasks: Iterable[Task], threads: int) -> list[Result]:
@@ -48,10 +47,17 @@ def side_by_side(function: Callable[[Task], Result], tasks: Iterable[Task], thre
     Returns:
         Results in the order of the tasks.
     """
+    with cores(threads) as pool:
+        return list(pool.map(function, tasks))
+
+
+@contextmanager
+def cores(threads: int) -> Iterator[Executor]:
+    """Threads for work that spends its time outside the interpreter lock, one core each."""
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=threads) as pool:
-        return list(pool.map(function, tasks))
+        yield pool
 
 
 def new_model(name: str, chosen: Settings, params: TrainingParams) -> Model:
@@ -86,6 +92,43 @@ def fit_calibrated(name: str, chosen: Settings, samples: Samples, rows: Position
         rows: Positions of the training window, labelled.
         plan: The training.
     """
+    calibrator, held_out = _calibrate(name, chosen, samples, rows, plan)
+    return Fitted(_fit_whole(name, chosen, samples, rows, plan), calibrator, held_out)
+
+
+def fit_race(chosen: Hyperparameters, samples: Samples, rows: Positions, plan: Plan) -> dict[str, Fitted]:
+    """Fit and calibrate every model of the race on one window, as :func:`fit_calibrated` does.
+
+    A model and its calibration are fitted side by side: the slowest model would otherwise be left with one core.
+
+    Args:
+        chosen: Parameters by name in the race.
+        samples: Rows of the market.
+        rows: Positions of the training window, labelled.
+        plan: The training.
+    """
+    models: dict[str, Model] = {}
+    calibrations: dict[str, tuple[PlattCalibrator, Vector]] = {}
+
+    def fit(half: tuple[str, bool]) -> None:
+        name, whole = half
+        if whole:
+            models[name] = _fit_whole(name, chosen[name], samples, rows, plan)
+        else:
+            calibrations[name] = _calibrate(name, chosen[name], samples, rows, plan)
+
+    names = list(plan.params.models)
+    side_by_side(fit, [(name, whole) for name in names for whole in (True, False)], plan.params.threads)
+    return {name: Fitted(models[name], *calibrations[name]) for name in names}
+
+
+def _fit_whole(name: str, chosen: Settings, samples: Samples, rows: Positions, plan: Plan) -> Model:
+    return fit_rows(new_model(name, chosen, plan.params), samples, rows, plan.params)
+
+
+def _calibrate(
+    name: str, chosen: Settings, samples: Samples, rows: Positions, plan: Plan
+) -> tuple[PlattCalibrator, Vector]:
     inner = holdout(samples, rows, plan.params.calibration_fraction, plan)
     early = fit_rows(new_model(name, chosen, plan.params), samples, rows[inner.train], plan.params)
     last = rows[inner.test]
@@ -95,8 +138,7 @@ def fit_calibrated(name: str, chosen: Settings, samples: Samples, rows: Position
     score = early.predict_score(samples.frame(last))
     blocks = label_blocks(samples.keys["ts"].iloc[last], plan.label_bars, plan.market.bar_minutes)
     calibrator = PlattCalibrator().fit(score, samples.y[last], day=blocks, base_rate=float(samples.y[rows].mean()))
-    model = fit_rows(new_model(name, chosen, plan.params), samples, rows, plan.params)
-    return Fitted(model, calibrator, calibrator.transform(score))
+    return calibrator, calibrator.transform(score)
 
 
 def holdout(samples: Samples, rows: Positions, fraction: float, plan: Plan) -> Fold:

@@ -20,12 +20,12 @@ from finq_predictor.domain.modelling.search import Hyperparameters, Settings
 from finq_predictor.domain.modelling.splits import fold_masks, gap_table, purged_walk_forward
 from finq_predictor.domain.modelling.training_profile import build_profile
 from finq_predictor.domain.tables import OOS_PREDICTIONS, SEALED_PREDICTIONS, TRIALS
-from finq_predictor.pipelines.training.fitting import fit_calibrated, model_of, side_by_side
+from finq_predictor.pipelines.training.fitting import fit_calibrated, fit_race, model_of, side_by_side
 from finq_predictor.pipelines.training.leakage import leak_table
 from finq_predictor.pipelines.training.params import TrainingParams
 from finq_predictor.pipelines.training.plan import Plan
 from finq_predictor.pipelines.training.samples import Samples, make_samples
-from finq_predictor.pipelines.training.search import search_model
+from finq_predictor.pipelines.training.search import search_race
 
 logger = logging.getLogger(__name__)
 
@@ -79,11 +79,10 @@ def search_hyperparameters(
     plan = Plan(params, market)
     samples = _samples(gold, feature_set, plan)
     train, _ = fold_masks(folds.iloc[0], samples.keys[TS], samples.keys["label_end"])
-    window = samples.take(np.flatnonzero(train))
-    found = side_by_side(lambda name: search_model(name, window, plan), params.models, params.threads)
-    trials = [frame for _, frame in found if len(frame)]
+    found = search_race(samples.take(np.flatnonzero(train)), plan)
+    trials = [frame for _, frame in found.values() if len(frame)]
     return (
-        Hyperparameters({name: chosen for name, (chosen, _) in zip(params.models, found, strict=True)}),
+        Hyperparameters({name: chosen for name, (chosen, _) in found.items()}),
         pd.concat(trials, ignore_index=True) if trials else TRIALS.empty(),
     )
 
@@ -239,10 +238,9 @@ def fit_candidates(
     rows = np.arange(len(samples))
     profile = build_profile(samples.frame(rows), samples.y, np.empty(0))
 
-    def fit(name: str) -> ModelBundle:
-        logger.debug("final fit: %s on %d rows", name, len(rows))
-        fitted = fit_calibrated(name, hyperparameters[name], samples, rows, plan)
-        return ModelBundle(
+    logger.debug("final fit on %d rows", len(rows))
+    return {
+        name: ModelBundle(
             market=market.name,
             name=name,
             horizon=plan.horizon,
@@ -252,8 +250,8 @@ def fit_candidates(
             profile=profile.with_probability(fitted.held_out),
             origin=training_summary.origin(fitted.model.kind, fitted.model.params),
         )
-
-    return dict(zip(params.models, side_by_side(fit, params.models, params.threads), strict=True))
+        for name, fitted in fit_race(hyperparameters, samples, rows, plan).items()
+    }
 
 
 def measure_leak(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from finq_predictor.domain.evaluation.metrics import bar_times, log_loss, rank_i
 from finq_predictor.domain.modelling.search import Setting, Settings, TrialState
 from finq_predictor.domain.modelling.splits import purged_walk_forward
 from finq_predictor.domain.tables import TRIALS
-from finq_predictor.pipelines.training.fitting import new_model
+from finq_predictor.pipelines.training.fitting import cores, new_model
 from finq_predictor.pipelines.training.params import ModelConfig, SearchRange
 from finq_predictor.pipelines.training.plan import Plan
 from finq_predictor.pipelines.training.samples import Samples, thin
@@ -23,13 +24,30 @@ from finq_predictor.pipelines.training.samples import Samples, thin
 logger = logging.getLogger(__name__)
 
 
-def search_model(name: str, samples: Samples, plan: Plan) -> tuple[Settings, pd.DataFrame]:
+def search_race(samples: Samples, plan: Plan) -> dict[str, tuple[Settings, pd.DataFrame]]:
+    """Search the parameters of every model of the race, side by side; how many fits run at once changes nothing.
+
+    Args:
+        samples: Rows of the first training window only.
+        plan: The training.
+
+    Returns:
+        What :func:`search_model` says of each model.
+    """
+    names = list(plan.params.models)
+    # The searches only wait for fits: all of them share the cores, and the last one has them for itself.
+    with cores(plan.params.threads) as pool, ThreadPoolExecutor(max_workers=len(names)) as searches:
+        return dict(zip(names, searches.map(lambda name: search_model(name, samples, plan, pool), names), strict=True))
+
+
+def search_model(name: str, samples: Samples, plan: Plan, pool: Executor) -> tuple[Settings, pd.DataFrame]:
     """Search the parameters of one model.
 
     Args:
         name: Name in the race.
         samples: Rows of the first training window only.
         plan: The training.
+        pool: Where fits run.
 
     Returns:
         The parameters to use (fixed ones and the best found) and the trials; the value of a pruned trial is the
@@ -50,15 +68,27 @@ def search_model(name: str, samples: Samples, plan: Plan) -> tuple[Settings, pd.
     # The configured values are the first trial: a search can only improve on them.
     study.enqueue_trial({key: config.params[key] for key in config.search if key in config.params})
     splits = list(_inner_splits(samples, plan))
+    shared: list[dict[Any, Any]] = [{} for _ in splits]
+
+    def value(chosen: Settings, step: int) -> float:
+        train, test = splits[step]
+        model = new_model(name, chosen, params)
+        model.fit(samples.frame(train), samples.y[train], seed=params.seed, shared=shared[step])
+        return _judge(model.predict_score(samples.frame(test)), samples, test, plan)
 
     def objective(trial: Any) -> float:
         chosen = {**config.params, **_suggest(trial, config)}
         values: list[float] = []
-        for step, (train, test) in enumerate(splits):
-            model = new_model(name, chosen, params).fit(samples.frame(train), samples.y[train], seed=params.seed)
-            values.append(_judge(model.predict_score(samples.frame(test)), samples, test, plan))
+        ahead: list[Future[float]] = []
+        for step in range(len(splits)):
+            # The next fold is begun before it is known whether the trial goes on: a core would idle meanwhile.
+            coming = range(len(ahead), min(step + params.threads, len(splits)))
+            ahead += [pool.submit(value, chosen, later) for later in coming]
+            values.append(ahead[step].result())
             trial.report(float(np.mean(values)), step)
             if step + 1 < len(splits) and trial.should_prune():
+                for fold in ahead[step + 1 :]:
+                    fold.cancel()
                 raise optuna.TrialPruned
         return float(np.mean(values))
 

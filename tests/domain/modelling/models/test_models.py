@@ -83,6 +83,18 @@ def test_the_same_seed_gives_the_same_state(name, fitted, rows):
     assert json.dumps(again.state()) == json.dumps(fitted[name].state())
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_fits_that_share_what_depends_on_the_rows_alone_are_the_same_fits(name, rows):
+    """A search fits the same rows again and again, with other parameters and sometimes with other bins."""
+    knob = {"logistic": {"C": 1.0}, "momentum": {"feature": "a"}, "reversal": {"feature": "a"}}
+    tree = {"max_depth": 2, "max_bin": 15}
+    variants = [PARAMS.get(name), {**PARAMS.get(name, {}), **(tree if name in TREES else knob.get(name, {}))}]
+    shared: dict[object, object] = {}
+    for params in [*variants, *variants]:
+        again = create_model(name, params).fit(*rows, seed=3, shared=shared)
+        assert json.dumps(again.state()) == json.dumps(create_model(name, params).fit(*rows, seed=3).state())
+
+
 @pytest.mark.parametrize("name", [*CANDIDATES, "momentum"])
 def test_planted_signal_is_found_out_of_sample(name, fitted):
     X, y = make_rows(seed=9)

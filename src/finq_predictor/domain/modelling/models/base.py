@@ -53,13 +53,15 @@ class Model(ABC):
         self.params = params
         self.features: tuple[str, ...] = ()
 
-    def fit(self, X: pd.DataFrame, y: np.ndarray[Any, Any], *, seed: int) -> Self:
+    def fit(self, X: pd.DataFrame, y: np.ndarray[Any, Any], *, seed: int, shared: dict[Any, Any] | None = None) -> Self:
         """Learn from labelled rows.
 
         Args:
             X: Features (n, k); NaN means missing, infinite values are refused.
             y: Labels 0 or 1 (n).
             seed: Seed of everything random in the fit.
+            shared: One dictionary for every fit on these very rows, such as those of a search: there a model leaves
+                what depends on the rows alone. The fitted model is the same with and without it.
 
         Returns:
             The model itself.
@@ -69,7 +71,11 @@ class Model(ABC):
         """
         labels = check_labels(y, rows=len(X), model=self.name)
         self.features = tuple(map(str, X.columns))
-        self._fit(to_matrix(X, self.features), labels, seed)
+        matrix = to_matrix(X, self.features)
+        if shared is None:
+            self._fit(matrix, labels, seed)
+        else:
+            self._fit_again(matrix, labels, seed, shared)
         return self
 
     def predict_score(self, X: pd.DataFrame) -> Vector:
@@ -132,6 +138,10 @@ class Model(ABC):
 
     @abstractmethod
     def _fit(self, matrix: FeatureMatrix, y: Vector, seed: int) -> None: ...
+
+    def _fit_again(self, matrix: FeatureMatrix, y: Vector, seed: int, shared: dict[Any, Any]) -> None:  # noqa: ARG002
+        # A model that prepares nothing worth keeping begins anew.
+        self._fit(matrix, y, seed)
 
     @abstractmethod
     def _score(self, matrix: FeatureMatrix) -> Vector: ...

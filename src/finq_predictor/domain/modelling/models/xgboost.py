@@ -64,11 +64,18 @@ class XGBoost(Model):
         self.booster: Any = None
 
     def _fit(self, matrix: FeatureMatrix, y: Vector, seed: int) -> None:
+        self._fit_again(matrix, y, seed, {})
+
+    def _fit_again(self, matrix: FeatureMatrix, y: Vector, seed: int, shared: dict[Any, Any]) -> None:
         import xgboost
 
         options = dict(self.params)
         rounds, threads = options.pop("n_estimators"), options.pop("threads")
-        data = xgboost.QuantileDMatrix(matrix, label=y, max_bin=options["max_bin"], nthread=threads)
+        # Finding the bins takes as long as growing the trees, and no parameter but their number moves them.
+        bins = (self.name, options["max_bin"])
+        if bins not in shared:
+            shared[bins] = xgboost.QuantileDMatrix(matrix, label=y, max_bin=options["max_bin"], nthread=threads)
+        data = shared[bins]
         options |= {"objective": "binary:logistic", "tree_method": "hist", "seed": seed, "nthread": threads}
         self._keep(xgboost.train(options, data, num_boost_round=rounds))
 

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from hashlib import blake2b
 from typing import ClassVar
 
 import pandas as pd
@@ -29,7 +29,7 @@ _REASON = 0.5  # what follows "after" or "on" explains the news that the main cl
 _BAD_NOUN_ALONE = -0.6
 _SIGNED_MOVE = 0.8  # "+3.2%"
 _GAIN = 0.8
-_REMEMBERED = 65_536
+_REMEMBERED = 262_144
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +60,30 @@ class LexiconScorer(Scorer):
             raise UnknownNameError("vocabulary", vocabulary, _EXTRAS)
         self._vocabulary = vocabulary
         self._exact, self._stems, self._phrases = _compile(vocabulary)
-        self._memo: dict[str, Word] = {}
 
     def score(self, texts: Sequence[str]) -> pd.DataFrame:
         """Score texts; see ``Scorer.score``. A text without a known word has tone 0 and confidence 0."""
-        scores = [_remembered(self._vocabulary, text) for text in texts]
+        memo: dict[str, Word] = {}
+        scores = [self._remembered(text, memo) for text in texts]
         return pd.DataFrame(scores, columns=[TONE, CONFIDENCE], dtype="float64")
 
     def explain(self, text: str) -> list[tuple[str, float]]:
         """List what a text was scored from: each word or phrase that counts, with its signed contribution."""
-        tokens, read = self._read(text)
+        tokens, read = self._read(text, {})
         return [(tokens[position], weight) for position, weight in _contributions(read)]
 
-    def score_one(self, text: str) -> tuple[float, float]:
-        """Tone and confidence of one text, from nothing but the text."""
-        if len(self._memo) > _REMEMBERED:
-            self._memo.clear()
-        _, read = self._read(text)
+    def _remembered(self, text: str, memo: dict[str, Word]) -> tuple[float, float]:
+        """Tone and confidence of a text, which follow from nothing but the text; scored once where it comes again."""
+        key = self._vocabulary, blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        found = _SCORES.get(key)
+        if found is None:
+            if len(_SCORES) >= _REMEMBERED:
+                _SCORES.clear()
+            found = _SCORES[key] = self._score_one(text, memo)
+        return found
+
+    def _score_one(self, text: str, memo: dict[str, Word]) -> tuple[float, float]:
+        _, read = self._read(text, memo)
         weights = [weight for _, weight in _contributions(read)]
         evidence = sum(map(abs, weights))
         if evidence == 0.0:
@@ -85,7 +92,7 @@ class LexiconScorer(Scorer):
         tone = math.tanh(_GAIN * total / math.sqrt(max(1.0, len(weights) / 2)))
         return tone, abs(total) / evidence * (1.0 - math.exp(-evidence))
 
-    def _read(self, text: str) -> tuple[list[str], list[Word]]:
+    def _read(self, text: str, memo: dict[str, Word]) -> tuple[list[str], list[Word]]:
         """Split a text into tokens and phrases, each with its role."""
         raw = ["^", *map(_plain, _TOKEN.findall(_fold(text)))]
         tokens: list[str] = []
@@ -100,9 +107,9 @@ class LexiconScorer(Scorer):
                     found, length = meaning, len(phrase)
                     break
             if found is None:
-                found = self._memo.get(token)
+                found = memo.get(token)
                 if found is None:
-                    found = self._memo[token] = self._look_up(token)
+                    found = memo[token] = self._look_up(token)
             tokens.append(" ".join(raw[position : position + length]))
             read.append(found)
             position += length
@@ -117,15 +124,9 @@ class LexiconScorer(Scorer):
         return _SILENT
 
 
-@cache
-def _reader(vocabulary: Vocabulary) -> LexiconScorer:
-    return LexiconScorer(vocabulary)
-
-
-# Whoever lives through a history bar by bar scores the same articles at every bar.
-@lru_cache(maxsize=_REMEMBERED)
-def _remembered(vocabulary: Vocabulary, text: str) -> tuple[float, float]:
-    return _reader(vocabulary).score_one(text)
+# Whoever lives through a history bar by bar scores the same articles at every bar. A text is known by its hash, so that
+# long ones take no more room than short ones.
+_SCORES: dict[tuple[Vocabulary, bytes], tuple[float, float]] = {}
 
 
 def _fold(text: str) -> str:
