@@ -17,6 +17,7 @@ from finq_predictor.adapters.datasets.registry import ChampionDataset, Incumbent
 from finq_predictor.adapters.datasets.tracked_run import TrackedReportDataset, TrackedRunDataset
 from finq_predictor.adapters.datasets.trial_ledger import TrialLedgerDataset
 from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.snapshots.store import path_of
 from finq_predictor.adapters.tracking import connect
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
@@ -40,7 +41,7 @@ def run(folder, world) -> dict:
         "tracking_uri": Layout(folder).tracking_uri,
         "artifact_root": str(Layout(folder).artifacts),
     }
-    champion = {**store, "export_dir": str(folder / "champion")}
+    champion = {**store, "export_dir": str(Layout(folder).champion("equity"))}
     kept = ("incumbent", "trial_ledger")
     datasets = {name: MemoryDataset(value) for name, value in world.items() if name not in kept}
     ledger = str(folder / "trials.jsonl")
@@ -83,7 +84,7 @@ def test_from_nothing_to_a_promoted_champion_and_on(folder):
     assert better["promotion"].decision == "promote"
     assert better["promotion"].incumbent.version == "1"
     assert set(better["predictions"]["status"]) == {"promoted"}
-    assert load_bundle(folder / "champion").version == "2"
+    assert load_bundle(path_of(folder, "equity", "champion")).version == "2"
 
     rejected = run(folder, replace_source(weak, good))
     assert rejected["promotion"].decision == "reject"
