@@ -38,11 +38,14 @@ def random_tables(market: Market, seed: int = 0, length: int = LENGTH) -> dict[s
     articles = bars.loc[rng.random(len(bars)) < 0.3, ["ts", "instrument"]].reset_index(drop=True)
     articles["article_count"] = rng.integers(1, 4, len(articles))
     articles["tone_sum"] = articles["article_count"] * rng.uniform(-1, 1, len(articles))
+    # It is not known what was written up to the first bars.
+    coverage = pd.DataFrame({"ts": ts, "newest": ts, "complete": np.arange(length) >= 3})
     benchmark = None
     if market.has_benchmark:
         level = 1000 * np.exp(np.cumsum(rng.normal(0, 0.01, length)))
         benchmark = pd.DataFrame({"ts": ts, "close": level, "known_at": ts})
-    return {"bars": bars, "benchmark": benchmark, "sentiment": articles, "macro": _macro(rng, ts, market)}
+    tables = {"bars": bars, "benchmark": benchmark, "sentiment": articles, "coverage": coverage}
+    return {**tables, "macro": _macro(rng, ts, market)}
 
 
 def _bars(rng: np.random.Generator, ts: pd.DatetimeIndex, name: str, number: int, scale: float) -> pd.DataFrame:

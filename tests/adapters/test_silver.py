@@ -34,7 +34,7 @@ def _newest(root: Path) -> Snapshot:
 
 
 def test_datasets_are_those_of_the_market():
-    assert list(silver_datasets(EQUITY)) == ["bars", "benchmark", "sentiment", "macro"]
+    assert list(silver_datasets(EQUITY)) == ["bars", "benchmark", "sentiment", "coverage", "macro"]
     assert silver_datasets(MARKETS["fx"])["macro"] == "silver_macro"
 
 
@@ -48,10 +48,14 @@ def test_the_panel_is_that_of_the_features_pipeline(root):
     bars = pd.read_parquet(path_of(root, "equity", "silver_bars"))
     benchmark = pd.read_parquet(path_of(root, "equity", "silver_benchmark"))
     sentiment = _write(root, "sentiment", ts=[bars["ts"][5]], instrument=["AAPL"], tone_sum=[0.5], article_count=[1])
+    with pytest.raises(StoreError, match="does not say for which bars it is complete"):
+        read_panel(_newest(root), EQUITY)
+    closes = sorted(bars["ts"].unique())[:20]
+    coverage = _write(root, "coverage", ts=closes, newest=closes, complete=[True] * 19 + [False])
     macro = _write(root, "macro", series=[], period=[], value=[], known_at=[])
     read, assembled = (
         read_panel(_newest(root), EQUITY),
-        assemble_panel(bars, sentiment, macro, benchmark, market=EQUITY),
+        assemble_panel(bars, sentiment, coverage, macro, benchmark, market=EQUITY),
     )
     assert set(read.fields) == set(assembled.fields)
     assert all((pd.DataFrame(read.fields[name]).equals(pd.DataFrame(assembled.fields[name]))) for name in read.fields)

@@ -259,3 +259,12 @@ def test_bars_that_all_came_too_late_are_refused():
     late = pd.DataFrame({"ts": closes, "instrument": "A", "close": 10.0, "known_at": closes + pd.Timedelta(days=30)})
     with pytest.raises(DataError, match="more than 16 h after its close"):
         build_panel(late, EQUITY)
+
+
+def test_where_it_is_not_known_what_was_written_the_tone_is_missing_and_not_zero():
+    sentiment = pd.DataFrame({"ts": TS[[1, 2]], "instrument": ["B", "B"], "tone_sum": [0.5, 0.7], "article_count": 1})
+    coverage = pd.DataFrame({"ts": TS[:3], "newest": TS[:3], "complete": [True, True, False]})
+    panel = build_panel(make_bars(), EQUITY, sentiment=sentiment, coverage=coverage)
+    for name in ("tone_sum", "article_count"):
+        assert np.isnan(panel.fields[name]).all(axis=1).tolist() == [False, False] + [True] * (len(TS) - 2)
+        assert panel.fields[name][0].tolist() == [0.0] * len(panel.instruments)

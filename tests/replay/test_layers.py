@@ -50,6 +50,7 @@ def texts(ts: pd.DatetimeIndex) -> dict[str, pd.DataFrame]:
         "scored_articles": pd.DataFrame({**every, "article_id": ids, "tone": 0.5, "confidence": 0.9}),
         "macro": pd.DataFrame({"series": "cpi", "period": periods, "value": np.arange(days) * 1.0, "known_at": ts}),
         "sentiment": pd.DataFrame({"ts": ts, "instrument": "AAPL", "tone_sum": 0.45, "article_count": 1.0}),
+        "coverage": pd.DataFrame({"ts": ts, "newest": ts, "complete": True}),
     }
 
 
@@ -80,7 +81,10 @@ def changed(table: pd.DataFrame, row: int, column: str) -> pd.DataFrame:
     other = table.copy()
     value = other[column].iloc[row]
     place = other.columns.get_loc(column)
-    other.iloc[row, place] = f"not {value}" if isinstance(value, str) or value is None else value + 1.0
+    if isinstance(value, bool | np.bool_):
+        other.iloc[row, place] = not value
+    else:
+        other.iloc[row, place] = f"not {value}" if isinstance(value, str) or value is None else value + 1.0
     return other
 
 

@@ -169,11 +169,15 @@ def locate(path: Path) -> Located:
     if layer is not None and len(parts) > layer + 2:
         rest = "/".join(parts[layer + 2 :])
         folder = Folder(parts[layer])
+        root, market = Path(*parts[:layer]), parts[layer + 1]
+        # A name that is written out comes before a pattern that it also fits.
+        if exact := [name for name, pattern in PLACES[folder].items() if pattern == rest]:
+            return Located(root, market, exact[0], folder)
         for name, pattern in PLACES[folder].items():
             before, star, after = pattern.partition("*")
-            if rest == pattern or (star and rest.startswith(before) and rest.endswith(after)):
-                found = rest[len(before) : len(rest) - len(after)] if star else ""
-                return Located(Path(*parts[:layer]), parts[layer + 1], name.replace("*", found), folder)
+            found = rest[len(before) : len(rest) - len(after)]
+            if star and rest == before + found + after and "/" not in found:
+                return Located(root, market, name.replace("*", found), folder)
     raise ConfigurationError(
         f"No stored dataset has its place at {path}; expected ROOT/LAYER/MARKET/NAME as adapters/layout.py lists them."
     )

@@ -35,6 +35,11 @@ def read_silver(snapshot: Snapshot, market: Market) -> dict[str, pd.DataFrame]:
                 f"No silver {name} of {market.name} below {snapshot.root}; run `make run`, or name another folder of "
                 "the data (`--root`, `FINQ_DATA_ROOT`)."
             )
+    if "sentiment" in tables and "coverage" not in tables:
+        raise StoreError(
+            f"The tone of {market.name} below {snapshot.root} does not say for which bars it is complete. "
+            "Make it again with: kedro run --pipelines=sentiment"
+        )
     return delivered(tables)
 
 

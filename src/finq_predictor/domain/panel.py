@@ -31,7 +31,8 @@ from finq_predictor.domain.market.markets import Market
 
 BENCHMARK_CLOSE = "benchmark_close"
 CROSS_SECTION = "cross_section"
-OPTIONAL_TABLES = ("sentiment", "macro")
+NEWS_FIELDS = ("tone_sum", "article_count")
+OPTIONAL_TABLES = ("sentiment", "coverage", "macro")
 MIN_CROSS_SECTION = 3
 MACRO_MEMORY = 60
 MACRO_MIN = 6
@@ -111,6 +112,7 @@ def build_panel(
     benchmark: pd.DataFrame | None = None,
     sentiment: pd.DataFrame | None = None,
     macro: pd.DataFrame | None = None,
+    coverage: pd.DataFrame | None = None,
 ) -> Panel:
     """Bring silver tables onto the bars of a market, each value from when it was known.
 
@@ -127,6 +129,8 @@ def build_panel(
         market: The market.
         benchmark: ``ts, close``, optionally ``known_at``; becomes ``benchmark_close``.
         sentiment: ``ts, instrument, tone_sum, article_count``; zero where there is no row. None: no such fields.
+        coverage: ``ts, complete``: bars at which it is known what was written. At every other one tone and count are
+            NaN, also where they have a row. None: all are.
         macro: ``series, period, value, known_at`` with revisions; becomes ``macro_<series>`` and what describes it,
             see :func:`macro_state`. Where instruments compare two economies, series that end in a currency
             (``cpi_usd``) become the difference of base and quote currency.
@@ -157,7 +161,7 @@ def build_panel(
     if benchmark is not None:
         fields[BENCHMARK_CLOSE] = _benchmark_close(known_in_time(benchmark, market), ts)
     if sentiment is not None:
-        fields |= _sentiment_fields(sentiment, place)
+        fields |= _sentiment_fields(sentiment, coverage, place)
     if macro is not None:
         fields |= _macro_fields(macro, ts, names, market.instruments)
     return Panel(market.name, ts, names, fields)
@@ -241,9 +245,14 @@ def _benchmark_close(benchmark: pd.DataFrame, ts: pd.DatetimeIndex) -> Matrix:
     return np.where(level > 0.0, level, np.nan).reshape(-1, 1)
 
 
-def _sentiment_fields(sentiment: pd.DataFrame, place: _Places) -> dict[str, Matrix]:
+def _sentiment_fields(sentiment: pd.DataFrame, coverage: pd.DataFrame | None, place: _Places) -> dict[str, Matrix]:
     where = place.of(sentiment, "sentiment")
-    return {name: _grid(sentiment[name], where, fill=0.0) for name in ("tone_sum", "article_count")}
+    fields = {name: _grid(sentiment[name], where, fill=0.0) for name in NEWS_FIELDS}
+    if coverage is not None:
+        complete = coverage.loc[coverage["complete"], TS].astype(UTC_MICROSECONDS)
+        for values in fields.values():
+            values[~place.ts.isin(complete)] = np.nan
+    return fields
 
 
 def series_name(series: str) -> str:

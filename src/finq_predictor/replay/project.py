@@ -72,7 +72,7 @@ def load_stages(catalog: DataCatalog, market: Market) -> Stages:
 
 def load_silver(catalog: DataCatalog, market: Market) -> dict[str, pd.DataFrame]:
     """The silver tables of a market, and its scored articles."""
-    names = [name for name in SILVER if name in (*market.source_tables, "sentiment")]
+    names = [name for name in SILVER if name in (*market.source_tables, "sentiment", "coverage")]
     tables = {name: catalog.load(f"{market.name}.silver_{name}") for name in names}
     return {**tables, "scored_articles": catalog.load(f"{market.name}.scored_articles")}
 

@@ -16,7 +16,7 @@ from finq_predictor.pipelines.ingestion.pipeline import create_pipeline as inges
 from finq_predictor.pipelines.sentiment.params import SentimentParams
 from finq_predictor.pipelines.sentiment.pipeline import create_pipeline as sentiment
 
-SILVER = ("bars", "benchmark", "articles", "macro", "sentiment")
+SILVER = ("bars", "benchmark", "articles", "macro", "sentiment", "coverage")
 
 
 @dataclass(frozen=True)
@@ -60,5 +60,10 @@ class Stages:
     def panel(self, silver: Mapping[str, pd.DataFrame]) -> Panel:
         """Bring silver onto the bars, as the features pipeline does."""
         return assemble_panel(
-            silver["bars"], silver["sentiment"], silver["macro"], silver.get("benchmark"), market=self.market
+            silver["bars"],
+            silver["sentiment"],
+            silver["coverage"],
+            silver["macro"],
+            silver.get("benchmark"),
+            market=self.market,
         )

@@ -26,6 +26,7 @@ KEYS = {
     "articles": (KNOWN_AT, INSTRUMENT, "article_id"),
     "macro": (KNOWN_AT, "series", "period"),
     "sentiment": (TS, INSTRUMENT),
+    "coverage": (TS,),
     "scored_articles": (KNOWN_AT, INSTRUMENT, "article_id"),
 }
 """What names a row of a table of silver, its time first."""

@@ -7,10 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finq_predictor.domain.errors import ConfigurationError
+from finq_predictor.domain.features import FeatureSet, make_feature_set, select_features
 from finq_predictor.domain.market.markets import get_market
-from finq_predictor.domain.modelling.decisions import AbstentionRules, Action, decide_rows
+from finq_predictor.domain.modelling.decisions import UNKNOWN_NEWS, AbstentionRules, Action, decide_rows
+from finq_predictor.domain.panel import NEWS_FIELDS
 
 NAMES = ("a", "b", "c", "d")
+READ = FeatureSet("fx", NAMES, 1, "", ())
 
 
 def decide(probability, missing=0, **rules):
@@ -18,7 +21,7 @@ def decide(probability, missing=0, **rules):
     values = {name: [np.nan if place < missing else 1.0] for place, name in enumerate(NAMES)}
     features = pd.DataFrame({"ts": [pd.Timestamp("2024-01-02", tz="UTC")], "instrument": ["A"], **values})
     scored = pd.DataFrame({"score": [0.0], "probability": [probability]})
-    return decide_rows(features, scored, NAMES, AbstentionRules(**rules), get_market("fx")).iloc[0]
+    return decide_rows(features, scored, READ, AbstentionRules(**rules), get_market("fx")).iloc[0]
 
 
 @given(st.floats(0.0, 1.0))
@@ -65,10 +68,31 @@ def test_nothing_is_decided_in_an_hour_that_the_market_masks(hour, abstains):
     ts = pd.Timestamp(f"2024-01-02 {hour:02d}:00", tz="UTC")
     features = pd.DataFrame({"ts": [ts], "instrument": ["EUR_USD"], **dict.fromkeys(NAMES, 1.0)})
     scored = pd.DataFrame({"score": [0.0], "probability": [0.9]})
-    row = decide_rows(features, scored, NAMES, AbstentionRules(), get_market("fx")).iloc[0]
+    row = decide_rows(features, scored, READ, AbstentionRules(), get_market("fx")).iloc[0]
     assert (row["decision"] == Action.ABSTAIN) == abstains
     assert row["probability"] == 0.9
     if abstains:
         assert row["reason"].startswith(f"masked hour: prices at {hour}:00 UTC")
-    stocks = decide_rows(features, scored, NAMES, AbstentionRules(), get_market("equity"))
+    stocks = decide_rows(features, scored, READ, AbstentionRules(), get_market("equity"))
     assert stocks["decision"].tolist() == [Action.PREDICT]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_model_that_reads_news_says_nothing_where_they_are_not_known(known):
+    fields = ("close", "tone_sum", "article_count")
+    read = make_feature_set(select_features(get_market("fx"), fields))
+    news = [name for name in read.names if "news" in name or "tone" in name]
+    at_the_bar = ("news_tone_1", "news_count_1")
+    assert read.closest_to(NEWS_FIELDS) == at_the_bar
+    features = pd.DataFrame({"ts": [pd.Timestamp("2024-01-02", tz="UTC")], "instrument": ["EUR_USD"]})
+    features = pd.concat([features, pd.DataFrame(1.0, index=[0], columns=list(read.names))], axis=1)
+    # What looks far back is not known for long after a gap, what was said a bar ago is still known in one.
+    features[sorted(set(news) - set(at_the_bar)) if known else list(at_the_bar)] = np.nan
+    scored = pd.DataFrame({"score": [0.0], "probability": [0.9]})
+    row = decide_rows(features, scored, read, AbstentionRules(), get_market("fx")).iloc[0]
+    assert row["decision"] == ("predict" if known else "abstain")
+    assert row["reason"] == (None if known else UNKNOWN_NEWS)
+    assert row["probability"] == 0.9
+    deaf = make_feature_set(select_features(get_market("fx"), ("close",)))
+    assert deaf.closest_to(NEWS_FIELDS) == ()
+    assert decide_rows(features, scored, deaf, AbstentionRules(), get_market("fx"))["reason"].isna().all()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.market.markets import get_market
-from finq_predictor.domain.sentiment.aggregation import aggregate_tone, scored_frame
+from finq_predictor.domain.sentiment.aggregation import aggregate_tone, cover, scored_frame
 
 EQUITY, FX = get_market("equity"), get_market("fx")
 START = pd.Timestamp("2024-01-05T21:00Z")  # a Friday
@@ -153,3 +153,45 @@ def test_every_article_counts_once_per_pair(scored):
         abs(FX.instruments.exposure(name, pair)) for name in in_time["instrument"] for pair in ("EUR_USD", "USD_JPY")
     )
     assert table["article_count"].sum() == expected
+
+
+CLOSES = pd.date_range("2024-01-01 10:00", periods=8, freq="h", tz="UTC").as_unit("us")
+
+
+def known(*moments: str) -> pd.DataFrame:
+    times = pd.to_datetime([f"2024-01-01 {moment}" for moment in moments], utc=True).as_unit("us")
+    return scored_frame(
+        pd.DataFrame({"article_id": "a", "instrument": "AAA", "known_at": times}),
+        pd.DataFrame({"tone": 0.5, "confidence": 1.0, "scorer": "lexicon"}, index=range(len(moments))),
+    )
+
+
+def covered(*moments: str, closes: pd.DatetimeIndex = CLOSES) -> dict[int, bool]:
+    bars = pd.DataFrame({"ts": closes.repeat(2), "instrument": ["AAA", "BBB"] * len(closes)}).iloc[::-1]
+    table = cover(known(*moments), bars, pd.Timedelta(hours=2))
+    assert table["ts"].is_monotonic_increasing
+    return dict(zip(table["ts"].dt.hour, table["complete"], strict=True))
+
+
+def test_before_the_first_article_and_after_a_long_silence_it_is_not_known_what_was_written():
+    found = covered("11:00", "11:30", "16:30")
+    assert found == {10: False, 11: True, 12: True, 13: True, 14: False, 15: False, 16: False, 17: True}
+
+
+def test_a_bar_for_which_nothing_was_counted_has_no_row():
+    assert 17 not in covered("16:30", closes=CLOSES[:-1])
+    assert covered() == {}
+    assert cover(known(), pd.DataFrame({"ts": CLOSES}), pd.Timedelta(hours=2)).dtypes.astype("str").to_dict() == {
+        "ts": "datetime64[us, UTC]",
+        "newest": "datetime64[us, UTC]",
+        "complete": "bool",
+    }
+
+
+@given(st.lists(st.integers(0, 7 * 60), max_size=20), st.integers(0, 7))
+def test_what_comes_later_does_not_change_what_is_known_at_a_bar(minutes, last):
+    moments = [str((CLOSES[0] + pd.Timedelta(minutes=minute)).time()) for minute in minutes]
+    past = [moment for moment in moments if moment <= str(CLOSES[last].time())]
+    then = {hour: complete for hour, complete in covered(*past, closes=CLOSES[: last + 1]).items() if complete}
+    whole = covered(*moments)
+    assert then == {hour: complete for hour, complete in whole.items() if complete and hour <= CLOSES[last].hour}

@@ -297,7 +297,7 @@ def test_the_batch_abstains_as_the_api_does(world):
     assert batch["decision"].iloc[-1] == "abstain"
     assert batch["reason"].iloc[-1].startswith(f"missing features: {len(names) // 2 + 1} of {len(names)}")
     rows = gold.loc[[last]]
-    (served,) = decide_rows(rows, model.predict(rows), names, AbstentionRules(), EQUITY).to_dict("records")
+    (served,) = decide_rows(rows, model.predict(rows), model.feature_set, AbstentionRules(), EQUITY).to_dict("records")
     shared = ["ts", "instrument", "probability", "prediction", "confidence", "decision", "reason"]
     assert batch.iloc[-1][shared].to_dict() == {name: served[name] for name in shared}
 

@@ -48,7 +48,13 @@ def silver(market: Market) -> dict[str, pd.DataFrame]:
             "known_at": ts[0] + np.arange(30) * 8 * step,
         }
     )
-    tables = {"silver_bars": bars, "silver_sentiment": sentiment, "silver_macro": macro}
+    coverage = pd.DataFrame({"ts": ts, "newest": ts, "complete": True})
+    tables = {
+        "silver_bars": bars,
+        "silver_sentiment": sentiment,
+        "silver_coverage": coverage,
+        "silver_macro": macro,
+    }
     if market.has_benchmark:
         tables["silver_benchmark"] = pd.DataFrame({"ts": ts, "close": np.exp(np.cumsum(rng.normal(0, 0.01, BARS)))})
     return tables
@@ -96,7 +102,7 @@ def test_a_short_history_leaves_long_features_out(market, silver):
 
 def test_empty_news_and_macro_are_no_inputs(market, silver):
     tables = {name.removeprefix("silver_"): table for name, table in silver.items()}
-    tables |= {"sentiment": tables["sentiment"].iloc[:0], "macro": tables["macro"].iloc[:0]}
+    tables |= {name: tables[name].iloc[:0] for name in ("sentiment", "coverage", "macro")}
     panel = assemble_panel(**tables, market=market)
     feature_set, _ = build_gold(panel, FeaturesParams(families=("news", "momentum", "macro")), market=market)
     assert not any(name.startswith(("news", "macro")) for name in feature_set.names)

@@ -62,7 +62,7 @@ def made(tables: Tables, market: Market) -> tuple[Panel, pd.DataFrame]:
 
 
 def make(tables: Tables, market: Market) -> tuple[Panel, pd.DataFrame]:
-    given = (tables["bars"], tables["sentiment"], tables["macro"], tables.get("benchmark"))
+    given = (tables["bars"], tables["sentiment"], tables["coverage"], tables["macro"], tables.get("benchmark"))
     panel = assemble_panel(*given, market=market)
     return panel, build_gold(panel, PARAMS, market=market)[1]
 
@@ -88,6 +88,8 @@ def noisy(table: pd.DataFrame, rows: np.ndarray, seed: int) -> pd.DataFrame:
         if name in table:
             noise = 1e3 * np.abs(rng.standard_normal(len(table))) + 1.0
             changed[name] = table[name].astype("float64").mask(rows, pd.Series(noise, table.index))
+    if "complete" in table:
+        changed["complete"] = table["complete"] ^ rows
     return changed
 
 

@@ -44,11 +44,11 @@ def run(market, news, params=None):
     }
     for node in create_pipeline(get_market(market)).nodes:
         data |= node.run({name: data[name] for name in node.inputs})
-    return data["scored_articles"], data["silver_sentiment"]
+    return data["scored_articles"], data["silver_sentiment"], data["silver_coverage"]
 
 
 def test_equity_articles_become_a_tone_at_the_next_close():
-    scored, tone = run("equity", NEWS["equity"])
+    scored, tone, _ = run("equity", NEWS["equity"])
     assert (scored["tone"].iloc[[0, 2]] > 0).all()
     assert scored["tone"].iloc[1] < 0
     assert scored["scorer"].tolist() == ["lexicon"] * 3
@@ -57,14 +57,14 @@ def test_equity_articles_become_a_tone_at_the_next_close():
 
 
 def test_good_news_for_the_quote_currency_lowers_the_pair():
-    _, tone = run("fx", NEWS["fx"])
+    _, tone, _ = run("fx", NEWS["fx"])
     assert tone["tone_sum"].iloc[0] < 0
 
 
 @pytest.mark.parametrize("market", ["equity", "fx"])
 def test_no_articles_give_typed_empty_tables(market):
-    scored, tone = run(market, NEWS[market].iloc[:0])
-    full_scored, full_tone = run(market, NEWS[market])
+    scored, tone, _ = run(market, NEWS[market].iloc[:0])
+    full_scored, full_tone, _ = run(market, NEWS[market])
     assert scored.empty
     assert tone.empty
     assert scored.dtypes.astype("str").to_dict() == full_scored.dtypes.astype("str").to_dict()

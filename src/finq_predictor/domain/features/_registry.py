@@ -6,6 +6,7 @@ import hashlib
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from finq_predictor.domain.arrays import Matrix
@@ -210,6 +211,16 @@ class FeatureSet:
                 )
         return tuple(known[name] for name in self.names)
 
+    def closest_to(self, fields: Iterable[str]) -> tuple[str, ...]:
+        """Of the features that read any of some panel fields, those that look back least, in order.
+
+        Raises:
+            FeatureSetMismatchError: As :meth:`specs`.
+        """
+        if not set(fields) & set(self.inputs):
+            return ()
+        return _closest_to(self, frozenset(fields))
+
     def verify(self) -> None:
         """Check that this code computes what the model was trained on.
 
@@ -223,6 +234,13 @@ class FeatureSet:
                 f"(then {self.definitions_hash[:12]}, now {now[:12]}). "
                 "Train again or run the code the model was trained with."
             )
+
+
+@lru_cache(maxsize=64)
+def _closest_to(feature_set: FeatureSet, fields: frozenset[str]) -> tuple[str, ...]:
+    reading = [spec for spec in feature_set.specs() if fields & set(spec.inputs)]
+    nearest = min(spec.lookback for spec in reading)
+    return tuple(spec.name for spec in reading if spec.lookback == nearest)
 
 
 def expand(market: str, available: Iterable[str]) -> list[FeatureSpec]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -12,7 +11,14 @@ import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import ConfigurationError
+from finq_predictor.domain.features import FeatureSet
 from finq_predictor.domain.market.markets import Market
+from finq_predictor.domain.panel import NEWS_FIELDS
+
+UNKNOWN_NEWS = (
+    "incomplete: it is not known what was written up to this bar, which the model reads; score the articles (kedro run "
+    "--pipelines=sentiment) or look whether they still come in"
+)
 
 
 class Action(StrEnum):
@@ -47,14 +53,14 @@ class AbstentionRules:
 
 
 def decide_rows(
-    features: pd.DataFrame, scored: pd.DataFrame, names: Sequence[str], rules: AbstentionRules, market: Market
+    features: pd.DataFrame, scored: pd.DataFrame, feature_set: FeatureSet, rules: AbstentionRules, market: Market
 ) -> pd.DataFrame:
     """Turn scored rows into decisions.
 
     Args:
         features: ``ts``, ``instrument`` and the features of n rows; NaN means missing.
         scored: ``score`` and ``probability`` of the same rows in the same order; NaN where the model gives none.
-        names: The features that the model reads.
+        feature_set: The features that the model reads.
         rules: When to abstain.
         market: Nothing is decided in the hours that it masks.
 
@@ -65,7 +71,11 @@ def decide_rows(
     """
     probability = scored["probability"].to_numpy(dtype=np.float64)
     confidence = np.abs(probability - 0.5) * 2.0
-    reasons = _reasons(features[list(names)].isna().sum(axis=1).to_numpy(), len(names), confidence, rules)
+    lacks = features[list(feature_set.names)].isna()
+    reasons = _reasons(lacks.sum(axis=1).to_numpy(), len(feature_set.names), confidence, rules)
+    if news := feature_set.closest_to(NEWS_FIELDS):
+        # A probability that is made from what was written says nothing where that is not known at the bar itself.
+        reasons[lacks[list(news)].all(axis=1).to_numpy()] = UNKNOWN_NEWS
     for row in np.flatnonzero(market.is_masked(features[TS])):
         if reasons[row] is None:
             hour = pd.Timestamp(features[TS].iloc[row]).tz_convert("UTC").hour

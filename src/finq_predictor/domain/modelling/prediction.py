@@ -28,7 +28,7 @@ def predict_rows(bundle: ModelBundle, features: pd.DataFrame, rules: AbstentionR
         The table of :func:`~finq_predictor.domain.modelling.decisions.decide_rows`.
     """
     market = get_market(bundle.market)
-    return decide_rows(features, bundle.predict(features), bundle.feature_set.names, rules, market)
+    return decide_rows(features, bundle.predict(features), bundle.feature_set, rules, market)
 
 
 class Predictor:
@@ -125,7 +125,7 @@ class Predictor:
             The table of :func:`~finq_predictor.domain.modelling.decisions.decide_rows`, one row per instrument of the
             panel in its order; those without a row in ``features`` have no probability and abstain.
         """
-        rows = decide_rows(features, scored, self.bundle.feature_set.names, self.rules, self._market)
+        rows = decide_rows(features, scored, self.bundle.feature_set, self.rules, self._market)
         here = set(rows[INSTRUMENT])
         if absent := [name for name in self.panel.instruments if name not in here]:
             rows = pd.concat([rows, self._stale(ts, absent)], ignore_index=True)

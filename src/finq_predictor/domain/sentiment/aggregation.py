@@ -8,11 +8,12 @@ from finq_predictor.domain.columns import INSTRUMENT, KNOWN_AT, TS, UTC_MICROSEC
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.market.instruments import InstrumentKind
 from finq_predictor.domain.market.markets import Market
-from finq_predictor.domain.tables import SCORED_ARTICLES, SILVER_SENTIMENT
+from finq_predictor.domain.tables import SCORED_ARTICLES, SILVER_COVERAGE, SILVER_SENTIMENT
 
 ARTICLE_ID = "article_id"
 TONE_SUM = "tone_sum"
 ARTICLE_COUNT = "article_count"
+NEWEST = "newest"
 
 
 def scored_frame(articles: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
@@ -75,6 +76,29 @@ def aggregate_tone(
     return SILVER_SENTIMENT.typed(sums)
 
 
+def cover(scored: pd.DataFrame, bars_index: pd.DataFrame, max_silence: pd.Timedelta) -> pd.DataFrame:
+    """Say for which bars it is known what was written, so that silence is told from not knowing.
+
+    A bar before the first article, or so long after the newest one that articles seem to come in no more, is not
+    complete. Only what was known at a bar decides on it.
+
+    Args:
+        scored: Scored articles; only ``known_at`` is read.
+        bars_index: The bars for which articles were counted; only ``ts`` is read.
+        max_silence: Longest time without an article about any instrument of the market.
+
+    Returns:
+        ``ts, newest, complete``, one row per close, increasing; none where there is no article at all.
+    """
+    known = pd.to_datetime(scored[KNOWN_AT], utc=True).astype(UTC_MICROSECONDS).dropna().sort_values()
+    if known.empty:
+        return SILVER_COVERAGE.empty()
+    closes = pd.DataFrame({TS: pd.Series(bars_index[TS].astype(UTC_MICROSECONDS).unique()).sort_values()})
+    newest = pd.DataFrame({NEWEST: known.drop_duplicates().array})
+    table = pd.merge_asof(closes, newest, left_on=TS, right_on=NEWEST)
+    return SILVER_COVERAGE.typed(table.assign(complete=table[TS] - table[NEWEST] <= max_silence))
+
+
 def _route(scored: pd.DataFrame, bars_index: pd.DataFrame, instruments: InstrumentKind) -> pd.DataFrame:
     """Give each article the instruments it counts for, signed, in an order that rows given do not change."""
     usable = scored.dropna(subset=[KNOWN_AT, "tone", "confidence"])
@@ -96,4 +120,4 @@ def _route(scored: pd.DataFrame, bars_index: pd.DataFrame, instruments: Instrume
     return usable.sort_values([KNOWN_AT, INSTRUMENT, ARTICLE_ID, "weighted"]).reset_index(drop=True)
 
 
-__all__ = ["ARTICLE_COUNT", "TONE_SUM", "aggregate_tone", "scored_frame"]
+__all__ = ["ARTICLE_COUNT", "TONE_SUM", "aggregate_tone", "cover", "scored_frame"]

@@ -24,6 +24,7 @@ from finq_predictor.domain.tables.silver import (
     SILVER_ARTICLES,
     SILVER_BARS,
     SILVER_BENCHMARK,
+    SILVER_COVERAGE,
     SILVER_MACRO,
     SILVER_SENTIMENT,
 )
@@ -38,6 +39,7 @@ TABLES: Registry[Table] = Registry.of(
     SILVER_MACRO,
     SCORED_ARTICLES,
     SILVER_SENTIMENT,
+    SILVER_COVERAGE,
     QUARANTINE,
     GOLD,
     FOLDS,
@@ -94,6 +96,7 @@ __all__ = [
     "SILVER_ARTICLES",
     "SILVER_BARS",
     "SILVER_BENCHMARK",
+    "SILVER_COVERAGE",
     "SILVER_MACRO",
     "SILVER_SENTIMENT",
     "TABLES",

@@ -18,7 +18,7 @@ from finq_predictor.domain.columns import (
     TS,
     VOLUME,
 )
-from finq_predictor.domain.tables.schema import ANY, COUNT, DATE, NUMBER, TEXT, TIME, Column, Layer, Table, Within
+from finq_predictor.domain.tables.schema import ANY, COUNT, DATE, FLAG, NUMBER, TEXT, TIME, Column, Layer, Table, Within
 
 _HIGHEST_PRICE = 1e7
 _INSTRUMENT = Column(INSTRUMENT, TEXT, "Name of the instrument, spelled as the market spells it.")
@@ -137,6 +137,21 @@ SILVER_SENTIMENT = Table(
         Column("article_count", COUNT, "Articles that count.", "articles", low=1),
     ),
     key=(INSTRUMENT, TS),
+)
+
+SILVER_COVERAGE = Table(
+    "silver_coverage",
+    Layer.SILVER,
+    "sentiment",
+    "A bar of the market for which articles were counted. Where a bar has no row, or is not complete, it is not known "
+    "what was written: its tone is missing, not zero.",
+    (
+        _BAR,
+        Column("newest", TIME, "When the newest article about any instrument became known.", "UTC", known=0.0),
+        Column("complete", FLAG, "Whether that is recent enough to believe that articles still come in."),
+    ),
+    key=(TS,),
+    ascending=TS,
 )
 
 QUARANTINE = Table(

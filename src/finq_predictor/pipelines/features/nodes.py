@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 def assemble_panel(
     bars: pd.DataFrame,
     sentiment: pd.DataFrame,
+    coverage: pd.DataFrame,
     macro: pd.DataFrame,
     benchmark: pd.DataFrame | None = None,
     *,
@@ -37,11 +38,13 @@ def assemble_panel(
     Args:
         bars: Silver bars.
         sentiment: Tone per bar; an empty table means that there is no news source.
+        coverage: The bars for which it is known what was written.
         macro: Macro releases and revisions; may be empty.
         benchmark: The benchmark, where the market has one.
         market: The market.
     """
-    return build_panel(bars, market, benchmark, **delivered({"sentiment": sentiment, "macro": macro}))
+    others = delivered({"sentiment": sentiment, "coverage": coverage, "macro": macro})
+    return build_panel(bars, market, benchmark, **others)
 
 
 def build_gold(panel: Panel, params: FeaturesParams, *, market: Market) -> tuple[FeatureSet, pd.DataFrame]:

@@ -15,7 +15,7 @@ def create_pipeline(market: Market) -> Pipeline:
     Args:
         market: The market it will run for; the registry adds its namespace.
     """
-    inputs = {"bars": "silver_bars", "sentiment": "silver_sentiment", "macro": "silver_macro"}
+    inputs = {name: f"silver_{name}" for name in ("bars", "sentiment", "coverage", "macro")}
     if market.has_benchmark:
         inputs["benchmark"] = "silver_benchmark"
     return Pipeline(

@@ -7,7 +7,7 @@ import logging
 import pandas as pd
 
 from finq_predictor.domain.market.markets import Market
-from finq_predictor.domain.sentiment.aggregation import aggregate_tone, scored_frame
+from finq_predictor.domain.sentiment.aggregation import aggregate_tone, cover, scored_frame
 from finq_predictor.domain.sentiment.scorers import score_with_ladder
 from finq_predictor.pipelines.sentiment.params import SentimentParams
 
@@ -41,17 +41,18 @@ def article_texts(articles: pd.DataFrame, max_length: int) -> list[str]:
 
 def aggregate_sentiment(
     scored: pd.DataFrame, bars: pd.DataFrame, params: SentimentParams, *, market: Market
-) -> pd.DataFrame:
-    """Add the tones of the articles that became known since the bar before.
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Add the tones of the articles that became known since the bar before, and say for which bars that is known.
 
     Args:
         scored: Scored articles.
         bars: Silver bars; only ``ts`` and ``instrument`` are read.
-        params: The longest wait for a bar.
+        params: The longest wait for a bar, the longest silence.
         market: The market whose instruments are meant.
 
     Returns:
-        ``ts, instrument, tone_sum, article_count``: rows only where an article counts.
+        ``ts, instrument, tone_sum, article_count``: rows only where an article counts; and ``ts, newest, complete`` of
+        every bar.
     """
-    max_wait = pd.Timedelta(hours=params.max_wait_hours)
-    return aggregate_tone(scored, bars, market, max_wait=max_wait)
+    tone = aggregate_tone(scored, bars, market, max_wait=pd.Timedelta(hours=params.max_wait_hours))
+    return tone, cover(scored, bars, pd.Timedelta(hours=params.max_silence_hours))

@@ -21,7 +21,7 @@ def create_pipeline(market: Market) -> Pipeline:
             step(
                 aggregate_sentiment,
                 ["scored_articles", "silver_bars", "params:sentiment"],
-                "silver_sentiment",
+                ["silver_sentiment", "silver_coverage"],
                 market=market,
             ),
         ]
