@@ -78,3 +78,25 @@ def test_killed_while_saving_leaves_a_whole_file(tmp_path, wait):
     write_atomically(path, pd.DataFrame({"number": [0]}).to_parquet)
     assert [file.name for file in tmp_path.iterdir()] == ["gold.parquet"]
     assert len(pd.read_parquet(path)) == 1
+
+
+def test_a_link_stays_a_link_and_a_file_keeps_its_mode(tmp_path):
+    there = tmp_path / "elsewhere" / "target.txt"
+    there.parent.mkdir()
+    there.write_text("old")
+    there.chmod(0o640)
+    link = tmp_path / "link.txt"
+    link.symlink_to(there)
+    write_atomically(link, lambda path: path.write_text("new"))
+    assert link.is_symlink()
+    assert there.read_text() == "new"
+    assert there.stat().st_mode & 0o777 == 0o640
+    assert not [left for left in (*tmp_path.iterdir(), *there.parent.iterdir()) if left.name.startswith(".")]
+
+
+def test_a_link_to_nothing_yet_makes_what_it_points_to(tmp_path):
+    link = tmp_path / "link.txt"
+    link.symlink_to(tmp_path / "later" / "target.txt")
+    write_atomically(link, lambda path: path.write_text("new"))
+    assert (tmp_path / "later" / "target.txt").read_text() == "new"
+    assert link.is_symlink()

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 
 from finq_predictor.adapters.bundle_store import load_bundle, save_bundle
 from finq_predictor.adapters.datasets.registry import ChampionDataset, IncumbentDataset
@@ -15,7 +16,7 @@ from finq_predictor.adapters.layout import Layout, locate
 from finq_predictor.adapters.model_registry import ModelRegistry, Registration
 from finq_predictor.adapters.snapshots import writer
 from finq_predictor.adapters.snapshots.store import SnapshotStore, path_of
-from finq_predictor.adapters.tracking import connect
+from finq_predictor.adapters.tracking import TrackedRun, connect
 from finq_predictor.domain.errors import StoreError, UnknownNameError
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
@@ -227,3 +228,38 @@ def test_a_registration_with_a_run_belongs_to_it(place, world):
     version = ModelRegistry(**place).champion()
     assert version.run_id == run_id
     assert json.loads((ModelRegistry(**place)._local(version.source) / "evidence/importance.json").read_text())
+
+
+@pytest.mark.parametrize("killed_at", ["log_artifacts", "create_model_version", "set_registered_model_alias"])
+def test_a_registration_that_was_killed_is_finished_and_not_doubled(place, world, monkeypatch, killed_at):
+    """Killed after each step that writes: the next try ends with one version, one run and one champion."""
+    registry = ModelRegistry(**place)
+    run = registry.tracker.write(TrackedRun("logistic", {}, {}, {}))
+    chosen = replace(registration(world), run_id=run.run_id)
+    original = getattr(MlflowClient, killed_at)
+
+    def killed(client: MlflowClient, *args: object, **options: object) -> None:
+        original(client, *args, **options)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MlflowClient, killed_at, killed)
+        with pytest.raises(KeyboardInterrupt):
+            registry.register(chosen)
+    assert registry.register(chosen) == "1"
+    client = connect(place["tracking_uri"])
+    assert [version.version for version in client.search_model_versions(f"name='{NAME}'")] == [1]
+    assert client.get_model_version_by_alias(NAME, "champion").run_id == run.run_id
+    assert exported(place).version == "1"
+
+
+def test_a_registered_model_is_never_written_over(place, world, monkeypatch):
+    registry = ModelRegistry(**place)
+    registry.register(registration(world))
+    run_id = registry.champion().run_id
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("it may be read at this moment")
+
+    monkeypatch.setattr(MlflowClient, "log_artifacts", refuse)
+    assert registry.register(replace(registration(world), run_id=run_id, tags={"model_hash": "other"})) == "2"

@@ -1,14 +1,18 @@
 """Runs land in the market's experiment, with trials below them, and disturb nobody's active run."""
 
+import subprocess
+import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import mlflow
 import pandas as pd
 import pytest
 
+from finq_predictor.adapters.atomic_file import own_name
 from finq_predictor.adapters.datasets.tracked_run import TrackedReportDataset, TrackedRunDataset
 from finq_predictor.adapters.layout import Layout
-from finq_predictor.adapters.tracking import PARENT, Attachment, TrackedRun, connect
+from finq_predictor.adapters.tracking import PARENT, Attachment, TrackedRun, Tracker, connect
 
 # Known warnings of MLflow's own imports.
 KNOWN = ("The ``noload``", ".*Add type hints to the `predict`", ".*Any type hint is inferred")
@@ -129,3 +133,35 @@ def test_a_failed_run_is_marked(place, tmp_path):
     runs = client.search_runs([client.get_experiment_by_name("finq-fx").experiment_id], "attribute.status = 'FAILED'")
     assert len(runs) == 1
     assert not dataset.exists()
+
+
+def _dead() -> str:
+    """The name of a process of this machine that has died."""
+    child = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
+    return own_name().rpartition("-")[0] + f"-{child.stdout.strip()}"
+
+
+def test_runs_of_killed_processes_are_closed_by_the_next(place):
+    tracker = Tracker(place["tracking_uri"], place["artifact_root"], "finq-killed")
+    run = TrackedRun("logistic", {}, {"auc": 0.5}, {})
+    first = tracker.write(run)
+    client = connect(place["tracking_uri"])
+    experiment = client.get_experiment_by_name("finq-killed").experiment_id
+    left = client.create_run(experiment, tags={"writer": _dead()}).info.run_id
+    alive = client.create_run(experiment, tags={"writer": own_name()}).info.run_id
+    foreign = client.create_run(experiment, tags={}).info.run_id
+    second = tracker.write(run)
+    assert first.run_id != second.run_id, "without an identity every run is written"
+    status = {run_id: client.get_run(run_id).info.status for run_id in (left, alive, foreign)}
+    assert status == {left: "KILLED", alive: "RUNNING", foreign: "RUNNING"}
+
+
+def test_what_was_found_before_is_not_written_again(place):
+    tracker = Tracker(place["tracking_uri"], place["artifact_root"], "finq-same")
+    run = TrackedRun("logistic", {}, {"auc": 0.5}, {"decision": "promote"}, identity="abc")
+    first = tracker.write(run)
+    assert tracker.write(replace(run, tags={"decision": "reject"})) == first
+    assert tracker.write(replace(run, identity="abd")) != first
+    client = connect(place["tracking_uri"])
+    client.set_terminated(first.run_id, status="KILLED")
+    assert tracker.write(run) != first, "what was not finished does not count"

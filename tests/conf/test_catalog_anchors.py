@@ -50,6 +50,7 @@ OTHERS = {
     r"tracked_run": DATASETS + "tracked_run.TrackedRunDataset",
     r"tracked_report": DATASETS + "tracked_run.TrackedReportDataset",
     r"trial_ledger|tried|opened": DATASETS + "trial_ledger.TrialLedgerDataset",
+    r"snapshot": DATASETS + "snapshot_id.SnapshotIdDataset",
     r"clock": DATASETS + "clock.ClockDataset",
     r"code_version": DATASETS + "code_version.CodeVersionDataset",
     r"invocation": DATASETS + "invocation.InvocationDataset",

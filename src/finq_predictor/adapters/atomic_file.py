@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,17 +16,22 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` make a file under a temporary name beside ``path``, then put it in place in one step.
 
     The temporary name keeps the suffix, because many writers choose their format by it, and begins with a dot.
-    What a killed process of this machine left behind is removed.
+    What a killed process of this machine left behind is removed. Where the path is a link, the file that it points to
+    is replaced; who may read and write a file stays as it was.
 
     Args:
         path: Where the content shall be; the folder is made if need be.
         write: Writes the whole content to the path it is given.
     """
+    if path.is_symlink():
+        path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path)
     temporary = path.with_name(f".{path.name}.{own_name()}.tmp{path.suffix}")
     try:
         write(temporary)
+        if path.exists():
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
         flush(temporary)
         os.replace(temporary, path)
     finally:

@@ -72,7 +72,7 @@ class ModelRegistry:
         self.tracker = Tracker(tracking_uri, artifact_root, f"finq-{market}")
 
     def register(self, registration: Registration) -> str | None:
-        """Carry a decision out.
+        """Carry a decision out; one that a killed run had begun to carry out is finished, and not begun again.
 
         Returns:
             The new version, or None when the decision keeps the champion.
@@ -95,10 +95,22 @@ class ModelRegistry:
         source = self._log_model(client, run_id, registration)
         self._create_model(client)
         tags = {**registration.tags, "status": status.value, "reason": registration.decision.reason[:4000]}
-        version = str(client.create_model_version(self.name, source, run_id, tags=tags).version)
+        version = self._begun(client, run_id, tags) or str(
+            client.create_model_version(self.name, source, run_id, tags=tags).version
+        )
         self._move_aliases(client, version)
         self.export()
         return version
+
+    def _begun(self, client: Any, run_id: str, tags: Mapping[str, str]) -> str | None:
+        """The version that a killed run made of the same model for the same reason, but did not make the champion."""
+        champion = self.champion()
+        after = 0 if champion is None else int(champion.version)
+        for version in client.search_model_versions(f"name='{self.name}'"):
+            same = version.run_id == run_id and tags.items() <= dict(version.tags).items()
+            if same and int(version.version) > after:
+                return str(version.version)
+        return None
 
     def champion(self) -> Any | None:
         """The champion's model version as MLflow knows it, or None."""
@@ -228,6 +240,10 @@ class ModelRegistry:
         return self.tracker.write(run).run_id
 
     def _log_model(self, client: Any, run_id: str, registration: Registration) -> str:
+        source = f"{client.get_run(run_id).info.artifact_uri}/model"
+        if any(version.source == source for version in client.search_model_versions(f"name='{self.name}'")):
+            # A registered model may be read at any time: it is never written over.
+            return source
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model"
             _save_pyfunc(registration.bundle, path, Path(folder) / "bundle")
@@ -237,7 +253,7 @@ class ModelRegistry:
             importance = json.dumps(dict(registration.importance), indent=2, sort_keys=True)
             (evidence / "importance.json").write_text(importance, encoding="utf-8")
             client.log_artifacts(run_id, str(path), "model")
-        return f"{client.get_run(run_id).info.artifact_uri}/model"
+        return source
 
     def _local(self, uri: str) -> Path:
         from mlflow.artifacts import download_artifacts

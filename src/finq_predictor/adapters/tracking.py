@@ -14,12 +14,14 @@ from typing import Any
 import pandas as pd
 from pydantic import RootModel
 
+from finq_predictor.adapters.atomic_file import is_of_the_dead, own_name
 from finq_predictor.adapters.tracking_database import prepare
 from finq_predictor.adapters.typed_json import plain
 from finq_predictor.domain.errors import UnknownNameError
 from finq_predictor.domain.modelling.search import TrialState
 
 PARENT = "mlflow.parentRunId"
+WRITER, IDENTITY = "writer", "identity"
 # How MLflow closes the run of a trial.
 CLOSED = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAIL: "FAILED"}
 
@@ -34,6 +36,7 @@ class TrackedRun:
         metrics: Numbers; those that are not finite are left out.
         tags: Lineage, such as the data hash.
         artifacts: File name -> text, bytes, typed value, JSON-able mapping, frame or matplotlib figure.
+        identity: Equal for runs that found the same: where a finished one has it, nothing is written. Empty: always write.
         trials: Search trials (``trial``, ``value``, ``duration_s``, ``state``, ``params``), written as nested runs.
     """
 
@@ -43,6 +46,7 @@ class TrackedRun:
     tags: Mapping[str, str]
     artifacts: Mapping[str, object] = field(default_factory=dict)
     trials: pd.DataFrame | None = None
+    identity: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,11 +121,15 @@ class Tracker:
         )
 
     def write(self, run: TrackedRun) -> RunIdentity:
-        """Write one run and its nested trials."""
+        """Write one run and its nested trials, unless a run that found the same is there already."""
         client = connect(self.tracking_uri)
         experiment_id = self._experiment_id(client)
+        close_killed(client, experiment_id)
+        if run.identity and (known := self._finished(client, experiment_id, run.identity)) is not None:
+            return known
         name = f"{run.model}-{self.clock():%Y%m%d-%H%M}"
-        run_id = client.create_run(experiment_id, tags=dict(run.tags), run_name=name).info.run_id
+        tags = {**run.tags, WRITER: own_name(), **({IDENTITY: run.identity} if run.identity else {})}
+        run_id = client.create_run(experiment_id, tags=tags, run_name=name).info.run_id
         try:
             self._fill(client, run_id, run.params, run.metrics)
             _log_artifacts(client, run_id, run.artifacts)
@@ -139,6 +147,11 @@ class Tracker:
         client = connect(self.tracking_uri)
         for run_id in attachment.run_ids:
             _log_artifacts(client, run_id, attachment.artifacts)
+
+    def _finished(self, client: Any, experiment_id: str, identity: str) -> RunIdentity | None:
+        wanted = f"tags.{IDENTITY} = '{identity}' and attributes.status = 'FINISHED'"
+        found = client.search_runs([experiment_id], wanted, max_results=1, order_by=["attributes.start_time ASC"])
+        return RunIdentity(self.experiment, found[0].info.run_id, found[0].info.run_name) if found else None
 
     def _experiment_id(self, client: Any) -> str:
         found = client.get_experiment_by_name(self.experiment)
@@ -163,12 +176,30 @@ class Tracker:
     def _write_trial(self, client: Any, experiment_id: str, parent: str, model: str, trial: Mapping[str, Any]) -> None:
         name = f"{model}-trial-{int(trial['trial']):03d}"
         state = _state(str(trial["state"]))
-        tags = {PARENT: parent, "state": state.value}
+        tags = {PARENT: parent, "state": state.value, WRITER: own_name()}
         run_id = client.create_run(experiment_id, tags=tags, run_name=name).info.run_id
         params = trial.get("params", {})
         numbers = {key: float(trial[key]) for key in ("value", "duration_s") if pd.notna(trial.get(key))}
         self._fill(client, run_id, json.loads(params) if isinstance(params, str) else params, numbers)
         client.set_terminated(run_id, status=CLOSED[state])
+
+
+def close_killed(client: Any, experiment_id: str) -> None:
+    """Close the runs of an experiment that processes of this machine left open when they died."""
+    for run in client.search_runs([experiment_id], "attributes.status = 'RUNNING'", max_results=1000):
+        if is_of_the_dead(run.data.tags.get(WRITER, "")):
+            client.set_terminated(run.info.run_id, status="KILLED")
+
+
+def sign_active_run() -> None:
+    """Write into the run that kedro-mlflow began who writes it, and close those whose writers died."""
+    import mlflow
+
+    run = mlflow.active_run()
+    if run is not None:
+        client = mlflow.MlflowClient()
+        client.set_tag(run.info.run_id, WRITER, own_name())
+        close_killed(client, run.info.experiment_id)
 
 
 def connect(tracking_uri: str) -> Any:

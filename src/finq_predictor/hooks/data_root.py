@@ -1,4 +1,4 @@
-"""Make the tracking database before a library opens it."""
+"""Make the tracking database before a library opens it, and keep account of who writes into it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
+from finq_predictor.adapters.tracking import sign_active_run
 from finq_predictor.adapters.tracking_database import prepare
 
 
@@ -16,3 +17,8 @@ class DataRootHooks:
     def after_context_created(self, context: Any) -> None:
         """Make the database and the folder it lies in."""
         prepare(str(context.config_loader["mlflow"]["server"]["mlflow_tracking_uri"]))
+
+    @hook_impl(trylast=True)
+    def before_pipeline_run(self) -> None:
+        """Sign the run that kedro-mlflow has begun by now, and close those whose processes were killed."""
+        sign_active_run()

@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import lzma
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -116,3 +123,37 @@ def test_anything_but_one_file_is_refused(given, kind):
 def test_a_path_is_the_name_of_a_file(tmp_path):
     FRAME.to_csv(tmp_path / "a.csv", index=False)
     assert len(OwnFileSource(tmp_path / "a.csv", "bars").read()) == 2
+
+
+def _bomb(path: Path, opener: Callable[..., Any]) -> Path:
+    with opener(path, "wb") as file:
+        file.write(b"time,close\n")
+        for _ in range(70):
+            file.write(b"0" * (1 << 20))
+    return path
+
+
+@pytest.mark.parametrize(("suffix", "opener"), [(".gz", gzip.open), (".bz2", bz2.open), (".xz", lzma.open)])
+def test_a_file_that_grows_without_bound_is_refused_before_it_fills_the_memory(tmp_path, suffix, opener):
+    path = _bomb(tmp_path / f"a.csv{suffix}", opener)
+    assert path.stat().st_size < 200_000
+    with pytest.raises(SourceError, match=r"unpacked it is larger than 64 MiB, [\d,]+ times its size"):
+        read(path)
+
+
+def test_an_archive_holds_one_table(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.csv.zip", "w") as archive:
+        archive.writestr("a.csv", "time,close\n1,2\n")
+    assert read(tmp_path / "a.csv.zip")["close"].tolist() == [2]
+    with zipfile.ZipFile(tmp_path / "b.csv.zip", "w") as archive:
+        archive.writestr("a.csv", "time,close\n1,2\n")
+        archive.writestr("b.csv", "time,close\n1,2\n")
+    with pytest.raises(SourceError, match="the archive holds 2 files, expected one table"):
+        read(tmp_path / "b.csv.zip")
+
+
+def test_a_table_that_claims_more_cells_than_its_size_can_hold_is_refused(tmp_path):
+    pd.DataFrame({"close": np.zeros(10_000_000)}).to_parquet(tmp_path / "a.parquet")
+    assert (tmp_path / "a.parquet").stat().st_size < 200_000
+    with pytest.raises(SourceError, match=r"it says that it holds 10,000,000 values"):
+        read(tmp_path / "a.parquet")

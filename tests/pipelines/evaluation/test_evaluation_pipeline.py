@@ -14,6 +14,7 @@ from kedro_datasets.text import TextDataset
 from finq_predictor.adapters.bundle_store import load_bundle
 from finq_predictor.adapters.datasets.json_value import JsonValueDataset
 from finq_predictor.adapters.datasets.registry import ChampionDataset, IncumbentDataset
+from finq_predictor.adapters.datasets.snapshot_id import SnapshotIdDataset
 from finq_predictor.adapters.datasets.tracked_run import TrackedReportDataset, TrackedRunDataset
 from finq_predictor.adapters.datasets.trial_ledger import TrialLedgerDataset
 from finq_predictor.adapters.layout import Layout
@@ -53,6 +54,7 @@ def run(folder, world) -> dict:
         "tracked_run": TrackedRunDataset(**store, filepath=str(folder / "tracked_runs.json")),
         "tracked_report": TrackedReportDataset(**store),
         "replay": MemoryDataset(None),
+        "snapshot": SnapshotIdDataset(root=str(folder), market="equity"),
         "report": TextDataset(filepath=str(folder / "report.html")),
         **{f"plot_{name}": MatplotlibDataset(filepath=str(folder / f"plots/{name}.png")) for name in PICTURES},
         "promotion": JsonValueDataset(

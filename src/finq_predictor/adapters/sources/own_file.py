@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
+import io
 import json
 from collections.abc import Callable
 from hashlib import sha256
@@ -11,12 +11,12 @@ from typing import Any
 
 import pandas as pd
 
+from finq_predictor.adapters.sources.unpacking import OPENERS, check_cells, unpacked
 from finq_predictor.domain.errors import ConfigurationError, SourceError, UnknownNameError, closest
 from finq_predictor.domain.registry import Registry
 
 # A company may trade under "NA" or "TRUE"; only what nobody is called counts as missing.
 _MISSING = ("", "nan", "NaN", "null", "None", "N/A", "#N/A", "-")
-_COMPRESSED = (".gz", ".bz2", ".xz", ".zip")
 
 READERS: Registry[Callable[[Path], pd.DataFrame]] = Registry("file format")
 """How a file is read, by the suffix that tells its format."""
@@ -96,7 +96,7 @@ def _neighbours(path: Path) -> str:
 def _format(path: Path) -> str:
     """Suffix that tells the format, without that of a compression."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    while suffixes and suffixes[-1] in _COMPRESSED:
+    while suffixes and suffixes[-1] in OPENERS:
         suffixes.pop()
     return suffixes[-1].lstrip(".") if suffixes else ""
 
@@ -110,30 +110,37 @@ def _reader(path: Path) -> Callable[[Path], pd.DataFrame]:
 
 @READERS.register("csv", "txt")
 def _read_csv(path: Path) -> pd.DataFrame:
-    return _read_delimited(path, _separator(path))
+    content = unpacked(path)
+    return _read_delimited(content, _separator(content))
 
 
 @READERS.register("tsv", "tab")
 def _read_tsv(path: Path) -> pd.DataFrame:
-    return _read_delimited(path, "\t")
+    return _read_delimited(unpacked(path), "\t")
 
 
-def _read_delimited(path: Path, separator: str) -> pd.DataFrame:
+def _read_delimited(content: Path | io.BytesIO, separator: str) -> pd.DataFrame:
     frame: pd.DataFrame = pd.read_csv(
-        path, sep=separator, keep_default_na=False, na_values=list(_MISSING), low_memory=False, encoding="utf-8-sig"
+        content, sep=separator, keep_default_na=False, na_values=list(_MISSING), low_memory=False, encoding="utf-8-sig"
     )
     return frame
 
 
-def _separator(path: Path) -> str:
+def _separator(content: Path | io.BytesIO) -> str:
     """The separator that occurs most in the heading."""
-    heading = pd.read_csv(path, sep="\x00", nrows=0, encoding="utf-8-sig").columns
+    heading = pd.read_csv(content, sep="\x00", nrows=0, encoding="utf-8-sig").columns
+    if isinstance(content, io.BytesIO):
+        content.seek(0)
     text = str(heading[0]) if len(heading) else ""
     return max(",;\t|", key=text.count)
 
 
 @READERS.register("parquet", "pq")
 def _read_parquet(path: Path) -> pd.DataFrame:
+    from pyarrow.parquet import read_metadata
+
+    about = read_metadata(path)
+    check_cells(path, about.num_rows * about.num_columns)
     return _without_index(pd.read_parquet(path))
 
 
@@ -161,10 +168,9 @@ def _from_lines(text: str) -> pd.DataFrame:
 
 
 def _text(path: Path) -> str:
-    if path.suffix.lower() == ".gz":
-        with gzip.open(path, "rt", encoding="utf-8-sig") as file:
-            return file.read()
-    return path.read_text(encoding="utf-8-sig")
+    content = unpacked(path)
+    raw = content.read_bytes() if isinstance(content, Path) else content.getvalue()
+    return raw.decode("utf-8-sig")
 
 
 def _records(content: Any) -> list[dict[str, Any]]:

@@ -45,7 +45,7 @@ from finq_predictor.pipelines.evaluation.tracking import model_hash
 from finq_predictor.pipelines.evaluation.trials import JudgedRows, count_judged
 from finq_predictor.reports.evaluation.page import evaluation_page
 from finq_predictor.reports.evaluation.pictures import OF_ONE_MODEL, draw_pictures
-from finq_predictor.reports.evaluation.results import EvaluationResults, Measures, TrainedModels
+from finq_predictor.reports.evaluation.results import ALONE, Circumstances, EvaluationResults, Measures, TrainedModels
 from finq_predictor.reports.evaluation.terms import EvaluationTerms
 from finq_predictor.reports.figures import Figure, Picture, Pictures, to_png
 
@@ -294,13 +294,29 @@ def predict_latest(champion: ModelBundle, gold: pd.DataFrame, params: Evaluation
     )
 
 
+def gather_circumstances(
+    predictions: pd.DataFrame,  # noqa: ARG001 - the snapshot that is named holds them
+    survivorship: SurvivorshipBill,
+    replay: ReplayRecord | None,
+    snapshot: str,
+) -> Circumstances:
+    """Put together what the report says beside the results, when all that it is about has been stored.
+
+    Args:
+        predictions: What the champion says about the last days.
+        survivorship: Who is in the test.
+        replay: What the last replay of the market's history found; None before the first.
+        snapshot: Id of the newest snapshot.
+    """
+    return Circumstances(survivorship, replay, snapshot)
+
+
 def write_report(
     results: EvaluationResults,
     champion: ModelBundle,
     tracked_run: TrackedRuns,
     plot_images: Pictures,
-    survivorship: SurvivorshipBill | None = None,
-    replay: ReplayRecord | None = None,
+    circumstances: Circumstances = ALONE,
 ) -> str:
     """Write the report of one market.
 
@@ -309,13 +325,12 @@ def write_report(
         champion: The model in use.
         tracked_run: Where each candidate is tracked.
         plot_images: The pictures.
-        survivorship: Who is in the test.
-        replay: What the last replay of the market's history found; None before the first.
+        circumstances: What is known beside the results.
 
     Returns:
         One self-contained HTML page.
     """
-    return evaluation_page(results, champion, tracked_run.get(results.candidate), plot_images, survivorship, replay)
+    return evaluation_page(results, champion, tracked_run.get(results.candidate), plot_images, circumstances)
 
 
 def evaluation_terms(params: EvaluationParams, strategy: str, judged: int) -> EvaluationTerms:

@@ -12,6 +12,7 @@ from finq_predictor.pipelines.evaluation.nodes import (
     compute_metrics,
     decide_promotion,
     draw_plots,
+    gather_circumstances,
     gather_measures,
     gather_training,
     predict_latest,
@@ -101,8 +102,14 @@ def create_pipeline(market: Market) -> Pipeline:
             ),
             step(predict_latest, ["champion", "gold", PARAMS], "predictions", market=market),
             step(
+                gather_circumstances,
+                ["predictions", "survivorship", "replay", "snapshot"],
+                "circumstances",
+                market=market,
+            ),
+            step(
                 write_report,
-                ["evaluation_results", "champion", "tracked_run", "plot_images", "survivorship", "replay"],
+                ["evaluation_results", "champion", "tracked_run", "plot_images", "circumstances"],
                 "report",
                 market=market,
             ),

@@ -9,6 +9,7 @@ from typing import Any
 from finq_predictor.adapters.model_registry import Registration
 from finq_predictor.adapters.tracking import Attachment, TrackedRun, TrackedRuns
 from finq_predictor.domain.columns import INSTRUMENT, TS
+from finq_predictor.domain.fingerprint import hash_content
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.models.base import ModelKind
 from finq_predictor.reports.evaluation.results import EvaluationResults
@@ -35,6 +36,7 @@ def prepare_runs(results: EvaluationResults, plot_images: Pictures) -> list[Trac
                 **{f"plots/{one.name}.png": one.png for one in plot_images if one.model in (None, name)},
             },
             trials=trained.trials[trained.trials["model"] == name],
+            identity=_identity(name, bundle, results),
         )
         for name, bundle in sorted(trained.candidates.items())
         if bundle.model.kind is ModelKind.CANDIDATE
@@ -79,6 +81,12 @@ def lineage_tags(bundle: ModelBundle) -> dict[str, str]:
     names = ("source", "source_id", "simulated", "data_hash", "feature_set_hash", "code_hash", "git_commit", "seed")
     origin = {name: getattr(bundle.origin, name) for name in names}
     return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in origin.items()}
+
+
+def _identity(name: str, bundle: ModelBundle, results: EvaluationResults) -> str:
+    """Equal where the same model was measured in the same way, whenever and whatever was decided about it."""
+    measured = {measure: repr(value) for measure, value in _run_metrics(name, results).items()}
+    return hash_content([model_hash(bundle), lineage_tags(bundle), measured])
 
 
 def _run_params(bundle: ModelBundle, results: EvaluationResults) -> dict[str, Any]:

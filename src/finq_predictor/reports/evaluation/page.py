@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from finq_predictor.adapters.tracking import RunIdentity
-from finq_predictor.domain.evaluation.replay_record import ReplayRecord
-from finq_predictor.domain.evaluation.survivorship import SurvivorshipBill
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.reports.evaluation import head
-from finq_predictor.reports.evaluation.results import EvaluationResults, ReportMaterial
+from finq_predictor.reports.evaluation.results import ALONE, Circumstances, EvaluationResults, ReportMaterial
 from finq_predictor.reports.evaluation.sections import SECTIONS
 from finq_predictor.reports.figures import Image, Pictures
 from finq_predictor.reports.lineage import origin_of, preset_in_words
@@ -21,8 +19,7 @@ def evaluation_page(
     champion: ModelBundle,
     tracked_run: RunIdentity | None,
     plot_images: Pictures,
-    survivorship: SurvivorshipBill | None = None,
-    replay: ReplayRecord | None = None,
+    circumstances: Circumstances = ALONE,
 ) -> str:
     """The report of one market.
 
@@ -31,23 +28,24 @@ def evaluation_page(
         champion: The model in use, after the decision was carried out.
         tracked_run: The run of the model that is decided about; None if it is not tracked.
         plot_images: One of each name in ``reports.evaluation.pictures``.
-        survivorship: Who is in the test; None where it was not counted.
-        replay: What the last replay found; None before the first.
+        circumstances: What is known beside the results.
 
     Returns:
-        One self-contained HTML page. Below every section stand run id, data hash, code hash and seed.
+        One self-contained HTML page. Below every section stand run id, snapshot, data hash, code hash and seed.
     """
     pictures = {picture.name: Image.from_png(picture.png) for picture in plot_images}
-    material = ReportMaterial(results, champion, pictures, survivorship, replay)
+    material = ReportMaterial(results, champion, pictures, circumstances)
     source = results.trained.provenance
-    frame = Frame(source.simulated, _origin(results, tracked_run), preset_in_words(source.preset))
+    origin = _origin(results, tracked_run, circumstances.snapshot)
+    frame = Frame(source.simulated, origin, preset_in_words(source.preset))
     return render_page(ROOM, head.build(material), SECTIONS, material, frame)
 
 
-def _origin(results: EvaluationResults, run: RunIdentity | None) -> dict[str, str]:
+def _origin(results: EvaluationResults, run: RunIdentity | None, snapshot: str) -> dict[str, str]:
     known = origin_of(results.bundle)
     return {
         "run": f"{run.run_name} ({run.run_id})" if run else "untracked",
+        "snapshot": snapshot or "none",
         **known,
         "seed": f"{known['seed']} (training), {results.terms.seed} (resampling)",
     }

@@ -102,6 +102,26 @@ class EvaluationResults:
 
 
 @dataclass(frozen=True)
+class Circumstances:
+    """What a reader wants to know beside the results.
+
+    Attributes:
+        survivorship: Who is in the test; None where it was not counted.
+        replay: What the last replay of the market's history found; None before the first.
+        snapshot: Id of the snapshot that holds what the report is about: data, models and predictions; empty where none
+            was published.
+    """
+
+    survivorship: SurvivorshipBill | None = None
+    replay: ReplayRecord | None = None
+    snapshot: str = ""
+
+
+ALONE = Circumstances()
+"""Nothing is known beside the results."""
+
+
+@dataclass(frozen=True)
 class ReportMaterial:
     """What the sections of the report are made from.
 
@@ -109,12 +129,10 @@ class ReportMaterial:
         results: What was found.
         champion: The model that answers now, after the decision was carried out.
         pictures: Name, see ``reports.evaluation.pictures`` -> what the page shows.
-        survivorship: Who is in the test; None where it was not counted.
-        replay: What the last replay of the market's history found; None before the first.
+        circumstances: What is known beside the results.
     """
 
     results: EvaluationResults
     champion: ModelBundle
     pictures: Mapping[str, Image]
-    survivorship: SurvivorshipBill | None = None
-    replay: ReplayRecord | None = None
+    circumstances: Circumstances = ALONE

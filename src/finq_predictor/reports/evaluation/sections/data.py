@@ -51,7 +51,7 @@ class DataOrigin:
 
 def build(material: ReportMaterial) -> DataOrigin:
     """What was delivered, and what the model was trained on."""
-    results, bundle, bill = material.results, material.results.bundle, material.survivorship
+    results, bundle, bill = material.results, material.results.bundle, material.circumstances.survivorship
     provenance = results.trained.provenance
     return DataOrigin(
         source=provenance.source,

@@ -43,8 +43,8 @@ class Section:
 
 def build(material: ReportMaterial) -> Section:
     """What the last replay found, and whether it is about these data."""
-    provenance = material.results.trained.provenance
-    return Section(ANSWER, answer(material.results.market.name, material.replay, provenance.content_hashes))
+    results, replay = material.results, material.circumstances.replay
+    return Section(ANSWER, answer(results.market.name, replay, results.trained.provenance.content_hashes))
 
 
 def answer(market: str, replay: ReplayRecord | None, content_hashes: Mapping[str, tuple[str, ...]]) -> str:

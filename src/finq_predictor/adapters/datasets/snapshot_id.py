@@ -1,0 +1,36 @@
+"""Which snapshot is the newest, for what is written about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset, DatasetError
+
+from finq_predictor.adapters.snapshots.store import SnapshotStore
+
+
+class SnapshotIdDataset(AbstractDataset[None, str]):
+    """Read-only dataset: the id of the snapshot of a market that was published last; empty before the first.
+
+    Args:
+        root: Folder of the data.
+        market: Name of the market.
+        metadata: For other tools, such as kedro-viz.
+    """
+
+    def __init__(self, *, root: str, market: str, metadata: dict[str, Any] | None = None) -> None:
+        self._store = SnapshotStore(Path(root), market)
+        self.metadata = metadata
+
+    def load(self) -> str:
+        """Read the pointer."""
+        newest = self._store.newest()
+        return newest.id if newest.manifest.entries else ""
+
+    def save(self, data: None) -> None:  # noqa: ARG002 - the interface of Kedro
+        """Refuse: a snapshot is published by the runs that store something."""
+        raise DatasetError("The id of a snapshot cannot be saved; it follows from what is stored.")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"root": self._store.root.as_posix(), "market": self._store.market}
