@@ -36,7 +36,7 @@ class TrackedRun:
         metrics: Numbers; those that are not finite are left out.
         tags: Lineage, such as the data hash.
         artifacts: File name -> text, bytes, typed value, JSON-able mapping, frame or matplotlib figure.
-        identity: Equal for runs that found the same: where a finished one has it, nothing is written. Empty: always write.
+        identity: Equal for runs that found the same; none is written where a finished one has it. Empty: always write.
         trials: Search trials (``trial``, ``value``, ``duration_s``, ``state``, ``params``), written as nested runs.
     """
 
