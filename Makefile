@@ -28,7 +28,7 @@ $(foreach switch,$(shell $(PYTHON) src/finq_predictor/switches.py),$(eval export
 # A container may forbid bytecode, and every process would compile every import again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run setup test mutants lint format serve lab viz dags bench docs lock clean
+.PHONY: help run setup test mutants chaos lint format serve lab viz dags bench docs lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
@@ -78,6 +78,9 @@ test: $(VENV)/.dev .venv-airflow/.ready  ## All tests
 
 mutants: $(VENV)/.dev  ## Known mistakes, made one at a time: each has to fail a test
 	$(BIN)/python tests/mutants/run.py $(if $(ONLY),--only $(ONLY))
+
+chaos: $(VENV)/.dev  ## Kills, full disks, two runs at once: what goes wrong while runs write, and what was survived
+	$(BIN)/python tests/chaos/play.py --seed $(or $(SEED),1)
 
 lint: $(VENV)/.dev  ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .

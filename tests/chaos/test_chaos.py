@@ -1,0 +1,17 @@
+"""A short form of ``make chaos``: a few disasters of every kind, and nothing is lost, doubled or made up."""
+
+from __future__ import annotations
+
+import pytest
+
+from chaos.play import Plan, play
+
+
+@pytest.mark.slow
+def test_whatever_goes_wrong_the_next_run_makes_it_good(tmp_path):
+    tally, told = play(Plan(seed=1, random=2, aimed=4, pairs=1), tmp_path, say=False)
+    assert tally.failures == []
+    assert told.wrong == []
+    assert sum(tally.tried.values()) >= 10
+    assert told.statuses["200"] > 0
+    assert told.checked > 0
