@@ -26,6 +26,9 @@ ARTICLES = pd.DataFrame(
         "title": ["Bitcoin surges to a record", "Bitcoin rallies", "Dollar strengthens", "Solana surges"],
     }
 )
+# A coin that nobody trades here is written about every ten days: articles come in all the time.
+DAYS = range(1_600_000_000, 1_800_000_000, 864_000)
+LETTERS = pd.DataFrame({"symbol": "SOL", "title": [f"Solana holds {day}" for day in DAYS], "created_utc": DAYS})
 MACRO = pd.DataFrame(
     {
         "series": ["rate_usd"] * 40,
@@ -48,7 +51,7 @@ def made(listed) -> dict[str, Any]:
     """Everything that the pipelines of the market make up to gold."""
     data: dict[str, Any] = {
         "source_bars": coin_bars().assign(_source="own:coins.csv#1"),
-        "source_articles": ARTICLES.assign(_source="own:reddit.csv#1"),
+        "source_articles": pd.concat([ARTICLES, LETTERS], ignore_index=True).assign(_source="own:reddit.csv#1"),
         "source_macro": MACRO.assign(_source="own:macro.csv#1"),
         "params:ingestion": IngestionParams(),
         "params:sentiment": SentimentParams(),
@@ -77,7 +80,7 @@ def test_nothing_asks_for_a_benchmark(made):
     assert not [name for name in made if "benchmark" in name]
 
 
-@pytest.mark.parametrize("table", ["bars", "articles", "macro", "sentiment"])
+@pytest.mark.parametrize("table", ["bars", "articles", "macro", "sentiment", "coverage"])
 def test_the_suites_know_its_tables(made, table):
     silver = made[f"silver_{table}"]
     assert SuiteValidator("silver", CRYPTO.name, table).validate(silver) is silver

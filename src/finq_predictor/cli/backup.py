@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ def backup(root: Path, target: Path) -> None:
     """Copy the folder of the data into TARGET as one state, with hashes, while runs and the service go on."""
     from finq_predictor.adapters.backup import back_up
 
-    with click.progressbar(length=None, label="files", file=sys.stderr) as bar:  # type: ignore[var-annotated]
+    with click.progressbar(count(), label="files", file=sys.stderr) as bar:
         found = back_up(root, target, lambda: bar.update(1))
     click.echo(f"{_said(found)} copied from {root} to {target}.")
 

@@ -89,3 +89,13 @@ def test_texts_are_cut_and_missing_parts_are_empty():
 def test_parameters_are_checked(wrong):
     with pytest.raises(ValidationError):
         SentimentParams(**wrong)
+
+
+def test_a_source_that_seldom_writes_is_noticed(caplog):
+    _, _, coverage = run("equity", NEWS["equity"], SentimentParams(max_silence_hours=1))
+    assert coverage["complete"].tolist() == [False, False]
+    assert "none for more than 1 h before 2 of 2 bars" in caplog.text
+    caplog.clear()
+    _, _, coverage = run("equity", NEWS["equity"].iloc[:1].assign(known_at=CLOSES[0]))
+    assert coverage["complete"].tolist() == [True, True]
+    assert caplog.text == ""

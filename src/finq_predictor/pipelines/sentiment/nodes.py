@@ -11,6 +11,8 @@ from finq_predictor.domain.sentiment.aggregation import aggregate_tone, cover, s
 from finq_predictor.domain.sentiment.scorers import score_with_ladder
 from finq_predictor.pipelines.sentiment.params import SentimentParams
 
+SILENT_SHARE = 0.1
+
 logger = logging.getLogger(__name__)
 
 
@@ -55,4 +57,14 @@ def aggregate_sentiment(
         every bar.
     """
     tone = aggregate_tone(scored, bars, market, max_wait=pd.Timedelta(hours=params.max_wait_hours))
-    return tone, cover(scored, bars, pd.Timedelta(hours=params.max_silence_hours))
+    coverage = cover(scored, bars, pd.Timedelta(hours=params.max_silence_hours))
+    silent = int((~coverage["complete"]).sum())
+    if silent > SILENT_SHARE * len(coverage):
+        logger.warning(
+            "articles: none for more than %.0f h before %d of %d bars; there the tone is missing. Where that is how "
+            "seldom something is written, set sentiment.max_silence_hours to more.",
+            params.max_silence_hours,
+            silent,
+            len(coverage),
+        )
+    return tone, coverage
