@@ -40,6 +40,7 @@ LINE = re.compile(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [BENTO, UVICORN], ids=["bentoml", "uvicorn"])
 def test_every_answer_carries_the_headers(two_markets, tmp_path, command):
     statuses = set()
@@ -65,6 +66,7 @@ def _lines(text: str) -> list[dict[str, str]]:
     return [found.groupdict() for line in text.splitlines() if (found := LINE.search(line))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [BENTO, UVICORN], ids=["bentoml", "uvicorn"])
 def test_every_request_leaves_a_line_without_what_was_asked(two_markets, tmp_path, command):
     plain = tuple(word for word in command if word != "--no-access-log")

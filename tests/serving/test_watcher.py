@@ -68,6 +68,7 @@ def exhaust(server: Server, sockets: ExitStack) -> None:
     wait_until(lambda: len(os.listdir(f"/proc/{server.pid}/fd")) >= held + 20, 10)
 
 
+@pytest.mark.slow
 def test_a_process_without_file_descriptors_says_so_and_recovers(own_root, tmp_path):
     with following(own_root, tmp_path) as (server, client):
         with ExitStack() as sockets:
@@ -192,7 +193,7 @@ def test_a_thread_that_dies_is_started_again(own_root, monkeypatch):
         # Nobody asks for the health of the service meanwhile.
         wait_until(lambda: client.store.get("equity").model["version"] == "2", 30)
         assert len(set(deaths)) == 3
-        assert client.get("/ready").json()["status"] == "ok"
+        wait_until(lambda: client.get("/ready").json()["status"] == "ok", 20)
 
 
 def test_a_look_that_does_not_end_is_told(own_root, tmp_path):

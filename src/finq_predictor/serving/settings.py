@@ -70,7 +70,9 @@ class Settings(BaseSettings):
         default=30.0, ge=0.01, description="Longest pause before files that could not be read are tried again"
     )
     watch_polls: int = Field(
-        default=10, ge=1, description="Pauses without a completed look after which the service says it is degraded"
+        default=10,
+        ge=1,
+        description="Pauses, at least 5 seconds, without a completed look after which the service is `degraded`",
     )
     cache_bars: int = Field(default=64, ge=1, description="Bars per market whose answers are remembered")
     batch_limit: int = Field(default=10_000, ge=1, description="Most predictions in one batch")

@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 V = TypeVar("V")
 _FIRST_RETRY_S = 0.5
 LAST_RETRY_S = 30.0
+# Reading a new champion takes its time, and is no trouble.
+_SHORTEST_TROUBLE_S = 5.0
 
 
 def fingerprint(paths: Iterable[Path]) -> str:
@@ -122,7 +124,7 @@ class Watcher:
     Args:
         look: Looks once.
         pause: Seconds between two looks.
-        polls: After so many pauses without a look that came to its end, the watcher is in trouble.
+        polls: After so many pauses, and 5 seconds, without a look that came to its end, the watcher is in trouble.
         longest_retry: Longest pause in seconds after looks that failed.
     """
 
@@ -171,7 +173,7 @@ class Watcher:
     def trouble(self) -> str | None:
         """Why new files are not seen; None while they are."""
         age = self.age
-        if age <= self._polls * self._pause:
+        if age <= max(self._polls * self._pause, _SHORTEST_TROUBLE_S):
             return None
         cause = f"the last one failed: {self._problem}" if self._problem else "one has not come to its end"
         return f"No look for new files was completed for {age:.0f} s; {cause}. What was read before is served."
