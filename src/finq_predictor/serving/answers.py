@@ -52,8 +52,9 @@ class Served:
         put = object.__setattr__
         put(self, "model", describe_model(self.predictor.bundle))
         put(self, "_names", _spellings(self.predictor.panel.instruments))
-        put(self, "_features", BoundedCache(self.cache_bars + 1))
-        put(self, "_answers", BoundedCache(self.cache_bars + 1))
+        newest = self.predictor.newest
+        put(self, "_features", BoundedCache(self.cache_bars + 1, newest))
+        put(self, "_answers", BoundedCache(self.cache_bars + 1, newest))
         put(self, "_open_hours", BoundedCache(2))
 
     @property
@@ -88,6 +89,10 @@ class Served:
     def remembered(self, ts: pd.Timestamp) -> dict[str, Answer] | None:
         """The answers at a bar when they are remembered; never computes."""
         return self._answers.peek(ts)
+
+    def prepared(self, ts: pd.Timestamp) -> bool:
+        """Whether the features at a bar are remembered."""
+        return self._features.peek(ts) is not None
 
     def features_at(self, ts: pd.Timestamp) -> pd.DataFrame:
         """The features of :meth:`Predictor.features_at`, computed once."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -29,12 +32,17 @@ _ROUTES = (
     Route("/models", routes.models, methods=["GET"]),
     Route("/health", routes.health, methods=["GET"]),
     Route("/ready", routes.health, methods=["GET"]),
+    Route("/livez", routes.alive, methods=["GET"]),
+    Route("/healthz", routes.alive, methods=["GET"]),
+    Route("/readyz", routes.health, methods=["GET"]),
     Route("/metrics", routes.metrics, methods=["GET"]),
     Route("/openapi.json", pages.openapi, methods=["GET"]),
     Route("/docs", pages.docs, methods=["GET"]),
 )
 # A worker takes no requests before its models are loaded; one that takes longer (compiling, a cold disk) answers 503.
 _START_SECONDS = 20.0
+_SHORTEST_GUARD_S = 0.1
+_SWITCH_S = 0.001
 PATHS = frozenset(route.path for route in _ROUTES)
 
 
@@ -49,10 +57,15 @@ def create_app(settings: Settings | None = None) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         app.state.runtime = make_runtime(settings, metrics, app.state.remote)
-        app.state.runtime.store.start()
-        await run_in_threadpool(app.state.runtime.store.wait, _START_SECONDS)
+        _keep_a_log()
+        store: Store = app.state.runtime.store
+        store.start()
+        await run_in_threadpool(store.wait, _START_SECONDS)
+        _hurry()
+        guard = asyncio.create_task(_guard(store))
         yield
-        app.state.runtime.store.stop()
+        guard.cancel()
+        await run_in_threadpool(store.stop)
 
     app = Starlette(
         routes=list(_ROUTES),
@@ -60,8 +73,37 @@ def create_app(settings: Settings | None = None) -> Starlette:
         exception_handlers=error_handlers(metrics, PATHS),
         lifespan=lifespan,
     )
+    # It would send clients to whatever host they name.
+    app.router.redirect_slashes = False
     app.state.remote = None
     return app
+
+
+async def _guard(store: Store) -> None:
+    """Start the thread that looks for new files again wherever it ended."""
+    while True:
+        await asyncio.sleep(max(store.settings.poll_seconds, _SHORTEST_GUARD_S))
+        store.start()
+
+
+def _hurry() -> None:
+    """Let no request wait for the others' garbage, or long for a thread: both stop the event loop."""
+    gc.collect()
+    # What was imported and loaded until now stays; looking through it takes a tenth of a second each time.
+    gc.freeze()
+    sys.setswitchinterval(_SWITCH_S)
+
+
+def _keep_a_log() -> None:
+    """Let the lines about requests be seen, and those of the server not, which would hold what clients ask for."""
+    logging.getLogger("uvicorn.access").disabled = True
+    log = logging.getLogger("finq_predictor")
+    if log.level == logging.NOTSET:
+        log.setLevel(logging.INFO)
+    if not log.hasHandlers():
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        log.addHandler(handler)
 
 
 def make_runtime(settings: Settings | None, metrics: Metrics, remote: RemoteModel | None) -> Runtime:

@@ -18,12 +18,14 @@ class BoundedCache(Generic[K, V]):
 
     Args:
         size: How many values are kept, at least one.
+        pinned: A key whose value stays however many others are asked for.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, pinned: K | None = None) -> None:
         if size < 1:
             raise ConfigurationError(f"A cache of size {size} holds nothing; expected 1 or more.")
         self._size = size
+        self._pinned = pinned
         self._values: OrderedDict[K, V] = OrderedDict()
         self._lock = Lock()
         self._computing = RLock()
@@ -50,6 +52,8 @@ class BoundedCache(Generic[K, V]):
                 value = compute()
                 with self._lock:
                     self._values[key] = value
+                    if self._pinned is not None and self._pinned in self._values:
+                        self._values.move_to_end(self._pinned)
                     while len(self._values) > self._size:
                         self._values.popitem(last=False)
             return value

@@ -4,6 +4,8 @@ RequestError
 ├── MalformedBodyError    400  the body is not JSON, or not an object
 ├── InvalidRequestError   422  a field is absent, unknown, or of the wrong type or value
 ├── TooLargeError         413  the body or the batch is over its limit
+├── MediaTypeError        415  the body is compressed
+├── OverloadedError       503  too many requests are being worked on; try again later
 └── UnavailableError      503  the market is not served now; says why
 """
 
@@ -36,10 +38,35 @@ class TooLargeError(RequestError):
     status = 413
 
 
+class MediaTypeError(RequestError):
+    """The body is in a form that is not read."""
+
+    status = 415
+
+
+class OverloadedError(RequestError):
+    """Too many requests are being worked on."""
+
+    status = 503
+
+
 class UnavailableError(RequestError):
     """The market is not served now."""
 
     status = 503
+
+
+class UnsuggestedNameError(UnknownNameError):
+    """A name that does not exist, one of so many that near misses were not looked for.
+
+    Args:
+        kind: What the name stands for.
+        given: The name that was asked for.
+    """
+
+    def __init__(self, kind: str, given: str) -> None:
+        self.kind, self.given, self.known = kind, given, []
+        FinqError.__init__(self, f"Unknown {kind} {given!r}; near misses are looked for the first unknown names only.")
 
 
 def status_of(error: FinqError) -> int:

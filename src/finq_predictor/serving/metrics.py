@@ -51,6 +51,9 @@ class Metrics:
         self.newest = Gauge(
             "finq_newest_bar_timestamp_seconds", "Close of the newest bar.", ("market",), registry=self.registry
         )
+        self.watch_age = Gauge(
+            "finq_watch_age_seconds", "Time since new files were last looked for.", registry=self.registry
+        )
         self.ready = Gauge("finq_ready", "1 when requests can be answered.", registry=self.registry)
 
     def render(self) -> bytes:

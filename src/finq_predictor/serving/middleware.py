@@ -1,27 +1,46 @@
-"""What happens around every request: its id, its size limit, its metrics and the one shape of every error."""
+"""What happens around every request: its id, its limits, its headers, its line in the log, its metrics, its errors."""
 
 from __future__ import annotations
 
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
 from typing import Any
 from uuid import uuid4
 
+import anyio
 import orjson
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from finq_predictor.domain.errors import FinqError, closest
-from finq_predictor.serving.errors import TooLargeError, status_of, type_of
+from finq_predictor.serving.answers import Served
+from finq_predictor.serving.errors import MediaTypeError, TooLargeError, status_of, type_of
 from finq_predictor.serving.metrics import Metrics
+from finq_predictor.serving.reasons import Reasons
 
 logger = logging.getLogger(__name__)
-_REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+requests_log = logging.getLogger("finq_predictor.serving.requests")
+CLIENT_LEFT = 499
+URL_LIMIT = 8192
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:@+=-]{0,127}")
+_HOST = re.compile(r"(\[[0-9a-f:.]*\]|[^:]*)(:\d*)?")
+_UNSAFE = re.compile(r"[^\w.:,@+-]")
 _HTTP_TYPES = {404: "not_found", 405: "method_not_allowed"}
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_HEADERS = {
+    b"x-content-type-options": b"nosniff",
+    b"cache-control": b"no-store",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"x-frame-options": b"DENY",
+    b"referrer-policy": b"no-referrer",
+}
+# Whoever left while so little was worked on may as well have got the answer.
+_SOON_S = 0.005
 
 
 class JsonResponse(Response):
@@ -35,7 +54,10 @@ class JsonResponse(Response):
 
 
 class Observed:
-    """ASGI middleware: gives every request an id, counts and times it, and answers for failures nobody expected.
+    """ASGI middleware around every request of the service.
+
+    Gives it an id, holds it to the limits, counts and times it, writes one line about it, puts the headers of safety
+    on its answer, and answers for failures nobody expected.
 
     Args:
         app: The application.
@@ -57,28 +79,68 @@ class Observed:
         started = time.perf_counter()
         path = scope["path"] if scope["path"] in self.routes else "other"
         request_id = _request_id(scope)
-        scope["finq_request_id"], scope["finq_route"] = request_id.decode(), path
-        status = 0
+        scope["finq_request_id"], scope["finq_route"], scope["finq_served"] = request_id.decode(), path, {}
+        status, left = 0, False
+
+        async def observed_receive() -> Message:
+            nonlocal left
+            message = await receive()
+            left = left or message["type"] == "http.disconnect"
+            return message
 
         async def observed_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
+                if not left and time.perf_counter() - started > _SOON_S:
+                    await _glance(observed_receive)
+                status = CLIENT_LEFT if left else message["status"]
+                message["headers"] = _with_headers(message.get("headers", ()), request_id)
             await send(message)
 
         try:
-            await self.app(scope, receive, observed_send)
+            refusal = self._refusal(scope)
+            await (refusal or self.app)(scope, observed_receive, observed_send)
+        except ClientDisconnect:
+            status = CLIENT_LEFT
         except Exception as error:
             logger.exception("Request %s to %s failed", request_id.decode(), path)
             if status:
                 raise
             message = f"The service failed ({type(error).__name__}); the log has the request id."
-            await error_response(scope, 500, "internal", message, self.metrics)(scope, receive, observed_send)
+            answer = error_response(scope, 500, "internal", message, self.metrics)
+            await answer(scope, observed_receive, observed_send)
         finally:
-            requests, duration = self._counters(path, status)
-            requests.inc()
-            duration.observe(time.perf_counter() - started)
+            # Without a status the server itself gave up: it stops, or its own time for an answer is over.
+            status = status or CLIENT_LEFT
+            if status == CLIENT_LEFT:
+                self.metrics.errors.labels(path, "client_left").inc()
+            self._told(scope, status, time.perf_counter() - started)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        """The answer to a request that goes no further."""
+        if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > URL_LIMIT:
+            message = f"The URL is longer than {URL_LIMIT:,} bytes; send what is asked in the body."
+            return error_response(scope, 414, "url_too_long", message, self.metrics)
+        api = getattr(scope["app"].state, "runtime", None)
+        if api is not None and not _called_by(scope, api.settings.allowed_hosts):
+            message = "The service is not called by this name; FINQ_ALLOWED_HOSTS lists those it has."
+            return error_response(scope, 400, "unknown_host", message, self.metrics)
+        return None
+
+    def _told(self, scope: Scope, status: int, seconds: float) -> None:
+        requests, duration = self._counters(scope["finq_route"], status)
+        requests.inc()
+        duration.observe(seconds)
+        requests_log.info(
+            "request id=%s method=%s route=%s status=%d ms=%.1f model=%s snapshot=%s",
+            scope["finq_request_id"],
+            scope["method"] if scope["method"] in _METHODS else "OTHER",
+            scope["finq_route"],
+            status,
+            1e3 * seconds,
+            _written(model for model, _ in scope["finq_served"].values()),
+            _written(snapshot or "-" for _, snapshot in scope["finq_served"].values()),
+        )
 
     def _counters(self, path: str, status: int) -> Any:
         found = self._children.get((path, status))
@@ -86,6 +148,55 @@ class Observed:
             found = (self.metrics.requests.labels(path, str(status)), self.metrics.duration.labels(path))
             self._children[path, status] = found
         return found
+
+
+class Whole:
+    """ASGI middleware of another application that takes all of its requests, those for its own routes as well.
+
+    BentoML mounts an application beside routes of its own, which know nothing of models, limits and headers.
+
+    Args:
+        app: The other application, whose life goes on.
+        ours: The application that answers.
+    """
+
+    def __init__(self, app: ASGIApp, ours: ASGIApp) -> None:
+        self.app = app
+        self.ours = ours
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        await (self.app if scope["type"] == "lifespan" else self.ours)(scope, receive, send)
+
+
+async def _glance(receive: Receive) -> None:
+    """Take what has come from the client since, without waiting for it."""
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await receive()
+
+
+def _with_headers(given: Iterable[tuple[bytes, bytes]], request_id: bytes) -> list[tuple[bytes, bytes]]:
+    headers = list(given)
+    here = {name.lower() for name, _ in headers}
+    return [
+        *headers,
+        *((name, value) for name, value in _HEADERS.items() if name not in here),
+        (b"x-request-id", request_id),
+    ]
+
+
+def _called_by(scope: Scope, allowed: tuple[str, ...]) -> bool:
+    """Whether every name that the client called the service by is one of its names."""
+    if not allowed:
+        return True
+    given = [value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"]
+    matches = [_HOST.fullmatch(host) for host in given]
+    return bool(given) and all(one and any(fnmatchcase(one[1], name) for name in allowed) for one in matches)
+
+
+def _written(words: Iterable[str]) -> str:
+    return ",".join(_UNSAFE.sub("?", word) for word in words) or "-"
 
 
 def _request_id(scope: Scope) -> bytes:
@@ -96,8 +207,14 @@ def _request_id(scope: Scope) -> bytes:
 
 
 def request_id(request: Request) -> str:
-    """The id of a request: what the client sent as `X-Request-ID`, or a new one."""
+    """The id of a request: what the client sent as `X-Request-ID` if it is well-formed, or a new one."""
     return str(request.scope["finq_request_id"])
+
+
+def note(request: Request, served: Served) -> None:
+    """Remember for the log what answers a request."""
+    model = f"{served.market.name}:{served.model['name']}@{served.model['version']}"
+    request.scope["finq_served"][served.market.name] = (model, served.snapshot)
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -105,12 +222,22 @@ async def read_body(request: Request, limit: int) -> bytes:
 
     Raises:
         TooLargeError: If it is longer than ``limit`` bytes.
+        MediaTypeError: If it is compressed.
     """
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.strip().lower() not in {"", "identity"}:
+        raise MediaTypeError(f"A body with the encoding {encoding[:30]!r} is not read; send it uncompressed.")
+    too_long = TooLargeError(f"The body is longer than {limit:,} bytes; send fewer predictions at a time.")
+    if (
+        request.headers.get("content-length", "0").isdigit()
+        and int(request.headers.get("content-length", "0")[:20]) > limit
+    ):
+        raise too_long
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > limit:
-            raise TooLargeError(f"The body is longer than {limit:,} bytes; send fewer predictions at a time.")
+            raise too_long
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -128,9 +255,12 @@ def error_handlers(metrics: Metrics, paths: frozenset[str]) -> dict[Any, Callabl
     """Handlers that turn the product's and the framework's exceptions into answers."""
 
     async def product(request: Request, error: FinqError) -> Response:
-        status = status_of(error)
+        status, message = status_of(error), str(error)
+        if status >= 500:
+            reasons: Reasons = request.app.state.runtime.store.reasons
+            message = reasons.told(message)
         headers = {"Retry-After": "2"} if status == 503 else None
-        return error_response(request.scope, status, type_of(error), str(error), metrics, headers)
+        return error_response(request.scope, status, type_of(error), message, metrics, headers)
 
     async def framework(request: Request, error: HTTPException) -> Response:
         kind, message = _HTTP_TYPES.get(error.status_code, "http"), str(error.detail)

@@ -30,9 +30,15 @@ _ERRORS = {
     400: "The body is not a JSON object.",
     404: "The instrument or market does not exist; near misses are suggested.",
     413: "The body or the batch is over its limit.",
+    415: "The body is compressed.",
     422: "A field or date is wrong; says what was expected, and the valid dates.",
-    503: "The market is not served now; says why.",
+    503: "The market is not served now, or too many requests are being worked on; says which. Try again after the "
+    "seconds of `Retry-After`.",
 }
+
+
+_RETRY = {"Retry-After": {"description": "Seconds until it is worth trying again.", "schema": {"type": "integer"}}}
+_ALIVE = ("/livez", "/healthz")
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ OPERATIONS = (
         schemas.PredictAnswer,
         schemas.PredictRequest,
         {"instrument": "AAPL"},
-        errors=(400, 404, 413, 422, 503),
+        errors=(400, 404, 413, 415, 422, 503),
     ),
     Operation(
         "post",
@@ -66,7 +72,7 @@ OPERATIONS = (
         schemas.BatchAnswer,
         schemas.BatchRequest,
         {"instruments": ["AAPL", "MSFT"], "prediction_dates": ["2024-01-31"]},
-        errors=(400, 404, 413, 422, 503),
+        errors=(400, 404, 413, 415, 422, 503),
     ),
     Operation(
         "get",
@@ -83,6 +89,9 @@ OPERATIONS = (
     Operation("get", "/models", "The models that are served and where they come from.", schemas.ModelsAnswer),
     Operation("get", "/health", "200 when requests can be answered, else 503 with the reason.", schemas.Standing),
     Operation("get", "/ready", "Like /health; for load balancers.", schemas.Standing),
+    Operation("get", "/readyz", "Like /ready; where orchestrators look for it.", schemas.Standing),
+    Operation("get", "/livez", "200 as long as the process answers, with what /health says.", schemas.Standing),
+    Operation("get", "/healthz", "Like /livez.", schemas.Standing),
     Operation("get", "/metrics", "Prometheus metrics.", "text/plain"),
     Operation("get", "/openapi.json", "This document.", "application/json"),
     Operation("get", "/docs", "This document as a page.", "text/html"),
@@ -119,11 +128,12 @@ def _describe(operation: Operation) -> dict[str, Any]:
         "operationId": operation.path.strip("/").replace(".", "_") or "page",
         "responses": {"200": {"description": "The answer.", "content": _content(operation.answer)}},
     }
-    if operation.answer is schemas.Standing:
+    if operation.answer is schemas.Standing and operation.path not in _ALIVE:
         described["responses"]["503"] = {"description": "Not able to answer.", "content": _content(schemas.Standing)}
     for status in operation.errors:
         described["responses"][str(status)] = {
             "description": _ERRORS[status],
+            **({"headers": _RETRY} if status == 503 else {}),
             "content": _content(schemas.ErrorAnswer),
         }
     if operation.body is not None:

@@ -15,15 +15,14 @@ from starlette.responses import HTMLResponse, Response
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.modelling.decisions import Action
 from finq_predictor.serving.answers import Answer, Served
-from finq_predictor.serving.middleware import JsonResponse
+from finq_predictor.serving.middleware import JsonResponse, note
 from finq_predictor.serving.openapi import document
 from finq_predictor.serving.routes import rank, runtime
 
 _ENDS = 10
-_SECURITY = {
+_POLICY = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
+    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
 
 
@@ -48,20 +47,25 @@ def _ticks(text: str) -> Any:
 async def index(request: Request) -> Response:
     """GET /: the ranking of every market at its newest bar, readable without scripts."""
     api = runtime(request)
+    found = api.store.view().served
     ready, standing = api.store.standing()
-    sections = []
-    for served in api.store.served:
-        newest = served.predictor.newest
-        answers = await api.scoring.answers(served, newest, None)
-        sections.append(_section(served, newest, rank(answers), standing["markets"][served.market.name]))
+    with api.gate.entered():
+        ranked = []
+        for served in found:
+            note(request, served)
+            ranked.append((served, await api.answers(served, served.predictor.newest, None)))
+        page = await api.gate.run(_page, ranked, ready, standing)
+    return HTMLResponse(page, 200 if found else 503, headers=_POLICY)
+
+
+def _page(answered: list[tuple[Served, dict[str, Answer]]], ready: bool, standing: dict[str, Any]) -> str:
+    states = standing["markets"]
+    sections = [_section(one, one.predictor.newest, rank(found), states[one.market.name]) for one, found in answered]
     shown = {section["market"] for section in sections}
-    missing = {MARKETS[name].short_name: state for name, state in standing["markets"].items() if name not in shown}
-    page = (
-        _templates()
-        .get_template("index.html")
-        .render(sections=sections, missing=missing, standing=standing, ready=ready, version=_version())
-    )
-    return HTMLResponse(page, 200 if sections else 503, headers=_SECURITY)
+    missing = {MARKETS[name].short_name: state for name, state in states.items() if name not in shown}
+    template = _templates().get_template("index.html")
+    page: str = template.render(sections=sections, missing=missing, standing=standing, ready=ready, version=_version())
+    return page
 
 
 def _section(served: Served, ts: pd.Timestamp, ranked: list[Answer], state: dict[str, Any]) -> dict[str, Any]:
@@ -106,11 +110,16 @@ async def openapi(_: Request) -> Response:
     return JsonResponse(document(_version()))
 
 
-async def docs(_: Request) -> Response:
+async def docs(request: Request) -> Response:
     """GET /docs: the OpenAPI document as one page that needs nothing from elsewhere."""
-    described = document(_version())
-    page = _templates().get_template("docs.html").render(document=described, version=_version())
-    return HTMLResponse(page, headers=_SECURITY)
+    return HTMLResponse(await runtime(request).gate.run(_docs), headers=_POLICY)
+
+
+@cache
+def _docs() -> str:
+    version = _version()
+    page: str = _templates().get_template("docs.html").render(document=document(version), version=version)
+    return page
 
 
 @cache

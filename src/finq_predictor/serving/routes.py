@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from finq_predictor.domain.errors import FinqError
 from finq_predictor.serving.answers import Answer, Served
-from finq_predictor.serving.errors import InvalidRequestError, TooLargeError, status_of, type_of
+from finq_predictor.serving.errors import (
+    InvalidRequestError,
+    TooLargeError,
+    UnsuggestedNameError,
+    status_of,
+    type_of,
+)
+from finq_predictor.serving.gate import Gate
 from finq_predictor.serving.inference import InProcess, Remote, RemoteModel, Scoring
 from finq_predictor.serving.metrics import CONTENT_TYPE, Metrics
-from finq_predictor.serving.middleware import JsonResponse, read_body, request_id
-from finq_predictor.serving.schemas import BatchRequest, PredictRequest, parse_body, parse_date
+from finq_predictor.serving.middleware import JsonResponse, note, read_body, request_id
+from finq_predictor.serving.resolution import Found, Resolver, bar_at
+from finq_predictor.serving.schemas import BatchRequest, PredictRequest, parse_body
 from finq_predictor.serving.settings import InferenceMode, Settings
 from finq_predictor.serving.store import Store
+from finq_predictor.serving.view import View
+
+# Whatever such a body holds is read within a millisecond.
+_SMALL_BODY = 4096
+_LONGEST_NAME = 64
 
 
 @dataclass
@@ -32,6 +46,7 @@ class Runtime:
         metrics: Where to count.
         remote: The inference service, where there is one.
         clock: Tells the moment, UTC.
+        gate: Where whatever takes long is worked on.
     """
 
     settings: Settings
@@ -39,30 +54,36 @@ class Runtime:
     metrics: Metrics
     remote: RemoteModel | None = None
     clock: Callable[[], pd.Timestamp] = lambda: pd.Timestamp.now("UTC")
+    gate: Gate = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.gate = Gate(self.settings.work_threads, self.settings.work_waiting)
+
+    @property
+    def hops(self) -> bool:
+        """Whether probabilities come from the inference service."""
+        return self.settings.inference == InferenceMode.SERVICE and self.remote is not None
 
     @cached_property
     def scoring(self) -> Scoring:
         """Where probabilities are computed."""
-        if self.settings.inference == InferenceMode.SERVICE and self.remote is not None:
+        if self.hops and self.remote is not None:
             return Remote(self.remote, self.metrics, self.settings.inference_timeout_seconds)
         return InProcess()
 
-    def served(self, market: str | None, instrument: str | None) -> Served:
-        """The market of a request, named or found from the instrument."""
-        if market is not None:
-            return self.store.get(market)
-        if instrument is not None:
-            return self.store.holding(instrument)
-        served = self.store.served
-        if len(served) == 1:
-            return served[0]
-        names = ", ".join(self.settings.markets)
-        raise InvalidRequestError(f"Which market? Give one of {names}.")
+    async def answers(self, served: Served, ts: pd.Timestamp, names: Iterable[str] | None) -> dict[str, Answer]:
+        """Answers at a bar; what is not remembered is computed inside the gate."""
+        if self.hops:
+            if not served.prepared(ts):
+                await self.gate.run(served.features_at, ts)
+        elif served.remembered(ts) is None:
+            await self.gate.run(served.answers, ts)
+        return await self.scoring.answers(served, ts, names)
 
     def count(self, answers: Iterable[Answer]) -> None:
         """Count predictions by market and decision."""
-        for answer in answers:
-            self.metrics.predictions.labels(answer["market"], answer["decision"]).inc()
+        for labels, number in Counter((answer["market"], answer["decision"]) for answer in answers).items():
+            self.metrics.predictions.labels(*labels).inc(number)
 
 
 def runtime(request: Request) -> Runtime:
@@ -72,59 +93,111 @@ def runtime(request: Request) -> Runtime:
 
 
 async def predict(request: Request) -> Response:
-    """POST /predict."""
+    """POST /predict: at once where the answer is remembered, else through the gate."""
     api = runtime(request)
-    asked = parse_body(await read_body(request, api.settings.body_limit), PredictRequest)
-    served, name, ts = _resolve(api, asked)
-    answers = await api.scoring.answers(served, ts, (name,))
-    answer = served.timed(answers[name], api.clock(), current=asked.prediction_date is None)
+    body = await read_body(request, api.settings.body_limit)
+    view = api.store.view()
+    if len(body) <= _SMALL_BODY and not api.hops:
+        asked = parse_body(body, PredictRequest)
+        easy = _easily(view, asked)
+        if easy is not None and (known := easy.served.remembered(easy.ts)) is not None:
+            return _prediction(request, easy, known, asked)
+    with api.gate.entered():
+        asked, found = await api.gate.run(_read, view, body)
+        answers = await api.answers(found.served, found.ts, (found.instrument,))
+    return _prediction(request, found, answers, asked)
+
+
+def _easily(view: View, asked: PredictRequest) -> Found | None:
+    """What a prediction is asked of; None where that takes a search for near misses."""
+    try:
+        return Resolver(view, suggestions=0).find(asked)
+    except UnsuggestedNameError:
+        return None
+
+
+def _read(view: View, body: bytes) -> tuple[PredictRequest, Found]:
+    asked = parse_body(body, PredictRequest)
+    return asked, Resolver(view).find(asked)
+
+
+def _prediction(request: Request, found: Found, answers: dict[str, Answer], asked: PredictRequest) -> Response:
+    api = runtime(request)
+    note(request, found.served)
+    answer = found.served.timed(answers[found.instrument], api.clock(), current=asked.prediction_date is None)
     api.count((answer,))
     return JsonResponse({**answer, "request_id": request_id(request)})
 
 
-def _resolve(api: Runtime, asked: PredictRequest) -> tuple[Served, str, pd.Timestamp]:
-    served = api.served(asked.market, asked.instrument)
-    name = served.instrument(asked.instrument)
-    when = None if asked.prediction_date is None else parse_date(asked.prediction_date)
-    return served, name, served.bar_at(when)
+@dataclass
+class Batch:
+    """What a batch asks for, all of one view.
+
+    Attributes:
+        found: What can be answered, and whether it was asked for now, in the order of the request.
+        errors: The answers to the rest.
+        bars: The instruments that are wanted, by market and bar.
+    """
+
+    found: list[tuple[Found, bool]] = field(default_factory=list)
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    bars: dict[tuple[str, pd.Timestamp], tuple[Served, list[str]]] = field(default_factory=dict)
 
 
 async def batch_predict(request: Request) -> Response:
     """POST /batch_predict: what can be answered is; the rest is listed under `errors`."""
     api = runtime(request)
-    asked = _single_requests(api, parse_body(await read_body(request, api.settings.body_limit), BatchRequest))
-    found: list[tuple[Served, str, pd.Timestamp]] = []
-    resolved: list[PredictRequest] = []
-    errors: list[tuple[PredictRequest, FinqError]] = []
+    body = await read_body(request, api.settings.body_limit)
+    with api.gate.entered():
+        batch = await api.gate.run(_plan, api.settings, api.store.view(), body)
+        tables = {}
+        for key, (served, names) in batch.bars.items():
+            if await request.is_disconnected():
+                raise ClientDisconnect
+            note(request, served)
+            tables[key] = await api.answers(served, key[1], names)
+        return await api.gate.run(_batch_answer, api, batch, tables, request_id(request))
+
+
+def _plan(settings: Settings, view: View, body: bytes) -> Batch:
+    asked = _single_requests(settings, view, parse_body(body, BatchRequest, settings.batch_limit))
+    resolver, batch = Resolver(view), Batch()
+    first: FinqError | None = None
     for one in asked:
-        try:
-            found.append(_resolve(api, one))
-            resolved.append(one)
-        except FinqError as error:
-            errors.append((one, error))
-    if not found:
-        raise errors[0][1]
-    answers = await _answer_all(api, found, [one.prediction_date is None for one in resolved])
-    api.count(answers)
-    listed = [_item_error(one, error) for one, error in errors]
-    return JsonResponse(
-        {"count": len(answers), "predictions": answers, "errors": listed, "request_id": request_id(request)}
-    )
+        found = resolver.look(one)
+        if isinstance(found, FinqError):
+            first = first or found
+            batch.errors.append(_item_error(one, found))
+            continue
+        batch.found.append((found, one.prediction_date is None))
+        key = (found.served.market.name, found.ts)
+        batch.bars.setdefault(key, (found.served, []))[1].append(found.instrument)
+    if first is not None and not batch.found:
+        raise first
+    if len(batch.bars) > settings.batch_bars:
+        raise TooLargeError(
+            f"The batch asks for {len(batch.bars):,} different bars; at most {settings.batch_bars:,} are computed at a "
+            "time."
+        )
+    return batch
 
 
-def _single_requests(api: Runtime, batch: BatchRequest) -> list[PredictRequest]:
+def _single_requests(settings: Settings, view: View, batch: BatchRequest) -> list[PredictRequest]:
     crossed = batch.instruments is not None or batch.prediction_dates is not None or batch.market is not None
     if batch.requests is not None and crossed:
         raise InvalidRequestError("Give either 'requests' or the fields 'instruments', 'prediction_dates', 'market'.")
     if batch.requests is None and batch.instruments is None and batch.market is None:
         raise InvalidRequestError("Give 'instruments', 'market' (for all of its instruments) or 'requests'.")
     if batch.requests is not None:
-        _limit(api, len(batch.requests))
         return batch.requests
-    names: Iterable[str] = batch.instruments or api.store.get(str(batch.market)).predictor.panel.instruments
+    names: Iterable[str] = batch.instruments or view.get(str(batch.market)).predictor.panel.instruments
     dates: list[str] | list[None] = batch.prediction_dates or [None]
     names = list(names)
-    _limit(api, len(names) * len(dates))
+    if len(names) * len(dates) > settings.batch_limit:
+        raise TooLargeError(
+            f"The batch asks for {len(names) * len(dates):,} predictions; at most {settings.batch_limit:,} are given "
+            "at a time."
+        )
     return [
         PredictRequest.model_construct(instrument=name, prediction_date=date, market=batch.market)
         for date in dates
@@ -132,28 +205,18 @@ def _single_requests(api: Runtime, batch: BatchRequest) -> list[PredictRequest]:
     ]
 
 
-def _limit(api: Runtime, asked: int) -> None:
-    if asked > api.settings.batch_limit:
-        raise TooLargeError(
-            f"The batch asks for {asked:,} predictions; at most {api.settings.batch_limit:,} are given at a time."
-        )
-
-
-async def _answer_all(api: Runtime, found: list[tuple[Served, str, pd.Timestamp]], current: list[bool]) -> list[Answer]:
-    wanted: dict[tuple[str, pd.Timestamp], tuple[Served, list[str]]] = {}
-    for served, name, ts in found:
-        wanted.setdefault((served.market.name, ts), (served, []))[1].append(name)
-    if len(wanted) > api.settings.batch_bars:
-        raise TooLargeError(
-            f"The batch asks for {len(wanted):,} different bars; at most {api.settings.batch_bars:,} are computed at a "
-            "time."
-        )
-    tables = {key: await api.scoring.answers(one, key[1], names) for key, (one, names) in wanted.items()}
+def _batch_answer(
+    api: Runtime, batch: Batch, tables: dict[tuple[str, pd.Timestamp], dict[str, Answer]], request_id: str
+) -> Response:
     clock = api.clock()
-    return [
-        served.timed(tables[served.market.name, ts][name], clock, current=now)
-        for (served, name, ts), now in zip(found, current, strict=True)
+    answers = [
+        one.served.timed(tables[one.served.market.name, one.ts][one.instrument], clock, current=now)
+        for one, now in batch.found
     ]
+    api.count(answers)
+    return JsonResponse(
+        {"count": len(answers), "predictions": answers, "errors": batch.errors, "request_id": request_id}
+    )
 
 
 def _item_error(one: PredictRequest, error: FinqError) -> dict[str, Any]:
@@ -168,21 +231,36 @@ def _item_error(one: PredictRequest, error: FinqError) -> dict[str, Any]:
 
 async def ranking(request: Request) -> Response:
     """GET /ranking: the instruments of a market, the most probable first."""
-    api = runtime(request)
-    served = api.served(request.query_params.get("market"), None)
-    given = request.query_params.get("prediction_date")
-    ts = served.bar_at(None if given is None else _query_date(given))
-    answers, clock = await api.scoring.answers(served, ts, None), api.clock()
-    ranked = rank({name: served.timed(one, clock, current=given is None) for name, one in answers.items()})
-    shown = ranked[: _query_limit(request.query_params.get("limit"), len(ranked))]
+    api, view = runtime(request), runtime(request).store.view()
+    market, given = (_query(request, name) for name in ("market", "prediction_date"))
+    served = view.only() if market is None else view.get(market)
+    ts = bar_at(served, given)
+    note(request, served)
+    limit = _query_limit(request.query_params.get("limit"))
+    with api.gate.entered():
+        answers = await api.answers(served, ts, None)
+        return await api.gate.run(_ranking, api, served, ts, answers, given is None, limit, request_id(request))
+
+
+def _ranking(
+    api: Runtime,
+    served: Served,
+    ts: pd.Timestamp,
+    answers: dict[str, Answer],
+    current: bool,
+    limit: int | None,
+    request_id: str,
+) -> Response:
+    clock = api.clock()
+    ranked = rank({name: served.timed(one, clock, current=current) for name, one in answers.items()})
     return JsonResponse(
         {
             "market": served.market.name,
             "feature_ts": ts.isoformat(),
             "model": served.model,
             "simulated": served.simulated,
-            "ranking": shown,
-            "request_id": request_id(request),
+            "ranking": ranked[:limit],
+            "request_id": request_id,
         }
     )
 
@@ -192,16 +270,16 @@ def rank(answers: dict[str, Answer]) -> list[Answer]:
     return sorted(answers.values(), key=lambda one: (one["probability"] is None, -(one["probability"] or 0.0)))
 
 
-def _query_date(given: str) -> Any:
-    try:
-        return parse_date(given)
-    except ValueError as error:
-        raise InvalidRequestError(f"prediction_date: {error}.") from None
+def _query(request: Request, name: str) -> str | None:
+    given = request.query_params.get(name)
+    if given is not None and len(given) > _LONGEST_NAME:
+        raise InvalidRequestError(f"{name}: longer than {_LONGEST_NAME} characters.")
+    return given
 
 
-def _query_limit(given: str | None, default: int) -> int:
+def _query_limit(given: str | None) -> int | None:
     if given is None:
-        return default
+        return None
     if not given.isascii() or not given.isdigit() or not 0 < int(given[:9]) < 10**6:
         raise InvalidRequestError(f"limit: {given[:20]!r} is not a whole number of 1 or more.")
     return int(given[:9])
@@ -244,6 +322,15 @@ async def health(request: Request) -> Response:
     return JsonResponse({**standing, "request_id": request_id(request)}, 200 if healthy else 503)
 
 
+async def alive(request: Request) -> Response:
+    """GET /livez and GET /healthz: 200 as long as the process answers, with the same standing.
+
+    A process whose files cannot be read is not mended by starting it again; it goes on with what it has read.
+    """
+    _, standing = runtime(request).store.standing()
+    return JsonResponse({**standing, "request_id": request_id(request)})
+
+
 async def metrics(request: Request) -> Response:
     """GET /metrics."""
     api = runtime(request)
@@ -256,4 +343,5 @@ async def metrics(request: Request) -> Response:
         counters.model.labels(served.market.name, model["name"], model["version"], model["status"], simulated).set(1)
         counters.newest.labels(served.market.name).set(served.predictor.newest.timestamp())
     counters.ready.set(api.store.standing()[0])
+    counters.watch_age.set(api.store.age)
     return Response(counters.render(), headers={"Content-Type": CONTENT_TYPE})

@@ -7,15 +7,26 @@ import re
 from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
-from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
 from finq_predictor.domain.errors import closest
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.modelling.decisions import Action
 from finq_predictor.domain.modelling.origin import ModelStatus
-from finq_predictor.serving.errors import InvalidRequestError, MalformedBodyError
+from finq_predictor.serving.errors import InvalidRequestError, MalformedBodyError, TooLargeError
 
 MARKET_NAMES = " or ".join(f"`{name}`" for name in MARKETS)
+_MOST_FIELDS = 16
+_MOST_VALUES = 10_000
+_SHOWN_ERRORS = 5
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -49,8 +60,9 @@ def _one_or_many(value: Any) -> Any:
 
 Name = Annotated[str, Field(max_length=64), AfterValidator(_not_blank)]
 When = Annotated[str, Field(max_length=64), AfterValidator(lambda text: parse_date(text) and text)]
-Names = Annotated[list[Name], BeforeValidator(_one_or_many), Field(min_length=1)]
-Dates = Annotated[list[When], BeforeValidator(_one_or_many), Field(min_length=1)]
+# Lists are read up to the first thing that is wrong with them: a client could fill half a gigabyte with such things.
+Names = Annotated[list[Name], Field(min_length=1, fail_fast=True), BeforeValidator(_one_or_many)]
+Dates = Annotated[list[When], Field(min_length=1, fail_fast=True), BeforeValidator(_one_or_many)]
 
 
 class Request(BaseModel):
@@ -92,7 +104,7 @@ class BatchRequest(Request):
         description="Dates or times; left out, the newest bar.",
     )
     market: Name | None = Field(default=None, description=f"{MARKET_NAMES}; needed when `instruments` is left out.")
-    requests: list[PredictRequest] | None = Field(
+    requests: Annotated[list[PredictRequest], Field(fail_fast=True)] | None = Field(
         default=None, min_length=1, description="Single requests, instead of the other fields."
     )
 
@@ -243,11 +255,17 @@ class ErrorAnswer(BaseModel):
     error: ErrorDetail
 
 
-def parse_body(body: bytes, schema: type[RequestT]) -> RequestT:
-    """Read a request body.
+def parse_body(body: bytes, schema: type[RequestT], most: int = _MOST_VALUES) -> RequestT:
+    """Read a request body; what it holds is counted before it is looked at.
+
+    Args:
+        body: What the client sent.
+        schema: What is expected.
+        most: Most values in a list.
 
     Raises:
         MalformedBodyError: If it is not a JSON object.
+        TooLargeError: If a list is too long.
         InvalidRequestError: If a field is absent, unknown or wrong; says which and what was expected.
     """
     try:
@@ -257,10 +275,32 @@ def parse_body(body: bytes, schema: type[RequestT]) -> RequestT:
         raise MalformedBodyError(f"The body {given}; send an object like {_example(schema)}.") from None
     if not isinstance(content, dict):
         raise MalformedBodyError(f"The body is a JSON {_kind(content)}; send an object like {_example(schema)}.")
+    _count(content, most)
     try:
         return schema.model_validate(content)
     except ValidationError as error:
-        raise InvalidRequestError(" ".join(_sentence(one, schema) for one in error.errors()[:5])) from None
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        more = f" And {len(found) - _SHOWN_ERRORS} more." if len(found) > _SHOWN_ERRORS else ""
+        raise InvalidRequestError(" ".join(_sentence(one, schema) for one in found[:_SHOWN_ERRORS]) + more) from None
+
+
+def _count(content: dict[str, Any], most: int) -> None:
+    _few_fields(content, "The body")
+    for name, value in content.items():
+        if not isinstance(value, list):
+            continue
+        if len(value) > most:
+            raise TooLargeError(
+                f"Field {name[:60]!r} holds {len(value):,} values; at most {most:,} are read at a time."
+            )
+        for position, one in enumerate(value):
+            if isinstance(one, dict):
+                _few_fields(one, f"{name[:60]!r}[{position}]")
+
+
+def _few_fields(given: dict[str, Any], what: str) -> None:
+    if len(given) > _MOST_FIELDS:
+        raise InvalidRequestError(f"{what} has {len(given):,} fields; no request has more than {_MOST_FIELDS}.")
 
 
 def _sentence(error: Any, schema: type[BaseModel]) -> str:

@@ -1,8 +1,8 @@
 """The BentoML services: `bentoml serve finq_predictor.serving.service:Api`.
 
 `Inference` is the model's own service, scaled and placed by itself. `Api` is the ASGI application, which depends on it;
-`FINQ_INFERENCE` says whether requests hop to it. BentoML owns `/livez`, `/readyz` and `/healthz`; its `/metrics` is
-switched off to free the path for the application's.
+`FINQ_INFERENCE` says whether requests hop to it. The application answers every request, those for `/livez`, `/readyz`
+and `/healthz` as well, so that BentoML's own routes tell nothing else.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from finq_predictor.domain.errors import FinqError
 from finq_predictor.domain.modelling.models.base import Device
 from finq_predictor.serving.app import app
 from finq_predictor.serving.inference import Models, describe_device
+from finq_predictor.serving.middleware import Whole
 from finq_predictor.serving.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -70,3 +71,6 @@ class Api:
 
     def __init__(self) -> None:
         app.state.remote = self.inference.to_async
+
+
+Api.add_asgi_middleware(Whole, ours=app)  # type: ignore[attr-defined]

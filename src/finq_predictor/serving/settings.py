@@ -66,10 +66,29 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(
         default=1.0, ge=0.01, description="Pause between two looks for a new champion or new silver data"
     )
+    retry_seconds: float = Field(
+        default=30.0, ge=0.01, description="Longest pause before files that could not be read are tried again"
+    )
+    watch_polls: int = Field(
+        default=10,
+        ge=1,
+        description="Pauses, at least 5 seconds, without a completed look after which the service is `degraded`",
+    )
     cache_bars: int = Field(default=64, ge=1, description="Bars per market whose answers are remembered")
     batch_limit: int = Field(default=10_000, ge=1, description="Most predictions in one batch")
     batch_bars: int = Field(default=400, ge=1, description="Most different bars in one batch")
     body_limit: int = Field(default=1_048_576, ge=64, description="Largest request body in bytes")
+    work_threads: int = Field(
+        default=2, ge=1, description="Requests that are worked on at a time; those for remembered bars do not wait"
+    )
+    work_waiting: int = Field(
+        default=64, ge=0, description="Requests that may wait for that; beyond, they get 503 and Retry-After"
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Names the service may be called by (`Host`), separated by commas, `*.example.com` for all below; "
+        "empty: any",
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -109,6 +128,12 @@ class Settings(BaseSettings):
         MARKETS.require(*known)
         return known
 
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _lower(cls, given: Any) -> Any:
+        names = given.split(",") if isinstance(given, str) else given
+        return tuple(name.strip().lower() for name in names if name.strip())
+
     @property
     def rules(self) -> AbstentionRules:
         """When a probability is shown but not acted upon."""
@@ -123,7 +148,7 @@ def variable(name: str) -> str:
 def describe_settings() -> Iterator[tuple[str, str, str]]:
     """Variable, default in words and meaning of each setting."""
     for name, field in Settings.model_fields.items():
-        default = "all" if field.default_factory else f"`{_written(field.default)}`"
+        default = "all" if field.default_factory else f"`{_written(field.default)}`" if field.default != () else "empty"
         yield variable(name), default, str(field.description)
 
 
