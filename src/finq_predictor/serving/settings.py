@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     batch_limit: int = Field(default=10_000, ge=1, description="Most predictions in one batch")
     batch_bars: int = Field(default=400, ge=1, description="Most different bars in one batch")
     body_limit: int = Field(default=1_048_576, ge=64, description="Largest request body in bytes")
+    trial_seconds: float = Field(
+        default=60.0, ge=1.0, description="Longest trial of a model that is new to the service, in a process of its own"
+    )
 
     @classmethod
     def settings_customise_sources(
