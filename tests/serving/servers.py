@@ -10,7 +10,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -25,8 +27,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server process that answers: where, its id, and the file it writes its log to."""
+
+    url: str
+    pid: int
+    log: Path
+
+
 @contextmanager
-def serving(
+def running(
     command: tuple[str, ...],
     folder: Path,
     *,
@@ -35,7 +46,7 @@ def serving(
     seconds: float = 90.0,
     arguments: tuple[str, ...] = (),
     **environment: str,
-) -> Iterator[str]:
+) -> Iterator[Server]:
     """Start a server and wait until a route answers.
 
     Args:
@@ -48,7 +59,7 @@ def serving(
         environment: Variables on top of the present ones.
 
     Yields:
-        The base URL.
+        The server.
     """
     port = free_port()
     log = folder / f"server-{port}.log"
@@ -65,9 +76,16 @@ def serving(
         try:
             url = f"http://127.0.0.1:{port}"
             _wait(process, url + wait_for, ready, seconds, log)
-            yield url
+            yield Server(url, process.pid, log)
         finally:
             _stop(process)
+
+
+@contextmanager
+def serving(command: tuple[str, ...], folder: Path, **options: Any) -> Iterator[str]:
+    """The base URL of a server, see :func:`running`."""
+    with running(command, folder, **options) as server:
+        yield server.url
 
 
 def _wait(process: subprocess.Popen[bytes], url: str, ready: tuple[int, ...], seconds: float, log: Path) -> None:
