@@ -15,6 +15,7 @@ from pathlib import Path
 PACKAGES = (
     "bentoml",
     "exchange-calendars",
+    "httptools",
     "jinja2",
     "orjson",
     "prometheus-client",

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +14,7 @@ import pytest
 from finq_predictor.adapters import bundle_store
 from finq_predictor.adapters.bundle_store import load_bundle, save_bundle
 from finq_predictor.adapters.datasets.bundles import BundlesDataset
-from finq_predictor.domain.errors import StoreError
+from finq_predictor.domain.errors import FinqError, StoreError
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import create_model
@@ -173,3 +175,63 @@ def test_the_dataset_keeps_bundles_by_name(gold, bundle, tmp_path):
     dataset.save({"xgboost": bundle, "base_rate": make_bundle(gold, "base_rate")})
     assert dataset.exists()
     assert list(dataset.load()) == ["base_rate", "xgboost"]
+
+
+def damaged(folder, name, change) -> None:
+    """Change a file of a stored bundle, and its checksum with it."""
+    text = change((folder / name).read_text())
+    (folder / name).write_text(text)
+    sums = json.loads((folder / "checksums.json").read_text())
+    sums["sha256"][name] = sha256(text.encode()).hexdigest()
+    (folder / "checksums.json").write_text(json.dumps(sums))
+
+
+@pytest.mark.parametrize("name", ["bundle.json", "model.json", "checksums.json"])
+@pytest.mark.parametrize("text", ["[]", "1", "null", '{"a": NaN}', "[" * 200_000, "\x00", ""])
+def test_a_file_that_is_no_object_is_refused(name, text, bundle, tmp_path):
+    save_bundle(bundle, tmp_path / "model")
+    if name == "checksums.json":
+        (tmp_path / "model" / name).write_text(text)
+    else:
+        damaged(tmp_path / "model", name, lambda _: text)
+    with pytest.raises(StoreError, match=r"Train|has format"):
+        load_bundle(tmp_path / "model")
+
+
+@pytest.mark.parametrize("field", ["market", "horizon", "feature_set", "calibrator", "reference", "metadata", "model"])
+@pytest.mark.parametrize("value", [None, [], "x", -1.5, {"a": {}}, 1e999])
+def test_a_header_of_other_kinds_is_refused_or_means_nothing(field, value, bundle, tmp_path):
+    """Nothing but an error of the product comes of any header: whoever asks knows how to go on from there."""
+    save_bundle(bundle, tmp_path / "model")
+    damaged(tmp_path / "model", "bundle.json", lambda text: json.dumps({**json.loads(text), field: value}))
+    with contextlib.suppress(FinqError):
+        load_bundle(tmp_path / "model")
+
+
+def test_a_profile_of_other_features_is_refused(bundle, tmp_path):
+    save_bundle(bundle, tmp_path / "model")
+
+    def forget(text):
+        header = json.loads(text)
+        header["reference"]["features"].popitem()
+        return json.dumps(header)
+
+    damaged(tmp_path / "model", "bundle.json", forget)
+    with pytest.raises(StoreError, match="lacks the profile of"):
+        load_bundle(tmp_path / "model")
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(bundle, tmp_path):
+    save_bundle(bundle, tmp_path / "model")
+    (tmp_path / "model" / "model.json").unlink()
+    os.mkfifo(tmp_path / "model" / "model.json")
+    with pytest.raises(StoreError, match=r"model\.json cannot be read"):
+        load_bundle(tmp_path / "model")
+
+
+def test_a_file_that_would_fill_the_memory_is_not_read(bundle, tmp_path):
+    save_bundle(bundle, tmp_path / "model")
+    with (tmp_path / "model" / "model.json").open("r+b") as file:
+        file.truncate(10 * 2**30)  # a hole: nothing is written
+    with pytest.raises(StoreError, match=r"no file of 268,435,456 bytes at most"):
+        load_bundle(tmp_path / "model")

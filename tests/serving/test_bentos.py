@@ -57,7 +57,10 @@ def test_bento_holds_package_models_data_and_pins(bento):
     for names in needed_by(MODELS.values()):
         assert any(f"{name}==" in pins for name in names), names
     assert not {"mlflow", "kedro", "great-expectations"} & {line.split("==")[0] for line in pins.splitlines()}
-    assert "libgomp1" in (bento / "env" / "docker" / "Dockerfile").read_text()
+    docker = (bento / "env" / "docker" / "Dockerfile").read_text()
+    assert "libgomp1" in docker
+    assert "BENTOML_HOST=0.0.0.0" in docker
+    assert "FINQ_PUBLIC" not in docker, "that it is intended is said by whoever runs it"
 
 
 def test_bento_serves_by_itself(bento, tmp_path):

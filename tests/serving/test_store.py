@@ -44,7 +44,7 @@ def test_a_new_champion_is_served_while_requests_run(own_root):
             thread.start()
         wait_until(lambda: len(seen) > 20, 30)
         _crown(own_root, "2")
-        wait_until(lambda: seen[-1]["model"]["version"] == "2", 10)
+        wait_until(lambda: seen[-1]["model"]["version"] == "2", 60)
         stop.set()
         for thread in threads:
             thread.join(timeout=10)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from finq_predictor.adapters.signing import is_signed, sign, signing_key
 from finq_predictor.adapters.typed_json import from_json, plain
 from finq_predictor.domain.errors import StoreError
 from finq_predictor.domain.features import FeatureSet
@@ -21,10 +23,13 @@ FORMAT = 1
 BUNDLE_FILE = "bundle.json"
 MODEL_FILE = "model.json"
 CHECKSUM_FILE = "checksums.json"
+SIGNATURE_FILE = "signature.json"
+LARGEST = 256 * 2**20
+"""Bytes of a file of a bundle at most."""
 
 
 def save_bundle(bundle: ModelBundle, folder: Path | str) -> None:
-    """Write a bundle into a folder of its own.
+    """Write a bundle into a folder of its own, signed where a key is configured.
 
     Whoever replaces a bundle keeps it as a version of a dataset; a folder that others read is never written to.
 
@@ -34,11 +39,15 @@ def save_bundle(bundle: ModelBundle, folder: Path | str) -> None:
 
     Raises:
         StoreError: If the bundle holds something that JSON cannot say, or there is something in the folder.
+        ConfigurationError: If there is a key that cannot be used, see :mod:`finq_predictor.adapters.signing`.
     """
-    target = Path(folder)
+    target, key = Path(folder), signing_key()
     texts = {BUNDLE_FILE: _dump(_header(bundle), "bundle"), MODEL_FILE: _dump(bundle.model.state(), "model")}
     sums = {name: sha256(text.encode()).hexdigest() for name, text in texts.items()}
     texts[CHECKSUM_FILE] = _dump({"format": FORMAT, "sha256": sums}, "checksums")
+    if key is not None:
+        signature = sign(key, texts[CHECKSUM_FILE].encode())
+        texts[SIGNATURE_FILE] = _dump({"algorithm": "HMAC-SHA256", "signature": signature}, "signature")
     target.mkdir(parents=True, exist_ok=True)
     if any(target.iterdir()):
         raise StoreError(f"There is something in {target} already; write the bundle into a folder of its own.")
@@ -47,7 +56,7 @@ def save_bundle(bundle: ModelBundle, folder: Path | str) -> None:
 
 
 def load_bundle(folder: Path | str) -> ModelBundle:
-    """Read a bundle and make sure it is what was written.
+    """Read a bundle and make sure it is what was written, by whom it should where a key is configured.
 
     Args:
         folder: A folder :func:`save_bundle` has written.
@@ -56,30 +65,57 @@ def load_bundle(folder: Path | str) -> ModelBundle:
         The bundle; its predictions are the same bits as before.
 
     Raises:
-        StoreError: If it is absent, damaged, or in another format.
+        StoreError: If it is absent, damaged, in another format, not signed as asked for, or holds numbers that no
+            model could have.
+        ConfigurationError: If there is a key that cannot be used.
     """
-    place = Path(folder)
+    return build_bundle(read_parts(folder), folder)
+
+
+def read_parts(folder: Path | str) -> dict[str, bytes]:
+    """The files of a bundle by name, after their checksums and the signature were compared.
+
+    Raises:
+        StoreError: If the bundle is absent, damaged, in another format or not signed as asked for.
+        ConfigurationError: If there is a key that cannot be used.
+    """
+    place, key = Path(folder), signing_key()
     if not place.is_dir():
         raise StoreError(f"There is no model bundle in {place}. Train one first: kedro run --pipelines=<market>.")
-    sums = _parse(_bytes(place, CHECKSUM_FILE), place / CHECKSUM_FILE)
+    listed = _bytes(place, CHECKSUM_FILE)
+    if key is not None:
+        _require_signature(place, key, listed)
+    sums = _parse(listed, place / CHECKSUM_FILE)
     if sums.get("format") != FORMAT:
         raise StoreError(
             f"The bundle in {place} has format {sums.get('format')!r}; this code reads {FORMAT}. Train again."
         )
+    known = sums.get("sha256")
     parts = {}
     for name in (BUNDLE_FILE, MODEL_FILE):
         content = _bytes(place, name)
-        if sha256(content).hexdigest() != sums.get("sha256", {}).get(name):
+        if not isinstance(known, dict) or sha256(content).hexdigest() != known.get(name):
             raise StoreError(
                 f"{place / name} is damaged: its checksum is not the one written. Train or export it again."
             )
-        parts[name] = _parse(content, place / name)
-    return _build(parts[BUNDLE_FILE], parts[MODEL_FILE], place)
+        parts[name] = content
+    return parts
 
 
-def _build(header: dict[str, Any], state: dict[str, Any], place: Path) -> ModelBundle:
+def build_bundle(parts: Mapping[str, bytes], folder: Path | str) -> ModelBundle:
+    """Make a bundle of its files.
+
+    Args:
+        parts: What :func:`read_parts` has read.
+        folder: Where they lay, for errors.
+
+    Raises:
+        StoreError: If something is missing, of other code, or out of range.
+    """
+    place = Path(folder)
+    header, state = (_parse(parts[name], place / name) for name in (BUNDLE_FILE, MODEL_FILE))
     try:
-        return ModelBundle(
+        bundle = ModelBundle(
             market=header["market"],
             name=header["name"],
             horizon=int(header["horizon"]),
@@ -89,10 +125,27 @@ def _build(header: dict[str, Any], state: dict[str, Any], place: Path) -> ModelB
             profile=TrainingProfile.from_dict(header["reference"]),
             origin=_origin(header["metadata"], place),
         )
-    except (KeyError, TypeError) as error:
+        if absent := set(bundle.feature_set.names) - set(bundle.profile.features):
+            raise ValueError(f"the profile of {min(absent)}")
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise StoreError(
             f"The bundle in {place} lacks {error}; it was written by other code. Train it again."
         ) from error
+    return bundle
+
+
+def _require_signature(place: Path, key: bytes, listed: bytes) -> None:
+    if not (place / SIGNATURE_FILE).exists():
+        raise StoreError(
+            f"The bundle in {place} is not signed, and a key is configured: it was written without that key. Train "
+            "it again with the key, or serve without a key."
+        )
+    written = _parse(_bytes(place, SIGNATURE_FILE), place / SIGNATURE_FILE)
+    if not is_signed(key, listed, written.get("signature")):
+        raise StoreError(
+            f"The signature of the bundle in {place} is wrong: it was changed after it was signed, or signed with "
+            "another key. Find out by whom, then train it again with the key."
+        )
 
 
 def _header(bundle: ModelBundle) -> dict[str, Any]:
@@ -131,16 +184,26 @@ def _dump(content: dict[str, Any], what: str) -> str:
 
 def _parse(content: bytes, file: Path) -> dict[str, Any]:
     try:
-        parsed: dict[str, Any] = json.loads(content)
-    except ValueError as error:
+        parsed = json.loads(content, parse_constant=_no_number)
+    except (RecursionError, ValueError) as error:
         raise StoreError(f"{file} is damaged: {error}. Train or export it again.") from error
+    if not isinstance(parsed, dict):
+        raise StoreError(f"{file} is damaged: it holds no JSON object. Train or export it again.")
     return parsed
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"it holds {text}")
 
 
 def _bytes(place: Path, name: str) -> bytes:
     try:
+        # Neither a pipe, which is read for ever, nor a file that fills the memory.
+        if not (place / name).is_file() or (place / name).stat().st_size > LARGEST:
+            raise OSError(f"{name} is no file of {LARGEST:,} bytes at most")
         return (place / name).read_bytes()
     except OSError as error:
         raise StoreError(
-            f"{place} holds no complete model bundle: {name} cannot be read. Train or export it again."
+            f"{place} holds no complete model bundle: {name} cannot be read ({error.strerror or error}). Train or "
+            "export it again."
         ) from error

@@ -17,11 +17,13 @@ from starlette.routing import Route
 from finq_predictor.domain.errors import ConfigurationError, FinqError
 from finq_predictor.serving import pages, routes
 from finq_predictor.serving.inference import RemoteModel
+from finq_predictor.serving.media_types import NoPickles
 from finq_predictor.serving.metrics import Metrics
 from finq_predictor.serving.middleware import Observed, error_handlers
 from finq_predictor.serving.routes import Runtime
 from finq_predictor.serving.settings import InferenceMode, Settings
 from finq_predictor.serving.store import Store
+from finq_predictor.serving.supervisor import end_with_supervisor
 
 logger = logging.getLogger(__name__)
 _ROUTES = (
@@ -56,6 +58,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        end_with_supervisor()
         app.state.runtime = make_runtime(settings, metrics, app.state.remote)
         _keep_a_log()
         store: Store = app.state.runtime.store
@@ -69,7 +72,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
     app = Starlette(
         routes=list(_ROUTES),
-        middleware=[Middleware(Observed, metrics=metrics, routes=PATHS)],
+        middleware=[Middleware(Observed, metrics=metrics, routes=PATHS), Middleware(NoPickles, metrics=metrics)],
         exception_handlers=error_handlers(metrics, PATHS),
         lifespan=lifespan,
     )

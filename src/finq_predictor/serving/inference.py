@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 from starlette.concurrency import run_in_threadpool
 
-from finq_predictor.adapters.bundle_store import load_bundle
 from finq_predictor.adapters.snapshots.store import SnapshotStore
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import StoreError
@@ -25,6 +24,7 @@ from finq_predictor.domain.modelling.models.base import Device
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.metrics import Metrics
 from finq_predictor.serving.settings import Settings
+from finq_predictor.serving.trial import load_tried
 from finq_predictor.serving.watch import Watched
 
 logger = logging.getLogger(__name__)
@@ -127,10 +127,10 @@ class Models:
 
     def _watch(self, settings: Settings, market: str) -> Watched[ModelBundle]:
         store = SnapshotStore(settings.data_root, market)
-        return Watched(f"model of {market}", [store.pointer], lambda: self._load(store))
+        return Watched(f"model of {market}", [store.pointer], lambda: self._load(store, settings.trial_seconds))
 
-    def _load(self, store: SnapshotStore) -> ModelBundle:
-        bundle = load_bundle(store.newest().path("champion"))
+    def _load(self, store: SnapshotStore, seconds: float) -> ModelBundle:
+        bundle = load_tried(store.newest().path("champion"), seconds)
         bundle.model.to_device(self.device)
         return bundle
 

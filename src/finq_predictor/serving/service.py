@@ -13,13 +13,17 @@ import bentoml
 
 from finq_predictor.domain.errors import FinqError
 from finq_predictor.domain.modelling.models.base import Device
+from finq_predictor.serving import hosting
 from finq_predictor.serving.app import app
 from finq_predictor.serving.inference import Models, describe_device
+from finq_predictor.serving.media_types import JsonOnly
 from finq_predictor.serving.middleware import Whole
 from finq_predictor.serving.settings import Settings
+from finq_predictor.serving.supervisor import end_with_supervisor
 
 logger = logging.getLogger(__name__)
 _QUIET = {"access": {"enabled": False}}
+hosting.arrange()
 
 
 @bentoml.service(
@@ -34,6 +38,7 @@ class Inference:
     """Scores feature rows with the promoted models; takes a GPU when there is one, and starts without."""
 
     def __init__(self) -> None:
+        end_with_supervisor()
         try:
             settings = Settings.from_environment()
         except FinqError as error:
@@ -57,8 +62,9 @@ class Inference:
 
 @bentoml.service(
     name="finq-api",
-    workers=1,
-    http={"port": 8000},
+    workers=hosting.workers(),
+    # A container, where nobody else is, says BENTOML_HOST=0.0.0.0 and FINQ_PUBLIC=true.
+    http={"host": "127.0.0.1", "port": 8000},
     metrics={"enabled": False},
     tracing={"sample_rate": 0.0},
     logging=_QUIET,
@@ -71,6 +77,9 @@ class Api:
 
     def __init__(self) -> None:
         app.state.remote = self.inference.to_async
+        # BentoML would send pickles, and `Inference` would have to read them from anybody.
+        app.state.remote.media_type = "application/json"
 
 
 Api.add_asgi_middleware(Whole, ours=app)  # type: ignore[attr-defined]
+Inference.add_asgi_middleware(JsonOnly)  # type: ignore[attr-defined]

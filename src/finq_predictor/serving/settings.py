@@ -89,6 +89,21 @@ class Settings(BaseSettings):
         description="Names the service may be called by (`Host`), separated by commas, `*.example.com` for all below; "
         "empty: any",
     )
+    trial_seconds: float = Field(
+        default=60.0, ge=1.0, description="Longest trial of a model that is new to the service, in a process of its own"
+    )
+
+    workers: int = Field(default=1, ge=1, le=256, description="Processes of the API that `bentoml serve` starts")
+    public: bool = Field(
+        default=False,
+        description="Whether `bentoml serve` may listen where others reach it: the service asks nobody who they are",
+    )
+    header_limit: int = Field(
+        default=16_384, ge=1024, description="Longest headers of a request in bytes, URL included"
+    )
+    header_seconds: float = Field(default=10.0, ge=0.1, description="Longest wait for the headers of a request")
+    body_seconds: float = Field(default=30.0, ge=0.1, description="Longest wait for the body of a request")
+    connections: int = Field(default=500, ge=1, description="Most connections at a time that a process holds")
 
     @classmethod
     def settings_customise_sources(
@@ -160,6 +175,8 @@ def _expected(field: FieldInfo) -> str:
     """What a field takes, in words."""
     if choices := list(_choices(field.annotation)):
         return f"one of {', '.join(choices)}"
+    if field.annotation is bool:
+        return "true or false"
     kind = "a whole number" if field.annotation is int else "a number"
     bounds = {type(bound): bound for bound in field.metadata}
     least = f" from {bounds[Ge].ge:g}" if Ge in bounds else ""

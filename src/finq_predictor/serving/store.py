@@ -12,7 +12,6 @@ import threading
 import time
 from typing import Any
 
-from finq_predictor.adapters.bundle_store import load_bundle
 from finq_predictor.adapters.silver import read_panel
 from finq_predictor.adapters.snapshots.store import SnapshotStore
 from finq_predictor.domain.errors import StoreError
@@ -21,6 +20,7 @@ from finq_predictor.domain.modelling.prediction import Predictor
 from finq_predictor.serving.answers import Served
 from finq_predictor.serving.reasons import Reasons
 from finq_predictor.serving.settings import Settings
+from finq_predictor.serving.trial import load_tried
 from finq_predictor.serving.view import View
 from finq_predictor.serving.watch import Watched, Watcher
 
@@ -39,7 +39,7 @@ def load_market(settings: Settings, market: Market) -> Served:
             f"No promoted model of {market.name} below {settings.data_root}; run `make run` or point FINQ_DATA_ROOT."
         )
     started = time.perf_counter()
-    bundle = load_bundle(snapshot.path("champion"))
+    bundle = load_tried(snapshot.path("champion"), settings.trial_seconds)
     loaded = time.perf_counter()
     panel = read_panel(snapshot, market)
     predictor = Predictor(bundle, panel, settings.rules)

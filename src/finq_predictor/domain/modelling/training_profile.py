@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -65,9 +67,25 @@ class ColumnProfile:
 
     @classmethod
     def from_dict(cls, state: dict[str, Any]) -> Self:
-        """Rebuild from :func:`dataclasses.asdict` after JSON."""
-        lists = {name: tuple(state[name]) for name in ("edges", "shares", "quantiles")}
-        return cls(**lists, missing_share=state["missing_share"], mean=state["mean"], std=state["std"])
+        """Rebuild from :func:`dataclasses.asdict` after JSON.
+
+        Raises:
+            ValueError: If it describes no column.
+        """
+        edges, shares, quantiles = (_finite(state[name], name) for name in ("edges", "shares", "quantiles"))
+        missing, mean, std = _finite([state[name] for name in ("missing_share", "mean", "std")], "a moment")
+        profile = cls(edges, shares, missing, quantiles, mean, std)
+        counted = len(shares) == (len(edges) + 1 if quantiles else 0) and len(quantiles) in (0, QUANTILES)
+        rising = all(low <= high for line in (edges, quantiles) for low, high in pairwise(line))
+        if not (counted and rising and all(0.0 <= share <= 1.0 for share in (missing, *shares)) and std >= 0.0):
+            raise ValueError(f"{profile!r:.200} describes no column")
+        return profile
+
+
+def _finite(given: Any, what: str) -> tuple[float, ...]:
+    if not isinstance(given, list | tuple) or not all(type(x) in (int, float) and math.isfinite(x) for x in given):
+        raise ValueError(f"{what} is no list of finite numbers")
+    return tuple(float(x) for x in given)
 
 
 @dataclass(frozen=True)
@@ -99,7 +117,7 @@ class TrainingProfile:
         """Rebuild from :meth:`to_dict`.
 
         Raises:
-            StoreError: If something is missing.
+            StoreError: If something is missing or out of range.
         """
         try:
             return cls(
@@ -108,7 +126,7 @@ class TrainingProfile:
                 n_rows=int(state["n_rows"]),
                 label_rate=float(state["label_rate"]),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise StoreError(f"The stored training profile cannot be read: {error!r}. Train again.") from error
 
 

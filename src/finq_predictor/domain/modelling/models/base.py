@@ -128,9 +128,9 @@ class Model(ABC):
         """
         try:
             model = cls(**state["params"])
-            model.features = tuple(state["features"])
+            model.features = _names(state["features"])
             model._restore(state["learned"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise StoreError(
                 f"The stored state is not one of model {cls.name!r}: {error!r}. Train it again."
             ) from error
@@ -151,6 +151,15 @@ class Model(ABC):
 
     @abstractmethod
     def _restore(self, learned: dict[str, Any]) -> None: ...
+
+
+def _names(given: Any) -> tuple[str, ...]:
+    """Names of the features of a stored model, each once."""
+    if not isinstance(given, list) or not given or not all(isinstance(name, str) for name in given):
+        raise ValueError("its features are no list of names")
+    if len(set(given)) != len(given):
+        raise ValueError("a feature is named twice")
+    return tuple(given)
 
 
 def to_matrix(frame: pd.DataFrame, names: tuple[str, ...]) -> FeatureMatrix:

@@ -8,6 +8,7 @@ import numpy as np
 
 from finq_predictor.domain.arrays import FeatureMatrix, Vector
 from finq_predictor.domain.modelling.models.base import Model, ModelKind
+from finq_predictor.domain.modelling.models.restoring import number
 
 
 class BaseRate(Model):
@@ -30,4 +31,4 @@ class BaseRate(Model):
         return {"rate": self.rate}
 
     def _restore(self, learned: dict[str, Any]) -> None:
-        self.rate = float(learned["rate"])
+        self.rate = number(learned["rate"], "the rate", 0.0, 1.0)

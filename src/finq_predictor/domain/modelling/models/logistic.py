@@ -8,6 +8,7 @@ import numpy as np
 
 from finq_predictor.domain.arrays import FeatureMatrix, Vector
 from finq_predictor.domain.modelling.models.base import Distribution, Model, ModelKind
+from finq_predictor.domain.modelling.models.restoring import number, numbers, require
 
 CHUNK = 65_536
 
@@ -75,8 +76,10 @@ class Logistic(Model):
 
     def _restore(self, learned: dict[str, Any]) -> None:
         for name in ("median", "mean", "scale", "weights"):
-            setattr(self, name, np.asarray(learned[name], dtype=np.float64))
-        self.intercept = float(learned["intercept"])
+            setattr(self, name, numbers(learned[name], f"the {name}", len(self.features)))
+        require(bool((self.scale > 0.0).all()), "the smallest scale", float(self.scale.min()))
+        self.intercept = number(learned["intercept"], "the intercept")
+        self.clip = number(self.clip, "the clip", 0.0)
 
 
 def _medians(matrix: FeatureMatrix) -> Vector:

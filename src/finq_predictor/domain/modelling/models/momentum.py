@@ -9,6 +9,7 @@ import numpy as np
 from finq_predictor.domain.arrays import FeatureMatrix, Vector
 from finq_predictor.domain.errors import ConfigurationError, closest
 from finq_predictor.domain.modelling.models.base import Model, ModelKind
+from finq_predictor.domain.modelling.models.restoring import numbers, require
 
 LEVELS = np.linspace(0.0, 1.0, 201)
 
@@ -56,6 +57,12 @@ class Momentum(Model):
         return {"column": self.column, "grid": self.grid.tolist(), "shares": self.shares.tolist()}
 
     def _restore(self, learned: dict[str, Any]) -> None:
-        self.column = int(learned["column"])
-        self.grid = np.asarray(learned["grid"], dtype=np.float64)
-        self.shares = np.asarray(learned["shares"], dtype=np.float64)
+        self.column = self.features.index(self.feature)
+        require(learned["column"] == self.column, f"the column of {self.feature}", learned["column"])
+        self.grid = numbers(learned["grid"], "the grid")
+        self.shares = numbers(learned["shares"], "the shares", len(self.grid))
+        rising = self.grid.size > 0 and bool((np.diff(self.grid) > 0.0).all())
+        require(rising, "a grid that does not rise", learned["grid"])
+        require(
+            bool(((self.shares >= 0.0) & (self.shares <= 1.0)).all()), "a share outside of 0 to 1", learned["shares"]
+        )

@@ -10,6 +10,17 @@ import numpy as np
 from finq_predictor.domain.arrays import FeatureMatrix, Vector
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.modelling.models.base import Device, Distribution, Model, ModelKind
+from finq_predictor.domain.modelling.models.restoring import (
+    MOST_TREES,
+    check_tree,
+    number,
+    numbers,
+    require,
+    whole_numbers,
+)
+
+NOBODY = 2**31 - 1
+"""The parent of a root."""
 
 
 class XGBoost(Model):
@@ -109,10 +120,10 @@ class XGBoost(Model):
     def _restore(self, learned: dict[str, Any]) -> None:
         import xgboost
 
-        # XGBoost ends the process on a text without any content, so the text is read as JSON before.
-        json.loads(learned["booster"])
+        # What was checked is written anew, so that the library cannot read the text in another way.
+        text = json.dumps(_checked(json.loads(learned["booster"]), len(self.features)), allow_nan=False)
         try:
-            self._keep(xgboost.Booster(model_file=bytearray(learned["booster"].encode())))
+            self._keep(xgboost.Booster(model_file=bytearray(text.encode())))
         except xgboost.core.XGBoostError as error:
             raise ValueError(str(error).splitlines()[0]) from error
 
@@ -120,3 +131,55 @@ class XGBoost(Model):
         # One thread: waking a second costs more than scoring a thousand rows, and up to 40 ms on a busy machine.
         booster.set_param({"nthread": 1, "device": Device.CPU.value})
         self.booster = booster
+
+
+def _checked(state: Any, features: int) -> Any:
+    """Refuse anything but trees for two classes whose every number is in range."""
+    learner = state["learner"]
+    model, shape = learner["gradient_booster"]["model"], learner["learner_model_param"]
+    require(learner["gradient_booster"]["name"] == "gbtree", "the booster", learner["gradient_booster"]["name"])
+    require(learner["objective"]["name"] == "binary:logistic", "the objective", learner["objective"]["name"])
+    number(float(learner["objective"]["reg_loss_param"]["scale_pos_weight"]), "the weight of the ones", 0.0)
+    wanted = {"num_class": "0", "num_target": "1", "num_feature": str(features)}
+    for name, value in wanted.items():
+        require(shape[name] == value, f"{name} of the learner", shape[name])
+    # A list of one since XGBoost 3.1.
+    number(float(shape["base_score"].removeprefix("[").removesuffix("]")), "the base score", 0.0, 1.0)
+    require(not learner["feature_names"] and not learner["feature_types"], "a name of a feature", "given")
+    require(not any(model.get("cats", {}).values()), "the categories", model.get("cats"))
+
+    trees, param = model["trees"], model["gbtree_model_param"]
+    require(isinstance(trees, list) and 0 < len(trees) <= MOST_TREES, "the number of trees", len(trees))
+    require(param["num_trees"] == str(len(trees)), "num_trees", param["num_trees"])
+    require(param["num_parallel_tree"] == "1", "num_parallel_tree", param["num_parallel_tree"])
+    steps = whole_numbers(model["iteration_indptr"], "iteration_indptr", len(trees) + 1)
+    require(bool((steps == np.arange(len(trees) + 1)).all()), "iteration_indptr", model["iteration_indptr"])
+    require(not whole_numbers(model["tree_info"], "tree_info", len(trees)).any(), "tree_info", model["tree_info"])
+    for position, tree in enumerate(trees):
+        _check_tree(tree, position, features)
+    return state
+
+
+def _check_tree(tree: dict[str, Any], position: int, features: int) -> None:
+    what = f"tree {position}"
+    count = len(tree["left_children"])
+    require(type(tree["id"]) is int and tree["id"] == position, f"the id of {what}", tree["id"])
+    wanted = {"num_nodes": str(count), "num_feature": str(features), "num_deleted": "0"}
+    for name, value in wanted.items():
+        require(tree["tree_param"][name] == value, f"{name} of {what}", tree["tree_param"][name])
+    require(tree["tree_param"]["size_leaf_vector"] in ("0", "1"), f"the leaves of {what}", tree["tree_param"])
+    for name in ("split_conditions", "base_weights", "sum_hessian", "loss_changes"):
+        numbers(tree[name], f"{name} of {what}", count)
+    for name in ("categories", "categories_nodes", "categories_segments", "categories_sizes"):
+        require(not tree[name], f"{name} of {what}", tree[name])
+    left, right, feature, parent, default, kind = (
+        whole_numbers(tree[name], f"{name} of {what}", count)
+        for name in ("left_children", "right_children", "split_indices", "parents", "default_left", "split_type")
+    )
+    require(not kind.any(), f"split_type of {what}", tree["split_type"])
+    require(bool(np.isin(default, (0, 1)).all()), f"default_left of {what}", tree["default_left"])
+    check_tree(left, right, feature, features, what)
+    inner = np.flatnonzero(left != -1)
+    known = np.full(count, NOBODY)
+    known[left[inner]] = known[right[inner]] = inner
+    require(bool((parent == known).all()), f"parents of {what}", tree["parents"])

@@ -1,0 +1,61 @@
+"""Signatures of stored models: who may write into the folder of the data may still not say what is served.
+
+A checksum tells damage, not intent: whoever changes a file can write its checksum anew. With a key that only the
+trainer and the services know, every bundle is signed when it is written and refused when its signature is absent or
+wrong. Without a key nothing changes. How to use it: docs/how-to/sign-bundles.md.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from hashlib import sha256
+from pathlib import Path
+
+from finq_predictor.domain.errors import ConfigurationError
+
+KEY = "FINQ_SIGNING_KEY"
+KEY_FILE = "FINQ_SIGNING_KEY_FILE"
+SHORTEST = 32
+_LONGEST = 4096
+
+
+def signing_key() -> bytes | None:
+    """The key of this process, from a file or the environment; None when there is none.
+
+    Raises:
+        ConfigurationError: If both are given, the file cannot be read or the key is too short; never shows the key.
+    """
+    given, file = os.environ.get(KEY, "").strip(), os.environ.get(KEY_FILE, "").strip()
+    if given and file:
+        raise ConfigurationError(f"{KEY} and {KEY_FILE} are both set; give the key once, best as a file.")
+    if not given and not file:
+        return None
+    key = _read(Path(file)) if file else given.encode()
+    if len(key) < SHORTEST:
+        name = KEY_FILE if file else KEY
+        raise ConfigurationError(
+            f"The key that {name} gives has {len(key)} bytes, expected {SHORTEST} or more. Make one with "
+            "`openssl rand -hex 32`."
+        )
+    return key
+
+
+def sign(key: bytes, content: bytes) -> str:
+    """The signature of a file: HMAC-SHA256, in hexadecimal digits."""
+    return hmac.new(key, content, sha256).hexdigest()
+
+
+def is_signed(key: bytes, content: bytes, signature: object) -> bool:
+    """Whether a signature is the one of a file, compared in constant time."""
+    return isinstance(signature, str) and hmac.compare_digest(sign(key, content).encode(), signature.encode())
+
+
+def _read(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(_LONGEST).strip()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{KEY_FILE} names {file}, which cannot be read: {error.strerror}. Name a file that this user may read."
+        ) from None

@@ -1,0 +1,102 @@
+"""What a connection may take of the service: bytes of headers, time for a request, and its place among the others.
+
+uvicorn bounds none of them. It is told to use this protocol by `hosting` under BentoML, else by its own option:
+`uvicorn finq_predictor.serving.app:app --http finq_predictor.serving.connections:Connection`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from finq_predictor.domain.errors import FinqError
+from finq_predictor.serving.settings import Settings
+
+
+@cache
+def limits() -> Settings:
+    """The settings of this process; what cannot work is told by the service itself, and its limits are the usual."""
+    try:
+        return Settings.from_environment()
+    except FinqError:
+        return Settings()
+
+
+class Connection(HttpToolsProtocol):
+    """A connection of uvicorn that ends when its headers are too long, or a request does not come to its end.
+
+    An idle connection that has never asked for anything is one whose headers do not come; one that has waits as long
+    as uvicorn's `timeout_keep_alive` says.
+    """
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._head = 0
+        self._in_head = True
+        self._ended_a_head = False
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the headers, or send away who is too many."""
+        super().connection_made(transport)
+        if len(self.connections) > limits().connections:
+            self._refuse(503, "Too many connections; come again later.")
+        else:
+            self._wait(limits().header_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End to wait."""
+        self._wait(None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; of headers never more than the limit, however large a piece has come."""
+        while data and not self.transport.is_closing():
+            room = limits().header_limit - self._head if self._in_head else len(data)
+            if room <= 0:
+                self._refuse(431, f"The headers are longer than {limits().header_limit:,} bytes.")
+                return
+            piece, data = data[:room], data[room:]
+            self._ended_a_head = False
+            super().data_received(piece)
+            self._head = 0 if self._ended_a_head or not self._in_head else self._head + len(piece)
+        # Whatever has come of a next request stopped the wait of uvicorn for it.
+        if self._in_head and self._deadline is None and self.timeout_keep_alive_task is None:
+            self._wait(limits().header_seconds)
+
+    def on_headers_complete(self) -> None:
+        """Begin to wait for the body."""
+        self._in_head, self._ended_a_head = False, True
+        self._wait(limits().body_seconds)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Wait for nothing while the answer is made."""
+        self._in_head = True
+        self._wait(None)
+        super().on_message_complete()
+
+    def _wait(self, seconds: float | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = None if seconds is None else self.loop.call_later(seconds, self._too_late)
+
+    def _too_late(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self._refuse(408, "The request did not come in time.")
+        elif self._in_head:
+            # The one before it is still being answered.
+            self._wait(limits().header_seconds)
+        else:
+            # The application is told that the client has left; it may be about to answer, so nothing is written here.
+            self.transport.close()
+
+    def _refuse(self, status: int, message: str) -> None:
+        self._wait(None)
+        if not self.transport.is_closing():
+            head = b"content-type: text/plain; charset=utf-8\r\nconnection: close\r\ncontent-length: "
+            self.transport.write(STATUS_LINE[status] + head + f"{len(message)}\r\n\r\n{message}".encode())
+            self.transport.close()

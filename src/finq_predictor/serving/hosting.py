@@ -1,0 +1,125 @@
+"""How BentoML starts the services here, where it has no setting of its own.
+
+Both the process that `bentoml serve` is and each of its workers read `service` before they open or start anything. The
+first one then makes an arbiter, which starts the workers and takes commands; ours takes them from a folder that only
+this user can enter. BentoML's takes them on two ports of the loopback device, and whoever can log in can have it start
+any program as this user.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from finq_predictor.domain.errors import FinqError
+from finq_predictor.serving.settings import Settings
+from finq_predictor.serving.supervisor import SUPERVISOR
+
+MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+_WORKER = "_bentoml_impl.worker.service"
+_API = "service"
+"""What BentoML calls the watcher of the first service."""
+_FOLDER = "finq-serving-"
+
+
+def arrange() -> None:
+    """Have BentoML use our arbiter, and our connections in a worker."""
+    if getattr(sys.modules["__main__"].__spec__, "name", None) == _WORKER:
+        from uvicorn.config import HTTP_PROTOCOLS
+
+        HTTP_PROTOCOLS["auto"] = "finq_predictor.serving.connections:Connection"
+    else:
+        from bentoml._internal.utils import circus
+
+        circus.create_standalone_arbiter = make_arbiter
+
+
+def workers() -> int:
+    """How many processes of the API there shall be; one where the settings cannot work, to tell why."""
+    try:
+        return Settings.from_environment().workers
+    except FinqError:
+        return 1
+
+
+def make_arbiter(watchers: list[Any], *, threaded: bool = False, check_delay: float = 10, **given: Any) -> Any:
+    """Make the arbiter of a server, in place of BentoML's.
+
+    Args:
+        watchers: What starts the workers of each service.
+        threaded: Whether it runs in a thread.
+        check_delay: Seconds between two looks for workers that ended.
+        given: What else an arbiter takes, such as its sockets.
+
+    Raises:
+        BentoMLConfigException: If others could reach the API and nobody said that they may.
+    """
+    from bentoml._internal.utils.circus import Arbiter, ThreadedArbiter
+
+    _require_private(given.get("sockets", ()))
+    _sweep()
+    folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-"))
+    for watcher in watchers:
+        # Only the API counts; what another service left there would be taken for a worker of it.
+        counts = folder / ("metrics" if watcher.name == _API else f"metrics-{watcher.name}")
+        counts.mkdir()
+        watcher.env = {**(watcher.env or {}), MULTIPROCESS: str(counts), SUPERVISOR: str(os.getpid())}
+    arbiter = (ThreadedArbiter if threaded else Arbiter)(
+        watchers,
+        endpoint=f"ipc://{folder / 'control'}",
+        pubsub_endpoint=f"ipc://{folder / 'events'}",
+        check_delay=check_delay,
+        **given,
+    )
+    arbiter.exit_stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    return arbiter
+
+
+def _require_private(sockets: Any) -> None:
+    from bentoml.exceptions import BentoMLConfigException
+
+    try:
+        allowed = Settings.from_environment().public
+    except FinqError:
+        allowed = False
+    for socket in sockets:
+        if not allowed and getattr(socket, "path", None) is None and not _is_loopback(socket.host):
+            raise BentoMLConfigException(
+                f"The API would listen on {socket.host}, where others can reach it, and it asks nobody who they are. "
+                "Leave --host and BENTOML_HOST out to listen on 127.0.0.1 behind a proxy that asks, or say that it is "
+                "intended with FINQ_PUBLIC=true; see docs/how-to/serve-to-others.md."
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _sweep() -> None:
+    """Remove the folders of servers that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
+        found = re.fullmatch(rf"{_FOLDER}(\d+)-.*", folder.name)
+        with contextlib.suppress(OSError):
+            if found and folder.stat().st_uid == os.getuid() and not is_alive(int(found[1])):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of this number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

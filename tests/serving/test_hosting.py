@@ -1,0 +1,195 @@
+"""What a started server opens to others, what it reads from them, and what is left of it when it is killed."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import socket
+import stat
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from serving.servers import BENTO, BIN, UVICORN, free_port, running
+
+PICKLE = "application/vnd.bentoml+pickle"
+WITHOUT_HOST = (str(BIN / "bentoml"), "serve", "finq_predictor.serving.service:Api", "--port")
+
+
+class Deed:
+    """What a pickle does to whoever reads it."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self):
+        return (Path.touch, (self.file,))
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """A process and all that it started."""
+    first = psutil.Process(pid)
+    return [first, *first.children(recursive=True)]
+
+
+def addresses(pid: int) -> set[tuple[str, int]]:
+    """Where the processes of a server listen to the network."""
+    return {
+        (connection.laddr.ip, connection.laddr.port)
+        for one in family(pid)
+        for connection in one.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN or connection.type == socket.SOCK_DGRAM
+    }
+
+
+def port_of(server) -> int:
+    return int(server.url.rpartition(":")[2])
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("inference", ["in_process", "service"])
+def test_a_server_listens_on_one_port_and_its_sockets_lie_where_nobody_else_can_enter(
+    workers, inference, two_markets, tmp_path
+):
+    """Two ports took commands to start any program as the user of the service, from whoever can log in."""
+    variables = {"FINQ_DATA_ROOT": str(two_markets), "FINQ_WORKERS": workers, "FINQ_INFERENCE": inference}
+    with running(BENTO, tmp_path, **variables) as server:
+        assert addresses(server.pid) == {("127.0.0.1", port_of(server))}
+        paths = {Path(one.laddr) for process in family(server.pid) for one in process.net_connections("unix")}
+        listening = {path for path in paths if path.is_absolute() and path.exists()}
+        assert {path.name for path in listening} >= {"control", "events"}
+        assert [path for path in listening if path.suffix == ".sock"], "the inference service has a socket"
+        for path in listening:
+            closed = path.parent.stat()
+            assert stat.S_IMODE(closed.st_mode) == 0o700, path
+            assert closed.st_uid == os.getuid()
+
+
+@pytest.fixture(scope="module")
+def over_tcp(two_markets, tmp_path_factory):
+    """A server whose services speak over ports, as where there are no unix sockets."""
+    folder = tmp_path_factory.mktemp("over_tcp")
+    variables = {"FINQ_DATA_ROOT": str(two_markets), "FINQ_INFERENCE": "service", "BENTOML_NO_UDS": "1"}
+    with running(BENTO, folder, **variables) as server:
+        (other,) = {port for _, port in addresses(server.pid)} - {port_of(server)}
+        yield server, f"http://127.0.0.1:{other}"
+
+
+@pytest.fixture
+def short_folder():
+    """A folder with a name that leaves room for those of sockets, which are 107 bytes at most."""
+    with tempfile.TemporaryDirectory(prefix="finq", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def _score(market: str) -> dict[str, object]:
+    return {"market": market, "model": {}, "rows": []}
+
+
+def test_the_inference_service_reads_no_pickle(over_tcp, tmp_path):
+    _, inference = over_tcp
+    for media_type in (PICKLE, PICKLE.upper(), f"{PICKLE}; charset=utf-8", "multipart/form-data", "text/plain"):
+        content = pickle.dumps({**_score("fx"), "rows": Deed(tmp_path / "done")})
+        headers = {"content-type": media_type}
+        answer = httpx.post(f"{inference}/score", content=content, headers=headers, timeout=30)
+        assert not (tmp_path / "done").exists(), "the pickle was run"
+        assert answer.status_code == 415, media_type
+    answer = httpx.post(f"{inference}/device", json={}, timeout=30)
+    assert answer.json()["device"] in ("cpu", "cuda"), "what the API sends is read"
+
+
+def test_the_hop_works_without_pickles(over_tcp):
+    server, _ = over_tcp
+    for instrument in ("AAPL", "EUR_USD"):
+        answer = httpx.post(f"{server.url}/predict", json={"instrument": instrument}, timeout=30)
+        assert answer.status_code == 200, answer.text
+    text = httpx.get(f"{server.url}/metrics", timeout=30).text
+    assert "finq_inference_fallbacks_total{" not in text, "nothing was scored in process"
+
+
+@pytest.mark.parametrize("path", ["/predict", "/batch_predict", "/metrics", "/schema.json", "/nowhere"])
+def test_the_api_answers_no_pickle(path, over_tcp, tmp_path):
+    server, _ = over_tcp
+    content = pickle.dumps(Deed(tmp_path / "done"))
+    answer = httpx.post(server.url + path, content=content, headers={"content-type": PICKLE}, timeout=30)
+    ours = path in ("/predict", "/batch_predict", "/metrics")
+    assert answer.status_code == 415 if ours else 400 <= answer.status_code < 500
+    assert not (tmp_path / "done").exists()
+
+
+def test_a_pickle_is_told_what_to_be_and_counted(client):
+    answer = client.post("/predict", content=b"x", headers={"content-type": PICKLE})
+    assert answer.status_code == 415
+    assert answer.json()["error"]["type"] == "media_type"
+    assert "application/json" in answer.json()["error"]["message"]
+    assert 'finq_prediction_errors_total{route="/predict",type="media_type"}' in client.get("/metrics").text
+    plain = client.post("/predict", content=b'{"instrument": "AAPL"}', headers={"content-type": "text/plain"})
+    assert plain.status_code == 200, "what curl calls a body by itself is read as ever"
+
+
+@pytest.mark.parametrize("place", ["module", "bentos"])
+def test_a_server_that_is_told_nothing_listens_to_this_machine_alone(place, project_path, two_markets, tmp_path):
+    command = WITHOUT_HOST if place == "module" else (str(BIN / "bentoml"), "serve", str(project_path / "bentos"), "-p")
+    with running(command, tmp_path, FINQ_DATA_ROOT=str(two_markets), FINQ_MARKETS="fx") as server:
+        assert addresses(server.pid) == {("127.0.0.1", port_of(server))}
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_a_public_server_is_one_only_when_it_is_intended(host, two_markets, tmp_path):
+    variables = {"FINQ_DATA_ROOT": str(two_markets), "FINQ_MARKETS": "fx", "BENTOML_HOST": host}
+    done = subprocess.run(
+        [*WITHOUT_HOST, str(free_port())],
+        env={**os.environ, **variables, "BENTOML_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode != 0
+    assert f"would listen on {host}, where others can reach it" in done.stdout + done.stderr
+    assert "FINQ_PUBLIC=true" in done.stdout + done.stderr
+    if host == "0.0.0.0":
+        with running(WITHOUT_HOST, tmp_path, FINQ_PUBLIC="true", **variables) as server:
+            assert addresses(server.pid) == {(host, port_of(server))}
+
+
+@pytest.mark.parametrize("command", [(BENTO, ()), (UVICORN, ("--workers", "2"))], ids=["bentoml", "uvicorn"])
+def test_nothing_is_left_of_a_server_that_is_killed(command, two_markets, tmp_path, short_folder):
+    variables = {"FINQ_DATA_ROOT": str(two_markets), "FINQ_WORKERS": "2", "TMPDIR": str(short_folder)}
+    with running(command[0], tmp_path, arguments=command[1], **variables) as server:
+        children = psutil.Process(server.pid).children(recursive=True)
+        assert len(children) >= 2
+        os.kill(server.pid, signal.SIGKILL)
+        end = time.monotonic() + 20
+        while any(_lives(child) for child in children) and time.monotonic() < end:
+            time.sleep(0.1)
+        assert [child for child in children if _lives(child) and "tracker" not in " ".join(child.cmdline())] == []
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(server.url, timeout=5)
+        with socket.socket() as free:
+            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            free.bind(("127.0.0.1", port_of(server)))
+
+
+def test_a_server_clears_away_what_a_killed_one_left(two_markets, tmp_path, short_folder):
+    variables = {"FINQ_DATA_ROOT": str(two_markets), "FINQ_MARKETS": "fx", "TMPDIR": str(short_folder)}
+    with running(BENTO, tmp_path, **variables) as server:
+        (left,) = short_folder.glob("finq-serving-*")
+        os.kill(server.pid, signal.SIGKILL)
+    assert left.is_dir()
+    with running(BENTO, tmp_path, **variables):
+        (present,) = short_folder.glob("finq-serving-*")
+        assert present != left
+    assert list(short_folder.glob("finq-serving-*")) == [], "one that ends in good order clears away its own"
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
