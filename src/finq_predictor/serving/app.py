@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -37,6 +38,7 @@ _ROUTES = (
 )
 # A worker takes no requests before its models are loaded; one that takes longer (compiling, a cold disk) answers 503.
 _START_SECONDS = 20.0
+_SHORTEST_PAUSE_S = 0.5
 PATHS = frozenset(route.path for route in _ROUTES)
 
 
@@ -54,7 +56,9 @@ def create_app(settings: Settings | None = None) -> Starlette:
         app.state.runtime = make_runtime(settings, metrics, app.state.remote)
         app.state.runtime.store.start()
         await run_in_threadpool(app.state.runtime.store.wait, _START_SECONDS)
+        observing = asyncio.create_task(_observe(app.state.runtime))
         yield
+        observing.cancel()
         app.state.runtime.store.stop()
 
     app = Starlette(
@@ -65,6 +69,13 @@ def create_app(settings: Settings | None = None) -> Starlette:
     )
     app.state.remote = None
     return app
+
+
+async def _observe(api: Runtime) -> None:
+    """Note the state of this process again and again: another worker may be the one that is asked for it."""
+    while True:
+        api.metrics.observe(api.store.served, api.store.standing()[0])
+        await asyncio.sleep(max(api.settings.poll_seconds, _SHORTEST_PAUSE_S))
 
 
 def make_runtime(settings: Settings | None, metrics: Metrics, remote: RemoteModel | None) -> Runtime:

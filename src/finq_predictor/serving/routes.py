@@ -247,13 +247,5 @@ async def health(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """GET /metrics."""
     api = runtime(request)
-    counters = api.metrics
-    counters.model.clear()
-    counters.newest.clear()
-    for served in api.store.served:
-        model = served.model
-        simulated = str(served.simulated).lower()
-        counters.model.labels(served.market.name, model["name"], model["version"], model["status"], simulated).set(1)
-        counters.newest.labels(served.market.name).set(served.predictor.newest.timestamp())
-    counters.ready.set(api.store.standing()[0])
-    return Response(counters.render(), headers={"Content-Type": CONTENT_TYPE})
+    api.metrics.observe(api.store.served, api.store.standing()[0])
+    return Response(api.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
