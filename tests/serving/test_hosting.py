@@ -18,6 +18,8 @@ import pytest
 
 from serving.servers import BENTO, BIN, UVICORN, free_port, running
 
+pytestmark = pytest.mark.slow
+
 PICKLE = "application/vnd.bentoml+pickle"
 WITHOUT_HOST = (str(BIN / "bentoml"), "serve", "finq_predictor.serving.service:Api", "--port")
 
@@ -59,7 +61,7 @@ def test_a_server_listens_on_one_port_and_its_sockets_lie_where_nobody_else_can_
 ):
     """Two ports took commands to start any program as the user of the service, from whoever can log in."""
     variables = {"FINQ_DATA_ROOT": str(two_markets), "FINQ_WORKERS": workers, "FINQ_INFERENCE": inference}
-    with running(BENTO, tmp_path, **variables) as server:
+    with running(BENTO, tmp_path, seconds=240.0, **variables) as server:
         assert addresses(server.pid) == {("127.0.0.1", port_of(server))}
         paths = {Path(one.laddr) for process in family(server.pid) for one in process.net_connections("unix")}
         listening = {path for path in paths if path.is_absolute() and path.exists()}
@@ -76,7 +78,7 @@ def over_tcp(two_markets, tmp_path_factory):
     """A server whose services speak over ports, as where there are no unix sockets."""
     folder = tmp_path_factory.mktemp("over_tcp")
     variables = {"FINQ_DATA_ROOT": str(two_markets), "FINQ_INFERENCE": "service", "BENTOML_NO_UDS": "1"}
-    with running(BENTO, folder, **variables) as server:
+    with running(BENTO, folder, seconds=240.0, **variables) as server:
         (other,) = {port for _, port in addresses(server.pid)} - {port_of(server)}
         yield server, f"http://127.0.0.1:{other}"
 
@@ -154,14 +156,14 @@ def test_a_public_server_is_one_only_when_it_is_intended(host, two_markets, tmp_
     assert f"would listen on {host}, where others can reach it" in done.stdout + done.stderr
     assert "FINQ_PUBLIC=true" in done.stdout + done.stderr
     if host == "0.0.0.0":
-        with running(WITHOUT_HOST, tmp_path, FINQ_PUBLIC="true", **variables) as server:
+        with running(WITHOUT_HOST, tmp_path, FINQ_PUBLIC="true", seconds=240.0, **variables) as server:
             assert addresses(server.pid) == {(host, port_of(server))}
 
 
 @pytest.mark.parametrize("command", [(BENTO, ()), (UVICORN, ("--workers", "2"))], ids=["bentoml", "uvicorn"])
 def test_nothing_is_left_of_a_server_that_is_killed(command, two_markets, tmp_path, short_folder):
     variables = {"FINQ_DATA_ROOT": str(two_markets), "FINQ_WORKERS": "2", "TMPDIR": str(short_folder)}
-    with running(command[0], tmp_path, arguments=command[1], **variables) as server:
+    with running(command[0], tmp_path, arguments=command[1], seconds=240.0, **variables) as server:
         children = psutil.Process(server.pid).children(recursive=True)
         assert len(children) >= 2
         os.kill(server.pid, signal.SIGKILL)
@@ -178,7 +180,7 @@ def test_nothing_is_left_of_a_server_that_is_killed(command, two_markets, tmp_pa
 
 def test_a_server_clears_away_what_a_killed_one_left(two_markets, tmp_path, short_folder):
     variables = {"FINQ_DATA_ROOT": str(two_markets), "FINQ_MARKETS": "fx", "TMPDIR": str(short_folder)}
-    with running(BENTO, tmp_path, **variables) as server:
+    with running(BENTO, tmp_path, seconds=240.0, **variables) as server:
         (left,) = short_folder.glob("finq-serving-*")
         os.kill(server.pid, signal.SIGKILL)
     assert left.is_dir()

@@ -44,6 +44,7 @@ _ROUTES = (
 # A worker takes no requests before its models are loaded; one that takes longer (compiling, a cold disk) answers 503.
 _START_SECONDS = 20.0
 _SHORTEST_GUARD_S = 0.1
+_SHORTEST_PAUSE_S = 0.5
 _SWITCH_S = 0.001
 PATHS = frozenset(route.path for route in _ROUTES)
 
@@ -65,9 +66,10 @@ def create_app(settings: Settings | None = None) -> Starlette:
         store.start()
         await run_in_threadpool(store.wait, _START_SECONDS)
         _hurry()
-        guard = asyncio.create_task(_guard(store))
+        keeping = [asyncio.create_task(task) for task in (_guard(store), _observe(app.state.runtime))]
         yield
-        guard.cancel()
+        for task in keeping:
+            task.cancel()
         await run_in_threadpool(store.stop)
 
     app = Starlette(
@@ -107,6 +109,13 @@ def _keep_a_log() -> None:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
         log.addHandler(handler)
+
+
+async def _observe(api: Runtime) -> None:
+    """Note the state of this process again and again: another worker may be the one that is asked for it."""
+    while True:
+        api.observe()
+        await asyncio.sleep(max(api.settings.poll_seconds, _SHORTEST_PAUSE_S))
 
 
 def make_runtime(settings: Settings | None, metrics: Metrics, remote: RemoteModel | None) -> Runtime:

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from finq_predictor.domain.errors import FinqError
+from finq_predictor.serving.metrics import MULTIPROCESS
 from finq_predictor.serving.settings import Settings
-from finq_predictor.serving.supervisor import SUPERVISOR
+from finq_predictor.serving.supervisor import SUPERVISOR, is_alive
+from finq_predictor.serving.trial import TRIALS
 
-MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 _WORKER = "_bentoml_impl.worker.service"
 _API = "service"
 """What BentoML calls the watcher of the first service."""
@@ -66,11 +67,13 @@ def make_arbiter(watchers: list[Any], *, threaded: bool = False, check_delay: fl
     _require_private(given.get("sockets", ()))
     _sweep()
     folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-"))
+    (folder / "trials").mkdir()
     for watcher in watchers:
         # Only the API counts; what another service left there would be taken for a worker of it.
         counts = folder / ("metrics" if watcher.name == _API else f"metrics-{watcher.name}")
         counts.mkdir()
-        watcher.env = {**(watcher.env or {}), MULTIPROCESS: str(counts), SUPERVISOR: str(os.getpid())}
+        told = {MULTIPROCESS: str(counts), TRIALS: str(folder / "trials"), SUPERVISOR: str(os.getpid())}
+        watcher.env = {**(watcher.env or {}), **told}
     arbiter = (ThreadedArbiter if threaded else Arbiter)(
         watchers,
         endpoint=f"ipc://{folder / 'control'}",
@@ -112,14 +115,3 @@ def _sweep() -> None:
         with contextlib.suppress(OSError):
             if found and folder.stat().st_uid == os.getuid() and not is_alive(int(found[1])):
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def is_alive(pid: int) -> bool:
-    """Whether there is a process of this number."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

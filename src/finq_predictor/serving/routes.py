@@ -80,6 +80,10 @@ class Runtime:
             await self.gate.run(served.answers, ts)
         return await self.scoring.answers(served, ts, names)
 
+    def observe(self) -> None:
+        """Note the state of this process in the metrics."""
+        self.metrics.observe(self.store.served, self.store.standing()[0], self.store.age)
+
     def count(self, answers: Iterable[Answer]) -> None:
         """Count predictions by market and decision."""
         for labels, number in Counter((answer["market"], answer["decision"]) for answer in answers).items():
@@ -334,14 +338,5 @@ async def alive(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """GET /metrics."""
     api = runtime(request)
-    counters = api.metrics
-    counters.model.clear()
-    counters.newest.clear()
-    for served in api.store.served:
-        model = served.model
-        simulated = str(served.simulated).lower()
-        counters.model.labels(served.market.name, model["name"], model["version"], model["status"], simulated).set(1)
-        counters.newest.labels(served.market.name).set(served.predictor.newest.timestamp())
-    counters.ready.set(api.store.standing()[0])
-    counters.watch_age.set(api.store.age)
-    return Response(counters.render(), headers={"Content-Type": CONTENT_TYPE})
+    api.observe()
+    return Response(api.metrics.render(), headers={"Content-Type": CONTENT_TYPE})

@@ -6,6 +6,7 @@ all the same, or take all memory or time, then it is that of the trial. The form
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
@@ -13,6 +14,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -32,7 +35,9 @@ MEMORY = 4 * 2**30
 _PLACES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 # One thread of each library, none of their devices, and nothing that the trial need not know.
 _VARIABLES = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-_KEPT_BACK = {KEY, KEY_FILE, "PROMETHEUS_MULTIPROC_DIR"}
+_KEPT_BACK = {KEY, KEY_FILE}
+TRIALS = "FINQ_TRIALS_FOLDER"
+"""Names a folder in which the processes of one server keep what their trials gave; `hosting` makes it."""
 _tried: set[str] = set()
 
 
@@ -54,12 +59,15 @@ def load_tried(folder: Path, seconds: float) -> ModelBundle:
     if digest in _tried:
         return build_bundle(parts, folder)
     started = time.perf_counter()
-    tried = _try(parts, folder, seconds)
+    with _shared(digest) as kept:
+        tried = json.loads(kept.read_text()) if kept and kept.exists() else _try(parts, folder, seconds)
+        if kept:
+            kept.write_text(json.dumps(tried))
     bundle = build_bundle(parts, folder)
     if ask(bundle) != tried:
         raise StoreError(f"The model in {folder} gave other numbers in its trial than here. Train or export it again.")
     _tried.add(digest)
-    logger.info("The model in %s was tried in %.1f s", folder, time.perf_counter() - started)
+    logger.info("The model in %s was tried within %.1f s", folder, time.perf_counter() - started)
     return bundle
 
 
@@ -81,6 +89,18 @@ def ask(bundle: ModelBundle) -> list[list[float]]:
         raise StoreError(f"The model {bundle.name!r} answers with what is no probability. Train or export it again.")
     listed: list[list[float]] = answers.tolist()
     return listed
+
+
+@contextmanager
+def _shared(digest: str) -> Iterator[Path | None]:
+    """The file for what the trial of a model gave, while no sibling of this process tries the same; None without."""
+    place = os.environ.get(TRIALS)
+    if not place:
+        yield None
+        return
+    with (Path(place) / f"{digest}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield Path(place) / f"{digest}.json"
 
 
 def _try(parts: dict[str, bytes], folder: Path, seconds: float) -> list[list[float]]:

@@ -27,8 +27,15 @@ def main(memory: int, seconds: int, given: BinaryIO, said: TextIO) -> None:
 
     head = json.loads(given.readline())
     parts = {name: given.read(size) for name, size in head["sizes"].items()}
+    # Libraries of trees take it with them where it is, for learning only, and it takes longer than all else together.
+    sys.modules["sklearn"] = None  # type: ignore[assignment]
     try:
-        json.dump({"answers": ask(build_bundle(parts, head["folder"]))}, said)
+        try:
+            answers = ask(build_bundle(parts, head["folder"]))
+        except ImportError:
+            del sys.modules["sklearn"]
+            answers = ask(build_bundle(parts, head["folder"]))
+        json.dump({"answers": answers}, said)
     except FinqError as error:
         json.dump({"problem": str(error)}, said)
 

@@ -1,0 +1,170 @@
+"""Whichever worker is asked for the metrics, it tells those of the server."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from serving import small_market
+from serving.conftest import wait_until
+from serving.servers import BENTO, UVICORN, running
+from serving.test_store import _crown
+
+pytestmark = pytest.mark.slow
+
+ASKED = "finq_prediction_requests_total"
+PREDICT = {"route": "/predict", "status": "200"}
+
+
+def told(url: str) -> str:
+    """The page, over a connection of its own: any worker may answer."""
+    return httpx.get(f"{url}/metrics", timeout=30).text
+
+
+def value(text: str, name: str, **labels: str) -> float:
+    """The sum of the samples that have some labels."""
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    return sum(one.value for one in samples if one.name == name and labels.items() <= one.labels.items())
+
+
+def ask(url: str, number: int) -> None:
+    """Requests over connections of their own, several at a time, so that every worker gets some."""
+    with ThreadPoolExecutor(8) as threads:
+        body = {"instrument": "EUR_USD"}
+        answers = threads.map(lambda _: httpx.post(f"{url}/predict", json=body, timeout=60), range(number))
+        assert [answer.status_code for answer in answers] == [200] * number
+
+
+def counting(folder: Path) -> set[int]:
+    """Workers that have counted a prediction."""
+    files = folder.rglob("counter_*.db")
+    return {int(file.stem.rpartition("_")[2]) for file in files if b"/predict" in file.read_bytes()}
+
+
+@pytest.fixture
+def short_folder():
+    with tempfile.TemporaryDirectory(prefix="finq", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(params=["bentoml", "uvicorn"])
+def two_workers(request, own_root, tmp_path, short_folder):
+    """A server of two workers, of which both have answered, and how many predictions they gave."""
+    variables = {"FINQ_DATA_ROOT": str(own_root), "FINQ_WORKERS": "2", "FINQ_POLL_SECONDS": "0.5"}
+    if request.param == "bentoml":
+        command, arguments = BENTO, ()
+        variables["TMPDIR"] = str(short_folder)
+    else:
+        command, arguments = UVICORN, ("--workers", "2")
+        variables["PROMETHEUS_MULTIPROC_DIR"] = str(short_folder)
+    with running(command, tmp_path, arguments=arguments, seconds=240.0, **variables) as server:
+        wait_until(lambda: value(told(server.url), "finq_ready") == 1.0, 90)
+        asked = 0
+        while len(counting(short_folder)) < 2 and asked < 2000:
+            ask(server.url, 40)
+            asked += 40
+        assert len(counting(short_folder)) == 2, "one worker got every request"
+        yield server, asked, short_folder
+
+
+def test_the_sum_is_the_same_whoever_is_asked(two_workers):
+    server, asked, _ = two_workers
+    for _ in range(20):
+        text = told(server.url)
+        assert value(text, ASKED, **PREDICT) == asked
+        assert value(text, "finq_predictions_total", market="fx") == asked
+        assert value(text, "finq_prediction_duration_seconds_count", route="/predict") == asked
+        assert value(text, "finq_prediction_duration_seconds_bucket", route="/predict", le="+Inf") == asked
+        assert "pid=" not in text, "one series, not one a worker"
+        assert value(text, "finq_model_info") == 2.0, "one model of each market"
+        assert value(text, "finq_ready") == 1.0
+
+
+def test_a_worker_that_is_killed_takes_no_counts_with_it_and_leaves_no_state(two_workers):
+    server, asked, folder = two_workers
+    victim = min(counting(folder))
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: not _lives(victim), 20)
+    wait_until(lambda: _answers(server.url), 60)
+    for _ in range(5):
+        assert value(told(server.url), ASKED, **PREDICT) == asked
+    assert [file for file in folder.rglob("gauge_*.db") if file.stem.endswith(f"_{victim}")] == []
+    # Another one takes its place, and counts on.
+    wait_until(lambda: len(_living(folder)) == 2 and value(told(server.url), "finq_ready") == 1.0, 90)
+    ask(server.url, 40)
+    text = told(server.url)
+    assert value(text, ASKED, **PREDICT) == asked + 40
+    assert value(text, "finq_model_info") == 2.0
+
+
+def test_of_a_model_that_was_replaced_nothing_is_told(two_workers, own_root):
+    server, _, _ = two_workers
+    _crown(own_root, "2")
+    wait_until(lambda: value(told(server.url), "finq_model_info", market="equity", version="1") == 0.0, 90)
+    for _ in range(5):
+        text = told(server.url)
+        assert value(text, "finq_model_info", market="equity", version="2") == 1.0
+        assert not re.search(r'finq_model_info\{.*market="equity".*version="1"', text)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_what_is_told_is_in_the_form_of_prometheus(workers, two_markets, tmp_path, short_folder):
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed; on Debian it comes with the package prometheus")
+    variables = {"FINQ_DATA_ROOT": str(two_markets), "FINQ_WORKERS": workers, "TMPDIR": str(short_folder)}
+    with running(BENTO, tmp_path, seconds=240.0, **variables) as server:
+        ask(server.url, 10)
+        httpx.post(f"{server.url}/predict", json={"instrument": "NOBODY"}, timeout=30)
+        text = told(server.url)
+    done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_two_servers_of_one_home_count_apart(two_markets, tmp_path, short_folder):
+    """BentoML gives all servers of a home one folder, and clears it when another one starts."""
+    variables = {"FINQ_DATA_ROOT": str(two_markets), "FINQ_MARKETS": "fx", "TMPDIR": str(short_folder)}
+    with running(BENTO, tmp_path, seconds=240.0, **variables) as first:
+        ask(first.url, 5)
+        with running(BENTO, tmp_path, seconds=240.0, **variables) as second:
+            ask(second.url, 3)
+            assert value(told(first.url), ASKED, **PREDICT) == 5
+            assert value(told(second.url), ASKED, **PREDICT) == 3
+
+
+def test_one_process_alone_counts_for_itself(client):
+    before = value(client.get("/metrics").text, ASKED, **PREDICT)
+    client.post("/predict", {"instrument": small_market.PAIRS[0]})
+    text = client.get("/metrics").text
+    assert value(text, ASKED, **PREDICT) == before + 1
+    assert value(text, "finq_ready") == 1.0
+
+
+def _living(folder: Path) -> list[int]:
+    pids = {int(file.stem.rpartition("_")[2]) for file in folder.rglob("gauge_livemin_*.db")}
+    return [pid for pid in pids if _lives(pid)]
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/metrics", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
