@@ -94,6 +94,13 @@ def test_headers_up_to_the_limit_and_long_bodies_are_read(server):
     assert httpx.post(f"{server.url}/predict", content=b" " * 2_000_000, timeout=LONG).status_code == 413
 
 
+def test_long_bodies_one_after_the_other_on_one_connection_are_read(server):
+    rows = {"requests": [{"instrument": "EUR_USD"}] * 3000}
+    with httpx.Client(timeout=LONG) as client:
+        found = [client.post(f"{server.url}/batch_predict", json=rows).status_code for _ in range(5)]
+    assert found == [200] * 5
+
+
 def test_requests_in_one_piece_are_all_answered(server):
     received = ask(server, WHOLE * 20 + WHOLE.replace(b"host: finq", b"host: finq\r\nconnection: close"))
     assert received.count(b"HTTP/1.1 200 OK") == 21
