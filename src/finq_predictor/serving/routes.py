@@ -33,6 +33,8 @@ from finq_predictor.serving.view import View
 
 # Whatever such a body holds is read within a millisecond.
 _SMALL_BODY = 4096
+# No single request is nearly as long; reading a megabyte stops everybody for as long as that takes.
+_LONGEST_SINGLE = 16_384
 _LONGEST_NAME = 64
 
 
@@ -99,7 +101,7 @@ def runtime(request: Request) -> Runtime:
 async def predict(request: Request) -> Response:
     """POST /predict: at once where the answer is remembered, else through the gate."""
     api = runtime(request)
-    body = await read_body(request, api.settings.body_limit)
+    body = await read_body(request, min(api.settings.body_limit, _LONGEST_SINGLE))
     view = api.store.view()
     if len(body) <= _SMALL_BODY and not api.hops:
         asked = parse_body(body, PredictRequest)

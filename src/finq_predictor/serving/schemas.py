@@ -268,6 +268,7 @@ def parse_body(body: bytes, schema: type[RequestT], most: int = _MOST_VALUES) ->
         TooLargeError: If a list is too long.
         InvalidRequestError: If a field is absent, unknown or wrong; says which and what was expected.
     """
+    _count_raw(body, most)
     try:
         content = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -282,6 +283,15 @@ def parse_body(body: bytes, schema: type[RequestT], most: int = _MOST_VALUES) ->
         found = error.errors(include_url=False, include_context=False, include_input=False)
         more = f" And {len(found) - _SHOWN_ERRORS} more." if len(found) > _SHOWN_ERRORS else ""
         raise InvalidRequestError(" ".join(_sentence(one, schema) for one in found[:_SHOWN_ERRORS]) + more) from None
+
+
+def _count_raw(body: bytes, most: int) -> None:
+    """Refuse what cannot be within the limits before it is read, which nothing else can be done beside."""
+    for mark, what, highest in ((b"{", "objects", most + 1), (b":", "fields", 4 * most), (b",", "values", 5 * most)):
+        if (found := body.count(mark)) > highest:
+            raise TooLargeError(
+                f"The body holds about {found:,} {what}; at most {most:,} predictions are asked for at a time."
+            )
 
 
 def _count(content: dict[str, Any], most: int) -> None:
