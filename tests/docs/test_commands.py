@@ -19,8 +19,8 @@ import yaml
 from doc_pages import Command, anchors, blocks, commands, files, links, pages
 from packaging.requirements import Requirement
 
-from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.backup import back_up
+from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.snapshots.store import SnapshotStore, path_of
 from finq_predictor.domain.market.markets import MARKETS
 from synthetic_values import make_decision
