@@ -36,7 +36,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(*given, **named)
         self._head = 0
         self._in_head = True
-        self._ended = False
+        self._got_on = False
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -60,23 +60,23 @@ class Connection(HttpToolsProtocol):
                 self._refuse(431, f"The headers are longer than {limits().header_limit:,} bytes.")
                 return
             piece, data = data[:room], data[room:]
-            self._ended = False
+            self._got_on = False
             super().data_received(piece)
-            self._head = 0 if self._ended or not self._in_head else self._head + len(piece)
+            # What a piece brings of the next headers behind a body is not counted.
+            self._head = 0 if self._got_on or not self._in_head else self._head + len(piece)
         # Whatever has come of a next request stopped the wait of uvicorn for it.
         if self._in_head and self._deadline is None and self.timeout_keep_alive_task is None:
             self._wait(limits().header_seconds)
 
     def on_headers_complete(self) -> None:
         """Begin to wait for the body."""
-        self._in_head, self._ended = False, True
+        self._in_head, self._got_on = False, True
         self._wait(limits().body_seconds)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """Wait for nothing while the answer is made."""
-        # The rest of a body is no header of the request that follows on the same connection.
-        self._in_head = self._ended = True
+        self._in_head = self._got_on = True
         self._wait(None)
         super().on_message_complete()
 
