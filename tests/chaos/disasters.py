@@ -74,7 +74,9 @@ class Arena:
         self.together(aside, DATA_STAGES, SECOND)
         for market in MARKETS:
             held = contents(aside, market)
-            self.expected[market][SECOND] = {name: held[name] for name in held if name.startswith(("silver", "gold"))}
+            self.expected[market][SECOND] = {
+                name: held[name] for name in held if name.startswith(("silver", "gold", "provenance"))
+            }
             if held["gold"] == self.expected[market][FIRST]["gold"]:
                 raise ChaosError("The two deliveries are the same; nothing could be mixed up.")
         shutil.rmtree(aside)

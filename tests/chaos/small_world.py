@@ -105,8 +105,10 @@ class Runner:
     def close(self) -> None:
         """Let the process go."""
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.close()
         self._process.wait(timeout=PATIENCE_S)
+        self._process.stdout.close()
 
     def _say(self, order: dict[str, Any]) -> None:
         assert self._process.stdin is not None
