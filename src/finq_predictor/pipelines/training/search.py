@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
@@ -89,6 +89,8 @@ def search_model(name: str, samples: Samples, plan: Plan, pool: Executor) -> tup
             if step + 1 < len(splits) and trial.should_prune():
                 for fold in ahead[step + 1 :]:
                     fold.cancel()
+                # What runs already goes on, and the next trial must not fit beside it on what both would share.
+                wait(ahead)
                 raise optuna.TrialPruned
         return float(np.mean(values))
 

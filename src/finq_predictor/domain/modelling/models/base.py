@@ -35,7 +35,8 @@ class Model(ABC):
 
     A score lies in [0, 1] and rises with the chance that the label is 1; it is not yet a calibrated probability.
     The score of a row depends on that row only, bit by bit: the same alone as in a batch.
-    Subclasses implement ``_fit``, ``_score``, ``_learned`` and ``_restore``.
+    Subclasses implement ``_fit``, ``_score``, ``_learned`` and ``_restore``; one whose fits on the same rows can share
+    work overrides ``_fit_again`` as well.
 
     Attributes:
         name: Name in configuration, reports and the registry.
@@ -61,7 +62,8 @@ class Model(ABC):
             y: Labels 0 or 1 (n).
             seed: Seed of everything random in the fit.
             shared: One dictionary for every fit on these very rows, such as those of a search: there a model leaves
-                what depends on the rows alone. The fitted model is the same with and without it.
+                what depends on the rows alone. The fitted model is the same with and without it. Fits that share
+                it come one after the other.
 
         Returns:
             The model itself.
@@ -139,8 +141,13 @@ class Model(ABC):
     @abstractmethod
     def _fit(self, matrix: FeatureMatrix, y: Vector, seed: int) -> None: ...
 
-    def _fit_again(self, matrix: FeatureMatrix, y: Vector, seed: int, shared: dict[Any, Any]) -> None:  # noqa: ARG002
-        # A model that prepares nothing worth keeping begins anew.
+    def _fit_again(
+        self,
+        matrix: FeatureMatrix,
+        y: Vector,
+        seed: int,
+        shared: dict[Any, Any],  # noqa: ARG002 - a model that prepares nothing worth keeping begins anew
+    ) -> None:
         self._fit(matrix, y, seed)
 
     @abstractmethod

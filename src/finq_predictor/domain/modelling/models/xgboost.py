@@ -82,7 +82,7 @@ class XGBoost(Model):
 
         options = dict(self.params)
         rounds, threads = options.pop("n_estimators"), options.pop("threads")
-        # Finding the bins takes as long as growing the trees, and no parameter but their number moves them.
+        # Finding the bins takes two thirds as long as growing the trees, and no parameter but their number moves them.
         bins = (self.name, options["max_bin"])
         if bins not in shared:
             shared[bins] = xgboost.QuantileDMatrix(matrix, label=y, max_bin=options["max_bin"], nthread=threads)
