@@ -26,6 +26,7 @@ LONG = (
     "behaviour/test_signal_and_noise.py",
     "docs/test_extending.py",
     "deploy/test_airflow.py",
+    "chaos/test_chaos.py",
     "e2e/test_own_files.py",
     "docs/test_commands.py",
     "notebooks/test_notebooks.py",

@@ -5,13 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
-
-import pandas as pd
+from datetime import UTC, date, datetime, timedelta
 
 NAMES = tuple(f"{a}{b}{c}X" for a in "ABCDEF" for b in "GHIJKLM" for c in "NOPQ")
 """A market of as many names as near misses need to be dear."""
 JSON = {"Content-Type": "application/json"}
-DAYS = [day.date().isoformat() for day in pd.bdate_range("2021-06-01", periods=390)]
+DAYS = [day.isoformat() for n in range(546) if (day := date(2021, 6, 1) + timedelta(n)).weekday() < 5]
 Sent = tuple[str, str, bytes, dict[str, str]]
 """Method, path, body and headers of a request."""
 
@@ -91,4 +90,4 @@ ANSWERS: dict[str, tuple[int, ...]] = {
 
 
 def minutes(number: int) -> list[str]:
-    return [str(one) for one in pd.date_range("2022-03-01", periods=number, freq="min", tz="UTC")]
+    return [str(datetime(2022, 3, 1, tzinfo=UTC) + timedelta(minutes=n)) for n in range(number)]

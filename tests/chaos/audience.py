@@ -22,7 +22,6 @@ from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.modelling.prediction import Predictor
 from serving.servers import UVICORN, serving
 
-PAUSE_S = 0.05
 DELIVERED = ("silver_bars", "silver_benchmark", "silver_articles", "silver_macro", "provenance")
 TOLERANCE = 1e-9
 
@@ -95,7 +94,7 @@ def _same(known: dict[str, float | None], said: dict[str, float | None]) -> bool
 
 
 @contextmanager
-def audience(root: Path, folder: Path, deliveries: dict[str, list[dict[str, str]]]) -> Iterator[Audience]:
+def audience(root: Path, folder: Path, deliveries: dict[str, list[dict[str, str]]], pause: float) -> Iterator[Audience]:
     """Serve a folder of data, and ask for every market again and again."""
     told = Audience(root, deliveries)
     settings = {"FINQ_DATA_ROOT": str(root), "FINQ_POLL_SECONDS": "0.2"}
@@ -107,7 +106,7 @@ def audience(root: Path, folder: Path, deliveries: dict[str, list[dict[str, str]
                 for market in deliveries:
                     answer = client.get("/ranking", params={"market": market})
                     told.hear(market, answer.status_code, answer.json())
-                time.sleep(PAUSE_S)
+                time.sleep(pause)
 
     with serving(UVICORN, folder, wait_for="/health", ready=(200, 503), **settings) as url:
         client = threading.Thread(target=ask, args=(url,), name="audience")

@@ -1,6 +1,6 @@
 """Let everything go wrong that can, many times, and say what was survived.
 
-Run it by ``make chaos``, or ``python tests/chaos/run.py --seed 1 --random 200 --aimed 50 --pairs 20``.
+Run it by ``make chaos``, or ``python tests/chaos/play.py --seed 1 --random 200 --aimed 50 --pairs 20``.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ class Plan:
         aimed: Kills at a step that changes something that is stored.
         pairs: Pairs of runs on one folder.
         others: Of each other kind.
+        clocks: Jumps of the clock, each with processes of their own.
+        pause: Seconds between two questions of the clients.
     """
 
     seed: int
@@ -37,6 +39,8 @@ class Plan:
     aimed: int
     pairs: int
     others: int = 1
+    clocks: int = 1
+    pause: float = 0.05
 
 
 def play(plan: Plan, folder: Path, say: bool = True) -> tuple[Tally, Audience]:
@@ -74,11 +78,11 @@ def play(plan: Plan, folder: Path, say: bool = True) -> tuple[Tally, Audience]:
             print("disk read-only: left out, this process may not mount", flush=True)
         library = faketime_library()
         if library is not None:
-            order += [("clock jumps", lambda: arena.clock_jumps(library))] * plan.others
-        elif say:
+            order += [("clock jumps", lambda: arena.clock_jumps(library))] * plan.clocks
+        elif plan.clocks and say:
             print("clock jumps: left out, the Debian package `faketime` is not installed", flush=True)
         arena.chance.shuffle(order)
-        with audience(arena.root, folder, deliveries) as told:
+        with audience(arena.root, folder, deliveries, plan.pause) as told:
             for number, (kind, disaster) in enumerate(order, start=1):
                 arena.try_out(kind, disaster)
                 if say:
@@ -98,9 +102,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--aimed", type=int, default=50)
     parser.add_argument("--pairs", type=int, default=20)
     parser.add_argument("--others", type=int, default=3)
+    parser.add_argument("--clocks", type=int, default=3)
     given = parser.parse_args(arguments)
+    plan = Plan(given.seed, given.random, given.aimed, given.pairs, given.others, given.clocks)
     with tempfile.TemporaryDirectory() as folder:
-        tally, told = play(Plan(given.seed, given.random, given.aimed, given.pairs, given.others), Path(folder))
+        tally, told = play(plan, Path(folder))
     print(tally.table())
     print(f"answers: {dict(told.statuses)}; snapshots computed anew: {told.checked}, no longer kept: {told.unseen}")
     for failure in (*tally.failures, *told.wrong[:20]):

@@ -14,6 +14,7 @@ import pytest
 from finq_predictor.serving.app import create_app
 from finq_predictor.serving.settings import Settings
 from serving import small_market
+from serving.servers import BENTO, UVICORN, Server, running
 
 
 class Client:
@@ -27,23 +28,24 @@ class Client:
     def __enter__(self) -> Client:
         self._thread.start()
         self._lifespan = self.app.router.lifespan_context(self.app)
-        self._run(self._lifespan.__aenter__())
+        self.run(self._lifespan.__aenter__())
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
         self._http = httpx.AsyncClient(transport=transport, base_url="http://finq")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._run(self._http.aclose())
-        self._run(self._lifespan.__aexit__(None, None, None))
+        self.run(self._http.aclose())
+        self.run(self._lifespan.__aexit__(None, None, None))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=10)
         self._loop.close()
 
-    def _run(self, work: Any) -> Any:
+    def run(self, work: Any) -> Any:
+        """Wait for something to be done in that loop."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=120)
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        return self._run(self._http.request(method, path, **options))
+        return self.run(self._http.request(method, path, **options))
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.request("GET", path, **options)
@@ -93,3 +95,27 @@ def own_root(two_markets, tmp_path) -> Path:
 def client(two_markets) -> Iterator[Client]:
     with started(Settings(data_root=two_markets)) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def bentoml_server(two_markets, tmp_path_factory) -> Iterator[Server]:
+    """A server as it is by itself, for tests that ask and change nothing; starting one is dear."""
+    folder = tmp_path_factory.mktemp("bentoml_server")
+    with running(BENTO, folder, seconds=240.0, FINQ_DATA_ROOT=str(two_markets)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def uvicorn_server(two_markets, tmp_path_factory) -> Iterator[Server]:
+    """The same application under plain uvicorn, with the log of a server that nobody told to be silent."""
+    folder = tmp_path_factory.mktemp("uvicorn_server")
+    plain = tuple(word for word in UVICORN if word != "--no-access-log")
+    with running(plain, folder, FINQ_DATA_ROOT=str(two_markets)) as server:
+        yield server
+
+
+@pytest.fixture(params=["bentoml", "uvicorn"])
+def either_server(request: pytest.FixtureRequest) -> Server:
+    """First one of them, then the other."""
+    server: Server = request.getfixturevalue(f"{request.param}_server")
+    return server

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -18,6 +19,7 @@ import httpx
 
 BIN = Path(sys.executable).parent
 BENTO = (str(BIN / "bentoml"), "serve", "finq_predictor.serving.service:Api", "--host", "127.0.0.1", "--port")
+_END_S = 30.0
 UVICORN = (str(BIN / "uvicorn"), "finq_predictor.serving.app:app", "--no-access-log", "--host", "127.0.0.1", "--port")
 
 
@@ -106,12 +108,15 @@ def _wait(process: subprocess.Popen[bytes], url: str, ready: tuple[int, ...], se
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, sign)
-            process.wait(timeout=10)
-        except ProcessLookupError:
-            break
-        except subprocess.TimeoutExpired:
-            continue
-    process.wait(timeout=10)
+    """End a server; fails where it does not end by itself when it is told to."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(timeout=_END_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=_END_S)
+        raise TimeoutError(f"the server did not end within {_END_S:g} s of being told to") from None
+    # What it started and left behind.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

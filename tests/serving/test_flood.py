@@ -13,7 +13,7 @@ from attack.attacks import ATTACKS, DAYS
 from attack.siege import ARGUMENTS, COMMAND, SETTINGS, SIEGES, under_flood, under_siege, warm_up, wide_market
 from serving.servers import UVICORN, Server, running
 
-SECONDS = 1.0
+SECONDS = 0.5
 FOREVER_MS = 5000.0
 """Waits are stated by ``make attack``; here only one as long as those of a server that is held up is none."""
 

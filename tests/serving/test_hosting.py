@@ -54,8 +54,7 @@ def port_of(server) -> int:
     return int(server.url.rpartition(":")[2])
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-@pytest.mark.parametrize("inference", ["in_process", "service"])
+@pytest.mark.parametrize(("workers", "inference"), [("1", "in_process"), ("2", "service")])
 def test_a_server_listens_on_one_port_and_its_sockets_lie_where_nobody_else_can_enter(
     workers, inference, two_markets, tmp_path
 ):
@@ -135,9 +134,8 @@ def test_a_pickle_is_told_what_to_be_and_counted(client):
     assert plain.status_code == 200, "what curl calls a body by itself is read as ever"
 
 
-@pytest.mark.parametrize("place", ["module", "bentos"])
-def test_a_server_that_is_told_nothing_listens_to_this_machine_alone(place, project_path, two_markets, tmp_path):
-    command = WITHOUT_HOST if place == "module" else (str(BIN / "bentoml"), "serve", str(project_path / "bentos"), "-p")
+def test_a_bento_that_is_told_nothing_listens_to_this_machine_alone(project_path, two_markets, tmp_path):
+    command = (str(BIN / "bentoml"), "serve", str(project_path / "bentos"), "-p")
     with running(command, tmp_path, FINQ_DATA_ROOT=str(two_markets), FINQ_MARKETS="fx") as server:
         assert addresses(server.pid) == {("127.0.0.1", port_of(server))}
 
@@ -160,31 +158,37 @@ def test_a_public_server_is_one_only_when_it_is_intended(host, two_markets, tmp_
             assert addresses(server.pid) == {(host, port_of(server))}
 
 
-@pytest.mark.parametrize("command", [(BENTO, ()), (UVICORN, ("--workers", "2"))], ids=["bentoml", "uvicorn"])
-def test_nothing_is_left_of_a_server_that_is_killed(command, two_markets, tmp_path, short_folder):
-    variables = {"FINQ_DATA_ROOT": str(two_markets), "FINQ_WORKERS": "2", "TMPDIR": str(short_folder)}
-    with running(command[0], tmp_path, arguments=command[1], seconds=240.0, **variables) as server:
-        children = psutil.Process(server.pid).children(recursive=True)
-        assert len(children) >= 2
-        os.kill(server.pid, signal.SIGKILL)
-        end = time.monotonic() + 20
-        while any(_lives(child) for child in children) and time.monotonic() < end:
-            time.sleep(0.1)
-        assert [child for child in children if _lives(child) and "tracker" not in " ".join(child.cmdline())] == []
-        with pytest.raises(httpx.ConnectError):
-            httpx.get(server.url, timeout=5)
-        with socket.socket() as free:
-            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            free.bind(("127.0.0.1", port_of(server)))
+def killed(server) -> None:
+    """Kill a server, and see that nothing of it lives on."""
+    children = psutil.Process(server.pid).children(recursive=True)
+    assert len(children) >= 2
+    os.kill(server.pid, signal.SIGKILL)
+    end = time.monotonic() + 20
+    while any(_lives(child) for child in children) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert [child for child in children if _lives(child) and "tracker" not in " ".join(child.cmdline())] == []
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(server.url, timeout=5)
+    with socket.socket() as free:
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        free.bind(("127.0.0.1", port_of(server)))
 
 
-def test_a_server_clears_away_what_a_killed_one_left(two_markets, tmp_path, short_folder):
-    variables = {"FINQ_DATA_ROOT": str(two_markets), "FINQ_MARKETS": "fx", "TMPDIR": str(short_folder)}
-    with running(BENTO, tmp_path, seconds=240.0, **variables) as server:
+def test_nothing_is_left_of_a_plain_server_that_is_killed(two_markets, tmp_path):
+    with running(UVICORN, tmp_path, arguments=("--workers", "2"), FINQ_DATA_ROOT=str(two_markets)) as server:
+        killed(server)
+
+
+def test_nothing_is_left_of_a_server_that_is_killed_and_the_next_one_clears_its_folder(
+    two_markets, tmp_path, short_folder
+):
+    variables = {"FINQ_DATA_ROOT": str(two_markets), "TMPDIR": str(short_folder)}
+    with running(WITHOUT_HOST, tmp_path, seconds=240.0, FINQ_WORKERS="2", **variables) as server:
+        assert addresses(server.pid) == {("127.0.0.1", port_of(server))}, "it was told nothing"
         (left,) = short_folder.glob("finq-serving-*")
-        os.kill(server.pid, signal.SIGKILL)
+        killed(server)
     assert left.is_dir()
-    with running(BENTO, tmp_path, **variables):
+    with running(BENTO, tmp_path, FINQ_MARKETS="fx", **variables):
         (present,) = short_folder.glob("finq-serving-*")
         assert present != left
     assert list(short_folder.glob("finq-serving-*")) == [], "one that ends in good order clears away its own"

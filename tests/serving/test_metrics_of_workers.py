@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -16,6 +17,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from debian_servers import installed
 from serving import small_market
 from serving.conftest import wait_until
 from serving.servers import BENTO, UVICORN, running
@@ -58,78 +60,106 @@ def short_folder():
         yield Path(folder)
 
 
-@pytest.fixture(params=["bentoml", "uvicorn"])
-def two_workers(request, own_root, tmp_path, short_folder):
-    """A server of two workers, of which both have answered, and how many predictions they gave."""
-    variables = {"FINQ_DATA_ROOT": str(own_root), "FINQ_WORKERS": "2", "FINQ_POLL_SECONDS": "0.5"}
-    if request.param == "bentoml":
-        command, arguments = BENTO, ()
-        variables["TMPDIR"] = str(short_folder)
-    else:
-        command, arguments = UVICORN, ("--workers", "2")
-        variables["PROMETHEUS_MULTIPROC_DIR"] = str(short_folder)
-    with running(command, tmp_path, arguments=arguments, seconds=240.0, **variables) as server:
-        wait_until(lambda: value(told(server.url), "finq_ready") == 1.0, 90)
-        asked = 0
-        while len(counting(short_folder)) < 2 and asked < 2000:
-            ask(server.url, 40)
-            asked += 40
-        assert len(counting(short_folder)) == 2, "one worker got every request"
-        yield server, asked, short_folder
+@dataclass
+class Asked:
+    """A server of two workers, and how many predictions were asked of it.
+
+    Attributes:
+        url: Where it is.
+        data: Folder of the data that it serves.
+        counts: Folder in which the workers count.
+        asked: So many, of one pair.
+    """
+
+    url: str
+    data: Path
+    counts: Path
+    asked: int = 0
+
+    def ask(self, number: int) -> None:
+        """Ask for predictions, and take note."""
+        ask(self.url, number)
+        self.asked += number
+
+
+@pytest.fixture(scope="module", params=["bentoml", "uvicorn"])
+def two_workers(request, two_markets, tmp_path_factory):
+    """A server of two workers, of which both have answered."""
+    folder = tmp_path_factory.mktemp(request.param)
+    data = Path(shutil.copytree(two_markets, folder / "data"))
+    variables = {"FINQ_DATA_ROOT": str(data), "FINQ_WORKERS": "2", "FINQ_POLL_SECONDS": "0.5"}
+    with tempfile.TemporaryDirectory(prefix="finq", dir="/tmp") as counts:
+        if request.param == "bentoml":
+            command, arguments = BENTO, ()
+            variables["TMPDIR"] = counts
+        else:
+            command, arguments = UVICORN, ("--workers", "2")
+            variables["PROMETHEUS_MULTIPROC_DIR"] = counts
+        with running(command, folder, arguments=arguments, seconds=240.0, **variables) as server:
+            wait_until(lambda: value(told(server.url), "finq_ready") == 1.0, 90)
+            asked = Asked(server.url, data, Path(counts))
+            while len(counting(asked.counts)) < 2 and asked.asked < 2000:
+                asked.ask(40)
+            assert len(counting(asked.counts)) == 2, "one worker got every request"
+            yield asked
 
 
 def test_the_sum_is_the_same_whoever_is_asked(two_workers):
-    server, asked, _ = two_workers
     for _ in range(20):
-        text = told(server.url)
-        assert value(text, ASKED, **PREDICT) == asked
-        assert value(text, "finq_predictions_total", market="fx") == asked
-        assert value(text, "finq_prediction_duration_seconds_count", route="/predict") == asked
-        assert value(text, "finq_prediction_duration_seconds_bucket", route="/predict", le="+Inf") == asked
+        text = told(two_workers.url)
+        assert value(text, ASKED, **PREDICT) == two_workers.asked
+        assert value(text, "finq_predictions_total", market="fx") == two_workers.asked
+        assert value(text, "finq_prediction_duration_seconds_count", route="/predict") == two_workers.asked
+        assert value(text, "finq_prediction_duration_seconds_bucket", route="/predict", le="+Inf") == two_workers.asked
         assert "pid=" not in text, "one series, not one a worker"
         assert value(text, "finq_model_info") == 2.0, "one model of each market"
         assert value(text, "finq_ready") == 1.0
 
 
 def test_a_worker_that_is_killed_takes_no_counts_with_it_and_leaves_no_state(two_workers):
-    server, asked, folder = two_workers
-    victim = min(counting(folder))
+    victim = min(counting(two_workers.counts))
     os.kill(victim, signal.SIGKILL)
     wait_until(lambda: not _lives(victim), 20)
-    wait_until(lambda: _answers(server.url), 60)
+    wait_until(lambda: _answers(two_workers.url), 60)
     for _ in range(5):
-        assert value(told(server.url), ASKED, **PREDICT) == asked
-    assert [file for file in folder.rglob("gauge_*.db") if file.stem.endswith(f"_{victim}")] == []
+        assert value(told(two_workers.url), ASKED, **PREDICT) == two_workers.asked
+    assert [one for one in two_workers.counts.rglob("gauge_*.db") if one.stem.endswith(f"_{victim}")] == []
     # Another one takes its place, and counts on.
-    wait_until(lambda: len(_living(folder)) == 2 and value(told(server.url), "finq_ready") == 1.0, 90)
-    ask(server.url, 40)
-    text = told(server.url)
-    assert value(text, ASKED, **PREDICT) == asked + 40
+    wait_until(lambda: len(_living(two_workers.counts)) == 2 and value(told(two_workers.url), "finq_ready") == 1.0, 90)
+    two_workers.ask(40)
+    text = told(two_workers.url)
+    assert value(text, ASKED, **PREDICT) == two_workers.asked
     assert value(text, "finq_model_info") == 2.0
 
 
-def test_of_a_model_that_was_replaced_nothing_is_told(two_workers, own_root):
-    server, _, _ = two_workers
-    _crown(own_root, "2")
-    wait_until(lambda: value(told(server.url), "finq_model_info", market="equity", version="1") == 0.0, 90)
+def test_of_a_model_that_was_replaced_nothing_is_told(two_workers):
+    url = two_workers.url
+    _crown(two_workers.data, "2")
+    wait_until(lambda: value(told(url), "finq_model_info", market="equity", version="1") == 0.0, 90)
     for _ in range(5):
-        text = told(server.url)
+        text = told(url)
         assert value(text, "finq_model_info", market="equity", version="2") == 1.0
         assert not re.search(r'finq_model_info\{.*market="equity".*version="1"', text)
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_what_is_told_is_in_the_form_of_prometheus(workers, two_markets, tmp_path, short_folder):
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed; on Debian it comes with the package prometheus")
-    variables = {"FINQ_DATA_ROOT": str(two_markets), "FINQ_WORKERS": workers, "TMPDIR": str(short_folder)}
-    with running(BENTO, tmp_path, seconds=240.0, **variables) as server:
-        ask(server.url, 10)
-        httpx.post(f"{server.url}/predict", json={"instrument": "NOBODY"}, timeout=30)
-        text = told(server.url)
-    done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, timeout=60)
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    return installed("promtool", "prometheus")
+
+
+def _in_form(promtool: str, url: str) -> None:
+    httpx.post(f"{url}/predict", json={"instrument": "NOBODY"}, timeout=30)
+    done = subprocess.run([promtool, "check", "metrics"], input=told(url), capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_what_one_worker_tells_is_in_the_form_of_prometheus(bentoml_server, promtool):
+    ask(bentoml_server.url, 10)
+    _in_form(promtool, bentoml_server.url)
+
+
+def test_what_two_workers_tell_is_in_the_form_of_prometheus(two_workers, promtool):
+    _in_form(promtool, two_workers.url)
 
 
 def test_two_servers_of_one_home_count_apart(two_markets, tmp_path, short_folder):

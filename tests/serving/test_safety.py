@@ -10,7 +10,6 @@ import pytest
 
 from finq_predictor.serving.settings import Settings
 from serving.conftest import started, wait_until
-from serving.servers import BENTO, UVICORN, running
 
 ASKED = (
     ("GET", "/", None),
@@ -41,24 +40,22 @@ LINE = re.compile(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [BENTO, UVICORN], ids=["bentoml", "uvicorn"])
-def test_every_answer_carries_the_headers(two_markets, tmp_path, command):
+def test_every_answer_carries_the_headers(either_server):
     statuses = set()
-    with running(command, tmp_path, FINQ_DATA_ROOT=str(two_markets)) as server:
-        for method, path, body in ASKED:
-            answer = httpx.request(method, server.url + path, content=body, timeout=30)
-            statuses.add(answer.status_code)
-            headers = answer.headers
-            place = f"{method} {path[:40]} {answer.status_code}"
-            assert headers["x-content-type-options"] == "nosniff", place
-            assert headers["cache-control"] == "no-store", place
-            assert "frame-ancestors 'none'" in headers["content-security-policy"], place
-            assert headers["x-frame-options"] == "DENY", place
-            assert headers["referrer-policy"] == "no-referrer", place
-            assert re.fullmatch(r"[0-9a-f]{32}", headers["x-request-id"]), place
-            assert not re.search(r"\d", headers.get("server", "")), headers["server"]
-            assert "x-powered-by" not in headers
-            assert "location" not in headers
+    for method, path, body in ASKED:
+        answer = httpx.request(method, either_server.url + path, content=body, timeout=30)
+        statuses.add(answer.status_code)
+        headers = answer.headers
+        place = f"{method} {path[:40]} {answer.status_code}"
+        assert headers["x-content-type-options"] == "nosniff", place
+        assert headers["cache-control"] == "no-store", place
+        assert "frame-ancestors 'none'" in headers["content-security-policy"], place
+        assert headers["x-frame-options"] == "DENY", place
+        assert headers["referrer-policy"] == "no-referrer", place
+        assert re.fullmatch(r"[0-9a-f]{32}", headers["x-request-id"]), place
+        assert not re.search(r"\d", headers.get("server", "")), headers["server"]
+        assert "x-powered-by" not in headers
+        assert "location" not in headers
     assert statuses == {200, 400, 404, 405, 413, 414, 422}
 
 
@@ -67,19 +64,17 @@ def _lines(text: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [BENTO, UVICORN], ids=["bentoml", "uvicorn"])
-def test_every_request_leaves_a_line_without_what_was_asked(two_markets, tmp_path, command):
-    plain = tuple(word for word in command if word != "--no-access-log")
-    with running(plain, tmp_path, FINQ_DATA_ROOT=str(two_markets)) as server:
-        headers = {"X-Request-ID": "order-42"}
-        answer = httpx.post(f"{server.url}/predict", json={"instrument": "MSFT"}, headers=headers, timeout=30)
-        assert answer.headers["x-request-id"] == answer.json()["request_id"] == "order-42"
-        httpx.get(f"{server.url}/ranking?market=fx&secret=hidden", headers={"X-Request-ID": "order-43"}, timeout=30)
-        httpx.get(f"{server.url}/hidden%0Arequest id=forged", headers={"X-Request-ID": "order-44"}, timeout=30)
-        batch = {"instruments": ["MSFT", "EUR_USD"]}
-        httpx.post(f"{server.url}/batch_predict", json=batch, headers={"X-Request-ID": "order-45"}, timeout=30)
-        wait_until(lambda: "order-45" in server.log.read_text(), 10)
-        log = server.log.read_text()
+def test_every_request_leaves_a_line_without_what_was_asked(either_server):
+    url = either_server.url
+    headers = {"X-Request-ID": "order-42"}
+    answer = httpx.post(f"{url}/predict", json={"instrument": "MSFT"}, headers=headers, timeout=30)
+    assert answer.headers["x-request-id"] == answer.json()["request_id"] == "order-42"
+    httpx.get(f"{url}/ranking?market=fx&secret=hidden", headers={"X-Request-ID": "order-43"}, timeout=30)
+    httpx.get(f"{url}/hidden%0Arequest id=forged", headers={"X-Request-ID": "order-44"}, timeout=30)
+    batch = {"instruments": ["MSFT", "EUR_USD"]}
+    httpx.post(f"{url}/batch_predict", json=batch, headers={"X-Request-ID": "order-45"}, timeout=30)
+    wait_until(lambda: "order-45" in either_server.log.read_text(), 10)
+    log = either_server.log.read_text()
     lines = {line["id"]: line for line in _lines(log)}
     one = lines["order-42"]
     assert (one["method"], one["route"], one["status"]) == ("POST", "/predict", "200")
@@ -102,21 +97,21 @@ def test_an_id_that_is_not_well_formed_is_replaced(client, given):
     assert re.fullmatch(r"[0-9a-f]{32}", made.headers["x-request-id"])
 
 
-def test_no_bytes_in_a_request_make_a_line_of_their_own(two_markets, tmp_path):
-    with running(UVICORN, tmp_path, FINQ_DATA_ROOT=str(two_markets)) as server:
-        host, port = server.url.removeprefix("http://").split(":")
-        for raw in (
-            b"GET /x HTTP/1.1\r\nHost: a\r\nX-Request-ID: a\x85forged\r\nConnection: close\r\n\r\n",
-            b"GET /%0d%0arequest%20id=forged HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-            b"FORGED /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-            b"GET /x\x00forged HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-            b"GET /x HTTP/1.1\r\nHost: a\r\nX-Request-ID: a\r\n forged\r\nConnection: close\r\n\r\n",
-        ):
-            with socket.create_connection((host, int(port)), timeout=10) as connection:
-                connection.sendall(raw)
-                while connection.recv(65536):
-                    pass
-        log = server.log.read_text()
+@pytest.mark.slow
+def test_no_bytes_in_a_request_make_a_line_of_their_own(either_server):
+    host, port = either_server.url.removeprefix("http://").split(":")
+    for raw in (
+        b"GET /x HTTP/1.1\r\nHost: a\r\nX-Request-ID: a\x85forged\r\nConnection: close\r\n\r\n",
+        b"GET /%0d%0arequest%20id=forged HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        b"FORGED /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        b"GET /x\x00forged HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        b"GET /x HTTP/1.1\r\nHost: a\r\nX-Request-ID: a\r\n forged\r\nConnection: close\r\n\r\n",
+    ):
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(raw)
+            while connection.recv(65536):
+                pass
+    log = either_server.log.read_text()
     assert "forged" not in log.lower(), log[-2000:]
 
 

@@ -26,15 +26,15 @@ def _poster(url):
     return post
 
 
-def test_bentoml_serves_every_route_in_process(two_markets, tmp_path):
-    with serving(BENTO, tmp_path, FINQ_DATA_ROOT=str(two_markets)) as url:
-        answer = httpx.post(f"{url}/predict", json={"instrument": "AAPL"}, timeout=30)
-        assert answer.status_code == 200
-        assert answer.json()["model"]["version"] == "1"
-        assert 'route="/predict",status="200"' in httpx.get(f"{url}/metrics", timeout=30).text
-        for path in ("/", "/docs", "/openapi.json", "/models", "/health", "/ready", "/ranking?market=fx", "/livez"):
-            assert httpx.get(url + path, timeout=30).status_code == 200, path
-        assert largest_difference(_poster(url), two_markets, "equity") <= TOLERANCE
+def test_bentoml_serves_every_route_in_process(bentoml_server, two_markets):
+    url = bentoml_server.url
+    answer = httpx.post(f"{url}/predict", json={"instrument": "AAPL"}, timeout=30)
+    assert answer.status_code == 200
+    assert answer.json()["model"]["version"] == "1"
+    assert 'route="/predict",status="200"' in httpx.get(f"{url}/metrics", timeout=30).text
+    for path in ("/", "/docs", "/openapi.json", "/models", "/health", "/ready", "/ranking?market=fx", "/livez"):
+        assert httpx.get(url + path, timeout=30).status_code == 200, path
+    assert largest_difference(_poster(url), two_markets, "equity") <= TOLERANCE
 
 
 def test_bentoml_serves_through_the_inference_service(two_markets, tmp_path):

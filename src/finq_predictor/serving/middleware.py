@@ -102,6 +102,8 @@ class Observed:
             await (refusal or self.app)(scope, observed_receive, observed_send)
         except ClientDisconnect:
             status = CLIENT_LEFT
+            # Nobody reads it; but what is around us, such as BentoML's time-out, waits for an answer to begin.
+            await Response(status_code=CLIENT_LEFT)(scope, receive, send)
         except Exception as error:
             logger.exception("Request %s to %s failed", request_id.decode(), path)
             if status:

@@ -18,6 +18,7 @@ from finq_predictor.domain.errors import StoreError
 from finq_predictor.domain.fingerprint import hash_content
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import MODELS, create_model, restore_model
+from finq_predictor.domain.modelling.models.restoring import check_tree
 from finq_predictor.domain.modelling.training_profile import TrainingProfile, build_profile
 
 SMALL = {
@@ -266,6 +267,14 @@ def test_a_crafted_profile_is_refused(change, rows):
     kept["features"]["a"] |= change
     with pytest.raises(StoreError, match="Train again"):
         TrainingProfile.from_dict(kept)
+
+
+@pytest.mark.parametrize("child", [3, 4, 2**31 - 1, 0, -2])
+def test_a_child_is_looked_for_only_where_it_can_be(child):
+    """By its own reason: counting the parents of a node that is far behind the end would take all of the memory."""
+    left, right, feature = np.array([1, -1, -1]), np.array([child, -1, -1]), np.zeros(3, dtype=np.int64)
+    with pytest.raises(ValueError, match="a child that is none of its 3 nodes"):
+        check_tree(left, right, feature, 1, "The tree")
 
 
 def test_a_circle_of_trees_ends_no_process_that_reads_it(states, tmp_path):
