@@ -28,7 +28,7 @@ $(foreach switch,$(shell $(PYTHON) src/finq_predictor/switches.py),$(eval export
 # A container may forbid bytecode, and every process would compile every import again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run setup test mutants chaos attack lint format serve lab viz dags bench docs lock clean
+.PHONY: help run setup test mutants chaos attack soak lint format serve lab viz dags bench docs lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
@@ -84,6 +84,9 @@ chaos: $(VENV)/.dev  ## Kills, full disks, two runs at once: what goes wrong whi
 
 attack: $(VENV)/.dev  ## Everything an anonymous client can send, against a server of its own, and what others noticed
 	$(BIN)/python tests/attack/play.py
+
+soak: $(VENV)/.dev  ## A hundred new models under eight clients, then ten minutes: failures, mixed answers, waits, memory
+	$(BIN)/python tests/endurance/play.py
 
 lint: $(VENV)/.dev  ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .

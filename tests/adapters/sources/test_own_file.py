@@ -153,7 +153,22 @@ def test_an_archive_holds_one_table(tmp_path):
 
 
 def test_a_table_that_claims_more_cells_than_its_size_can_hold_is_refused(tmp_path):
-    pd.DataFrame({"close": np.zeros(10_000_000)}).to_parquet(tmp_path / "a.parquet")
-    assert (tmp_path / "a.parquet").stat().st_size < 200_000
-    with pytest.raises(SourceError, match=r"it says that it holds 10,000,000 values"):
-        read(tmp_path / "a.parquet")
+    zeros = pd.DataFrame({"close": np.zeros(10_000_000)})
+    zeros.to_parquet(tmp_path / "a.parquet")
+    zeros.to_feather(tmp_path / "a.feather", compression="zstd")
+    pd.DataFrame({"close": [None] * 10_000_000}).to_feather(tmp_path / "b.feather")
+    for name in ("a.parquet", "a.feather", "b.feather"):
+        assert (tmp_path / name).stat().st_size < 200_000
+        with pytest.raises(SourceError, match=r"it says that it holds 10,000,000 values"):
+            read(tmp_path / name)
+
+
+def test_a_table_that_unpacks_to_far_more_than_its_size_is_refused(tmp_path):
+    """Few cells, each of megabytes."""
+    texts = pd.DataFrame({"text": [letter * 12_000_000 for letter in "abcdefgh"]})
+    texts.to_parquet(tmp_path / "a.parquet", compression="zstd")
+    texts.to_feather(tmp_path / "a.feather", compression="zstd")
+    for name in ("a.parquet", "a.feather"):
+        assert (tmp_path / name).stat().st_size < 200_000
+        with pytest.raises(SourceError, match=r"it says that it holds 8 values in 96,0\d\d,\d\d\d bytes"):
+            read(tmp_path / name)

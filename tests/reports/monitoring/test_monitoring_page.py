@@ -82,8 +82,9 @@ def test_the_same_results_give_the_same_page(calm):
 
 
 def test_the_page_says_which_model_and_which_data(calm):
-    page = monitoring_page(calm)
-    stamp = "model logistic version 3 · data ab12ab12ab12ab12 · features dddddddddddddddd · code cd34cd34cd34cd34"
+    page = monitoring_page(calm, "000012-919fa2540b59")
+    known = "data ab12ab12ab12ab12 · features dddddddddddddddd · code cd34cd34cd34cd34"
+    stamp = f"model logistic version 3 · snapshot 000012-919fa2540b59 · {known}"
     assert page.count(stamp) == len(SECTIONS) + 1
     assert "source simulated (simulated-0), 20 instruments · period 2023-01-02 to 2023-12-29" in page
 

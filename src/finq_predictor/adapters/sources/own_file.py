@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from finq_predictor.adapters.sources.unpacking import OPENERS, check_cells, unpacked
+from finq_predictor.adapters.sources.unpacking import OPENERS, check_announced, unpacked
 from finq_predictor.domain.errors import ConfigurationError, SourceError, UnknownNameError, closest
 from finq_predictor.domain.registry import Registry
 
@@ -140,13 +140,20 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     from pyarrow.parquet import read_metadata
 
     about = read_metadata(path)
-    check_cells(path, about.num_rows * about.num_columns)
+    size = sum(about.row_group(number).total_byte_size for number in range(about.num_row_groups))
+    check_announced(path, about.num_rows * about.num_columns, size)
     return _without_index(pd.read_parquet(path))
 
 
 @READERS.register("feather", "arrow")
 def _read_feather(path: Path) -> pd.DataFrame:
-    return _without_index(pd.read_feather(path))
+    from finq_predictor.adapters.sources.arrow_messages import announced, is_feather, read_batches
+
+    if not is_feather(path):
+        return _without_index(pd.read_feather(path))
+    batches = list(announced(path))
+    check_announced(path, sum(one.values for one in batches), sum(one.size for one in batches))
+    return _without_index(read_batches(path))
 
 
 @READERS.register("json")

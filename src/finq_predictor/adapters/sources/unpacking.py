@@ -71,18 +71,20 @@ def unpacked(path: Path) -> Path | io.BytesIO:
     return content
 
 
-def check_cells(path: Path, cells: int) -> None:
-    """Refuse a table whose file says that it has far more cells than its size can hold.
+def check_announced(path: Path, cells: int, size: int) -> None:
+    """Refuse a table whose file says that it holds far more than its size lets expect.
 
     Args:
         path: Its file, compressed inside.
         cells: Rows x columns.
+        size: Bytes of what it holds when that is unpacked.
 
     Raises:
-        DataError: If eight bytes a cell are more than :func:`allowance`.
+        DataError: If they, or eight bytes a cell, are more than :func:`allowance`.
     """
-    if 8 * cells > allowance(path.stat().st_size):
+    if max(8 * cells, size) > allowance(path.stat().st_size):
         raise DataError(
-            f"it says that it holds {cells:,} values, far more than its {path.stat().st_size:,} bytes are likely to; "
+            f"it says that it holds {cells:,} values in {size:,} bytes, far more than its {path.stat().st_size:,} "
+            "bytes are likely to; "
             "look at it, or deliver it as CSV"
         )

@@ -104,7 +104,7 @@ def measure_drift(
     return DRIFT.typed(pd.concat([features, outcome], ignore_index=True))
 
 
-def build_monitoring_report(
+def assemble_monitoring_results(
     freshness: pd.DataFrame,
     missing_rates: pd.DataFrame,
     drift: pd.DataFrame,
@@ -114,21 +114,29 @@ def build_monitoring_report(
     params: MonitoringParams,
     *,
     market: Market,
-) -> str:
-    """Write one self-contained page that begins with the verdict in plain words."""
-    return monitoring_page(
-        MonitoringResults(
-            market=market,
-            freshness=freshness,
-            missing_rates=missing_rates,
-            drift=drift,
-            current=last_days(gold, params.window_days),
-            champion=champion,
-            provenance=provenance,
-            window_days=params.window_days,
-            thresholds=params.drift.thresholds,
-        )
+) -> MonitoringResults:
+    """Put together what was found and what it was measured on."""
+    return MonitoringResults(
+        market=market,
+        freshness=freshness,
+        missing_rates=missing_rates,
+        drift=drift,
+        current=last_days(gold, params.window_days),
+        champion=champion,
+        provenance=provenance,
+        window_days=params.window_days,
+        thresholds=params.drift.thresholds,
     )
+
+
+def write_monitoring_report(results: MonitoringResults, snapshot: str) -> str:
+    """Write one self-contained page that begins with the verdict in plain words.
+
+    Args:
+        results: What was found.
+        snapshot: Id of the newest snapshot.
+    """
+    return monitoring_page(results, snapshot)
 
 
 def render_monitoring_metrics(

@@ -6,11 +6,12 @@ from kedro.pipeline import Pipeline
 
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.pipelines.monitoring.nodes import (
-    build_monitoring_report,
+    assemble_monitoring_results,
     measure_drift,
     measure_freshness,
     measure_missing,
     render_monitoring_metrics,
+    write_monitoring_report,
 )
 from finq_predictor.pipelines.steps import step
 
@@ -32,11 +33,12 @@ def create_pipeline(market: Market) -> Pipeline:
             step(measure_missing, ["gold", "champion", "params:monitoring"], "missing_rates", market=market),
             step(measure_drift, ["gold", "predictions", "champion", "params:monitoring"], "drift", market=market),
             step(
-                build_monitoring_report,
+                assemble_monitoring_results,
                 ["freshness", "missing_rates", "drift", "gold", "champion", "provenance", "params:monitoring"],
-                "monitoring_report",
+                "monitoring_results",
                 market=market,
             ),
+            step(write_monitoring_report, ["monitoring_results", "snapshot"], "monitoring_report", market=market),
             step(
                 render_monitoring_metrics, ["freshness", "missing_rates", "drift"], "monitoring_metrics", market=market
             ),

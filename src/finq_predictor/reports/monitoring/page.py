@@ -12,20 +12,25 @@ from finq_predictor.reports.pages import Frame, render_page
 ROOM = "monitoring"
 
 
-def monitoring_page(results: MonitoringResults) -> str:
+def monitoring_page(results: MonitoringResults, snapshot: str = "") -> str:
     """The monitoring page of one market.
 
+    Args:
+        results: What was found.
+        snapshot: Id of the snapshot that holds what was watched; empty where there is none.
+
     Returns:
-        One self-contained HTML page. Below every section stand the model, its hashes and the source of the data.
+        One self-contained HTML page. Below every section stand model, snapshot, hashes and the source of the data.
     """
-    frame = Frame(results.simulated, _origin(results), preset_in_words(results.preset))
+    frame = Frame(results.simulated, _origin(results, snapshot), preset_in_words(results.preset))
     return render_page(ROOM, head.build(results), SECTIONS, results, frame)
 
 
-def _origin(results: MonitoringResults) -> dict[str, str]:
+def _origin(results: MonitoringResults, snapshot: str) -> dict[str, str]:
     champion, given = results.champion, results.provenance
     return {
         "model": f"{champion.name} version {champion.version}",
+        "snapshot": snapshot or "none",
         **origin_of(champion),
         "source": f"{given.source} ({given.source_id}), {given.instruments} instruments",
         "period": f"{day(given.first_ts)} to {day(given.last_ts)}",
