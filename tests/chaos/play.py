@@ -32,6 +32,7 @@ class Plan:
         others: Of each other kind.
         clocks: Jumps of the clock, each with processes of their own.
         pause: Seconds between two questions of the clients.
+        restores: How often everything is lost.
     """
 
     seed: int
@@ -41,6 +42,7 @@ class Plan:
     others: int = 1
     clocks: int = 1
     pause: float = 0.05
+    restores: int = 1
 
 
 def play(plan: Plan, folder: Path, say: bool = True) -> tuple[Tally, Audience]:
@@ -70,7 +72,7 @@ def play(plan: Plan, folder: Path, say: bool = True) -> tuple[Tally, Audience]:
             + [("two runs at once", arena.two_at_once)] * plan.pairs
             + [("two first runs", arena.two_first_runs)] * plan.others
             + [("disk full", arena.disk_full)] * plan.others
-            + [("destroyed and restored", arena.destroyed_and_restored)] * plan.others
+            + [("destroyed and restored", arena.destroyed_and_restored)] * plan.restores
         )
         if can_mount(folder / "can_mount"):
             order += [("disk read-only", arena.disk_read_only)] * plan.others
@@ -103,8 +105,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pairs", type=int, default=20)
     parser.add_argument("--others", type=int, default=3)
     parser.add_argument("--clocks", type=int, default=3)
+    parser.add_argument("--restores", type=int, default=3)
     given = parser.parse_args(arguments)
-    plan = Plan(given.seed, given.random, given.aimed, given.pairs, given.others, given.clocks)
+    plan = Plan(given.seed, given.random, given.aimed, given.pairs, given.others, given.clocks, restores=given.restores)
     with tempfile.TemporaryDirectory() as folder:
         tally, told = play(plan, Path(folder))
     print(tally.table())

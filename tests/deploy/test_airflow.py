@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.snapshots.store import path_of
 
 EXPORTED = ("equity", "fx", "ingestion", "sentiment", "features", "evaluation", "monitoring")
 READ_DAGS = """
@@ -115,7 +116,8 @@ def test_schedules_and_time_zones(dags, dag, timetable, timezone):
 
 
 @pytest.mark.slow
-def test_a_dag_runs_through(airflow, tmp_path):
+def test_a_dag_runs_through_and_gives_what_one_run_gives(airflow, small_project, tmp_path):
+    """Each stage in a process of its own, another time, elsewhere: the same seed makes the same bytes."""
     python, environment = airflow
     command = str(python.parent / "airflow")
     environment = {
@@ -131,3 +133,6 @@ def test_a_dag_runs_through(airflow, tmp_path):
     assert result.returncode == 0, output
     assert Layout(tmp_path).report("fx").exists(), output
     assert Layout(tmp_path).place("fx", "monitoring_metrics").exists(), output
+    for table in ("gold", "oos_predictions", "predictions"):
+        first, second = (path_of(root, "fx", table) for root in (small_project, tmp_path))
+        assert first.read_bytes() == second.read_bytes(), f"{first.name} differs"

@@ -146,7 +146,8 @@ def test_a_body_that_is_not_json(client, body):
 
 def test_a_body_that_is_too_long(client):
     body = b'{"instrument": "' + b"A" * 2_000_000 + b'"}'
-    assert "1,048,576" in _error(client.post("/predict", content=body), 413, "too_large")
+    assert "16,384" in _error(client.post("/predict", content=body), 413, "too_large")
+    assert "1,048,576" in _error(client.post("/batch_predict", content=body), 413, "too_large")
 
 
 def test_wrong_method_and_unknown_route(client):
