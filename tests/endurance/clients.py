@@ -93,10 +93,14 @@ class Clients:
 
     def _hear(self, answer: dict[str, Any], newest: dict[str, int]) -> None:
         answers = answer.get("predictions") or answer.get("ranking") or [answer]
+        # A stock that left is answered from its own last bar.
+        bars: dict[str, str] = {}
+        for one in answers:
+            bars[one["market"]] = max(bars.get(one["market"], ""), one["feature_ts"])
         states: dict[str, str] = {}
         for one in answers:
             market, version = one["market"], int(one["model"]["version"])
-            state = f"{market} {one['snapshot']} {version} {one['feature_ts']}"
+            state = f"{market} {one['snapshot']} {version} {bars[market]}"
             if states.setdefault(market, state) != state:
                 self._say(f"one answer mixes {states[market]} and {state}")
             if version < newest.get(market, 0):
