@@ -33,6 +33,7 @@ class Plan:
         clocks: Jumps of the clock, each with processes of their own.
         pause: Seconds between two questions of the clients.
         restores: How often everything is lost.
+        minutes: After so many nothing new is begun.
     """
 
     seed: int
@@ -43,6 +44,7 @@ class Plan:
     clocks: int = 1
     pause: float = 0.05
     restores: int = 1
+    minutes: float = 1e9
 
 
 def play(plan: Plan, folder: Path, say: bool = True) -> tuple[Tally, Audience]:
@@ -84,8 +86,11 @@ def play(plan: Plan, folder: Path, say: bool = True) -> tuple[Tally, Audience]:
         elif plan.clocks and say:
             print("clock jumps: left out, the Debian package `faketime` is not installed", flush=True)
         arena.chance.shuffle(order)
+        latest = began + 60.0 * plan.minutes
         with audience(arena.root, folder, deliveries, plan.pause) as told:
             for number, (kind, disaster) in enumerate(order, start=1):
+                if time.monotonic() > latest:
+                    break
                 arena.try_out(kind, disaster)
                 if say:
                     print(f"{number:>4} of {len(order)}  {time.monotonic() - began:6.0f} s  {kind}", flush=True)
@@ -106,11 +111,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--others", type=int, default=3)
     parser.add_argument("--clocks", type=int, default=3)
     parser.add_argument("--restores", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=180.0, help="nothing new is begun after so many")
     given = parser.parse_args(arguments)
-    plan = Plan(given.seed, given.random, given.aimed, given.pairs, given.others, given.clocks, restores=given.restores)
+    plan = Plan(
+        given.seed,
+        given.random,
+        given.aimed,
+        given.pairs,
+        given.others,
+        given.clocks,
+        restores=given.restores,
+        minutes=given.minutes,
+    )
     with tempfile.TemporaryDirectory() as folder:
         tally, told = play(plan, Path(folder))
     print(tally.table())
+    print(f"runs that a random moment found at work and killed: {tally.killed}")
     print(f"answers: {dict(told.statuses)}; snapshots computed anew: {told.checked}, no longer kept: {told.unseen}")
     for failure in (*tally.failures, *told.wrong[:20]):
         print(f"not survived: {failure}")

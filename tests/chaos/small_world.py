@@ -155,11 +155,13 @@ class Tally:
         tried: By kind.
         survived: By kind.
         failures: What did not survive, in a sentence each.
+        killed: Runs that a random moment found at work.
     """
 
     tried: dict[str, int] = field(default_factory=dict)
     survived: dict[str, int] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+    killed: int = 0
 
     def note(self, kind: str, failure: str | None) -> None:
         """Take note of one disaster."""

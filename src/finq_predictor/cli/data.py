@@ -47,7 +47,10 @@ def versions(root: Path, market: str | None) -> None:
 @market_option
 @click.option("--every", is_flag=True, help="Every snapshot that is kept instead of the newest.")
 def verify(root: Path, market: str | None, every: bool) -> None:
-    """Compare every stored file with the hash it was stored under; one that is gone or damaged fails."""
+    """Compare every stored file with the hash it was stored under; one that is gone or damaged fails.
+
+    What is older than that which it was made from is told as well, and is no failure.
+    """
     bad = False
     for store in _stores(root, market):
         ids = store.ids() if every else [store.newest().id]
@@ -59,6 +62,8 @@ def verify(root: Path, market: str | None, every: bool) -> None:
                 click.echo(f"{store.market} {name}: {dataset}: {what}")
             if not found:
                 click.echo(f"{store.market} {name}: all {len(snapshot.manifest.entries)} datasets are whole")
+            for behind in filter(None, map(snapshot.behind, snapshot.manifest.entries)):
+                click.echo(f"{store.market} {name}: {behind}")
     if bad:
         sys.exit(1)
 
@@ -69,9 +74,11 @@ def verify(root: Path, market: str | None, every: bool) -> None:
 @click.option("--to", "name", required=True, help="Id of a snapshot, or its number.")
 def rollback(root: Path, market: str, name: str) -> None:
     """Publish again what an older snapshot holds; the champion stays, which has a rollback of its own."""
+    from finq_predictor.adapters.snapshots.manifest import CHAMPION
+
     (store,) = _stores(root, market)
     newest = store.newest()
-    kept = {each: newest.manifest.entries[each] for each in ("champion",) if newest.has(each)}
+    kept = {each: newest.manifest.entries[each] for each in (CHAMPION,) if newest.has(each)}
     found = store.open(name)
     if damage := found.damaged():
         raise click.ClickException(f"{found.id} is not whole: {'; '.join(damage.values())}. Take another one.")

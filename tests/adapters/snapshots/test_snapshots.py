@@ -189,3 +189,47 @@ def test_a_version_is_flushed_before_its_name_is_known(tmp_path, monkeypatch):
     names = [Path(path).name for path in seen]
     pointer = next(place for place, name in enumerate(names) if name.startswith(".current"))
     assert any(name.startswith("content") for name in names[:pointer])
+
+
+def descended(root: Path, name: str, text: str, **parents: str) -> None:
+    """Store a dataset that was made from others."""
+    work = writer.begin(SnapshotStore(root, "equity"), by="kedro run", code="c" * 64)
+    put(root, name, text)
+    work.descend(name, parents)
+    work.publish()
+    writer.end(work)
+
+
+def test_whoever_reads_what_is_older_than_its_parents_is_told_once(tmp_path, caplog):
+    put(tmp_path, "provenance", "one")
+    entries = SnapshotStore(tmp_path, "equity").newest().manifest.entries
+    descended(tmp_path, "ingestion_checks", "of one", provenance=entries["provenance"].content)
+    read(tmp_path, "ingestion_checks")
+    assert caplog.messages == []
+    put(tmp_path, "provenance", "two")
+    for _ in range(3):
+        assert read(tmp_path, "ingestion_checks") == "of one"
+        read(tmp_path, "provenance")
+    assert caplog.messages == [
+        "The ingestion_checks of equity is older than what it was made from (provenance was replaced). "
+        "Make it with: kedro run --pipelines=ingestion,sentiment"
+    ]
+    put(tmp_path, "provenance", "one")
+    assert SnapshotStore(tmp_path, "equity").newest().behind("ingestion_checks") == "", "it is what it was made from"
+
+
+def test_a_champion_stays_when_its_data_change(tmp_path, caplog):
+    place = tmp_path / "04_models" / "equity" / "champion"
+    put(tmp_path, "provenance", "one")
+    work = writer.begin(SnapshotStore(tmp_path, "equity"), by="kedro run", code="c" * 64)
+    writer.store(locate(place), lambda folder: (folder.mkdir(), (folder / "a").write_text("model")))
+    work.descend("champion", {"provenance": "0" * 64})
+    work.publish()
+    writer.end(work)
+    descended(tmp_path, "ingestion_checks", "x", champion=work.view.manifest.entries["champion"].content)
+    store = SnapshotStore(tmp_path, "equity")
+    assert store.newest().manifest.entries["champion"].parents == {"provenance": "0" * 64}
+    for name in ("champion", "ingestion_checks"):
+        store.newest().path(name)
+        assert store.newest().behind(name) == ""
+    assert caplog.messages == []

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
+CHAMPION = "champion"
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -65,10 +67,14 @@ class Manifest:
     def behind(self, name: str) -> dict[str, str]:
         """The datasets that a dataset was made from and that are others by now -> what happened to them.
 
+        A champion stays when its data change, so it is behind nothing.
+
         Args:
             name: Dataset; its parents' parents count as well.
         """
         found: dict[str, str] = {}
+        if name == CHAMPION:
+            return found
         for parent, content in self.entries[name].parents.items():
             now = self.entries.get(parent)
             if now is None:

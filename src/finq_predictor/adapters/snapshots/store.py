@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
 from collections.abc import Collection, Mapping
@@ -22,6 +23,7 @@ from finq_predictor.domain.market.markets import MARKETS
 if TYPE_CHECKING:
     from filelock import FileLock
 
+logger = logging.getLogger(__name__)
 FOLDER = "snapshots"
 POINTER = "current"
 KEPT = 20
@@ -29,6 +31,7 @@ GRACE_S = 3600.0
 _ADVICE = "Restore it from a backup, or take an older one: finq data rollback."
 _ATTEMPTS = 5
 _PAUSE_S = 0.05
+_told: set[tuple[Path, str, str]] = set()
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class Snapshot:
     def path(self, name: str) -> Path:
         """Where the version of a dataset lies that belongs to this snapshot.
 
+        Whoever reads it is told in the log, once, when it was made from something that was replaced since.
+
         Args:
             name: Dataset as the catalog names it after the market.
 
@@ -64,7 +69,21 @@ class Snapshot:
         if name not in self.manifest.entries:
             place = Layout(self.root).place(self.manifest.market, name)
             raise StoreError(f"There is no {name} of {self.manifest.market} below {self.root}. {how_to_make(place)}")
+        if (behind := self.behind(name)) and (self.root, self.manifest.market, behind) not in _told:
+            _told.add((self.root, self.manifest.market, behind))
+            logger.warning("%s", behind)
         return self.root / self.manifest.entries[name].file
+
+    def behind(self, name: str) -> str:
+        """What a dataset was made from and that is another one by now, in a sentence; empty where it is up to date."""
+        found = self.manifest.behind(name)
+        if not found:
+            return ""
+        what = ", ".join(f"{parent} {happened}" for parent, happened in sorted(found.items()))
+        return (
+            f"The {name} of {self.manifest.market} is older than what it was made from ({what}). "
+            f"{how_to_make(Layout(self.root).place(self.manifest.market, name))}"
+        )
 
     def copy(self, root: Path, names: Collection[str] | None = None) -> Snapshot:
         """Copy datasets of this snapshot, and publish them, below another folder of data, where the market is absent.
