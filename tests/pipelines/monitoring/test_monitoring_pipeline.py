@@ -33,6 +33,7 @@ def run(gold=GOLD, simulated=True, predictions=None, clock=None, **params):
         "provenance": make_provenance(
             source="simulated" if simulated else "own", source_id="seed 1 & <co>", simulated=simulated
         ),
+        "snapshot": "000012-919fa2540b59",
         "clock": GOLD["ts"].max() if clock is None else pd.Timestamp(clock),
         "params:monitoring": MonitoringParams(**params),
     }
