@@ -59,7 +59,8 @@ class Resolver:
             try:
                 self._names[key] = self._view.find(instrument, market, suggest=self._suggestions > 0)
             except FinqError as error:
-                self._names[key] = error
+                # Its trace leads back here, and thousands of such circles would lie about until they are looked for.
+                self._names[key] = error.with_traceback(None)
                 self._suggestions -= isinstance(error, UnknownNameError)
         return self._names[key]
 
@@ -69,7 +70,7 @@ class Resolver:
             try:
                 self._bars[key] = bar_at(served, when)
             except FinqError as error:
-                self._bars[key] = error
+                self._bars[key] = error.with_traceback(None)
         return self._bars[key]
 
 

@@ -141,12 +141,12 @@ class Batch:
 
     Attributes:
         found: What can be answered, and whether it was asked for now, in the order of the request.
-        errors: The answers to the rest.
+        errors: The rest, and why.
         bars: The instruments that are wanted, by market and bar.
     """
 
     found: list[tuple[Found, bool]] = field(default_factory=list)
-    errors: list[dict[str, Any]] = field(default_factory=list)
+    errors: list[tuple[PredictRequest, FinqError]] = field(default_factory=list)
     bars: dict[tuple[str, pd.Timestamp], tuple[Served, list[str]]] = field(default_factory=dict)
 
 
@@ -168,18 +168,16 @@ async def batch_predict(request: Request) -> Response:
 def _plan(settings: Settings, view: View, body: bytes) -> Batch:
     asked = _single_requests(settings, view, parse_body(body, BatchRequest, settings.batch_limit))
     resolver, batch = Resolver(view), Batch()
-    first: FinqError | None = None
     for one in asked:
         found = resolver.look(one)
         if isinstance(found, FinqError):
-            first = first or found
-            batch.errors.append(_item_error(one, found))
+            batch.errors.append((one, found))
             continue
         batch.found.append((found, one.prediction_date is None))
         key = (found.served.market.name, found.ts)
         batch.bars.setdefault(key, (found.served, []))[1].append(found.instrument)
-    if first is not None and not batch.found:
-        raise first
+    if batch.errors and not batch.found:
+        raise batch.errors[0][1]
     if len(batch.bars) > settings.batch_bars:
         raise TooLargeError(
             f"The batch asks for {len(batch.bars):,} different bars; at most {settings.batch_bars:,} are computed at a "
@@ -215,14 +213,14 @@ def _batch_answer(
     api: Runtime, batch: Batch, tables: dict[tuple[str, pd.Timestamp], dict[str, Answer]], request_id: str
 ) -> Response:
     clock = api.clock()
+    timers = {served.market.name: served.timer(clock) for served, _ in batch.bars.values()}
     answers = [
-        one.served.timed(tables[one.served.market.name, one.ts][one.instrument], clock, current=now)
+        timers[one.served.market.name](tables[one.served.market.name, one.ts][one.instrument], now)
         for one, now in batch.found
     ]
     api.count(answers)
-    return JsonResponse(
-        {"count": len(answers), "predictions": answers, "errors": batch.errors, "request_id": request_id}
-    )
+    errors = [_item_error(one, error) for one, error in batch.errors]
+    return JsonResponse({"count": len(answers), "predictions": answers, "errors": errors, "request_id": request_id})
 
 
 def _item_error(one: PredictRequest, error: FinqError) -> dict[str, Any]:
@@ -257,8 +255,8 @@ def _ranking(
     limit: int | None,
     request_id: str,
 ) -> Response:
-    clock = api.clock()
-    ranked = rank({name: served.timed(one, clock, current=current) for name, one in answers.items()})
+    timed = served.timer(api.clock())
+    ranked = rank({name: timed(one, current) for name, one in answers.items()})
     return JsonResponse(
         {
             "market": served.market.name,

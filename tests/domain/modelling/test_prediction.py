@@ -17,7 +17,7 @@ from finq_predictor.domain.errors import (
 from finq_predictor.domain.features import compute_features
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.modelling.decisions import AbstentionRules
-from finq_predictor.domain.modelling.prediction import Predictor
+from finq_predictor.domain.modelling.prediction import Predictor, _ticks
 from serving import small_market
 
 COLUMNS = ["ts", "instrument", "score", "probability", "prediction", "confidence", "decision", "reason"]
@@ -115,6 +115,19 @@ def test_bar_at_never_looks_ahead(predictor, moment):
 def test_dates_without_bars_are_refused_with_the_range(predictor, asked):
     with pytest.raises(PredictionRefusedError, match="2021-01-04 to 2022-04-08"):
         predictor.bar_at(asked)
+
+
+@given(
+    moment=st.datetimes(dt.datetime(1700, 1, 1), dt.datetime(2250, 1, 1), timezones=st.just(dt.UTC)),
+    beyond=st.integers(0, 999),
+    unit=st.sampled_from(["s", "ms", "us", "ns"]),
+)
+def test_a_moment_is_counted_down_to_whole_units_of_the_bars(moment, beyond, unit):
+    """One that is counted up would find the bar that closes after it."""
+    asked = pd.Timestamp(moment).as_unit("ns") + pd.Timedelta(nanoseconds=beyond)
+    size = pd.Timedelta(1, unit=unit).value
+    assert 0 <= asked.value - _ticks(asked, unit) * size < size
+    assert _ticks(moment, unit) == _ticks(pd.Timestamp(moment), unit)
 
 
 def test_a_time_that_is_no_bar_is_refused(predictor):

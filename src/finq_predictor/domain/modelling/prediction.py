@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_right
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,10 @@ from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.decisions import AbstentionRules, Action, decide_rows
 from finq_predictor.domain.panel import Panel
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
+_NANOSECONDS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 
 def predict_rows(bundle: ModelBundle, features: pd.DataFrame, rules: AbstentionRules) -> pd.DataFrame:
@@ -53,18 +58,20 @@ class Predictor:
         self.bundle = bundle
         self.panel = panel
         self.rules = rules or AbstentionRules()
-        self._bars = np.asarray(panel.ts.asi8)
+        # As plain numbers: a batch asks for thousands of bars, and each is looked for.
+        self._bars: list[int] = panel.ts.asi8.tolist()
+        self._newest, self._oldest = panel.ts[-1], panel.ts[0]
         self._market = get_market(bundle.market)
 
     @property
     def newest(self) -> pd.Timestamp:
         """The last bar of the panel."""
-        return self.panel.ts[-1]
+        return self._newest
 
     @property
     def oldest(self) -> pd.Timestamp:
         """The first bar of the panel."""
-        return self.panel.ts[0]
+        return self._oldest
 
     def bar_at(self, asked: dt.date | dt.datetime | None) -> pd.Timestamp:
         """Find the bar that answers for a date or a time.
@@ -79,12 +86,12 @@ class Predictor:
         if asked is None:
             return self.newest
         moment = _last_moment(asked)
-        if moment.date() > self.newest.date():
+        if moment.date() > self._newest.date():
             raise PredictionRefusedError(
                 f"No bar of {self.bundle.market} is known for {asked.isoformat()} yet. {self._range()} "
                 "Leave the date out to be answered from the newest bar."
             )
-        position = int(np.searchsorted(self._bars, _ticks(moment, self.panel.ts), side="right")) - 1
+        position = bisect_right(self._bars, _ticks(moment, self.panel.ts.unit)) - 1
         if position < 0:
             raise PredictionRefusedError(
                 f"{asked.isoformat()} is before the first bar of {self.bundle.market}. {self._range()}"
@@ -134,7 +141,7 @@ class Predictor:
     def last_bar(self, instrument: str, ts: pd.Timestamp) -> pd.Timestamp | None:
         """The last bar at or before ``ts`` at which an instrument closed; None when there is none."""
         column = self.panel.instruments.index(instrument)
-        upto = int(np.searchsorted(self._bars, _ticks(ts, self.panel.ts), side="right"))
+        upto = bisect_right(self._bars, _ticks(ts, self.panel.ts.unit))
         closed = np.flatnonzero(np.isfinite(self.panel.fields["close"][:upto, column]))
         return self.panel.ts[closed[-1]] if closed.size else None
 
@@ -177,13 +184,13 @@ def _require_match(bundle: ModelBundle, panel: Panel) -> None:
         )
 
 
-def _last_moment(asked: dt.date | dt.datetime) -> pd.Timestamp:
+def _last_moment(asked: dt.date | dt.datetime) -> dt.datetime:
     if not isinstance(asked, dt.datetime):
-        asked = dt.datetime.combine(asked, dt.time.max)
-    moment = pd.Timestamp(asked)
-    return moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
+        return dt.datetime.combine(asked, dt.time.max, dt.UTC)
+    return asked.replace(tzinfo=dt.UTC) if asked.tzinfo is None else asked.astimezone(dt.UTC)
 
 
-def _ticks(moment: pd.Timestamp, like: pd.DatetimeIndex) -> int:
-    # Timestamp.value counts nanoseconds whatever the unit; the bars are compared in their own unit.
-    return int(moment.as_unit(like.unit).asm8.astype(np.int64))
+def _ticks(moment: dt.datetime, unit: str) -> int:
+    """Whole units since 1970 up to a moment; what is left of it is less than one."""
+    nanoseconds = (moment - _EPOCH) // _MICROSECOND * 1000 + getattr(moment, "nanosecond", 0)
+    return int(nanoseconds // _NANOSECONDS[unit])
