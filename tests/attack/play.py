@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     held = [report for report in reports if not report.wrong]
     late = [report.name for report in reports if report.worst_ms > LONGEST_MS]
     print(f"{len(held)} of {len(reports)} held.")
-    print(f"Others waited more than {LONGEST_MS:g} ms at {len(late)}: {', '.join(late)}")
+    print(f"Others waited more than {LONGEST_MS:g} ms at {len(late)}: {', '.join(late) or 'none of them'}")
     return 0 if len(held) == len(reports) else 1
 
 
