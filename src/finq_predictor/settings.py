@@ -10,6 +10,7 @@ from kedro.utils import find_kedro_project
 from finq_predictor.hooks.data_root import DataRootHooks
 from finq_predictor.hooks.error_place import ErrorPlaceHooks
 from finq_predictor.hooks.invocation import InvocationHooks
+from finq_predictor.hooks.notebooks import NotebookHooks
 from finq_predictor.hooks.progress import ProgressHooks
 from finq_predictor.hooks.snapshots import SnapshotHooks
 from finq_predictor.switches import set_switches
@@ -29,7 +30,7 @@ def project_path(relative: str) -> str:
     return str((Path(root) / relative).resolve())
 
 
-HOOKS = (DataRootHooks(), InvocationHooks(), ProgressHooks(), ErrorPlaceHooks(), SnapshotHooks())
+HOOKS = (DataRootHooks(), InvocationHooks(), ProgressHooks(), ErrorPlaceHooks(), SnapshotHooks(), NotebookHooks())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 def audit(root: Path, market: str | None, env: str | None, times: int, seed: int) -> None:
     """Make everything anew from deliveries cut at sampled times; whatever looks ahead is named and fails."""
     from finq_predictor.adapters.snapshots.store import markets_with
+    from finq_predictor.adapters.snapshots.writer import one_snapshot
     from finq_predictor.replay.audit import audit_history
     from finq_predictor.replay.project import load_history, load_stages, load_training, open_catalog
 
@@ -38,8 +39,9 @@ def audit(root: Path, market: str | None, env: str | None, times: int, seed: int
     audits = []
     for name in present:
         each = MARKETS[name]
-        history, stages = load_history(catalog, each), load_stages(catalog, each)
-        training = load_training(catalog, each)
+        with one_snapshot(root, name):
+            history, stages = load_history(catalog, each), load_stages(catalog, each)
+            training = load_training(catalog, each)
         audits.append(audit_history(history, stages, times=times, seed=seed, training=training))
         for line in _lines(audits[-1]):
             click.echo(f"{name}: {line}")

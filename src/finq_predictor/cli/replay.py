@@ -72,14 +72,16 @@ def _replayed(
     bars: int | None,
     seed: int,
 ) -> ReplayRecord:
+    from finq_predictor.adapters.snapshots.writer import one_snapshot
     from finq_predictor.replay.project import keep_record, load_replay
     from finq_predictor.replay.recording import record
 
-    replay = load_replay(catalog, root, MARKETS[name])
-    chosen = replay.sample(*span, bars, seed)
-    with click.progressbar(length=len(chosen), label=f"{name}: {len(chosen)} bars", file=sys.stderr) as bar:
-        found = record(replay, chosen, datetime.now(UTC), lambda: bar.update(1))
-    keep_record(catalog, root, found)
+    with one_snapshot(root, name):
+        replay = load_replay(catalog, root, MARKETS[name])
+        chosen = replay.sample(*span, bars, seed)
+        with click.progressbar(length=len(chosen), label=f"{name}: {len(chosen)} bars", file=sys.stderr) as bar:
+            found = record(replay, chosen, datetime.now(UTC), lambda: bar.update(1))
+        keep_record(catalog, root, found)
     return found
 
 

@@ -233,3 +233,41 @@ def test_a_champion_stays_when_its_data_change(tmp_path, caplog):
         store.newest().path(name)
         assert store.newest().behind(name) == ""
     assert caplog.messages == []
+
+
+def test_one_state_is_read_whatever_is_published_meanwhile(tmp_path):
+    put(tmp_path, "provenance", "one")
+    put(tmp_path, "ingestion_checks", "one")
+    store = SnapshotStore(tmp_path, "equity", kept=1)
+    with writer.one_snapshot(tmp_path, "equity") as held:
+        assert read(tmp_path, "provenance") == "one"
+        for text in ("two", "three"):
+            put(tmp_path, "provenance", text)
+            put(tmp_path, "ingestion_checks", text)
+        store.prune(time.time() + 2 * GRACE_S)
+        assert read(tmp_path, "ingestion_checks") == "one", "its files stay while it is read"
+        assert writer.view(tmp_path, "equity").id == held.id
+    assert read(tmp_path, "ingestion_checks") == "three"
+    assert store.prune(time.time() + 2 * GRACE_S) != [], "and go when it is let go"
+
+
+def test_what_a_run_of_ones_own_published_is_seen_by_who_holds_a_state(tmp_path, run):
+    put(tmp_path, "provenance", "one")
+    writer.hold(tmp_path, "equity")
+    work = run()
+    put(tmp_path, "provenance", "two")
+    assert read(tmp_path, "provenance") == "two"
+    work.publish()
+    writer.end(work)
+    assert read(tmp_path, "provenance") == "two"
+    put(tmp_path, "provenance", "three")
+    assert read(tmp_path, "provenance") == "two"
+    writer.hold(tmp_path, "equity")
+    assert read(tmp_path, "provenance") == "three"
+    writer.let_go(tmp_path, "equity")
+
+
+def test_where_nothing_was_published_nothing_is_held(tmp_path):
+    with writer.one_snapshot(tmp_path, "equity"):
+        put(tmp_path, "provenance", "one")
+        assert read(tmp_path, "provenance") == "one"

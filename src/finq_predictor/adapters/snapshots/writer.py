@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,6 +69,7 @@ class Writer:
 
 
 _OPEN: dict[tuple[Path, str], Writer] = {}
+_HELD: dict[tuple[Path, str], Snapshot] = {}
 
 
 def begin(store: SnapshotStore, by: str, code: str) -> Writer:
@@ -79,14 +81,52 @@ def begin(store: SnapshotStore, by: str, code: str) -> Writer:
 
 def end(writer: Writer) -> None:
     """Close a writer; what is stored from now on is published at once."""
-    _OPEN.pop(_key(writer.store.root, writer.store.market), None)
+    key = _key(writer.store.root, writer.store.market)
+    _OPEN.pop(key, None)
     writer.close()
+    if key in _HELD:
+        # Whoever ran something wants to see what came of it.
+        hold(writer.store.root, writer.store.market)
 
 
 def view(root: Path | str, market: str) -> Snapshot:
-    """A market as this process sees it: as its run does where one is at work, else as it was published last."""
-    writer = _OPEN.get(_key(root, market))
-    return SnapshotStore(root, market).newest() if writer is None else writer.view
+    """A market as this process sees it.
+
+    As its run does where one is at work, else in the state that is held, else as it was published last.
+    """
+    key = _key(root, market)
+    if (writer := _OPEN.get(key)) is not None:
+        return writer.view
+    held = _HELD.get(key)
+    return SnapshotStore(root, market).newest() if held is None else held
+
+
+def hold(root: Path | str, market: str) -> Snapshot:
+    """Let whatever this process reads of a market outside of a run come from the state that is the newest now.
+
+    Its files stay as long as this process lives or holds it; :func:`let_go` ends that, another call moves on.
+    """
+    store = SnapshotStore(root, market)
+    held = store.newest()
+    if held.manifest.entries:
+        note_work(store.folder, [entry.file for entry in held.manifest.entries.values()])
+        _HELD[_key(root, market)] = held
+    return held
+
+
+def let_go(root: Path | str, market: str) -> None:
+    """Read what was published last from now on."""
+    if _HELD.pop(_key(root, market), None) is not None:
+        forget_work(SnapshotStore(root, market).folder)
+
+
+@contextmanager
+def one_snapshot(root: Path | str, market: str) -> Iterator[Snapshot]:
+    """Read one state of a market within a block, whatever is published meanwhile."""
+    try:
+        yield hold(root, market)
+    finally:
+        let_go(root, market)
 
 
 def store(
