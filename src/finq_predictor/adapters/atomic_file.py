@@ -39,6 +39,15 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     flush(path.parent)
 
 
+def write_text_atomically(path: Path, text: str) -> None:
+    """Like :func:`write_atomically`, for a text."""
+
+    def write(temporary: Path) -> None:
+        temporary.write_text(text, encoding="utf-8")
+
+    write_atomically(path, write)
+
+
 def flush(path: Path) -> None:
     """Ask the system to put a file, or the names in a folder, on the disk."""
     descriptor = os.open(path, os.O_RDONLY)

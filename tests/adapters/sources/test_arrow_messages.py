@@ -72,6 +72,23 @@ def test_a_byte_that_is_changed_ends_no_process(position, value):
             return
 
 
+@pytest.mark.parametrize("compression", ["zstd", "uncompressed"])
+def test_no_number_in_a_file_makes_it_say_less_than_nothing(compression, tmp_path):
+    """A length that is negative would make up for a buffer that grows to anything."""
+    path = tmp_path / "a.feather"
+    pd.DataFrame({"a": np.arange(200.0), "b": ["x", "y"] * 100}).to_feather(path, compression=compression)
+    content, read = path.read_bytes(), 0
+    for place in range(8, len(content) - 8, 8):
+        path.write_bytes(content[:place] + (-(2**62)).to_bytes(8, "little", signed=True) + content[place + 8 :])
+        try:
+            found = list(announced(path))
+        except (ValueError, OSError, pa.ArrowException):
+            continue
+        assert all(one.size >= 0 and one.values >= 0 for one in found)
+        read += 1
+    assert read > 0
+
+
 def test_one_batch_is_read_once_however_often_the_end_of_the_file_names_it(tmp_path):
     """The list of batches at the end is not what is read."""
     pd.DataFrame({"a": np.arange(10.0)}).to_feather(tmp_path / "a.feather", compression="uncompressed")

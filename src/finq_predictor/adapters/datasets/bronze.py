@@ -13,7 +13,7 @@ import pandas as pd
 from filelock import FileLock
 from kedro.io import AbstractDataset
 
-from finq_predictor.adapters.atomic_file import write_atomically
+from finq_predictor.adapters.atomic_file import write_atomically, write_text_atomically
 from finq_predictor.domain.columns import CONTENT_HASH, RECEIVED_AT, SOURCE
 from finq_predictor.domain.errors import ConfigurationError, StoreError
 
@@ -75,7 +75,7 @@ class BronzeDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
             return
         entry = {**kept, "again_at": _now()} if kept else self._keep(raw, content)
         lines = "".join(json.dumps(line) + "\n" for line in [*known, entry])
-        write_atomically(self._folder / MANIFEST, lambda path: _write_text(path, lines))
+        write_text_atomically(self._folder / MANIFEST, lines)
 
     def load(self) -> pd.DataFrame:
         """Read the current deliveries with ``_source``, ``_received_at`` (UTC) and ``_content_hash``.
@@ -175,10 +175,6 @@ def _storable(frame: pd.DataFrame) -> pd.DataFrame:
         if kind not in ("string", "date", "boolean", "empty"):
             mixed[name] = frame[name].map(str, na_action="ignore").astype("str")
     return frame.assign(**mixed) if mixed else frame
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
 
 
 def _now() -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from finq_predictor.adapters.atomic_file import write_atomically
+from finq_predictor.adapters.atomic_file import write_text_atomically
 from finq_predictor.domain.errors import StoreError
 
 WAIT_S = 1800.0
@@ -96,7 +96,7 @@ class Claims:
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
             "by": self.by,
         }
-        write_atomically(self._note(stage), lambda path: _write(path, json.dumps(holder)))
+        write_text_atomically(self._note(stage), json.dumps(holder))
 
     def _holder(self, stage: str) -> str:
         try:
@@ -110,7 +110,3 @@ class Claims:
 
     def _note(self, stage: str) -> Path:
         return self.folder / f"{stage}.json"
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finq_predictor.adapters.atomic_file import write_atomically
+from finq_predictor.adapters.atomic_file import write_text_atomically
 from finq_predictor.adapters.layout import Layout, how_to_make
 from finq_predictor.adapters.snapshots.content import hash_of, versions_in
 from finq_predictor.adapters.snapshots.manifest import Entry, Manifest
@@ -247,8 +247,8 @@ class SnapshotStore:
         """Write a manifest and let readers open it; whoever publishes goes through :meth:`publish`."""
         text = to_json(manifest)
         file = self.folder / f"{manifest.id}.json"
-        write_atomically(file, lambda path: _write(path, text))
-        write_atomically(self.pointer, lambda path: _write(path, f"{manifest.id}\n"))
+        write_text_atomically(file, text)
+        write_text_atomically(self.pointer, f"{manifest.id}\n")
         return Snapshot(self.root, manifest)
 
     def _read(self, name: str) -> Manifest:
@@ -292,10 +292,6 @@ def markets_with(root: Path | str, dataset: str) -> list[str]:
 def _facts(entry: Entry) -> tuple[object, ...]:
     """What makes an entry another one: not when it was made."""
     return entry.content, dict(entry.parents), entry.code, entry.known_until
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
 
 
 def _now() -> str:

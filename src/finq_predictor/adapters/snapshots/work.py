@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from finq_predictor.adapters.atomic_file import is_of_the_dead, own_name, write_atomically
+from finq_predictor.adapters.atomic_file import is_of_the_dead, own_name, write_text_atomically
 
 
 def note_work(folder: Path, files: Iterable[str]) -> None:
@@ -17,7 +17,7 @@ def note_work(folder: Path, files: Iterable[str]) -> None:
         files: Below the root of the data.
     """
     text = json.dumps(sorted(files))
-    write_atomically(_note(folder), lambda path: _write(path, text))
+    write_text_atomically(_note(folder), text)
 
 
 def forget_work(folder: Path) -> None:
@@ -41,7 +41,3 @@ def files_at_work(folder: Path) -> set[str]:
 
 def _note(folder: Path) -> Path:
     return folder / f"work-{own_name()}.json"
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

@@ -82,11 +82,12 @@ def _read(metadata: bytes, body: pa.Buffer | None) -> Iterator[Announced]:
     length = _field(metadata, batch, _LENGTH)
     rows = 0 if length is None else struct.unpack_from("<q", metadata, length)[0]
     nodes = list(_structs(metadata, batch, _NODES))
-    longest = max([rows, *(count for count, _ in nodes)])
+    longest = max([0, rows, *(count for count, _ in nodes)])
     compressed = _field(metadata, batch, _COMPRESSION) is not None
     size = 0
     for offset, count in _structs(metadata, batch, _BUFFERS):
-        size += max(count, _unpacked(body, offset, count)) if compressed else count
+        # One that says less than nothing must not make up for another.
+        size += max(0, count, _unpacked(body, offset, count) if compressed else 0)
     yield Announced(longest * len(nodes), size)
 
 
