@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -22,7 +22,12 @@ class PlattCalibrator:
     Args:
         slope: Steepness, at least 0.
         intercept: Log-odds at a score of one half.
+
+    Attributes:
+        modules: What its methods import, as :attr:`Model.modules`.
     """
+
+    modules: ClassVar[tuple[str, ...]] = ("scipy.optimize", "scipy.special")
 
     def __init__(self, slope: float = 1.0, intercept: float = 0.0) -> None:
         if not (np.isfinite(slope) and np.isfinite(intercept) and slope >= 0.0):

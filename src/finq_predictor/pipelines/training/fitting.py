@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TypeVar
 
 from finq_predictor.domain.arrays import Positions, Vector
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
-from finq_predictor.domain.modelling.models import Model, create_model
+from finq_predictor.domain.modelling.models import MODELS, Model, create_model
 from finq_predictor.domain.modelling.search import Hyperparameters, Settings
 from finq_predictor.domain.modelling.splits import Fold, purged_holdout
 from finq_predictor.pipelines.training.params import TrainingParams
@@ -36,27 +37,36 @@ class Fitted:
     held_out: Vector
 
 
-def side_by_side(function: Callable[[Task], Result], tasks: Iterable[Task], threads: int) -> list[Result]:
+def side_by_side(function: Callable[[Task], Result], tasks: Iterable[Task], params: TrainingParams) -> list[Result]:
     """Apply a function to tasks in parallel, one core each, so that results do not depend on the number of threads.
 
     Args:
         function: Something that spends its time outside the interpreter lock, such as a fit.
         tasks: Its arguments.
-        threads: How many run at once.
+        params: Parameters of the training.
 
     Returns:
         Results in the order of the tasks.
     """
-    with cores(threads) as pool:
+    with cores(params) as pool:
         return list(pool.map(function, tasks))
 
 
 @contextmanager
-def cores(threads: int) -> Iterator[Executor]:
-    """Threads for work that spends its time outside the interpreter lock, one core each."""
+def cores(params: TrainingParams) -> Iterator[Executor]:
+    """Threads for work that spends its time outside the interpreter lock, one core each.
+
+    Everything a fit imports is imported before: libraries that import each other are not whole yet for a second thread
+    that asks for them at the same moment.
+    """
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=threads) as pool:
+    for name in dict.fromkeys((*(model_of(name, params) for name in params.models), params.leak_meter.model)):
+        for module in MODELS[name].modules:
+            import_module(module)
+    for module in PlattCalibrator.modules:
+        import_module(module)
+    with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=params.threads) as pool:
         yield pool
 
 
@@ -118,7 +128,7 @@ def fit_race(chosen: Hyperparameters, samples: Samples, rows: Positions, plan: P
             calibrations[name] = _calibrate(name, chosen[name], samples, rows, plan)
 
     names = list(plan.params.models)
-    side_by_side(fit, [(name, whole) for name in names for whole in (True, False)], plan.params.threads)
+    side_by_side(fit, [(name, whole) for name in names for whole in (True, False)], plan.params)
     return {name: Fitted(models[name], *calibrations[name]) for name in names}
 
 

@@ -50,7 +50,7 @@ def leak_table(samples: Samples, plan: Plan) -> pd.DataFrame:
     def measure(split: str) -> dict[str, Any]:
         return _measure(split, *splits[split], samples, params)
 
-    return LEAK_METER.typed(pd.DataFrame(side_by_side(measure, splits, params.threads)))
+    return LEAK_METER.typed(pd.DataFrame(side_by_side(measure, splits, params)))
 
 
 def sample_instruments(samples: Samples, most: int, seed: int) -> Positions:

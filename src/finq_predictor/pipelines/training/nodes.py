@@ -129,7 +129,7 @@ def walk_forward(
             logger.info("walk-forward: fold %d of %d on %d rows", gap["fold"], len(lines), gap["n_train"])
         return found
 
-    parts = side_by_side(predict, tasks, params.threads)
+    parts = side_by_side(predict, tasks, params)
     predictions = pd.concat(parts, ignore_index=True)
     ordered = predictions.sort_values(["model", TS, INSTRUMENT], kind="stable", ignore_index=True)
     sealed = ordered["fold"].isin(folds.loc[folds["sealed"], "fold"])

@@ -35,8 +35,13 @@ def search_race(samples: Samples, plan: Plan) -> dict[str, tuple[Settings, pd.Da
         What :func:`search_model` says of each model.
     """
     names = list(plan.params.models)
+    if plan.params.search.trials and any(config.search for config in plan.params.models.values()):
+        # As everything that threads import, before there are any.
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
     # The searches only wait for fits: all of them share the cores, and the last one has them for itself.
-    with cores(plan.params.threads) as pool, ThreadPoolExecutor(max_workers=len(names)) as searches:
+    with cores(plan.params) as pool, ThreadPoolExecutor(max_workers=len(names)) as searches:
         return dict(zip(names, searches.map(lambda name: search_model(name, samples, plan, pool), names), strict=True))
 
 
@@ -59,7 +64,6 @@ def search_model(name: str, samples: Samples, plan: Plan, pool: Executor) -> tup
         return dict(config.params), TRIALS.empty()
     import optuna
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         direction="maximize" if params.search.objective == "rank_ic" else "minimize",
         sampler=optuna.samplers.TPESampler(seed=params.seed, n_startup_trials=4),

@@ -237,3 +237,28 @@ def test_a_library_is_imported_only_when_its_model_is_used():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_says_what_it_imports(name):
+    """Nothing is left to be imported on a thread, where another one may be about to import the same."""
+    code = """
+import importlib, json, sys
+import numpy as np, pandas as pd
+from finq_predictor.domain.modelling.models import MODELS, create_model, restore_model
+
+name, params = sys.argv[1], json.loads(sys.argv[2])
+for module in MODELS[name].modules:
+    importlib.import_module(module)
+values = np.random.default_rng(0).standard_normal((300, 3))
+X, y, late = pd.DataFrame(values, columns=list("abc")), (values[:, 1] > 0).astype(float), []
+sys.addaudithook(lambda event, arguments: late.append(arguments[0]) if event == "import" else None)
+model = create_model(name, params).fit(X, y, seed=3)
+model.predict_score(X)
+restore_model(name, json.loads(json.dumps(model.state()))).predict_score(X)
+print(json.dumps(late))
+"""
+    command = [sys.executable, "-c", code, name, json.dumps(PARAMS.get(name, {}))]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout) == [], f"{name}.modules lacks them"

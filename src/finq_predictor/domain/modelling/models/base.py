@@ -43,12 +43,15 @@ class Model(ABC):
         kind: A baseline that must be beaten, or a candidate that may be promoted.
         requires: Libraries it needs beyond those of every prediction. They are pinned where it is registered, recorded
             with a run and packed into a bento.
+        modules: What its methods import. Whoever fits on several threads imports them first, on one: two threads that
+            import one library at the same moment may each find half of it.
         features: Names of the columns it was fitted on, in order; empty before the fit.
     """
 
     name: ClassVar[str]
     kind: ClassVar[ModelKind]
     requires: ClassVar[tuple[Distribution, ...]] = ()
+    modules: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, **params: Any) -> None:
         self.params = params

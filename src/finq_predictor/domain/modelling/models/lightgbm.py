@@ -37,6 +37,7 @@ class LightGBM(Model):
     name: ClassVar[str] = "lightgbm"
     kind: ClassVar[ModelKind] = ModelKind.CANDIDATE
     requires: ClassVar[tuple[Distribution, ...]] = (("lightgbm",),)
+    modules: ClassVar[tuple[str, ...]] = ("lightgbm",)
 
     def __init__(
         self,

@@ -25,6 +25,7 @@ class Logistic(Model):
     name: ClassVar[str] = "logistic"
     kind: ClassVar[ModelKind] = ModelKind.CANDIDATE
     requires: ClassVar[tuple[Distribution, ...]] = (("scikit-learn",),)
+    modules: ClassVar[tuple[str, ...]] = ("scipy.special", "sklearn.linear_model")
 
     def __init__(self, C: float = 0.001, clip: float = 4.0, max_iter: int = 100) -> None:
         super().__init__(C=C, clip=clip, max_iter=max_iter)

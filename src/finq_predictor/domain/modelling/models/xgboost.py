@@ -46,6 +46,7 @@ class XGBoost(Model):
     name: ClassVar[str] = "xgboost"
     kind: ClassVar[ModelKind] = ModelKind.CANDIDATE
     requires: ClassVar[tuple[Distribution, ...]] = (("xgboost-cpu", "xgboost"),)
+    modules: ClassVar[tuple[str, ...]] = ("xgboost",)
 
     def __init__(
         self,
