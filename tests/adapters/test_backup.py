@@ -6,9 +6,11 @@ import shutil
 import threading
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from finq_predictor.adapters.backup import INVENTORY, back_up, damaged, read_inventory, restore
+from finq_predictor.adapters.bronze.store import BronzeStore
 from finq_predictor.adapters.layout import Layout, locate
 from finq_predictor.adapters.snapshots import writer
 from finq_predictor.adapters.snapshots.store import SnapshotStore
@@ -26,10 +28,8 @@ def root(tmp_path):
     put(root, "provenance", "old")
     put(root, "provenance", "new")
     put(root, "gold", "gold")
+    BronzeStore(root / "01_bronze/equity/bars").keep_whole(pd.DataFrame({"close": [1.0], "_source": "own:a"}))
     for name, text in {
-        "01_bronze/equity/bars/manifest.jsonl": "{}\n",
-        "01_bronze/equity/bars/part-1.parquet": "rows",
-        "01_bronze/equity/bars/.manifest.lock": "",
         "04_models/equity/trials.jsonl": "{}\n",
         "04_models/equity/trials.jsonl.lock": "hash",
         "06_reports/equity/report.html": "page",

@@ -7,13 +7,13 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from finq_predictor.adapters.atomic_file import flush, own_name
-from finq_predictor.adapters.datasets.bronze import MANIFEST
+from finq_predictor.adapters.bronze.store import BronzeStore
 from finq_predictor.adapters.layout import Folder, Layout
 from finq_predictor.adapters.snapshots.content import hash_of, versions_in
 from finq_predictor.adapters.snapshots.manifest import Manifest
@@ -201,11 +201,11 @@ def _others(root: Path) -> Iterator[Path]:
 
 
 def _deliveries(folder: Path) -> Iterator[Path]:
-    """The manifest first: what it names was kept before it was named."""
-    manifest = folder / MANIFEST
-    if manifest.is_file():
-        yield manifest
-        yield from sorted(folder.glob("part-*.parquet"))
+    """The manifest first; while they are copied nobody merges them or adds to them."""
+    store = BronzeStore(folder)
+    # Where nothing can be written, nobody else can write either.
+    with store.alone() if os.access(folder, os.W_OK) else nullcontext():
+        yield from store.files()
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kedro.io import DatasetError
 
-from finq_predictor.adapters.datasets.bronze import BronzeDataset, content_hash
+from finq_predictor.adapters.bronze.content import content_hash
+from finq_predictor.adapters.datasets.bronze import BronzeDataset
 from finq_predictor.domain.errors import ConfigurationError
 
 

@@ -2,52 +2,93 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, cast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 from kedro.utils import load_obj
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from finq_predictor.adapters.bronze.coverage import Coverage
+from finq_predictor.adapters.datasets.bronze import moment
 from finq_predictor.adapters.datasets.secrets import masked
+from finq_predictor.adapters.sources.catching_up import Plan, catch_up
+from finq_predictor.adapters.sources.protocol import WholeSource, WindowSource, lineage
 from finq_predictor.domain.columns import SOURCE
-from finq_predictor.domain.ingestion.provenance import SourceKind
+from finq_predictor.domain.errors import ConfigurationError
 
 
-class Source(Protocol):
-    """What every source can do."""
+class Asking(BaseModel):
+    """How a source that delivers windows is asked.
 
-    @property
-    def source_id(self) -> str:
-        """Names the delivery's origin: equal for equal origin and options."""
+    Attributes:
+        held: Folder of what it has delivered before.
+        since: Begin of the history that is wanted, ISO 8601.
+        until: Its end; None takes the moment of the run. A later one fills the history up to here and no further.
+        again: How far back it is asked anew each time, because it may revise what it said: ``5D``, ``12h``.
+        step: The end of the window is a multiple of this, so that nothing is asked before something can be new.
+    """
 
-    @property
-    def simulated(self) -> bool:
-        """Whether the data are invented."""
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def read(self) -> pd.DataFrame:
-        """The table as delivered; no rows where the source has no such table."""
+    held: Path
+    since: str
+    until: str | None = None
+    again: str = "0D"
+    step: str = "1min"
+
+    def plan(self, now: pd.Timestamp) -> Plan:
+        """What a run at a moment wants."""
+        since, until = moment(self.since), moment(self.until)
+        if since is None:
+            raise ConfigurationError("`since` is empty; expected the begin of the history, such as 2015-01-01.")
+        end = now if until is None else min(until, now)
+        return Plan(since, end.floor(self.step), pd.Timedelta(self.again))
 
 
-class SourceDataset(AbstractDataset[None, pd.DataFrame]):
+class SourceDataset(AbstractDataset[None, pd.DataFrame | Iterator[pd.DataFrame]]):
     """Reads one table from a source and notes the source in every row.
 
     Args:
-        source: ``class`` is the path of a class that satisfies `Source`; the rest are its constructor's arguments.
+        source: ``class`` is the path of a class that satisfies `WholeSource` or `WindowSource`; the rest are its
+            constructor's arguments.
+        asking: How a `WindowSource` is asked, see :class:`Asking`.
         metadata: For other tools, such as kedro-viz.
     """
 
-    def __init__(self, source: dict[str, Any], metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, source: dict[str, Any], asking: dict[str, Any] | None = None, metadata: dict[str, Any] | None = None
+    ) -> None:
         if "class" not in source:
             raise DatasetError(f"A source needs a `class`; found only {sorted(source)}.")
         self._class = str(source["class"])
         self._options = {str(name): value for name, value in source.items() if name != "class"}
+        try:
+            self._asking = None if asking is None else Asking(**asking)
+        except ValidationError as error:
+            raise DatasetError(f"The `asking` of a source is wrong: {error}") from None
         self.metadata = metadata
 
-    def load(self) -> pd.DataFrame:
-        """Read the table as delivered, plus the column ``_source``: ``simulated:<id>`` or ``own:<id>``."""
-        source = cast(Source, load_obj(self._class)(**self._options))
-        frame = source.read()
-        return frame.assign(**{SOURCE: pd.Series(lineage(source), index=frame.index, dtype="str")})
+    def load(self) -> pd.DataFrame | Iterator[pd.DataFrame]:
+        """Ask the source.
+
+        Returns:
+            The table as delivered plus the column ``_source``: ``simulated:<id>`` or ``own:<id>``. A source that
+            delivers windows is asked while its parts are taken, one after the other, so that each can be kept before
+            the next is asked for; there are none where nothing is new.
+        """
+        source = load_obj(self._class)(**self._options)
+        if isinstance(source, WholeSource):
+            frame = source.read()
+            return frame.assign(**{SOURCE: pd.Series(lineage(source), index=frame.index, dtype="str")})
+        if not isinstance(source, WindowSource):
+            raise DatasetError(f"{self._class} is no source: it has neither `read` nor `fetch`, `keys` and `identity`.")
+        if self._asking is None:
+            raise DatasetError(f"{self._class} delivers windows of time and needs `asking: {{held: ..., since: ...}}`.")
+        plan = self._asking.plan(pd.Timestamp.now("UTC").as_unit("us"))
+        return catch_up(source, Coverage.read(self._asking.held), plan)
 
     def save(self, data: None) -> None:  # noqa: ARG002 - the signature is Kedro's
         """Refuse: a source is not written by a pipeline."""
@@ -55,9 +96,3 @@ class SourceDataset(AbstractDataset[None, pd.DataFrame]):
 
     def _describe(self) -> dict[str, Any]:
         return masked({"source": self._class, **self._options})
-
-
-def lineage(source: Source) -> str:
-    """The value of ``_source``: kind of source and its identity, ``kind:id``."""
-    kind = SourceKind.SIMULATED if source.simulated else SourceKind.OWN
-    return f"{kind}:{source.source_id}"

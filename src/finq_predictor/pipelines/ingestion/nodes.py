@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 import pandas as pd
 
@@ -22,8 +23,8 @@ logger = logging.getLogger(__name__)
 Divided = tuple[pd.DataFrame, pd.DataFrame, Delivery]
 
 
-def receive(source: pd.DataFrame) -> pd.DataFrame:
-    """Pass a delivery on as it came; bronze notes when and what."""
+def receive(source: pd.DataFrame | Iterator[pd.DataFrame]) -> pd.DataFrame | Iterator[pd.DataFrame]:
+    """Pass a delivery on as it came, whole or part by part; bronze notes when and what."""
     return source
 
 

@@ -1,0 +1,124 @@
+"""Many small files become one: every row stays, with its order, its delivery and its time of receipt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from finq_predictor.adapters.atomic_file import write_atomically
+from finq_predictor.adapters.bronze.content import content_hash
+from finq_predictor.adapters.bronze.manifest import Entry
+from finq_predictor.adapters.bronze.slices import as_frame, checksum, is_whole, read_delivery, read_rows
+from finq_predictor.domain.errors import StoreError
+
+# Rows of small deliveries are written together: a group of rows each would be slow to read.
+_GROUP_ROWS = 100_000
+PART, MERGED = "part-", "merged-"
+
+
+def merge(folder: Path, entries: Sequence[Entry]) -> list[Entry]:
+    """Write neighbouring deliveries of equal columns into files of their own.
+
+    One delivery at a time is in memory. What was written is read again and compared with the hashes of the deliveries
+    before anybody is told of it; the old files stay until :func:`superfluous`.
+
+    Args:
+        folder: Where they lie.
+        entries: The manifest, oldest first.
+
+    Returns:
+        The same deliveries in the same order, where they lie now.
+
+    Raises:
+        StoreError: If a file is damaged or gone.
+    """
+    for entry in {entry.file: entry for entry in entries}.values():
+        if not is_whole(folder, entry):
+            raise StoreError(f"{folder / entry.file} is damaged or gone; nothing was merged. Restore it from a backup.")
+    places: dict[str, Entry] = {}
+    for run in _mergeable(folder, list({entry.hash: entry for entry in entries}.values())):
+        places |= {moved.hash: moved for moved in (_merged(folder, run) if len(run) > 1 else run)}
+    return [entry.moved(place.file, place.checksum, place.offset) for entry in entries if (place := places[entry.hash])]
+
+
+def superfluous(folder: Path, entries: Sequence[Entry]) -> None:
+    """Remove files all of whose deliveries lie in another file by now; a file that nobody knows stays."""
+    held = {entry.file for entry in entries}
+    moved = {part_name(entry.hash) for entry in entries} - held
+    for name in moved:
+        (folder / name).unlink(missing_ok=True)
+    newest = max((folder / name).stat().st_mtime for name in held if (folder / name).exists()) if held else 0.0
+    for file in folder.glob(f"{MERGED}*.parquet"):
+        # A merged file is always a copy; one that is younger than what the manifest knows is just being made.
+        if file.name not in held and file.stat().st_mtime <= newest:
+            file.unlink(missing_ok=True)
+
+
+def part_name(content: str) -> str:
+    """Name of the file of one delivery."""
+    return f"{PART}{content[:16]}.parquet"
+
+
+def _mergeable(folder: Path, entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Runs of deliveries whose files have equal columns."""
+    from pyarrow.parquet import read_schema
+
+    schemas: dict[str, Any] = {}
+    run: list[Entry] = []
+    for entry in entries:
+        if entry.file not in schemas:
+            schemas[entry.file] = _bare(read_schema(folder / entry.file))
+        if run and not schemas[run[-1].file].equals(schemas[entry.file], check_metadata=True):
+            yield run
+            run = []
+        run.append(entry)
+    if run:
+        yield run
+
+
+def _bare(schema: Any) -> Any:
+    """A schema without what it says of the index, which counts the rows of one file."""
+    about = json.loads(schema.metadata[b"pandas"])
+    kept = {"columns": about["columns"], "column_indexes": [], "index_columns": []}
+    return schema.with_metadata({b"pandas": json.dumps(kept, sort_keys=True).encode()})
+
+
+def _merged(folder: Path, run: list[Entry]) -> list[Entry]:
+    """Write deliveries into one file and make sure that each is there as it was."""
+    if len({entry.file for entry in run}) == 1:
+        return run
+    name = f"{MERGED}{sha256(''.join(entry.hash for entry in run).encode()).hexdigest()[:16]}.parquet"
+    before: list[str] = []
+    write_atomically(folder / name, lambda temporary: before.extend(_write(folder, run, temporary)))
+    found, offset, moved = checksum(folder / name), 0, []
+    for entry, content in zip(run, before, strict=True):
+        moved.append(entry.moved(name, found, offset))
+        offset += entry.rows
+        if content_hash(read_delivery(folder, moved[-1])) != content:
+            raise StoreError(
+                f"The delivery {entry.hash[:16]} is not the same in the merged file {folder / name}; the files stay as "
+                "they are."
+            )
+    return moved
+
+
+def _write(folder: Path, run: list[Entry], target: Path) -> list[str]:
+    """Copy deliveries one after the other; returns the hash of each as it was read."""
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetWriter, read_schema
+
+    schema = _bare(read_schema(folder / run[0].file))
+    waiting: list[Any] = []
+    hashes = []
+    with ParquetWriter(target, schema) as writer:
+        for entry in run:
+            table = read_rows(folder / entry.file, entry.offset, entry.rows)
+            hashes.append(content_hash(as_frame(table)))
+            waiting.append(table.replace_schema_metadata(schema.metadata))
+            if sum(len(part) for part in waiting) >= _GROUP_ROWS or entry is run[-1]:
+                writer.write_table(pa.concat_tables(waiting))
+                waiting = []
+    return hashes
