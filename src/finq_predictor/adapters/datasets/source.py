@@ -27,7 +27,8 @@ class Asking(BaseModel):
         held: Folder of what it has delivered before.
         since: Begin of the history that is wanted, ISO 8601.
         until: Its end; None takes the moment of the run. A later one fills the history up to here and no further.
-        again: How far back it is asked anew each time, because it may revise what it said: ``5D``, ``12h``.
+        again: How far back it is asked anew each time, because it may revise what it said, and
+            because what belongs to a day may come after it: ``5D``, ``12h``.
         step: The end of the window is a multiple of this, so that nothing is asked before something can be new.
     """
 
@@ -36,7 +37,7 @@ class Asking(BaseModel):
     held: Path
     since: str
     until: str | None = None
-    again: str = "0D"
+    again: str = "2D"
     step: str = "1min"
 
     def plan(self, now: pd.Timestamp) -> Plan:

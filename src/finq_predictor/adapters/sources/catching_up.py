@@ -79,7 +79,9 @@ def catch_up(source: WindowSource, coverage: Coverage, plan: Plan) -> Iterator[p
             for part in source.fetch(keys, since, until, plan.until):
                 rows = part.frame.reset_index(drop=True)
                 who = pd.Series(lineage(source, part.source), index=rows.index, dtype="str")
-                yield answering(rows.assign(**{SOURCE: who}), Asked(origin, part.keys, since, until, source.identity))
+                begin = since if part.since is None else part.since
+                end = until if part.until is None else min(part.until, until)
+                yield answering(rows.assign(**{SOURCE: who}), Asked(origin, part.keys, begin, end, source.identity))
                 answered = True
         except SourceError as error:
             logger.warning("%s: %s The rest goes on; the next run asks again.", origin, error)

@@ -33,16 +33,21 @@ class WholeSource(Source, Protocol):
 
 @dataclass(frozen=True)
 class Part:
-    """What a source had of a window.
+    """What a source had of a window, or of a part of it.
 
     Attributes:
         frame: Rows as delivered; may be none.
         keys: The keys that this answers: these were asked for and need not be asked for again.
+        since: Begin of what it answers, where that is not the window's.
+        until: End of what it answers, where that is not the window's: what a source may still complete, or delivers in
+            the next part, lies beyond it and is asked for again.
         source: Who answered, where that is not the source as a whole, such as one of several providers.
     """
 
     frame: pd.DataFrame
     keys: tuple[str, ...]
+    since: pd.Timestamp | None = None
+    until: pd.Timestamp | None = None
     source: str = ""
 
 
