@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
+import random
 import time
 import tracemalloc
 from datetime import timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from finq_predictor.adapters.http import CallLog, HttpClient, Key, Outcome, PassingError, Policy, Secret
+from finq_predictor.adapters.http.bodies import Body, whole
 from finq_predictor.domain.errors import (
     ConfigurationError,
     FinqError,
@@ -155,6 +161,13 @@ MATRIX = {
     "empty": ([empty()], SourceAnswerError, ("is empty", "cannot be used"), ["unreadable"], []),
     "204": ([Answer(204, headers={"Content-Length": None})], SourceAnswerError, ("is empty",), ["unreadable"], []),
     "no JSON": ([text_answer("{'a': 1}")], SourceAnswerError, ("no JSON", "{'a': 1}"), ["unreadable"], []),
+    "JSON in another charset": (
+        [Answer(body='{"a": "é"}'.encode("latin-1"), headers={"Content-Type": "application/json; charset=latin-1"})],
+        SourceAnswerError,
+        ("no JSON", "UnicodeDecodeError"),
+        ["unreadable"],
+        [],
+    ),
     "deep JSON": ([text_answer("[" * 200_000)], SourceAnswerError, ("no JSON",), ["unreadable"], []),
     "401": (
         [denied()],
@@ -253,7 +266,9 @@ def test_nobody_else_asks_a_host_that_wants_to_be_left_alone(ask, provider, cloc
     provider.queue("/", throttled(3600))
     with pytest.raises(SourceUnavailableError):
         ask(hosts=hosts).get_json()
-    with pytest.raises(SourceUnavailableError, match=r"was not asked.*Come back in 3,600 s") as raised:
+    with pytest.raises(
+        SourceUnavailableError, match=r"was not asked.*wants to be left alone.*Come back in 3,600 s"
+    ) as raised:
         ask(hosts=hosts).get_json("other")
     assert raised.value.come_back == clock.start + timedelta(hours=1)
     assert provider.count() == 1
@@ -288,8 +303,8 @@ def test_a_key_is_shown_to_the_provider_as_it_wants(key, header, query, ask, pro
     provider.queue("/v3/prices", moved("/v3/other"))
     provider.queue("/v3/other", GOOD)
     ask(base_url=f"{provider.url}/v3", keys=[key]).get_json("prices", {"a": "b c", "none": None})
-    for asked, given in zip(provider.requests, ({"a": "b c"}, {}), strict=True):
-        assert asked.query == {**given, **query}
+    for asked, own in zip(provider.requests, ({"a": "b c"}, {}), strict=True):
+        assert asked.query == {**own, **query}
         assert header.items() <= asked.headers.items()
     assert "s3cret" not in repr(ask.log.calls)
 
@@ -323,6 +338,23 @@ def test_a_path_stays_at_its_host(path, ask, provider):
     with pytest.raises(SourceError, match="404"):
         ask(base_url=f"{provider.url}/v3").get_json(path)
     assert provider.count() == 1
+
+
+def test_a_symbol_in_a_path_is_quoted(ask, provider):
+    provider.queue("/v3/%5EGSPC%20a/EURUSD=X", GOOD)
+    assert ask(base_url=f"{provider.url}/v3/").get_json("^GSPC a/EURUSD=X") == {"a": 1}
+
+
+def test_an_address_that_is_too_long_is_not_asked(ask, provider):
+    with pytest.raises(SourceError, match="Ask for fewer symbols at a time"):
+        ask().get_json(query={"symbols": "AAPL," * 20_000})
+    assert provider.count() == 0
+
+
+def test_without_its_libraries_it_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("finq_predictor.adapters.http.live.find_spec", lambda name: None if name == "httpx" else name)
+    with pytest.raises(ConfigurationError, match=r"needs httpx, which .*\[live\]"):
+        HttpClient("abc", "https://example.com")
 
 
 def test_an_address_keeps_its_own_query(ask, provider):
@@ -361,6 +393,22 @@ def test_gzip_in_several_parts_is_one_body(ask, provider):
     first, second = packed(Answer(body=b'{"a"')), packed(Answer(body=b": 1}"))
     provider.queue("/", Answer(body=first.body + second.body, headers=first.headers))
     assert ask().get_json() == {"a": 1}
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    sizes=st.lists(st.integers(0, 300_000), min_size=1, max_size=3),
+    piece=st.integers(1, 70_000),
+    level=st.integers(0, 9),
+    seed=st.integers(0, 3),
+)
+def test_what_is_packed_comes_out_as_it_was(sizes, piece, level, seed):
+    parts = [random.Random(seed).randbytes(size) if seed else b"a" * size for size in sizes]
+    content, kept = b"".join(gzip.compress(part, level) for part in parts), io.BytesIO()
+    body = Body("gzip", Policy(), kept.write)
+    whole((content[start : start + piece] for start in range(0, len(content), piece)), body)
+    assert kept.getvalue() == b"".join(parts)
+    assert (body.size, body.unpacked) == (len(content), sum(sizes))
 
 
 def test_a_download_is_bounded_before_it_is_unpacked(ask, provider):

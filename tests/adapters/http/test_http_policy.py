@@ -15,7 +15,7 @@ from fake_time import FakeTime
 from finq_predictor.adapters.http import CallLog, Guard, HttpClient, Outcome, PassingError, Policy, Reply
 from finq_predictor.adapters.http.policy import retry_after
 from finq_predictor.domain.errors import ConfigurationError, SourceAnswerError, SourceUnavailableError
-from provider_server import failing, json_answer
+from provider_server import failing, json_answer, silent, throttled
 
 URL = "https://example.com/x"
 GOOD = Reply(200, {}, 3, "yes")
@@ -200,6 +200,8 @@ def test_a_host_is_ill_for_all_who_ask_it_and_others_are_not(clock):
     other = Guard("def", ONCE, hosts=hosts)
     with pytest.raises(SourceUnavailableError, match="def was not asked"):
         other.run("GET", "https://EXAMPLE.com/y", lambda: GOOD, body)
+    with pytest.raises(SourceUnavailableError):
+        other.run("GET", "https://example.com:443/y", lambda: GOOD, body)
     assert other.run("GET", "https://example.org/", lambda: GOOD, body) == "yes"
     assert other.run("GET", "https://example.com:8443/", lambda: GOOD, body) == "yes"
 
@@ -223,9 +225,28 @@ def test_errors_of_another_library_are_retried(clock):
 
 
 def test_the_errors_of_curl_cffi_are_those_of_the_system():
-    from curl_cffi.requests.exceptions import RequestException
+    exceptions = pytest.importorskip("curl_cffi.requests.exceptions")
+    assert issubclass(exceptions.RequestException, OSError)
 
-    assert issubclass(RequestException, OSError)
+
+def test_a_session_of_curl_cffi_keeps_the_same_rules(clock, provider):
+    """As yfinance brings one."""
+    requests = pytest.importorskip("curl_cffi.requests")
+    provider.queue("/x", failing(503), throttled(9), silent(), json_answer([1]))
+    provider.queue("/x", json_answer("none", 404))
+    log, policy = CallLog(), Policy(attempts=5, total_seconds=0.2, failures_to_open=9)
+    guard, url = guard_of(clock, policy, record=log), f"{provider.url}/x"
+    with requests.Session() as session:
+
+        def send():
+            answer = session.request("GET", url, timeout=guard.policy.total_seconds)
+            return Reply(answer.status_code, answer.headers, len(answer.content), answer)
+
+        assert guard.run("GET", url, send, body).json() == [1]
+        assert guard.run("GET", url, send, body).status_code == 404
+    assert [call.outcome for call in log.calls][:3] == ["failed", "throttled", "timed out"]
+    assert [call.status for call in log.calls] == [503, 429, None, 200, 404]
+    assert clock.slept == [1, 9, 4]
 
 
 def test_a_minute_sees_no_more_requests_than_allowed(clock):

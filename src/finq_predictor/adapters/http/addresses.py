@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -10,11 +11,12 @@ from urllib.request import getproxies, proxy_bypass
 from finq_predictor.adapters.datasets.secrets import masked
 from finq_predictor.adapters.http.credentials import where
 from finq_predictor.adapters.http.faults import UnreadableError
-from finq_predictor.domain.errors import ConfigurationError
+from finq_predictor.domain.errors import ConfigurationError, SourceError
 
 if TYPE_CHECKING:
     import httpx
 
+Query = Mapping[str, str | int | float | bool | None]
 # What stands for itself in a path; "%" too, for those that are quoted already.
 _OF_A_PATH = "/:@!$&'()*+,;=~%"
 
@@ -49,11 +51,21 @@ def is_safe(url: httpx.URL) -> bool:
     return url.scheme == "https" or (url.scheme == "http" and _is_this_machine(url.host))
 
 
-def below(base: httpx.URL, path: str) -> httpx.URL:
-    """A path below the address of a provider; whatever it holds, it stays at that host."""
-    if not path:
-        return base
-    return base.copy_with(path=f"{base.path.rstrip('/')}/{quote(path, safe=_OF_A_PATH).lstrip('/')}")
+def below(base: httpx.URL, path: str, query: Query) -> httpx.URL:
+    """A path below the address of a provider, with the parameters that are not None; it stays at that host.
+
+    Raises:
+        SourceError: If that is longer than an address can be.
+    """
+    import httpx
+
+    given = {name: value for name, value in query.items() if value is not None}
+    quoted = f"{base.path.rstrip('/')}/{quote(path, safe=_OF_A_PATH).lstrip('/')}" if path else base.path
+    try:
+        url = base.copy_with(path=quoted)
+        return url.copy_merge_params(given) if given else url
+    except httpx.InvalidURL as error:
+        raise SourceError(f"{base.host} cannot be asked for that: {error}. Ask for fewer symbols at a time.") from None
 
 
 def same_origin(one: httpx.URL, other: httpx.URL) -> bool:

@@ -9,12 +9,13 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from finq_predictor.adapters.http import bodies
-from finq_predictor.adapters.http.addresses import base_of, below, next_address
+from finq_predictor.adapters.http.addresses import Query, base_of, below, next_address
 from finq_predictor.adapters.http.calls import Record, no_record
 from finq_predictor.adapters.http.credentials import Key, where
 from finq_predictor.adapters.http.faults import UnreadableError
 from finq_predictor.adapters.http.guard import Guard, Reply
 from finq_predictor.adapters.http.hosts import HOSTS, Hosts
+from finq_predictor.adapters.http.live import require_live
 from finq_predictor.adapters.http.log_lines import hide_in_logs
 from finq_predictor.adapters.http.policy import Policy
 from finq_predictor.adapters.http.redaction import Redactor
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     import httpx
 
 T = TypeVar("T")
-Query = Mapping[str, str | int | float | bool | None]
 
 MOST_REDIRECTS = 5
 # Of a streamed answer, in memory; what is more lies in a file that has no name.
@@ -71,6 +71,7 @@ class HttpClient:
         hosts: Hosts = HOSTS,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
+        require_live()
         self.source, self.policy = source, policy or Policy()
         self._base = base_of(source, base_url)
         self._keys = tuple(keys)
@@ -106,7 +107,8 @@ class HttpClient:
             SourceUnavailableError: If the provider cannot be asked now.
             SourceRefusedError: If it does not accept the key.
             SourceAnswerError: If the answer is cut off, empty, too large, a page or no JSON.
-            SourceError: If it says that there is no such thing, or what else is wrong with the request.
+            SourceError: If it says that there is no such thing, or what else is wrong with the request; also if the
+                address would be too long to be asked.
         """
 
         def read(reply: Reply[IO[bytes]]) -> Any:
@@ -171,9 +173,7 @@ class HttpClient:
         read: Callable[[Reply[IO[bytes]]], T],
         file: IO[bytes] | None = None,
     ) -> T:
-        given = {name: value for name, value in (query or {}).items() if value is not None}
-        url = below(self._base, path)
-        url = url.copy_merge_params(given) if given else url
+        url = below(self._base, path, query or {})
         for _ in range(MOST_REDIRECTS + 1):
             send = partial(self._sender.send, url, file)
             answer = self._guard.run("GET", str(url), send, partial(self._judged, url, read))

@@ -214,7 +214,9 @@ class _Run(Generic[B, T]):
             self.host.wait_for_turn(self._policy.longest_retry_after_seconds)
         except (BusyError, PassingError) as error:
             self._unnoted = self._call(self._time.now(), 0.0, None, 0, Outcome.NOT_SENT)
-            raise self._busy(error.seconds) if isinstance(error, BusyError) else error from None
+            if isinstance(error, BusyError):
+                raise PassingError(Outcome.NOT_SENT, error.why, retry_after=error.seconds) from None
+            raise
         return self._time.now(), self._time.monotonic()
 
     def _sent(self) -> Reply[B]:
@@ -222,7 +224,9 @@ class _Run(Generic[B, T]):
         try:
             reply = self._send()
         except OSError as error:
-            outcome = Outcome.TIMED_OUT if isinstance(error, TimeoutError) else Outcome.UNREACHABLE
+            # Time-outs of other libraries are no `TimeoutError`, but are called so.
+            slow = isinstance(error, TimeoutError) or "timeout" in type(error).__name__.lower()
+            outcome = Outcome.TIMED_OUT if slow else Outcome.UNREACHABLE
             raise PassingError(outcome, f"{type(error).__name__}: {error}") from None
         if reply.status < 500 and reply.status not in _THROTTLED | {_TOO_SLOW}:
             return reply
@@ -251,13 +255,6 @@ class _Run(Generic[B, T]):
         left, host = self.host.breaker.seconds_left, self.host
         what = f"{host.name} failed {host.breaker.failures} times in a row, so it is left alone for a while"
         return PassingError(Outcome.NOT_SENT, what, retry_after=left or None)
-
-    def _busy(self, seconds: float) -> PassingError:
-        what = (
-            f"{self.host.name} may be asked {self.host.requests_per_minute} times a minute and not before it said, "
-            f"and its next turn is {seconds:,.0f} s away"
-        )
-        return PassingError(Outcome.NOT_SENT, what, retry_after=seconds)
 
     def _call(self, started_at: datetime, seconds: float, status: int | None, size: int, outcome: Outcome) -> Call:
         guard = self._guard

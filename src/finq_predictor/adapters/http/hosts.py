@@ -6,6 +6,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+from finq_predictor.adapters.http.live import require_live
 from finq_predictor.adapters.http.policy import Policy, Time
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from finq_predictor.adapters.http.breaker import Breaker
 
 _MINUTE_MS = 60_000
+_USUAL_PORTS = {"http": 80, "https": 443}
 
 
 class BusyError(Exception):
@@ -21,11 +23,12 @@ class BusyError(Exception):
 
     Args:
         seconds: How long it would be.
+        why: Whose rule that is, as the end of a sentence.
     """
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        super().__init__(f"{seconds:g} s")
+    def __init__(self, seconds: float, why: str) -> None:
+        self.seconds, self.why = seconds, why
+        super().__init__(why)
 
 
 class Host:
@@ -38,6 +41,7 @@ class Host:
     """
 
     def __init__(self, name: str, policy: Policy, time: Time) -> None:
+        require_live()
         from pyrate_limiter import InMemoryBucket, Rate
 
         from finq_predictor.adapters.http.breaker import Breaker
@@ -51,11 +55,6 @@ class Host:
         # through in one of their minutes.
         self._bucket = InMemoryBucket([Rate(self._per_minute, _MINUTE_MS)])
         self._closed_until = time.monotonic()
-
-    @property
-    def requests_per_minute(self) -> int:
-        """Most requests in any 60 seconds."""
-        return self._per_minute
 
     def obey(self, policy: Policy) -> None:
         """Take on the stricter of the present rules and these: the host does not know which source asks."""
@@ -84,9 +83,15 @@ class Host:
         waited = 0.0
         while (wait := self._wait()) > 0:
             if waited + wait > longest:
-                raise BusyError(wait)
+                raise BusyError(wait, self._rule())
             self._time.sleep(wait)
             waited += wait
+
+    def _rule(self) -> str:
+        with self._lock:
+            if self._time.monotonic() < self._closed_until:
+                return f"{self.name} wants to be left alone for a while"
+            return f"{self.name} may be asked {self._per_minute} times a minute, and was"
 
     def _wait(self) -> float:
         """Seconds until a request may go out; 0, and it is counted, if it may now."""
@@ -116,7 +121,8 @@ class Hosts:
     def of(self, url: str, policy: Policy) -> Host:
         """The host of an address, which obeys a policy from now on."""
         parts = urlsplit(url)
-        name = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+        usual = _USUAL_PORTS.get(parts.scheme)
+        name = (parts.hostname or "") + ("" if parts.port in (None, usual) else f":{parts.port}")
         with self._lock:
             if name not in self._hosts:
                 self._hosts[name] = Host(name, policy, self.time)
