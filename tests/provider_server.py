@@ -15,6 +15,7 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import ssl
 import struct
 import threading
 import zlib
@@ -173,9 +174,14 @@ def gzip_bomb(mebibytes: int = 200) -> Answer:
 
 
 class ProviderServer:
-    """A scriptable server on a free port of this machine; a context manager, safe to ask from several threads."""
+    """A scriptable server on a free port of this machine; a context manager, safe to ask from several threads.
 
-    def __init__(self) -> None:
+    Args:
+        tls: Its certificate, for https.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._scheme = "http" if tls is None else "https"
         self._lock = threading.Lock()
         self._queued: dict[str, deque[Answer]] = defaultdict(deque)
         self._always: dict[str, Answer] = {}
@@ -184,6 +190,9 @@ class ProviderServer:
         self.closing = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.provider = self
+        if tls is not None:
+            # The handshake is made where the connection is read, so that none of them holds up the others.
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     def __enter__(self) -> ProviderServer:
@@ -204,7 +213,7 @@ class ProviderServer:
     @property
     def url(self) -> str:
         """Its address."""
-        return f"http://{self.host}"
+        return f"{self._scheme}://{self.host}"
 
     def queue(self, path: str, *answers: Answer) -> None:
         """Answers to the next requests for a path, after those that are queued already."""

@@ -6,15 +6,19 @@ import gzip
 import io
 import json
 import random
+import shutil
+import ssl
+import subprocess
 import time
 import tracemalloc
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finq_predictor.adapters.http import CallLog, HttpClient, Key, Outcome, PassingError, Policy, Secret
+from finq_predictor.adapters.http import CallLog, HttpClient, Key, Outcome, PassingError, Policy, Secret, deadlines
 from finq_predictor.adapters.http.bodies import Body, whole
 from finq_predictor.domain.errors import (
     ConfigurationError,
@@ -112,6 +116,21 @@ MATRIX = {
         [failing(503, "back at nine")] * 3,
         SourceUnavailableError,
         ("in 3 attempts", "HTTP status 503, back at nine", "another source"),
+        ["failed"] * 3,
+        [1, 2],
+    ),
+    "503 in an unknown packing": (
+        [Answer(503, b"x", {"Content-Encoding": "br"}), GOOD],
+        None,
+        (),
+        ["failed", "ok"],
+        [1],
+    ),
+    "500 larger than allowed": ([Answer(500, b"x" * (3 << 20)), GOOD], None, (), ["failed", "ok"], [1]),
+    "500 cut off": (
+        [replace(cut_off(b"oh"), status=500)] * 3,
+        SourceUnavailableError,
+        ("500, oh",),
         ["failed"] * 3,
         [1, 2],
     ),
@@ -231,6 +250,45 @@ def test_a_server_that_drips_is_cut_off(slow, ask, provider):
     assert ask.log.calls[0].outcome is Outcome.TIMED_OUT
 
 
+@pytest.fixture
+def tls(tmp_path, monkeypatch):
+    """A certificate for this machine, which the client trusts."""
+    if (openssl := shutil.which("openssl")) is None:
+        pytest.skip("openssl is not here; install it with: apt-get install -y openssl")
+    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", "-days", "2"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", tmp_path / "key", "-out", tmp_path / "certificate"]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate"))
+    deadlines._tls.cache_clear()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "certificate", tmp_path / "key")
+    yield context
+    deadlines._tls.cache_clear()
+
+
+def test_over_tls_it_is_the_same(tls, ask, provider):
+    with ProviderServer(tls) as safe:
+        safe.queue("/", GOOD, moved(f"{provider.url}/x"), dripping(b"x" * 1000))
+        client = ask(base_url=safe.url)
+        assert client.get_json() == {"a": 1}
+        with pytest.raises(SourceAnswerError, match="where others can read along"):
+            client.get_json()
+        assert provider.count() == 0
+        with pytest.raises(SourceUnavailableError, match="in time"):
+            ask(Policy(total_seconds=0.2, attempts=1), base_url=safe.url).get_json()
+
+
+def test_a_server_whose_certificate_nobody_signed_is_not_talked_to(tls, ask, monkeypatch):
+    monkeypatch.delenv("SSL_CERT_FILE")
+    deadlines._tls.cache_clear()
+    with (
+        ProviderServer(tls) as unknown,
+        pytest.raises(SourceUnavailableError, match="certificate verify failed"),
+    ):
+        ask(base_url=unknown.url).get_json()
+    assert unknown.count() == 0
+
+
 def test_nobody_there(ask):
     with ProviderServer() as gone:
         url = gone.url
@@ -288,6 +346,14 @@ def test_a_key_goes_to_its_own_host_only(ask, provider):
         other.queue("/x", GOOD)
         assert ask().get_json() == {"a": 1}
         assert "authorization" not in other.requests[0].headers
+
+
+def test_a_redirect_brings_no_user_along(ask, provider):
+    provider.queue("/", moved(f"http://me:pass@{provider.host}/x"))
+    provider.queue("/x", GOOD)
+    assert ask().get_json() == {"a": 1}
+    assert "authorization" not in provider.requests[1].headers
+    assert [call.url for call in ask.log.calls] == [f"{provider.url}/", f"{provider.url}/x"]
 
 
 @pytest.mark.parametrize(

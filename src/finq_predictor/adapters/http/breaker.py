@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from threading import Lock, get_ident
+from threading import Lock
 from typing import Any
 
 from pybreaker import (
@@ -59,26 +59,18 @@ class _OneTrial(CircuitBreakerListener):
     """Lets one request through a half-open breaker; the library lets through all that come until the first ended."""
 
     def __init__(self) -> None:
-        self._thread: int | None = None
+        self._running = False
 
+    # The library calls both under its lock.
     def before_call(self, cb: CircuitBreaker, *_: Any, **__: Any) -> None:
         if cb.current_state != STATE_HALF_OPEN:
             return
-        # The library calls this under its lock.
-        if self._thread is not None:
+        if self._running:
             raise CircuitBreakerError("a trial is on its way")
-        self._thread = get_ident()
+        self._running = True
 
-    def failure(self, *_: Any) -> None:
-        self._ended()
-
-    def success(self, *_: Any) -> None:
-        self._ended()
-
-    def _ended(self) -> None:
-        # A request from before the breaker opened may end during the trial of another thread.
-        if self._thread == get_ident():
-            self._thread = None
+    def state_change(self, *_: Any) -> None:
+        self._running = False
 
 
 class Breaker:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from threading import Lock
 from typing import IO, TYPE_CHECKING, cast
 
@@ -11,7 +12,7 @@ from finq_predictor.adapters.http.addresses import proxy_of
 from finq_predictor.adapters.http.bodies import Body, message_of, whole
 from finq_predictor.adapters.http.calls import Outcome
 from finq_predictor.adapters.http.credentials import Key
-from finq_predictor.adapters.http.faults import PassingError
+from finq_predictor.adapters.http.faults import PassingError, UnreadableError
 from finq_predictor.adapters.http.guard import Reply
 from finq_predictor.adapters.http.policy import Policy
 
@@ -95,12 +96,15 @@ class Sender:
     def _read(self, response: httpx.Response, file: IO[bytes] | None) -> Reply[IO[bytes]]:
         import httpx
 
-        kept, status = file if file is not None and response.status_code < 400 else io.BytesIO(), response.status_code
+        status = response.status_code
+        if status >= 400:
+            return self._error(response)
+        kept = io.BytesIO() if file is None else file
         kept.seek(0)
         kept.truncate()
         body = Body(response.headers.get("content-encoding", ""), self._policy, kept.write)
         try:
-            _beginning(response, body) if status >= 400 else whole(_pieces(response), body)
+            whole(_pieces(response), body)
         except httpx.TimeoutException:
             what = f"its end did not come in time, after {body.size} bytes"
             raise PassingError(Outcome.TIMED_OUT, what, status, body.size) from None
@@ -110,8 +114,22 @@ class Sender:
             fault.status = status
             raise
         kept.seek(0)
-        said = message_of(kept.read(), response.headers.get("content-type", "")) if status >= 400 else ""
-        return Reply(status, dict(response.headers), body.size, kept, said)
+        return Reply(status, dict(response.headers), body.size, kept)
+
+    def _error(self, response: httpx.Response) -> Reply[IO[bytes]]:
+        """What an error says, as far as that can be read; whether it is whole does not matter."""
+        import httpx
+
+        kept, headers, size = io.BytesIO(), response.headers, 0
+        with suppress(httpx.TransportError, PassingError, UnreadableError):
+            body = Body(headers.get("content-encoding", ""), self._policy, kept.write)
+            for piece in _pieces(response):
+                size += len(piece)
+                body.take(piece)
+                if body.unpacked > _ERROR_BYTES:
+                    break
+        said = message_of(kept.getvalue(), headers.get("content-type", ""))
+        return Reply(response.status_code, dict(headers), size, io.BytesIO(), said)
 
     def _open(self, url: httpx.URL) -> httpx.BaseTransport:
         """The transport for an address, one for each proxy."""
@@ -129,16 +147,3 @@ class Sender:
 def _pieces(response: httpx.Response) -> Iterable[bytes]:
     """The body as it comes over the line; for a transport of tests, which has it already, too."""
     return cast("Iterable[bytes]", response.stream)
-
-
-def _beginning(response: httpx.Response, body: Body) -> None:
-    """As much of an error as is said in a message; whether it is whole does not matter."""
-    import httpx
-
-    try:
-        for piece in _pieces(response):
-            body.take(piece)
-            if body.unpacked > _ERROR_BYTES:
-                return
-    except (httpx.TransportError, PassingError):
-        return
