@@ -6,6 +6,9 @@ FinqError
 ├── ScorerUnavailableError      a sentiment scorer whose library or weights are absent
 ├── DataError                   data that cannot be used
 │   ├── SourceError             a file or provider that cannot be read
+│   │   ├── SourceUnavailableError  a provider does not answer now; another one may be asked
+│   │   ├── SourceRefusedError      a provider does not accept the key, or there is none
+│   │   └── SourceAnswerError       a provider answered something that cannot be read
 │   ├── MappingError            a file whose columns cannot be recognised
 │   ├── GateError               a quality gate stopped the run
 │   ├── LookAheadError          a feature knows the future
@@ -19,6 +22,7 @@ FinqError
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from difflib import get_close_matches
 
 
@@ -56,6 +60,27 @@ class DataError(FinqError):
 
 class SourceError(DataError):
     """A file or provider that cannot be read."""
+
+
+class SourceUnavailableError(SourceError):
+    """A provider is down, too slow, too busy or not asked any more for a while; another one may be asked instead.
+
+    Args:
+        message: What was asked, what came and what to do.
+        come_back: When it may be asked again (UTC), where that is known.
+    """
+
+    def __init__(self, message: str, come_back: datetime | None = None) -> None:
+        self.come_back = come_back
+        super().__init__(message)
+
+
+class SourceRefusedError(SourceError):
+    """A provider does not let us in; the message says where the key belongs. To ask again does not help."""
+
+
+class SourceAnswerError(SourceError):
+    """A provider answered something that cannot be read or used, such as a page in place of data."""
 
 
 class MappingError(DataError):

@@ -14,7 +14,19 @@ ADDRESS = f"postgresql://finq:{SECRET}@db:5432/mlflow"
 
 @pytest.mark.parametrize(
     "name",
-    ["credentials", "token", "accessToken", "api_key", "apiKey", "API_KEY", "key", "password", "db_password", "PASSWD"],
+    [
+        "credentials",
+        "token",
+        "accessToken",
+        "api_key",
+        "apiKey",
+        "API_KEY",
+        "apikey",
+        "key",
+        "password",
+        "db_password",
+        "PASSWD",
+    ],
 )
 def test_an_option_whose_name_says_that_it_is_secret_is_hidden_at_any_depth(name):
     assert masked({name: SECRET, "seed": 7}) == {name: HIDDEN, "seed": 7}
@@ -37,8 +49,8 @@ def test_a_name_that_only_contains_such_letters_is_not(name):
         (ADDRESS, "postgresql://<redacted>@db:5432/mlflow"),
         (f"https://{SECRET}@host/a?b=c@d", "https://<redacted>@host/a?b=c@d"),
         (
-            f"https://host/bars?symbol=A&apikey2=1&api_key={SECRET}",
-            "https://host/bars?symbol=A&apikey2=1&api_key=<redacted>",
+            f"https://host/bars?symbol=A&keyword2=1&api_key={SECRET}",
+            "https://host/bars?symbol=A&keyword2=1&api_key=<redacted>",
         ),
         ("sqlite:////data/mlflow.db", "sqlite:////data/mlflow.db"),
         ("mail a@b.c", "mail a@b.c"),

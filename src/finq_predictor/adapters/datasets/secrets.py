@@ -12,6 +12,8 @@ HIDDEN = "<redacted>"
 SECRET = frozenset(
     {"auth", "authorization", "credential", "credentials", "key", "keys", "passphrase", "password", "passwd", "pwd"}
     | {"secret", "secrets", "token", "tokens"}
+    # Written as one word by providers.
+    | {"accesskey", "accesstoken", "apikey", "apitoken", "appid", "authtoken"}
 )
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 # user:password@ or token@ of an address.
