@@ -1,0 +1,41 @@
+"""Asking for many keys where some may not be had."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from finq_predictor.adapters.sources.protocol import Part
+from finq_predictor.domain.errors import SourceError, SourceRefusedError, SourceUnavailableError
+
+_SHOWN = 3
+
+
+def one_by_one(keys: Sequence[str], ask: Callable[[str], Iterable[Part]]) -> Iterator[Part]:
+    """Ask for each key, and at the end say which could not be had.
+
+    Args:
+        keys: Instruments, series or feeds.
+        ask: Yields what there is of one.
+
+    Yields:
+        The parts of each key in turn.
+
+    Raises:
+        SourceUnavailableError: At once, if the provider is down; others would only wait for the same.
+        SourceRefusedError: At once, if it does not accept the key of its user.
+        SourceError: After the last one, if some could not be had; of the kind of their errors if they have one.
+    """
+    failures: dict[str, SourceError] = {}
+    for key in keys:
+        try:
+            yield from ask(key)
+        except (SourceUnavailableError, SourceRefusedError):
+            raise
+        except SourceError as error:
+            failures[key] = error
+    if failures:
+        shown = " ".join(f"{key}: {error}" for key, error in list(failures.items())[:_SHOWN])
+        more = f" And {len(failures) - _SHOWN} more." if len(failures) > _SHOWN else ""
+        kinds = {type(error) for error in failures.values()}
+        kind = kinds.pop() if len(kinds) == 1 else SourceError
+        raise kind(f"{len(failures)} of {len(keys)} could not be had. {shown}{more}")
