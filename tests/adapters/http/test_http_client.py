@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -552,6 +553,15 @@ def test_a_connection_is_used_again(ask, provider):
         assert client.get_json() == {"a": 1}
     assert [call.status for call in ask.log.calls] == [200] * 3
     assert ask.log.calls[0].size == len(GOOD.body)
+
+
+def test_eight_threads_share_a_client(ask, provider):
+    provider.always("/", GOOD)
+    client = ask()
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda _: client.get_json(), range(80))) == [{"a": 1}] * 80
+    assert ask.log.counts() == {("abc", "ok", "200"): 80}
+    assert provider.count() == 80
 
 
 def test_every_error_is_one_of_a_source():
