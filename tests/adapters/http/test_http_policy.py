@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from fake_time import FakeTime
 from finq_predictor.adapters.http import CallLog, Guard, HttpClient, Outcome, PassingError, Policy, Reply
+from finq_predictor.adapters.http.hosts import BusyError
 from finq_predictor.adapters.http.policy import retry_after
 from finq_predictor.domain.errors import ConfigurationError, SourceAnswerError, SourceUnavailableError
 from provider_server import failing, json_answer, silent, throttled
@@ -234,12 +235,14 @@ def test_a_session_of_curl_cffi_keeps_the_same_rules(clock, provider):
     requests = pytest.importorskip("curl_cffi.requests")
     provider.queue("/x", failing(503), throttled(9), silent(), json_answer([1]))
     provider.queue("/x", json_answer("none", 404))
-    log, policy = CallLog(), Policy(attempts=5, total_seconds=0.2, failures_to_open=9)
+    log, policy = CallLog(), Policy(attempts=5)
     guard, url = guard_of(clock, policy, record=log), f"{provider.url}/x"
+    # It is silent once.
+    seconds = iter([10, 10, 0.2, 10, 10])
     with requests.Session() as session:
 
         def send():
-            answer = session.request("GET", url, timeout=guard.policy.total_seconds)
+            answer = session.request("GET", url, timeout=next(seconds))
             return Reply(answer.status_code, answer.headers, len(answer.content), answer)
 
         assert guard.run("GET", url, send, body).json() == [1]
@@ -280,6 +283,16 @@ def test_a_turn_that_is_too_far_away_is_an_error(clock):
     assert raised.value.come_back is not None
     assert [call.outcome for call in log.calls] == ["ok", "not sent"]
     assert clock.slept == []
+
+
+def test_a_turn_that_others_take_again_and_again_is_given_up(clock):
+    sleep = clock.sleep
+    clock.sleep = lambda seconds: (sleep(seconds), host.hold_off(60))
+    host = clock.hosts().of(URL, Policy())
+    host.hold_off(60)
+    with pytest.raises(BusyError, match="left alone"):
+        host.wait_for_turn(120)
+    assert clock.slept == [60, 60]
 
 
 def test_the_limit_holds_under_eight_threads(clock):

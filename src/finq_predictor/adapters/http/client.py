@@ -161,6 +161,9 @@ class HttpClient:
 
     def refusal(self, said: str) -> SourceRefusedError:
         """The error for a provider that says in an answer of status 200 that it does not accept the key."""
+        return self._refusal(self._redact.short(said))
+
+    def _refusal(self, said: str) -> SourceRefusedError:
         places = " and ".join(dict.fromkeys(key.secret.where for key in self._keys))
         advice = f"Look at the key in {places}" if self._keys else f"It may want a key: set {where(self.source)}"
         text = f"{self.source} does not let us in: {said}. {advice}, and at what it is allowed to ask for."
@@ -191,7 +194,7 @@ class HttpClient:
         """What is wanted of an answer, where it leads, or the error that it says."""
         asked, said = f"GET {url}", self._redact.short(reply.said) or "without a word"
         if reply.status in _NOT_LET_IN:
-            raise self.refusal(f"HTTP status {reply.status} to {asked}, {said}")
+            raise self._refusal(f"HTTP status {reply.status} to {asked}, {said}")
         if reply.status >= 400:
             text = f"{self.source} says no to {asked}: HTTP status {reply.status}, {said}"
             raise SourceError(self._redact(f"{text}. Look at the symbol, the dates and the address of the source."))

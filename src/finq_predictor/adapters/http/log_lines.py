@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from threading import Lock
 from weakref import WeakSet
 
 from finq_predictor.adapters.http.redaction import Redactor
@@ -17,10 +18,20 @@ class _Hiding(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self.redactors: WeakSet[Redactor] = WeakSet()
+        self._lock = Lock()
+        self._redactors: WeakSet[Redactor] = WeakSet()
+
+    def add(self, redact: Redactor) -> None:
+        with self._lock:
+            self._redactors.add(redact)
+
+    def discard(self, redact: Redactor) -> None:
+        with self._lock:
+            self._redactors.discard(redact)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        redactors = list(self.redactors)
+        with self._lock:
+            redactors = list(self._redactors)
         if redactors:
             text = record.getMessage()
             for redact in redactors:
@@ -40,5 +51,5 @@ def hide_in_logs(redact: Redactor) -> Callable[[], None]:
     """
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_HIDING)
-    _HIDING.redactors.add(redact)
-    return lambda: _HIDING.redactors.discard(redact)
+    _HIDING.add(redact)
+    return lambda: _HIDING.discard(redact)

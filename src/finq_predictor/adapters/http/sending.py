@@ -65,19 +65,20 @@ class Sender:
         """
         from finq_predictor.adapters.http.deadlines import deadline
 
+        transport = self._open(url)
         with deadline(self._policy.total_seconds):
-            response = self._answer(url)
+            response = self._answer(transport, url)
             try:
                 return self._read(response, file)
             finally:
                 response.close()
 
-    def _answer(self, url: httpx.URL) -> httpx.Response:
+    def _answer(self, transport: httpx.BaseTransport, url: httpx.URL) -> httpx.Response:
         """The answer as far as its headers."""
         import httpx
 
         try:
-            return self._open(url).handle_request(self._request(url))
+            return transport.handle_request(self._request(url))
         except httpx.TimeoutException as error:
             raise PassingError(Outcome.TIMED_OUT, f"no answer in time ({type(error).__name__})") from None
         except httpx.TransportError as error:
