@@ -79,12 +79,30 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
         "value": ("value", "val", "level", "actual", "observation"),
         "known_at": ("releasedat", "releasedate", "knownat", "releasetime", "vintagedate", "realtimestart"),
     },
+    "actions": {
+        "instrument": _INSTRUMENT,
+        "ex_date": (
+            "exdate", "exdividenddate", "exdivdate", "exday", "executiondate", "effectivedate", "splitdate", "date",
+            "datetime", "timestamp", "ts", "time", "index", "unnamed0",
+        ),
+        "kind": ("kind", "action", "actiontype", "type", "event", "eventtype"),
+        "value": ("value", "factor"),
+        "split": (
+            "split", "splits", "stocksplit", "stocksplits", "splitratio", "splitfactor", "splitcoefficient",
+            "ratio",
+        ),
+        "dividend": (
+            "dividend", "dividends", "dividendamount", "divcash", "cashdividend", "cashamount", "amount", "cash",
+        ),
+        "known_at": (*_KNOWN, "announcedat", "announcementdate", "declarationdate", "declareddate", "declared"),
+    },
 }  # fmt: skip
 REQUIRED: dict[str, tuple[str, ...]] = {
     "bars": ("instrument", "time", *OHLC),
     "benchmark": ("time", "close"),
     "articles": ("instrument", "published_at", "title"),
     "macro": ("series", "period", "value", "known_at"),
+    "actions": ("instrument", "ex_date"),
 }
 _HINTS = {
     "known_at": "A macro series needs the time of each release: by its period alone a model would see it early.",
@@ -122,9 +140,9 @@ def map_columns(
 
     Args:
         frame: The delivered table.
-        table: ``bars``, ``benchmark``, ``articles`` or ``macro``.
+        table: ``bars``, ``benchmark``, ``articles``, ``macro`` or ``actions``.
         overrides: Our name to the delivered name, where it is not recognised or wrongly so.
-        instrument: Instrument of a table of bars without such a column; None asks the name of the file.
+        instrument: Instrument of a table of bars or actions without such a column; None asks the name of the file.
         named_in: Finds an instrument in the name of a file, or None, see ``InstrumentKind.named_in``.
 
     Returns:
@@ -140,8 +158,9 @@ def map_columns(
     notes: list[str] = []
     if table in ("bars", "benchmark"):
         mapped = _join_date_and_time(mapped, raw, delivered, columns, notes)
-    if table == "bars":
+    if table in ("bars", "actions"):
         mapped = _name_instrument(mapped, instrument or named_in(file_name(_origin(raw))), notes)
+    if table == "bars":
         mapped = _choose_mids(mapped, columns, notes)
     missing = [name for name in REQUIRED[table] if name not in mapped]
     if missing:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT, KNOWN_AT, TS, UTC_MICROSECONDS
 from finq_predictor.domain.ingestion.column_mapping import map_columns
+from finq_predictor.domain.ingestion.corporate_actions import known_times_of_actions
 from finq_predictor.domain.ingestion.parsing import COMPLETE, typed_bars
 from finq_predictor.domain.ingestion.records import known_times_of_articles, known_times_of_macro
 from finq_predictor.domain.ingestion.revisions import known_times
@@ -17,7 +18,7 @@ def known_times_of(raw: pd.DataFrame, table: str, rules: Rules) -> pd.Series:
 
     Args:
         raw: A table as delivered, with lineage columns; may be empty.
-        table: ``bars``, ``benchmark``, ``articles`` or ``macro``.
+        table: ``bars``, ``benchmark``, ``articles``, ``macro`` or ``actions``.
         rules: How it is read.
 
     Returns:
@@ -41,6 +42,8 @@ def known_times_of(raw: pd.DataFrame, table: str, rules: Rules) -> pd.Series:
         known = known_times_of_articles(mapped, raw, rules)
     elif table == "macro":
         known = known_times_of_macro(mapped, raw, rules)
+    elif table == "actions":
+        known = known_times_of_actions(mapped, raw, rules)
     else:
         bars = typed_bars(mapped, rules)
         keyed = bars[TS].notna() & bars[INSTRUMENT].notna()

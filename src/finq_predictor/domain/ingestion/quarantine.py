@@ -13,7 +13,7 @@ from finq_predictor.domain.ingestion.tally import Tally
 from finq_predictor.domain.tables import QUARANTINE
 
 # Rows that say nothing new; they are not evidence of a bad delivery.
-HARMLESS = frozenset({"duplicate", "superseded", "late_correction"})
+HARMLESS = frozenset({"duplicate", "superseded", "late_correction", "no_action"})
 
 
 @dataclass(frozen=True)

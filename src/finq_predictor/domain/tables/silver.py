@@ -110,6 +110,50 @@ SILVER_MACRO = Table(
     key=("series", "period", KNOWN_AT),
 )
 
+SILVER_ACTIONS = Table(
+    "silver_actions",
+    Layer.SILVER,
+    "ingestion",
+    "A split or a cash dividend as it was known from a time on; a later row under the same date and kind replaces it "
+    "from its own known time.",
+    (
+        _INSTRUMENT,
+        Column("ex_date", DATE, "First session that trades without it, as the exchange dates it.", "date"),
+        Column("kind", TEXT, "What it is.", choices=("split", "dividend")),
+        Column(
+            "value",
+            NUMBER,
+            "Of a split new shares per old one; of a dividend cash per share in the currency of the price, in terms of "
+            "the prices traded on that date. A split of 1 and a dividend of 0 take back what was known before.",
+            "shares or price",
+            low=0.0,
+            high=_HIGHEST_PRICE,
+        ),
+        Column(KNOWN_AT, TIME, "When it was known, at the latest when trading opened on that date.", "UTC"),
+    ),
+    key=(INSTRUMENT, "ex_date", "kind", KNOWN_AT),
+)
+
+SILVER_REPAIRS = Table(
+    "silver_repairs",
+    Layer.SILVER,
+    "ingestion",
+    "A value of a bar or of an action that was delivered wrong, and what it was repaired to. Where nothing is repaired "
+    "to, the value is doubted and nobody can tell the right one.",
+    (
+        _INSTRUMENT,
+        Column(TS, TIME, "Close of the bar; of a dividend the close of the bar of its date.", "UTC"),
+        Column("kind", TEXT, "The fault.", choices=("unit", "split", "dividend", "adjustment")),
+        Column("column", TEXT, "The column that is wrong."),
+        Column("delivered", NUMBER, "The value as it was delivered.", "of the column"),
+        Column("repaired", NUMBER, "The value that takes its place.", "of the column", known=0.0),
+        Column(KNOWN_AT, TIME, "When the row that decided it was known; the repair counts from then on.", "UTC"),
+        Column(REASON, TEXT, "Why it is taken for wrong."),
+    ),
+    key=(INSTRUMENT, TS, "column", KNOWN_AT),
+    not_below=((KNOWN_AT, TS),),
+)
+
 SCORED_ARTICLES = Table(
     "scored_articles",
     Layer.SILVER,

@@ -14,6 +14,8 @@ from finq_predictor.domain.arrays import Array, Positions
 FIRST_YEAR, LAST_YEAR = 1970, 2049
 _HOUR = pd.Timedelta(hours=1)
 _DAY = pd.Timedelta(days=1)
+# No exchange stayed closed for longer since 1970, wars aside.
+_LONGEST_CLOSURE = pd.Timedelta(days=31)
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,20 @@ class Calendar(ABC):
             As `closes`.
         """
         return self.closes(dates.min(), dates.max())
+
+    def opens_from(self, dates: pd.Series) -> pd.Series:
+        """Opens of the first sessions on or after dates.
+
+        Args:
+            dates: Naive midnights, in any order, repeated or missing, at least one.
+
+        Returns:
+            ``datetime64[us, UTC]`` with the index of ``dates``; NaT where a date is missing.
+        """
+        found = self.opens(dates.min(), dates.max() + _LONGEST_CLOSURE)
+        places = np.searchsorted(found.index.to_numpy(), dates.fillna(found.index[0]).to_numpy())
+        opens = pd.Series(found.array.take(places), index=dates.index)
+        return opens.where(dates.notna())
 
     def expected(self, seen: pd.Series, start: pd.Timestamp, end: pd.Timestamp) -> pd.Series:  # noqa: ARG002 - one interface
         """Closes at which a bar is expected from ``start`` to ``end``.

@@ -53,6 +53,10 @@ class InferredCalendar(Calendar):
             raise ConfigurationError(f"`close_time` {self.close_time!r} cannot be read; give it as '16:00'.") from error
         return pd.Series(closes.tz_convert("UTC").as_unit("us"), index=days)
 
+    def opens_from(self, dates: pd.Series) -> pd.Series:
+        """The beginnings of the dates: it knows no hours."""
+        return dates.dt.tz_localize(self.timezone, ambiguous="NaT", nonexistent="shift_forward").dt.tz_convert("UTC")
+
     def expected(self, seen: pd.Series, start: pd.Timestamp, end: pd.Timestamp) -> pd.Series:  # noqa: ARG002 - one interface
         """The closes that were seen."""
         return pd.Series(np.sort(seen.unique()))
