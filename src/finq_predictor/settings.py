@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kedro.utils import find_kedro_project
 
+from finq_predictor.hooks.credentials import CredentialsHooks
 from finq_predictor.hooks.data_root import DataRootHooks
 from finq_predictor.hooks.error_place import ErrorPlaceHooks
 from finq_predictor.hooks.invocation import InvocationHooks
@@ -30,7 +31,15 @@ def project_path(relative: str) -> str:
     return str((Path(root) / relative).resolve())
 
 
-HOOKS = (DataRootHooks(), InvocationHooks(), ProgressHooks(), ErrorPlaceHooks(), SnapshotHooks(), NotebookHooks())
+HOOKS = (
+    CredentialsHooks(),
+    DataRootHooks(),
+    InvocationHooks(),
+    ProgressHooks(),
+    ErrorPlaceHooks(),
+    SnapshotHooks(),
+    NotebookHooks(),
+)
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

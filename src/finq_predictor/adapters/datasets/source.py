@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
-from kedro.utils import load_obj
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from finq_predictor.adapters.bronze.call_notes import note_calls
 from finq_predictor.adapters.bronze.coverage import Coverage
 from finq_predictor.adapters.datasets.bronze import moment
 from finq_predictor.adapters.datasets.secrets import masked
 from finq_predictor.adapters.sources.catching_up import Plan, catch_up
+from finq_predictor.adapters.sources.making import make_source
 from finq_predictor.adapters.sources.protocol import WholeSource, WindowSource, lineage
 from finq_predictor.domain.columns import SOURCE
 from finq_predictor.domain.errors import ConfigurationError
@@ -25,7 +27,7 @@ class Asking(BaseModel):
 
     Attributes:
         held: Folder of what it has delivered before.
-        since: Begin of the history that is wanted, ISO 8601.
+        since: Begin of the history that is wanted, ISO 8601, or how far it reaches back from the run, as ``730D``.
         until: Its end; None takes the moment of the run. A later one fills the history up to here and no further.
         again: How far back it is asked anew each time, because it may revise what it said, and
             because what belongs to a day may come after it: ``5D``, ``12h``.
@@ -42,11 +44,19 @@ class Asking(BaseModel):
 
     def plan(self, now: pd.Timestamp) -> Plan:
         """What a run at a moment wants."""
-        since, until = moment(self.since), moment(self.until)
-        if since is None:
-            raise ConfigurationError("`since` is empty; expected the begin of the history, such as 2015-01-01.")
+        since, until = _begin(self.since, now), moment(self.until)
         end = now if until is None else min(until, now)
         return Plan(since, end.floor(self.step), pd.Timedelta(self.again))
+
+
+def _begin(text: str, now: pd.Timestamp) -> pd.Timestamp:
+    """A moment, or one that lies so far back, at the begin of its day: the same all day long."""
+    if re.fullmatch(r"\d+ ?D", text):
+        return (now - pd.Timedelta(text)).floor("D")
+    begin = moment(text)
+    if begin is None:
+        raise ConfigurationError("`since` is empty; expected the begin of the history, such as 2015-01-01 or 730D.")
+    return begin
 
 
 class SourceDataset(AbstractDataset[None, pd.DataFrame | Iterator[pd.DataFrame]]):
@@ -56,16 +66,20 @@ class SourceDataset(AbstractDataset[None, pd.DataFrame | Iterator[pd.DataFrame]]
         source: ``class`` is the path of a class that satisfies `WholeSource` or `WindowSource`; the rest are its
             constructor's arguments.
         asking: How a `WindowSource` is asked, see :class:`Asking`.
+        credentials: Keys of providers by their names, as ``conf/local/credentials.yml`` has them.
         metadata: For other tools, such as kedro-viz.
     """
 
     def __init__(
-        self, source: dict[str, Any], asking: dict[str, Any] | None = None, metadata: dict[str, Any] | None = None
+        self,
+        source: dict[str, Any],
+        asking: dict[str, Any] | None = None,
+        credentials: dict[str, dict[str, Any]] | None = None,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         if "class" not in source:
             raise DatasetError(f"A source needs a `class`; found only {sorted(source)}.")
-        self._class = str(source["class"])
-        self._options = {str(name): value for name, value in source.items() if name != "class"}
+        self._source, self._credentials = dict(source), credentials
         try:
             self._asking = None if asking is None else Asking(**asking)
         except ValidationError as error:
@@ -80,20 +94,37 @@ class SourceDataset(AbstractDataset[None, pd.DataFrame | Iterator[pd.DataFrame]]
             delivers windows is asked while its parts are taken, one after the other, so that each can be kept before
             the next is asked for; there are none where nothing is new.
         """
-        source = load_obj(self._class)(**self._options)
+        source = make_source(self._source, self._credentials)
         if isinstance(source, WholeSource):
             frame = source.read()
             return frame.assign(**{SOURCE: pd.Series(lineage(source), index=frame.index, dtype="str")})
         if not isinstance(source, WindowSource):
-            raise DatasetError(f"{self._class} is no source: it has neither `read` nor `fetch`, `keys` and `identity`.")
+            raise DatasetError(
+                f"{self._source['class']} is no source: it has neither `read` nor `fetch`, `keys` and `identity`."
+            )
         if self._asking is None:
-            raise DatasetError(f"{self._class} delivers windows of time and needs `asking: {{held: ..., since: ...}}`.")
+            raise DatasetError(
+                f"{self._source['class']} delivers windows of time and needs `asking: {{held: ..., since: ...}}`."
+            )
         plan = self._asking.plan(pd.Timestamp.now("UTC").as_unit("us"))
-        return catch_up(source, Coverage.read(self._asking.held), plan)
+        return _noted(source, catch_up(source, Coverage.read(self._asking.held), plan), self._asking.held)
 
     def save(self, data: None) -> None:  # noqa: ARG002 - the signature is Kedro's
         """Refuse: a source is not written by a pipeline."""
         raise DatasetError("A source is read-only; remove it from the outputs of the node.")
 
     def _describe(self) -> dict[str, Any]:
-        return masked({"source": self._class, **self._options})
+        about = {name: value for name, value in self._source.items() if name != "class"}
+        return masked({"source": self._name, **about})
+
+    @property
+    def _name(self) -> str:
+        return str(self._source["class"])
+
+
+def _noted(source: WindowSource, frames: Iterator[pd.DataFrame], folder: Path) -> Iterator[pd.DataFrame]:
+    """Pass frames on, and note every call that was made for them, whatever becomes of the rest."""
+    try:
+        yield from frames
+    finally:
+        note_calls(folder, getattr(source, "calls", None))

@@ -93,6 +93,12 @@ class CallLog:
         with self._lock:
             return tuple(self._calls)
 
+    def taken(self) -> tuple[Call, ...]:
+        """All calls so far, which the log then forgets."""
+        with self._lock:
+            calls, self._calls = tuple(self._calls), []
+        return calls
+
     def counts(self) -> dict[tuple[str, str, str], int]:
         """Calls by source, outcome and status; the status is empty where no answer began."""
         return dict(Counter((call.source, str(call.outcome), str(call.status or "")) for call in self.calls))

@@ -17,6 +17,10 @@ SHORTEST = 4
 """Characters of a key at least; a shorter one cannot be kept out of texts in which it stands by chance."""
 
 
+class MissingKeyError(ConfigurationError):
+    """A provider wants a key, and nobody gave one; a source that can do without that provider goes on without it."""
+
+
 class Secret:
     """A value that is shown nowhere: not by repr, str, format, json or pickle.
 
@@ -144,12 +148,13 @@ def secret_of(
         environment: Variables by name; None for those of this process.
 
     Raises:
-        ConfigurationError: If it stands in neither place, or cannot be a key.
+        MissingKeyError: If it stands in neither place.
+        ConfigurationError: If it cannot be a key.
     """
     variables = os.environ if environment is None else environment
     value = variables.get(variable(source, field)) or (credentials or {}).get(field)
     if not value:
-        raise ConfigurationError(
+        raise MissingKeyError(
             f"There is no {field} for {source}. Give it in {where(source, field)}; that file is never committed."
         )
     return Secret(str(value), where(source, field))

@@ -38,6 +38,7 @@ class OandaSource:
         ConfigurationError: If there is no token, or an option cannot be.
     """
 
+    provider = "oanda"
     simulated = False
     identity = ("instrument", "time")
 

@@ -1,0 +1,118 @@
+"""Several providers for one table: the first that can answers, and every row says who did."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from finq_predictor.adapters.http import CallLog
+from finq_predictor.adapters.http.credentials import MissingKeyError
+from finq_predictor.adapters.sources.making import Credentials, make_source
+from finq_predictor.adapters.sources.protocol import Part, WindowSource
+from finq_predictor.domain.errors import ConfigurationError, SourceError, SourceUnavailableError
+from finq_predictor.domain.ingestion.column_mapping import map_columns
+
+logger = logging.getLogger(__name__)
+
+_IDENTITY = {
+    "bars": ("instrument", "time"),
+    "benchmark": ("time",),
+    "articles": ("instrument", "article_id"),
+    "macro": ("series", "period", "known_at"),
+}
+
+
+class ChainSource:
+    """Asks one provider after the other for what the ones before could not deliver.
+
+    What different providers deliver is brought under our names of the columns, with the values as they are, because
+    they lie in one table. A provider that needs a key which nobody gave is left out.
+
+    Args:
+        table: Which table they deliver.
+        providers: Options of each, as in a catalog, in the order in which they are asked.
+        credentials: Keys by provider.
+
+    Raises:
+        ConfigurationError: If none is left, or one does not deliver windows.
+    """
+
+    simulated = False
+
+    def __init__(
+        self, table: str, providers: Sequence[Mapping[str, Any]], credentials: Credentials | None = None
+    ) -> None:
+        self.table, self.identity = table, _IDENTITY[table]
+        self.calls = CallLog()
+        self.left_out: list[str] = []
+        self._providers: list[WindowSource] = []
+        for options in providers:
+            try:
+                made = make_source(options, credentials)
+            except MissingKeyError as error:
+                logger.info("%s is left out: %s", options["class"], error)
+                self.left_out.append(str(error))
+                continue
+            if not isinstance(made, WindowSource):
+                raise ConfigurationError(f"{options['class']} does not deliver windows of time, as a chain needs.")
+            self._providers.append(made)
+        if not self._providers:
+            raise ConfigurationError(f"No provider of the {table} is left. {' '.join(self.left_out)}")
+        self.keys = tuple(dict.fromkeys(key for provider in self._providers for key in provider.keys))
+
+    @property
+    def source_id(self) -> str:
+        """The table; who answered stands in the rows. It stays when a provider joins the chain."""
+        return f"live-{self.table}"
+
+    def fetch(
+        self, keys: Sequence[str], since: pd.Timestamp, until: pd.Timestamp, as_of: pd.Timestamp
+    ) -> Iterator[Part]:
+        """Ask for a window, see `WindowSource`.
+
+        Raises:
+            SourceError: If some of it could be had of nobody; names what each one said.
+        """
+        left, said = list(keys), []
+        for provider in self._providers:
+            asked = [key for key in left if key in set(provider.keys)]
+            if not asked:
+                continue
+            answered: set[str] = set()
+            try:
+                for part in provider.fetch(asked, since, until, as_of):
+                    yield self._named(part, provider)
+                    # Who has answered up to some moment goes on from there the next time, whoever it is then.
+                    answered.update(part.keys)
+            except SourceError as error:
+                logger.warning("%s: %s", provider.source_id, error)
+                said.append(error)
+            finally:
+                self._take_calls(provider)
+            left = [key for key in left if key not in answered]
+        if left:
+            text = f"{len(left)} of {len(keys)} could be had of nobody: {', '.join(left[:5])}. "
+            down = bool(said) and all(isinstance(error, SourceUnavailableError) for error in said)
+            raise (SourceUnavailableError if down else SourceError)(text + " ".join(map(str, said)))
+
+    def _named(self, part: Part, provider: WindowSource) -> Part:
+        frame = part.frame
+        if len(frame):
+            mapped = map_columns(frame, self.table)
+            # What has no name of ours may have a meaning for others, such as a dividend.
+            beside = [name for name in frame if name not in mapped.columns.values() and name not in mapped.frame]
+            frame = mapped.frame.assign(**{name: frame[name].to_numpy() for name in beside})
+            absent = [name for name in self.identity if name not in frame]
+            if absent:
+                raise SourceError(f"What {provider.source_id} delivers lacks {', '.join(absent)}.")
+        return replace(part, frame=frame, source=part.source or provider.source_id)
+
+    def _take_calls(self, provider: WindowSource) -> None:
+        log = getattr(provider, "calls", None)
+        if isinstance(log, CallLog):
+            for call in log.taken():
+                self.calls(call)
