@@ -204,6 +204,8 @@ def test_known_times_come_row_by_row():
     known = known_times_of(raw, "actions", RULES)
     assert known.isna().tolist() == [False, True, False]
     assert known.iloc[2] == utc("2024-07-05 13:30")
+    revised = received([[row(0.5)], [row(0.6)]], "2024-04-01", "2024-05-01")
+    assert known_times_of(revised, "actions", RULES).tolist() == [utc("2024-03-05 14:30"), utc("2024-05-01")]
 
 
 def test_a_split_scales_prices_and_volume_before_it():
