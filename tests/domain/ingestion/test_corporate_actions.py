@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from yahoo_histories import implied_dividends, read_prices
 
 from finq_predictor.domain.errors import DataError, MappingError
 from finq_predictor.domain.ingestion.adjustment import (
@@ -203,6 +204,8 @@ def test_known_times_come_row_by_row():
     known = known_times_of(raw, "actions", RULES)
     assert known.isna().tolist() == [False, True, False]
     assert known.iloc[2] == utc("2024-07-05 13:30")
+    revised = received([[row(0.5)], [row(0.6)]], "2024-04-01", "2024-05-01")
+    assert known_times_of(revised, "actions", RULES).tolist() == [utc("2024-03-05 14:30"), utc("2024-05-01")]
 
 
 def test_a_split_scales_prices_and_volume_before_it():
@@ -394,26 +397,6 @@ def test_a_split_of_a_recorded_answer_is_undone_and_done_again(shared_data):
     found = compare_adjusted(ours, theirs, 1e-5, actions)
     assert found["ts"].dt.strftime("%m-%d").tolist() == ["03-09", "06-09", "08-31", "12-01"]
     assert found["difference"].abs().max() < 4e-4
-
-
-def read_prices(path):
-    """Two-year-old exports of Yahoo: split-adjusted prices and an adjusted close."""
-    frame = pd.read_parquet(path).rename(columns={"symbol": "instrument"})
-    frame["ts"] = frame["known_at"] = frame["date"].astype("datetime64[us]").dt.tz_localize("UTC") + pd.Timedelta(
-        hours=21
-    )
-    frame = frame.dropna(subset=["open", "high", "low", "close", "adj_close"])
-    return frame.drop_duplicates(["instrument", "ts"], keep="last").sort_values(["instrument", "ts"], ignore_index=True)
-
-
-def implied_dividends(bars):
-    """Cash that the factors of an adjusted close speak of, rounded to a hundredth of a cent as companies pay it."""
-    factor = bars["adj_close"] / bars["close"]
-    step = factor.groupby(bars["instrument"]).shift() / factor
-    cash = (1 - step) * bars.groupby("instrument")["close"].shift()
-    rows = bars.assign(cash=cash.round(4))[(cash > 2e-3) & (step < 1 - 1e-5)]
-    found = {"ticker": rows["instrument"], "exdate": rows["date"], "dividend": rows["cash"]}
-    return clean_actions(pd.DataFrame(found).reset_index(drop=True), RULES).silver
 
 
 def test_489_stocks_over_five_years_are_adjusted_as_yahoo_did(shared_data):

@@ -69,8 +69,11 @@ def clean_actions(raw: pd.DataFrame, rules: Rules) -> Cleaned:
 
 
 def known_times_of_actions(mapped: Mapped, raw: pd.DataFrame, rules: Rules) -> pd.Series:
-    """When each delivered row was known, before revisions are told from what they revise; NaT without a date."""
+    """When each delivered row was known, as :func:`clean_actions` has it; NaT without a date."""
     entries = _entries(mapped, raw, rules)
+    ledger = Ledger(len(entries))
+    _judge_values(entries, ledger)
+    _settle(entries, ledger)
     return entries.groupby(_ROW)[KNOWN_AT].min().reindex(range(len(raw))).astype(UTC_MICROSECONDS)
 
 
