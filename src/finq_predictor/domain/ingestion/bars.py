@@ -26,12 +26,14 @@ from finq_predictor.domain.columns import (
     VOLUME,
 )
 from finq_predictor.domain.ingestion.column_mapping import Mapped, map_columns
+from finq_predictor.domain.ingestion.corporate_actions import ACTION, DIVIDEND, SPLIT
 from finq_predictor.domain.ingestion.parsing import COMPLETE, START, typed_bars
 from finq_predictor.domain.ingestion.price_outliers import unconfirmed_jumps, wild_wicks
 from finq_predictor.domain.ingestion.quarantine import HARMLESS, Cleaned, Ledger
 from finq_predictor.domain.ingestion.revisions import known_times, settle_versions
 from finq_predictor.domain.ingestion.rollover import note_on_bids
 from finq_predictor.domain.ingestion.rules import Rules
+from finq_predictor.domain.ingestion.total_return import actions_of_bars, as_traded, total_return
 from finq_predictor.domain.tables import SILVER_BENCHMARK
 
 # Fewer rows say nothing about an instrument as a whole.
@@ -72,6 +74,9 @@ def _clean(raw: pd.DataFrame, table: str, rules: Rules) -> Cleaned:
     )
     ledger = Ledger(len(raw))
     bars = typed_bars(mapped, rules)
+    adjusted = None
+    if table == "bars" and rules.reading.prices == "split_adjusted":
+        bars, adjusted = _adjusted(bars, raw, rules)
     _judge_times(bars, ledger, rules)
     _judge_completeness(bars, ledger)
     keyed = bars[TS].notna().to_numpy() & bars[INSTRUMENT].notna().to_numpy()
@@ -93,11 +98,21 @@ def _clean(raw: pd.DataFrame, table: str, rules: Rules) -> Cleaned:
         null_shares={name: float(share) for name, share in missing.mean().items()},
         null_rows=_first_missing(bars, missing),
         columns=mapped.columns,
-        notes=(*mapped.notes, *_notes(mapped, silver, table, rules)),
+        notes=(*mapped.notes, *(_notes(mapped, silver, table, rules) if adjusted is None else adjusted)),
         out_of_order=_out_of_order(kept),
     )
     declared = SILVER_BENCHMARK if table == "benchmark" else rules.market.bars_table
     return Cleaned(declared.typed(silver), ledger.quarantine(raw), tally)
+
+
+def _adjusted(bars: pd.DataFrame, raw: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Bars in the shares of their date with an adjusted close of our own, and what there is to say of it."""
+    actions = actions_of_bars(raw, rules).silver
+    traded = as_traded(bars, raw, actions, rules)
+    found = total_return(traded, actions, rules)
+    kinds = actions.drop_duplicates(ACTION)["kind"].value_counts()
+    said = f"adjusted closes are computed of {kinds.get(SPLIT, 0)} splits and {kinds.get(DIVIDEND, 0)} dividends"
+    return traded.assign(**{ADJ_CLOSE: traded["close"] * found.factor}), (said, *found.notes)
 
 
 def _judge_times(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:

@@ -33,6 +33,9 @@ class ReadingRules:
         instrument: Name of the instrument of a file which has no such column; None takes it from the file's name.
         release_times: For each table, the time of day ``HH:MM`` in that zone at which what carries a date only is
             known; without one it is known when the day ends.
+        prices: ``adjusted``: what comes as adjusted close is one, and without it closes are taken for it.
+            ``split_adjusted``, as a provider delivers what is new: prices are divided by the splits up to their
+            receipt, splits and dividends stand beside them, and the adjusted close is computed of both.
         columns: For each table, our name to the file's name of a column, where it is not recognised.
     """
 
@@ -46,6 +49,7 @@ class ReadingRules:
     day_first: bool = False
     instrument: str | None = None
     release_times: dict[str, str] = field(default_factory=dict)
+    prices: Literal["adjusted", "split_adjusted"] = "adjusted"
     columns: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

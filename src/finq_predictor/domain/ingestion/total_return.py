@@ -1,0 +1,168 @@
+"""Adjusted closes that nothing later changes, from deliveries whose prices know of the splits up to their receipt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from finq_predictor.domain.arrays import Vector
+from finq_predictor.domain.columns import INSTRUMENT, KNOWN_AT, OHLC, RECEIVED_AT, TS, UTC_MICROSECONDS, VOLUME
+from finq_predictor.domain.ingestion.adjustment import local_dates
+from finq_predictor.domain.ingestion.column_mapping import map_columns
+from finq_predictor.domain.ingestion.corporate_actions import DIVIDEND, NEUTRAL, SPLIT, clean_actions
+from finq_predictor.domain.ingestion.parsing import as_numbers
+from finq_predictor.domain.ingestion.quarantine import Cleaned
+from finq_predictor.domain.ingestion.rules import Rules
+
+
+@dataclass(frozen=True)
+class TotalReturn:
+    """What adjusted closes are made of.
+
+    Attributes:
+        factor: What each close as traded is multiplied by (n).
+        notes: What could not be used, one sentence each.
+    """
+
+    factor: Vector
+    notes: tuple[str, ...]
+
+
+def actions_of_bars(raw: pd.DataFrame, rules: Rules) -> Cleaned:
+    """The splits and dividends that stand beside the bars of a delivery, in the shares of their date.
+
+    Args:
+        raw: Bars as delivered, with lineage columns; without columns of splits and dividends there are none.
+        rules: How they are read.
+
+    Returns:
+        As :func:`~finq_predictor.domain.ingestion.corporate_actions.clean_actions`; only rows of days on which
+        anything was ever said to have happened are looked at.
+    """
+    frame = map_columns(raw, "actions", instrument="?").frame if len(raw) else pd.DataFrame()
+    said = {name: as_numbers(frame[name]) for name in (SPLIT, DIVIDEND) if name in frame}
+    if not said:
+        return clean_actions(raw.iloc[:0], rules)
+    happened = np.logical_or.reduce([(value.notna() & (value != 0)).to_numpy() for value in said.values()])
+    days = pd.MultiIndex.from_frame(frame[[INSTRUMENT, "ex_date"]])
+    rows = days.isin(days[happened])
+    part = raw[rows].reset_index(drop=True)
+    plain = frame.loc[rows, [INSTRUMENT, "ex_date"]].reset_index(drop=True)
+    for name, value in said.items():
+        plain[name] = value[rows].to_numpy()
+    lineage = part[[name for name in part if str(name).startswith("_")]]
+    if DIVIDEND in said:
+        splits = clean_actions(plain.drop(columns=DIVIDEND).assign(split=plain.get(SPLIT, 0.0)).join(lineage), rules)
+        shares = _split_since(plain[INSTRUMENT], _dates(plain["ex_date"]), _receipts(part), splits.silver, rules)
+        plain[DIVIDEND] = plain[DIVIDEND] * shares
+    return clean_actions(plain.join(lineage), rules)
+
+
+def as_traded(bars: pd.DataFrame, raw: pd.DataFrame, actions: pd.DataFrame, rules: Rules) -> pd.DataFrame:
+    """Undo the splits that a provider had divided prices by when it delivered them.
+
+    Args:
+        bars: Bars with ``instrument, ts``, prices and volume, in the order of ``raw``.
+        raw: The same rows as delivered, with the time of receipt; without it every split counts.
+        actions: ``SILVER_ACTIONS``.
+        rules: How they are read.
+
+    Returns:
+        The bars in the shares of their date.
+    """
+    dates = local_dates(bars[TS], rules.sessions.zone)
+    shares = _split_since(bars[INSTRUMENT], dates, _receipts(raw), actions, rules)
+    prices = {name: bars[name] * shares for name in OHLC if name in bars}
+    return bars.assign(**prices, **{VOLUME: bars[VOLUME] / shares})
+
+
+def total_return(bars: pd.DataFrame, actions: pd.DataFrame, rules: Rules) -> TotalReturn:
+    """What makes closes as traded comparable over splits and dividends, forward from the first bar.
+
+    A split of ``s`` new shares per old one multiplies every close from its ex-date on by ``s``; a dividend ``D`` by
+    ``1 / (1 - D / C)``, where ``C`` is the last close before it, in shares of its date (CRSP, Data Description Guide,
+    "Distributions"). Ratios are those of the usual adjustment backwards. But that one changes all of history with every
+    action, and this one changes nothing before it. What became known only after its ex-date counts from the first bar
+    that closed after that.
+
+    Args:
+        bars: Bars with ``instrument, ts`` (NaT is passed over) and ``close`` as traded; any order, keys may repeat.
+        actions: ``SILVER_ACTIONS``, every version.
+        rules: How they are read; the zone of the exchange tells its dates.
+
+    Returns:
+        Factors (n), and a note of each dividend that is not below the price before it.
+    """
+    factor, notes = np.ones(len(bars)), []
+    dates = local_dates(bars[TS], rules.sessions.zone).to_numpy()
+    times, closes = bars[TS].dt.tz_localize(None).to_numpy(), bars["close"].to_numpy()
+    affected = bars[INSTRUMENT].isin(set(actions[INSTRUMENT])).to_numpy() & bars[TS].notna().to_numpy()
+    rows = np.flatnonzero(affected)
+    order = rows[np.argsort(times[rows], kind="stable")]
+    for name, own in pd.Series(order).groupby(bars[INSTRUMENT].to_numpy()[order]):
+        place = own.to_numpy()
+        steps = np.ones(len(place) + 1)
+        theirs = actions[actions[INSTRUMENT] == name].sort_values(KNOWN_AT, kind="stable")
+        splits = theirs[theirs["kind"] == SPLIT].drop_duplicates("ex_date", keep="last")
+        told: dict[tuple[str, pd.Timestamp], float] = {}
+        for action in theirs.itertuples(index=False):
+            now = _growth(action, dates[place], closes[place], splits)
+            if now is None:
+                notes.append(
+                    f"the dividend {action.value:g} of {name} on {action.ex_date:%Y-%m-%d} is not below the price "
+                    "before it and was left out"
+                )
+                continue
+            before = told.get((action.kind, action.ex_date), 1.0)
+            told[action.kind, action.ex_date] = now
+            begins = np.searchsorted(dates[place], action.ex_date.to_datetime64())
+            heard = np.searchsorted(times[place], action.known_at.tz_localize(None).to_datetime64())
+            steps[max(begins, heard)] *= now / before
+        factor[place] = np.cumprod(steps[:-1])
+    return TotalReturn(factor, tuple(notes))
+
+
+def _growth(action: tuple, dates: np.ndarray, closes: Vector, splits: pd.DataFrame) -> float | None:  # type: ignore[type-arg]
+    """What one share held over the ex-date became, in shares at the price after it; None where that cannot be."""
+    kind, value, ex_date = action.kind, action.value, action.ex_date  # type: ignore[attr-defined]
+    if value == NEUTRAL[kind]:
+        return 1.0
+    if kind == SPLIT:
+        return float(value)
+    before = np.flatnonzero(np.isfinite(closes[: np.searchsorted(dates, ex_date.to_datetime64())]))
+    if not len(before):
+        return 1.0
+    last = before[-1]
+    between = (splits["ex_date"] > pd.Timestamp(dates[last])) & (splits["ex_date"] <= ex_date)
+    price = closes[last] / splits.loc[between, "value"].prod()
+    return float(1.0 / (1.0 - value / price)) if value < price else None
+
+
+def _split_since(
+    names: pd.Series, dates: pd.Series, received: pd.Series, actions: pd.DataFrame, rules: Rules
+) -> Vector:
+    """New shares per share of each row's date, by the splits between that date and the receipt of the row."""
+    shares = np.ones(len(names))
+    splits = actions[actions["kind"] == SPLIT].sort_values(KNOWN_AT, kind="stable")
+    splits = splits.drop_duplicates([INSTRUMENT, "ex_date"], keep="last")
+    groups = names.reset_index(drop=True).groupby(names.to_numpy()).indices
+    for name, own in splits.groupby(INSTRUMENT, sort=False):
+        place = groups.get(name, np.array([], dtype=np.intp))
+        begun = own["ex_date"].dt.tz_localize(rules.sessions.zone, ambiguous="NaT", nonexistent="shift_forward")
+        for ex_date, begins, ratio in zip(own["ex_date"], begun, own["value"], strict=True):
+            then = (dates.iloc[place] < ex_date).to_numpy()
+            after = (received.iloc[place].isna() | (received.iloc[place] >= begins)).to_numpy()
+            shares[place[then & after]] *= ratio
+    return shares
+
+
+def _receipts(raw: pd.DataFrame) -> pd.Series:
+    if RECEIVED_AT in raw:
+        return raw[RECEIVED_AT].reset_index(drop=True).astype(UTC_MICROSECONDS)
+    return pd.Series(pd.NaT, index=range(len(raw)), dtype=UTC_MICROSECONDS)
+
+
+def _dates(written: pd.Series) -> pd.Series:
+    return pd.to_datetime(written.astype("str").str.slice(0, 10), errors="coerce")
