@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from xml.sax.saxutils import escape
 
 import pandas as pd
 
@@ -49,3 +50,35 @@ class OandaReplay(ProviderServer):
         time = row["time"].strftime("%Y-%m-%dT%H:%M:%S.000000000Z")
         complete = bool(row["time"] + pd.Timedelta(hours=1) <= self.now)
         return {"complete": complete, "volume": int(row["volume"]), "time": time, **sides}
+
+
+class FeedReplay(ProviderServer):
+    """A site with feeds: what a feed holds is set by a test, newest first, and told as RSS 2.0.
+
+    Each entry is a mapping of tags to texts, ``title``, ``link``, ``guid``, ``pubDate``, ``description``; they are
+    escaped here.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entries: dict[str, list[dict[str, str]]] = {}
+
+    def answer_to(self, asked: Asked) -> Answer:
+        """What is queued for a path, else the feed of that path."""
+        if self._queued[asked.path] or asked.path not in self.entries:
+            return super().answer_to(asked)
+        self.requests.append(asked)
+        return feed_answer(rss2(*self.entries[asked.path]))
+
+
+def rss2(*entries: dict[str, str]) -> str:
+    """A feed in RSS 2.0."""
+    items = "".join(
+        f"<item>{''.join(f'<{tag}>{escape(text)}</{tag}>' for tag, text in entry.items())}</item>" for entry in entries
+    )
+    return f'<?xml version="1.0" encoding="UTF-8"?><rss version="2.0"><channel><title>T</title>{items}</channel></rss>'
+
+
+def feed_answer(text: str, encoding: str = "utf-8") -> Answer:
+    """A feed as it is sent."""
+    return Answer(200, text.encode(encoding), {"Content-Type": "application/rss+xml"})
