@@ -82,3 +82,80 @@ def rss2(*entries: dict[str, str]) -> str:
 def feed_answer(text: str, encoding: str = "utf-8") -> Answer:
     """A feed as it is sent."""
     return Answer(200, text.encode(encoding), {"Content-Type": "application/rss+xml"})
+
+
+class FredReplay(ProviderServer):
+    """FRED with its archive: for a span of days, which values were the latest ones, clipped to that span.
+
+    Args:
+        releases: ``series, date, value, realtime_start`` (days as texts); a dot is no value.
+        now: Its clock.
+        latest: ``series, date, value`` of series without an archive.
+        key: The only one that it accepts.
+    """
+
+    def __init__(
+        self,
+        releases: pd.DataFrame,
+        now: pd.Timestamp,
+        latest: pd.DataFrame | None = None,
+        key: str = "key-of-a-test",
+    ) -> None:
+        super().__init__()
+        self.releases, self.now, self.key = releases, now, key
+        self.latest = pd.DataFrame(columns=["series", "date", "value"]) if latest is None else latest
+        self.most_vintages, self.most_observations = 2_000, 100_000
+
+    @property
+    def today(self) -> str:
+        """The day at the provider's."""
+        return str(self.now.tz_convert("America/Chicago").date())
+
+    def answer_to(self, asked: Asked) -> Answer:
+        """What is queued for a path, else what the tables hold."""
+        if self._queued[asked.path]:
+            return super().answer_to(asked)
+        self.requests.append(asked)
+        try:
+            return json_answer(self._said(asked.path.rsplit("/", 1)[-1], asked.query))
+        except ValueError as error:
+            return json_answer({"error_code": 400, "error_message": f"Bad Request.  {error}"}, 400)
+
+    def _said(self, what: str, query: dict[str, str]) -> dict[str, Any]:
+        if query.get("api_key") != self.key:
+            raise ValueError("The value for variable api_key is not registered.")
+        series, first = query["series_id"], query.get("realtime_start", self.today)
+        last = query.get("realtime_end", first)
+        if not first <= last <= self.today:
+            raise ValueError(f"Variable realtime_end can not be after today's date ({self.today}).")
+        rows = self.releases[self.releases["series"] == series]
+        if rows.empty and "realtime_start" in query and (self.latest["series"] == series).any():
+            raise ValueError("The series does not exist in ALFRED but may exist in FRED.")
+        if rows.empty:
+            rows = self.latest[self.latest["series"] == series].assign(realtime_start=self.today)
+        if rows.empty:
+            raise ValueError("The series does not exist.")
+        days = sorted({day for day in rows["realtime_start"] if first <= day <= last})
+        found: list[Any] = days if what == "vintagedates" else self._observations(rows, days, first, last)
+        limit, offset = int(query["limit"]), int(query["offset"])
+        if limit > (10_000 if what == "vintagedates" else 100_000):
+            raise ValueError("Variable limit is not between 1 and 100000.")
+        page = found[offset : offset + min(limit, self.most_observations)]
+        name = "vintage_dates" if what == "vintagedates" else what
+        about = {"count": len(found), "offset": offset, "limit": limit}
+        return {"realtime_start": first, "realtime_end": last, **about, name: page}
+
+    def _observations(self, rows: pd.DataFrame, days: list[str], first: str, last: str) -> list[dict[str, str]]:
+        if len(days) > self.most_vintages:
+            raise ValueError(
+                f"There are {len(days)} vintage dates in the specified real-time period: {first} to {last}.  This "
+                f"exceeds the maximum number of vintage dates allowed ({self.most_vintages})."
+            )
+        found = []
+        for date, part in rows.sort_values("realtime_start").groupby("date"):
+            starts = part["realtime_start"].tolist()
+            for value, start, following in zip(part["value"], starts, [*starts[1:], "9999-12-31"], strict=True):
+                if start <= last and following > first:
+                    clipped = {"realtime_start": max(start, first), "realtime_end": min(following, last)}
+                    found.append({**clipped, "date": str(date), "value": str(value)})
+        return found
