@@ -159,3 +159,57 @@ class FredReplay(ProviderServer):
                     clipped = {"realtime_start": max(start, first), "realtime_end": min(following, last)}
                     found.append({**clipped, "date": str(date), "value": str(value)})
         return found
+
+
+class NewsApiReplay(ProviderServer):
+    """NewsAPI's search: newest first, in pages of at most 100, and no further than the plan goes.
+
+    Args:
+        articles: ``q`` (what finds them), ``url, publishedAt`` (UTC), ``title``; maybe ``description, author, source``.
+        key: The only one that it accepts.
+    """
+
+    def __init__(self, articles: pd.DataFrame, key: str = "key-of-a-test") -> None:
+        super().__init__()
+        self.articles, self.key = articles, key
+        self.most = 100
+        self.arriving: list[dict[str, Any]] = []
+        """Articles that are there from the next request on, one a request."""
+
+    def answer_to(self, asked: Asked) -> Answer:
+        """What is queued for a path, else what the table holds."""
+        if self._queued[asked.path]:
+            return super().answer_to(asked)
+        self.requests.append(asked)
+        if asked.headers.get("x-api-key") != self.key:
+            return _no(401, "apiKeyInvalid", "Your API key is invalid or incorrect.")
+        page, size = int(asked.query["page"]), int(asked.query["pageSize"])
+        if size > 100:
+            return _no(400, "parameterInvalid", "pageSize is at most 100.")
+        if (page - 1) * size >= self.most:
+            said = (
+                f"You have requested too many results. Developer accounts are limited to a max of {self.most} results."
+            )
+            return _no(426, "maximumResultsReached", said)
+        found = self._found(asked.query)
+        rows = [_article(row) for row in found.iloc[(page - 1) * size : page * size].to_dict("records")]
+        if self.arriving:
+            self.articles = pd.concat([self.articles, pd.DataFrame([self.arriving.pop(0)])], ignore_index=True)
+        return json_answer({"status": "ok", "totalResults": len(found), "articles": rows})
+
+    def _found(self, query: dict[str, str]) -> pd.DataFrame:
+        since, until = (pd.Timestamp(query[name], tz="UTC") for name in ("from", "to"))
+        times = self.articles["publishedAt"]
+        # Both ends are included, as they are there.
+        found = self.articles[(self.articles["q"] == query["q"]) & (times >= since) & (times <= until)]
+        return found.sort_values("publishedAt", ascending=False, kind="stable")
+
+
+def _no(status: int, code: str, message: str) -> Answer:
+    return json_answer({"status": "error", "code": code, "message": message}, status)
+
+
+def _article(row: dict[str, Any]) -> dict[str, Any]:
+    given = {name: row.get(name) for name in ("author", "title", "description", "url")}
+    source = {"id": None, "name": row.get("source", "Wire")}
+    return {"source": source, **given, "publishedAt": f"{row['publishedAt']:%Y-%m-%dT%H:%M:%SZ}", "content": None}
