@@ -213,3 +213,60 @@ def _article(row: dict[str, Any]) -> dict[str, Any]:
     given = {name: row.get(name) for name in ("author", "title", "description", "url")}
     source = {"id": None, "name": row.get("source", "Wire")}
     return {"source": source, **given, "publishedAt": f"{row['publishedAt']:%Y-%m-%dT%H:%M:%SZ}", "content": None}
+
+
+class AlphaVantageReplay(ProviderServer):
+    """Alpha Vantage's daily bars: everything under status 200, the bar of a running session included.
+
+    Args:
+        bars: ``instrument, date`` (naive), ``open, high, low, close, volume``; adjusted as they are.
+        now: Its clock; sessions of New York, from 9:30 to 16:00.
+        key: The only one that it accepts; others are told that they are invalid, and which.
+    """
+
+    def __init__(self, bars: pd.DataFrame, now: pd.Timestamp, key: str = "key-of-a-test") -> None:
+        super().__init__()
+        self.bars, self.now, self.key = bars, now, key
+        self.paid = True
+        self.lag = pd.Timedelta(0)
+        """How long after the begin of its session a bar is there."""
+
+    def answer_to(self, asked: Asked) -> Answer:
+        """What is queued for a path, else what the table holds."""
+        if self._queued[asked.path]:
+            return super().answer_to(asked)
+        self.requests.append(asked)
+        key, symbol = asked.query["apikey"], asked.query["symbol"]
+        adjusted = asked.query["function"].endswith("ADJUSTED")
+        if key != self.key:
+            return json_answer({"Error Message": f"the parameter apikey is invalid or missing: {key}."})
+        if adjusted and not self.paid:
+            said = "Thank you for using Alpha Vantage! This is a premium endpoint. You may subscribe to premium plans."
+            return json_answer({"Information": said})
+        bars = self._there(symbol)
+        if bars.empty:
+            return json_answer({"Error Message": "Invalid API call. Please retry or visit the documentation."})
+        if asked.query["outputsize"] == "compact":
+            bars = bars.tail(100)
+        series = {f"{row['date']:%Y-%m-%d}": _bar(row, adjusted) for row in bars.iloc[::-1].to_dict("records")}
+        about = {"1. Information": "Daily Prices", "2. Symbol": symbol, "3. Last Refreshed": self._refreshed(bars)}
+        about |= {"4. Output Size": asked.query["outputsize"].title(), "5. Time Zone": "US/Eastern"}
+        return json_answer({"Meta Data": about, "Time Series (Daily)": series})
+
+    def _there(self, symbol: str) -> pd.DataFrame:
+        bars = self.bars[self.bars["instrument"] == symbol].sort_values("date")
+        opens = bars["date"].dt.tz_localize("America/New_York") + pd.Timedelta(hours=9.5)
+        return bars[opens + self.lag <= self.now]
+
+    def _refreshed(self, bars: pd.DataFrame) -> str:
+        clock = self.now.tz_convert("America/New_York").tz_localize(None)
+        last = bars["date"].max()
+        running = clock < last + pd.Timedelta(hours=16)
+        return f"{clock:%Y-%m-%d %H:%M:%S}" if running else f"{last:%Y-%m-%d}"
+
+
+def _bar(row: dict[str, Any], adjusted: bool) -> dict[str, str]:
+    names = ["open", "high", "low", "close", *(["adjusted close"] if adjusted else []), "volume"]
+    values = {"adjusted close": row["close"], **row}
+    told = {f"{number}. {name}": str(values[name]) for number, name in enumerate(names, 1)}
+    return told | ({"7. dividend amount": "0.0000", "8. split coefficient": "1.0"} if adjusted else {})
