@@ -5,7 +5,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from finq_predictor.domain.columns import ON_RECEIPT
 from finq_predictor.domain.errors import FinqError
+from finq_predictor.domain.ingestion.known_time import known_times_of
 from finq_predictor.domain.ingestion.records import clean_articles, clean_macro
 from finq_predictor.domain.ingestion.rules import ReadingRules, Rules
 from finq_predictor.domain.market.markets import get_market
@@ -161,3 +163,38 @@ def test_what_is_said_differently_later_is_known_when_it_is_received():
     articles = clean_articles(told.assign(_received_at=[first, second]), RULES).silver
     assert articles["title"].tolist() == ["A wins", "A loses"]
     assert articles["known_at"].tolist() == [pd.Timestamp("2024-01-02 10:00", tz="UTC"), second]
+
+
+RECEIVED = pd.to_datetime(["2024-01-03T09:00:00Z", "2024-01-05T09:00:00Z"])
+
+
+def test_an_article_of_a_live_source_is_known_when_it_was_received_and_never_at_its_claimed_publication():
+    claims = ["2024-01-02T10:00:00Z", "2024-01-02", "2031-01-01T00:00:00Z", None, "yesterday"]
+    rows = [article(f"Text {number}", published=claim, seen=ON_RECEIPT) for number, claim in enumerate(claims)]
+    raw = pd.DataFrame(rows).assign(_received_at=RECEIVED[0])
+    cleaned = clean_articles(raw, RULES)
+    silver = cleaned.silver.set_index("title").sort_index()
+    assert silver["known_at"].eq(RECEIVED[0]).all()
+    assert len(silver) == len(claims)
+    # What it claims counts as far as it lies before.
+    assert silver["published_at"].dt.strftime("%d %H").tolist() == ["02 10", "02 00", "03 09", "03 09", "03 09"]
+    assert known_times_of(raw, "articles", RULES).eq(RECEIVED[0]).all()
+    # Not even the half of a table that says when its rows were seen is touched.
+    mixed = pd.DataFrame([article("A", seen="2024-01-02T11:00:00Z"), article("B", seen=ON_RECEIPT), article("C")])
+    known = clean_articles(mixed.assign(_received_at=RECEIVED[1]), RULES).silver.set_index("title")["known_at"]
+    assert known.dt.strftime("%d %H").to_dict() == {"C": "02 10", "A": "02 11", "B": "05 09"}
+
+
+def test_without_a_receipt_nothing_is_known_on_receipt():
+    cleaned = clean_articles(pd.DataFrame([article(seen=ON_RECEIPT)]), RULES)
+    assert cleaned.quarantine["rule"].tolist() == ["bad_time"]
+    cleaned = clean_macro(pd.DataFrame([release(released=ON_RECEIPT)]), RULES)
+    assert cleaned.quarantine["rule"].tolist() == ["bad_time"]
+
+
+def test_a_release_of_which_only_the_receipt_is_known_counts_from_there_and_so_does_its_revision():
+    raw = pd.DataFrame([release(1.0, ON_RECEIPT), release(1.1, ON_RECEIPT)]).assign(_received_at=RECEIVED)
+    silver = clean_macro(raw, RULES).silver
+    assert silver["known_at"].tolist() == list(RECEIVED)
+    assert silver["value"].tolist() == [1.0, 1.1]
+    assert known_times_of(raw, "macro", RULES).tolist() == list(RECEIVED)

@@ -169,6 +169,10 @@ class HttpClient:
         text = f"{self.source} does not let us in: {said}. {advice}, and at what it is allowed to ask for."
         return SourceRefusedError(self._redact(text))
 
+    def denial(self, said: str) -> SourceError:
+        """The error for a provider that says in an answer of status 200 what is wrong with the request."""
+        return SourceError(self._redact(f"{self.source} says no: {said}"))
+
     def _get(
         self,
         path: str,

@@ -10,18 +10,19 @@ from finq_predictor.domain.errors import SourceError, SourceRefusedError, Source
 _SHOWN = 3
 
 
-def one_by_one(keys: Sequence[str], ask: Callable[[str], Iterable[Part]]) -> Iterator[Part]:
+def one_by_one(keys: Sequence[str], ask: Callable[[str], Iterable[Part]], *, apart: bool = False) -> Iterator[Part]:
     """Ask for each key, and at the end say which could not be had.
 
     Args:
         keys: Instruments, series or feeds.
         ask: Yields what there is of one.
+        apart: Whether each key lives at a provider of its own, so that one that is down says nothing about the others.
 
     Yields:
         The parts of each key in turn.
 
     Raises:
-        SourceUnavailableError: At once, if the provider is down; others would only wait for the same.
+        SourceUnavailableError: At once, if the one provider is down; others would only wait for the same.
         SourceRefusedError: At once, if it does not accept the key of its user.
         SourceError: After the last one, if some could not be had; of the kind of their errors if they have one.
     """
@@ -29,9 +30,9 @@ def one_by_one(keys: Sequence[str], ask: Callable[[str], Iterable[Part]]) -> Ite
     for key in keys:
         try:
             yield from ask(key)
-        except (SourceUnavailableError, SourceRefusedError):
-            raise
         except SourceError as error:
+            if not apart and isinstance(error, SourceUnavailableError | SourceRefusedError):
+                raise
             failures[key] = error
     if failures:
         shown = " ".join(f"{key}: {error}" for key, error in list(failures.items())[:_SHOWN])

@@ -10,6 +10,9 @@ import pandas as pd
 
 from finq_predictor.domain.ingestion.provenance import SourceKind
 
+EVER = pd.Timestamp(0, tz="UTC")
+"""Begin of what a source answers that cannot be asked about the past: what it has now is all that it has of it."""
+
 
 class Source(Protocol):
     """What every source is."""

@@ -71,7 +71,7 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
         "known_at": ("firstseenat", "knownat", "seenat", "receivedat", "fetchedat"),
         "title": ("title", "headline", "subject", "text", "tweet", "content", "body", "summary"),
         "body": ("body", "selftext", "content", "article", "fulltext", "description", "summary", "abstract"),
-        "source": ("source", "publisher", "provider", "outlet", "site"),
+        "source": ("source", "publisher", "provider", "outlet", "site", "feed"),
     },
     "macro": {
         "series": ("series", "seriesid", "indicator", "code", "name"),

@@ -12,7 +12,7 @@ from finq_predictor.domain.columns import INSTRUMENT, KNOWN_AT, RECEIVED_AT, UTC
 from finq_predictor.domain.ingestion.column_mapping import Mapped, map_columns
 from finq_predictor.domain.ingestion.parsing import as_names, as_numbers
 from finq_predictor.domain.ingestion.quarantine import Cleaned, Ledger
-from finq_predictor.domain.ingestion.revisions import revised_times
+from finq_predictor.domain.ingestion.revisions import known_on_receipt, revised_times
 from finq_predictor.domain.ingestion.rules import Rules
 from finq_predictor.domain.ingestion.tally import Tally
 from finq_predictor.domain.ingestion.times import parse_times
@@ -28,7 +28,8 @@ def clean_articles(raw: pd.DataFrame, rules: Rules) -> Cleaned:
     An article counts from the moment it was first seen, and never before it was published; one of which only the day
     is known counts from the end of that day, see :meth:`~finq_predictor.domain.ingestion.times.Times.latest`. Of
     articles with one instrument and one text (retweets and links aside) the first known stays; another text under the
-    same identity was known when it was received.
+    same identity was known when it was received. So is, whatever it claims, an article whose source says `ON_RECEIPT`:
+    what it claims to be its publication counts as far as it lies before.
 
     Args:
         raw: Articles as delivered, with lineage columns; no rows at all where there is no such source.
@@ -58,8 +59,8 @@ def clean_articles(raw: pd.DataFrame, rules: Rules) -> Cleaned:
 def clean_macro(raw: pd.DataFrame, rules: Rules) -> Cleaned:
     """Divide delivered macro releases into silver and quarantine; every revision stays, each from its own release.
 
-    A release of which only the day is known counts from the end of that day; another value under the same time of
-    release is a revision that was known when it was received.
+    A release of which only the day is known counts from the end of that day, one whose source says `ON_RECEIPT` from
+    its receipt; another value under the same time of release is a revision that was known when it was received.
 
     Args:
         raw: Releases as delivered, with lineage columns; no rows at all where there is no such source.
@@ -106,9 +107,12 @@ def _typed_articles(mapped: Mapped, raw: pd.DataFrame, rules: Rules) -> tuple[pd
     published, dated = written.utc, written.dated
     seen = written.latest(reading.release_times.get("articles"))
     if KNOWN_AT in frame:
-        noticed = parse_times(frame[KNOWN_AT], reading.zone, day_first=reading.day_first)
-        dated = noticed.dated | (noticed.utc.isna() & dated)
-        seen = noticed.latest().fillna(seen)
+        marked, received = known_on_receipt(frame[KNOWN_AT], raw)
+        noticed = parse_times(frame[KNOWN_AT].mask(marked), reading.zone, day_first=reading.day_first)
+        dated = (noticed.dated | (noticed.utc.isna() & dated)) & ~marked
+        seen = noticed.latest().fillna(seen).mask(marked, received)
+        # What is here was published; a clock that says otherwise is wrong.
+        published = published.mask(marked & ~(published <= received), received)
     typed = pd.DataFrame(
         {
             INSTRUMENT: as_names(frame[INSTRUMENT], rules.market),
@@ -129,13 +133,14 @@ def _typed_articles(mapped: Mapped, raw: pd.DataFrame, rules: Rules) -> tuple[pd
 def _typed_macro(mapped: Mapped, raw: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Series, periods, values and times; and what was decided about days without a time of day."""
     frame, reading = mapped.frame, rules.reading
-    released = parse_times(frame[KNOWN_AT], reading.zone, day_first=reading.day_first)
+    marked, received = known_on_receipt(frame[KNOWN_AT], raw)
+    released = parse_times(frame[KNOWN_AT].mask(marked), reading.zone, day_first=reading.day_first)
     typed = pd.DataFrame(
         {
             "series": frame["series"].astype("str").str.strip(),
             "period": parse_times(frame["period"], reading.zone, day_first=reading.day_first).wall.dt.normalize(),
             "value": as_numbers(frame["value"]),
-            KNOWN_AT: released.latest(reading.release_times.get("macro")),
+            KNOWN_AT: released.latest(reading.release_times.get("macro")).fillna(received),
         }
     )
     known = revised_times(typed, raw, ["series", "period", KNOWN_AT], ["value"])

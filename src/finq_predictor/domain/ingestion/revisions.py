@@ -14,6 +14,7 @@ from finq_predictor.domain.columns import (
     INSTRUMENT,
     KNOWN_AT,
     OHLC,
+    ON_RECEIPT,
     RECEIVED_AT,
     TS,
     UTC_MICROSECONDS,
@@ -58,6 +59,23 @@ def revised_times(frame: pd.DataFrame, raw: pd.DataFrame, keys: list[str], value
     first = received.groupby([frame[name] for name in keys], dropna=False).transform("min")
     new = ~frame.duplicated([*keys, *values], keep="first")
     return known.mask(new & (received > first) & (received > known), received)
+
+
+def known_on_receipt(said: pd.Series, raw: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Which rows were known when they came, by what their source says, and when that was.
+
+    Args:
+        said: What was delivered as the time at which each row was known.
+        raw: The same rows as delivered, with the times of receipt.
+
+    Returns:
+        Whether a row says `ON_RECEIPT`; and its receipt, ``datetime64[us, UTC]``. NaT for other rows, and where no
+        receipt was noted: whatever else such a row claims is not when it was known. Both have the index of ``said``.
+    """
+    marked = said.eq(ON_RECEIPT).fillna(False).astype(bool)
+    if RECEIVED_AT not in raw:
+        return marked, pd.Series(pd.NaT, index=said.index, dtype=UTC_MICROSECONDS)
+    return marked, raw[RECEIVED_AT].set_axis(said.index).astype(UTC_MICROSECONDS).where(marked)
 
 
 def settle_versions(bars: pd.DataFrame, ledger: Ledger, keyed: np.ndarray, rules: Rules) -> pd.DataFrame:

@@ -20,6 +20,12 @@ _CURRENCIES = frozenset(
 )  # fmt: skip
 
 
+def pairs_in(text: str) -> tuple[str, ...]:
+    """The currency pairs that a text names, as ``BASE_QUOTE``, each once and in order: EUR/USD, eurusd, EUR-USD."""
+    found = ((base.upper(), quote.upper()) for base, quote in _PAIR_IN_TEXT.findall(text))
+    return tuple(dict.fromkeys(f"{b}_{q}" for b, q in found if b != q and {b, q} <= _CURRENCIES))
+
+
 class InstrumentKind(StrEnum):
     """What is traded on a market."""
 
@@ -90,10 +96,7 @@ class InstrumentKind(StrEnum):
         """
         if not self.compares_economies:
             return None
-        for base, quote in _PAIR_IN_TEXT.findall(text):
-            if {base.upper(), quote.upper()} <= _CURRENCIES and base.upper() != quote.upper():
-                return self.spell(base + quote)
-        return None
+        return next(iter(pairs_in(text)), None)
 
     @property
     def survivorship(self) -> str:
