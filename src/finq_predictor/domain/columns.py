@@ -29,6 +29,9 @@ LINEAGE = (SOURCE, RECEIVED_AT, CONTENT_HASH)
 # time itself would make a row that did not change look new each time it is delivered.
 ON_RECEIPT = "on receipt"
 
+# A column of a delivery of bars, and what it says: whether prices are divided by the splits up to their receipt.
+PRICES, SPLIT_ADJUSTED, AS_TRADED = "prices", "split_adjusted", "as_traded"
+
 REASON = "reason"
 RULE = "rule"
 

@@ -21,7 +21,7 @@ from finq_predictor.adapters.http import (
 )
 from finq_predictor.adapters.sources.one_by_one import one_by_one
 from finq_predictor.adapters.sources.protocol import Part
-from finq_predictor.domain.columns import UTC_MICROSECONDS
+from finq_predictor.domain.columns import AS_TRADED, PRICES, UTC_MICROSECONDS
 from finq_predictor.domain.errors import SourceAnswerError
 from finq_predictor.domain.market.calendars import get_calendar
 
@@ -142,7 +142,7 @@ class AlphaVantageSource:
                 f"Alpha Vantage was asked for {symbol} in the time of New York and answered with {said} in {zone}; "
                 "nothing of this answer is kept."
             )
-        frame = pd.DataFrame(rows, columns=["instrument", "date", *self._columns])
+        frame = pd.DataFrame(rows, columns=["instrument", "date", *self._columns]).assign(**{PRICES: AS_TRADED})
         closes = self._closes(dates)
         end = self._answered(closes, since, until if made is None else min(until, made))
         if since < end:

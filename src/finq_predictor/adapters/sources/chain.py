@@ -94,7 +94,8 @@ class ChainSource:
             finally:
                 self._take_calls(provider)
             left = [key for key in left if key not in answered]
-        if left:
+        # Who says nothing and has nothing had nothing to say about the window.
+        if left and said:
             text = f"{len(left)} of {len(keys)} could be had of nobody: {', '.join(left[:5])}. "
             down = bool(said) and all(isinstance(error, SourceUnavailableError) for error in said)
             raise (SourceUnavailableError if down else SourceError)(text + " ".join(map(str, said)))

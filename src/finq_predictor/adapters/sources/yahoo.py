@@ -14,6 +14,7 @@ from finq_predictor.adapters.http import CallLog, Policy, refuse_keys
 from finq_predictor.adapters.sources.one_by_one import one_by_one
 from finq_predictor.adapters.sources.protocol import Part
 from finq_predictor.adapters.sources.yahoo_session import NoPricesError, guarded_session
+from finq_predictor.domain.columns import SPLIT_ADJUSTED
 from finq_predictor.domain.errors import ConfigurationError, SourceAnswerError, SourceError, SourceUnavailableError
 
 # Yahoo knows the hours of no more than two years.
@@ -39,6 +40,8 @@ class YahooSource:
         instruments: Our names, each with Yahoo's where that is another: ``{"EUR_USD": "EURUSD=X"}``; a list where they
             are the same. A dot in the name of a share is a dash at Yahoo.
         bar_minutes: 1440 for days, 60 for hours.
+        series: Whether closes are values of a series, as of the VIX: ``series, period, value, known_at``, which is the
+            day itself, and so known when it is over.
         currency: What prices must be quoted in; None takes any. A symbol that is quoted in another one is another
             security.
         base_url: Another address in place of Yahoo's hosts, whose names then begin the path.
@@ -54,6 +57,7 @@ class YahooSource:
         self,
         instruments: Sequence[str] | Mapping[str, str],
         bar_minutes: int = 1440,
+        series: bool = False,
         currency: str | None = None,
         base_url: str | None = None,
         policy: Mapping[str, Any] | None = None,
@@ -66,10 +70,13 @@ class YahooSource:
         self.keys = tuple(self._symbols)
         self.calls = CallLog()
         self._interval, self._bar = INTERVALS[bar_minutes], pd.Timedelta(minutes=bar_minutes)
-        self._currency, self._base_url = currency, base_url
+        self._currency, self._base_url, self._series = currency, base_url, series
         self._policy = Policy(**{"requests_per_minute": 120, "total_seconds": 30.0, **(policy or {})})
 
-    identity = ("instrument", "date")
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Instrument and time."""
+        return ("series", "period") if self._series else ("instrument", "date")
 
     @property
     def source_id(self) -> str:
@@ -97,8 +104,8 @@ class YahooSource:
         frame = rows[[column for column in _COLUMNS if column in rows]].rename(columns=_COLUMNS)
         frame.insert(0, "instrument", name)
         frame.insert(1, "date", _written(rows.index, self._interval))
-        frame["currency"] = about["currency"]
-        return Part(frame.reset_index(drop=True), (name,), until=end)
+        frame = frame.assign(currency=about["currency"], prices=SPLIT_ADJUSTED).reset_index(drop=True)
+        return Part(_as_series(frame) if self._series else frame, (name,), until=end)
 
     def _history(
         self, session: Any, symbol: str, since: pd.Timestamp, until: pd.Timestamp
@@ -149,6 +156,12 @@ class YahooSource:
         close = _moment(about["currentTradingPeriod"]["regular"]["end"])
         closed = close.tz_convert(today.tz).normalize() == today and close + AFTER_CLOSE <= as_of
         return until if closed else max(min(today.tz_convert("UTC"), until), since)
+
+
+def _as_series(bars: pd.DataFrame) -> pd.DataFrame:
+    values = bars.loc[bars["close"].notna(), ["instrument", "date", "close"]]
+    named = values.rename(columns={"instrument": "series", "date": "period", "close": "value"})
+    return named.assign(known_at=named["period"]).reset_index(drop=True)
 
 
 def _moment(value: Any) -> pd.Timestamp:

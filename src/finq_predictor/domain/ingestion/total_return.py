@@ -8,7 +8,17 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.arrays import Vector
-from finq_predictor.domain.columns import INSTRUMENT, KNOWN_AT, OHLC, RECEIVED_AT, TS, UTC_MICROSECONDS, VOLUME
+from finq_predictor.domain.columns import (
+    AS_TRADED,
+    INSTRUMENT,
+    KNOWN_AT,
+    OHLC,
+    PRICES,
+    RECEIVED_AT,
+    TS,
+    UTC_MICROSECONDS,
+    VOLUME,
+)
 from finq_predictor.domain.ingestion.adjustment import local_dates
 from finq_predictor.domain.ingestion.column_mapping import map_columns
 from finq_predictor.domain.ingestion.corporate_actions import DIVIDEND, NEUTRAL, SPLIT, clean_actions
@@ -61,7 +71,7 @@ def actions_of_bars(raw: pd.DataFrame, rules: Rules) -> Cleaned:
 
 
 def as_traded(bars: pd.DataFrame, raw: pd.DataFrame, actions: pd.DataFrame, rules: Rules) -> pd.DataFrame:
-    """Undo the splits that a provider had divided prices by when it delivered them.
+    """Undo the splits that a provider had divided prices by when it delivered them; rows may say that it had not.
 
     Args:
         bars: Bars with ``instrument, ts``, prices and volume, in the order of ``raw``.
@@ -159,9 +169,13 @@ def _split_since(
 
 
 def _receipts(raw: pd.DataFrame) -> pd.Series:
+    """Up to when each row knows of splits: its receipt, or no time at all where it says that it knows of none."""
+    received = pd.Series(pd.NaT, index=range(len(raw)), dtype=UTC_MICROSECONDS)
     if RECEIVED_AT in raw:
-        return raw[RECEIVED_AT].reset_index(drop=True).astype(UTC_MICROSECONDS)
-    return pd.Series(pd.NaT, index=range(len(raw)), dtype=UTC_MICROSECONDS)
+        received = raw[RECEIVED_AT].reset_index(drop=True).astype(UTC_MICROSECONDS)
+    if PRICES in raw:
+        received = received.mask((raw[PRICES] == AS_TRADED).to_numpy(), pd.Timestamp(0, tz="UTC").as_unit("us"))
+    return received
 
 
 def _dates(written: pd.Series) -> pd.Series:
