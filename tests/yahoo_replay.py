@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 import pandas as pd
 
@@ -64,7 +65,7 @@ class YahooReplay(ProviderServer):
         if self._queued[asked.path] and "period1" in asked.query:
             return super().answer_to(asked)
         self.requests.append(asked)
-        listing = self.listings.get(asked.path.rsplit("/", 1)[-1])
+        listing = self.listings.get(_symbol(asked))
         if listing is None:
             error = {"code": "Not Found", "description": "No data found, symbol may be delisted"}
             return json_answer({"chart": {"result": None, "error": error}}, 404)
@@ -109,7 +110,7 @@ class YahooReplay(ProviderServer):
         period = {"timezone": "EST", "start": begin, "end": end, "gmtoffset": offset}
         return {
             "currency": listing.currency,
-            "symbol": asked.path.rsplit("/", 1)[-1],
+            "symbol": _symbol(asked),
             "exchangeName": "NMS",
             "instrumentType": listing.kind,
             "firstTradeDate": int(listing.bars.index[0].timestamp()),
@@ -125,3 +126,7 @@ class YahooReplay(ProviderServer):
             "range": "",
             "validRanges": ["1d", "5d", "1mo", "max"],
         }
+
+
+def _symbol(asked: Asked) -> str:
+    return unquote(asked.path.rsplit("/", 1)[-1])

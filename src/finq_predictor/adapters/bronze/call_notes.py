@@ -14,7 +14,7 @@ from finq_predictor.adapters.atomic_file import write_text_atomically
 if TYPE_CHECKING:
     from finq_predictor.adapters.http.calls import CallLog
 
-CALLS = "calls.jsonl"
+CALLS, OUTAGES = "calls.jsonl", "outages.json"
 MOST_BYTES = 8 << 20
 """Beyond this size the older half is dropped: it is there to look into what happened, not for ever."""
 
@@ -53,6 +53,21 @@ def read_calls(folder: Path) -> pd.DataFrame:
         except json.JSONDecodeError:
             continue
     return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def note_outages(folder: Path, outages: list[str]) -> None:
+    """Note what could not be had the last time; nothing where everything could."""
+    file = folder / OUTAGES
+    if outages:
+        write_text_atomically(file, json.dumps(outages))
+    else:
+        file.unlink(missing_ok=True)
+
+
+def read_outages(folder: Path) -> tuple[str, ...]:
+    """What could not be had the last time, one sentence each."""
+    file = folder / OUTAGES
+    return tuple(map(str, json.loads(file.read_text(encoding="utf-8")))) if file.exists() else ()
 
 
 _COLUMNS = ["source", "method", "url", "status", "started_at", "seconds", "size", "attempt", "outcome", "wait_seconds"]

@@ -44,7 +44,9 @@ def read_labelled(folder: Path, entries: Sequence[Entry]) -> pd.DataFrame:
     for entry in {entry.file: entry for entry in entries}.values():
         if not is_whole(folder, entry):
             raise _gone(folder, entry) if not (folder / entry.file).exists() else _damaged(folder, entry)
-    parts = [_labelled(folder, run) for run in _runs(entries)]
+    # What holds no rows has columns all the same, of which nobody wants to hear.
+    filled = [entry for entry in entries if entry.rows] or entries[:1]
+    parts = [_labelled(folder, run) for run in _runs(filled)]
     return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,12 +10,13 @@ import pandas as pd
 from kedro.io import AbstractDataset
 
 from finq_predictor.adapters.bronze.asked import question_of, unnoted
+from finq_predictor.adapters.bronze.call_notes import read_outages
 from finq_predictor.adapters.bronze.store import BronzeStore
-from finq_predictor.domain.columns import CONTENT_HASH, RECEIVED_AT
+from finq_predictor.domain.columns import CONTENT_HASH, NOTES, RECEIVED_AT
 from finq_predictor.domain.errors import ConfigurationError
 
 
-class BronzeDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
+class BronzeDataset(AbstractDataset[pd.DataFrame | Iterator[pd.DataFrame], pd.DataFrame]):
     """A folder of deliveries: Parquet files by content and a manifest of what came when.
 
     A delivery is never changed or removed. A whole table that is delivered again adds nothing; if something else came
@@ -44,12 +46,17 @@ class BronzeDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
         self._as_of = moment(as_of)
         self.metadata = metadata
 
-    def save(self, data: pd.DataFrame) -> None:
+    def save(self, data: pd.DataFrame | Iterator[pd.DataFrame]) -> None:
         """Keep a delivery, unless its content is kept already.
 
         Args:
-            data: The raw frame with ``_source``; lineage columns of an earlier load are ignored.
+            data: The raw frame with ``_source``; lineage columns of an earlier load are ignored. Of several, each is
+                kept before the next one is asked for.
         """
+        for part in [data] if isinstance(data, pd.DataFrame) else data:
+            self._keep(part)
+
+    def _keep(self, data: pd.DataFrame) -> None:
         asked = question_of(data)
         raw = unnoted(data).drop(columns=[RECEIVED_AT, CONTENT_HASH], errors="ignore").reset_index(drop=True)
         if asked is None:
@@ -60,10 +67,14 @@ class BronzeDataset(AbstractDataset[pd.DataFrame, pd.DataFrame]):
     def load(self) -> pd.DataFrame:
         """Read the current deliveries with ``_source``, ``_received_at`` (UTC) and ``_content_hash``.
 
+        What could not be had the last time stands in the attribute ``notes``.
+
         Raises:
             StoreError: If nothing was delivered yet, or a file is absent or not what was received.
         """
-        return self._store.last(self._as_of) if self._deliveries == "last" else self._store.all(self._as_of)
+        found = self._store.last(self._as_of) if self._deliveries == "last" else self._store.all(self._as_of)
+        found.attrs[NOTES] = read_outages(self._store.folder) if self._as_of is None else ()
+        return found
 
     def current(self) -> str:
         """Hash of the newest delivery; empty before the first."""

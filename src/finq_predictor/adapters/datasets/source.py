@@ -11,7 +11,7 @@ import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from finq_predictor.adapters.bronze.call_notes import note_calls
+from finq_predictor.adapters.bronze.call_notes import note_calls, note_outages
 from finq_predictor.adapters.bronze.coverage import Coverage
 from finq_predictor.adapters.datasets.bronze import moment
 from finq_predictor.adapters.datasets.secrets import masked
@@ -32,6 +32,7 @@ class Asking(BaseModel):
         again: How far back it is asked anew each time, because it may revise what it said, and
             because what belongs to a day may come after it: ``5D``, ``12h``.
         step: The end of the window is a multiple of this, so that nothing is asked before something can be new.
+        required: Whether a run can do without the table: then it goes on if nobody ever answered.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,12 +42,13 @@ class Asking(BaseModel):
     until: str | None = None
     again: str = "2D"
     step: str = "1min"
+    required: bool = True
 
     def plan(self, now: pd.Timestamp) -> Plan:
         """What a run at a moment wants."""
         since, until = _begin(self.since, now), moment(self.until)
         end = now if until is None else min(until, now)
-        return Plan(since, end.floor(self.step), pd.Timedelta(self.again))
+        return Plan(since, end.floor(self.step), pd.Timedelta(self.again), self.required)
 
 
 def _begin(text: str, now: pd.Timestamp) -> pd.Timestamp:
@@ -107,7 +109,7 @@ class SourceDataset(AbstractDataset[None, pd.DataFrame | Iterator[pd.DataFrame]]
                 f"{self._source['class']} delivers windows of time and needs `asking: {{held: ..., since: ...}}`."
             )
         plan = self._asking.plan(pd.Timestamp.now("UTC").as_unit("us"))
-        return _noted(source, catch_up(source, Coverage.read(self._asking.held), plan), self._asking.held)
+        return _noted(source, plan, self._asking.held)
 
     def save(self, data: None) -> None:  # noqa: ARG002 - the signature is Kedro's
         """Refuse: a source is not written by a pipeline."""
@@ -122,9 +124,11 @@ class SourceDataset(AbstractDataset[None, pd.DataFrame | Iterator[pd.DataFrame]]
         return str(self._source["class"])
 
 
-def _noted(source: WindowSource, frames: Iterator[pd.DataFrame], folder: Path) -> Iterator[pd.DataFrame]:
-    """Pass frames on, and note every call that was made for them, whatever becomes of the rest."""
+def _noted(source: WindowSource, plan: Plan, folder: Path) -> Iterator[pd.DataFrame]:
+    """Ask, and note every call that was made and what could not be had, whatever becomes of the rest."""
+    outages: list[str] = []
     try:
-        yield from frames
+        yield from catch_up(source, Coverage.read(folder), plan, outages)
     finally:
         note_calls(folder, getattr(source, "calls", None))
+        note_outages(folder, outages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -38,12 +39,15 @@ class SuiteValidator:
         self._declared = declared(Layer(suite), market, table)
         self._name = f"{suite} {table} of {market}"
 
-    def validate(self, data: pd.DataFrame) -> pd.DataFrame:
-        """Return the frame if it is as expected.
+    def validate(self, data: pd.DataFrame | Iterator[pd.DataFrame]) -> pd.DataFrame | Iterator[pd.DataFrame]:
+        """Return the frame if it is as expected; of several, each when it is taken.
 
         Raises:
             DataValidationError: Otherwise; names frame, rule, column and rows.
         """
+        return self._checked(data) if isinstance(data, pd.DataFrame) else map(self._checked, data)
+
+    def _checked(self, data: pd.DataFrame) -> pd.DataFrame:
         if wrong := self._declared.misfits(data):
             raise self._error([CheckFailure(message=text, check="declared", column=name) for name, text in wrong])
         frame = with_derived(self._declared, data.reset_index(drop=True))

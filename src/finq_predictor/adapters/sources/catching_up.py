@@ -26,11 +26,13 @@ class Plan:
         since: Begin of the history, UTC.
         until: Up to when, UTC; never in the future of the run.
         again: How long before ``until`` a source is asked anew, because it may revise what it said.
+        required: Whether a run can do without it.
     """
 
     since: pd.Timestamp
     until: pd.Timestamp
     again: pd.Timedelta
+    required: bool = True
 
 
 def wanted(keys: Sequence[str], coverage: Coverage, plan: Plan) -> dict[Window, list[str]]:
@@ -54,7 +56,9 @@ def wanted(keys: Sequence[str], coverage: Coverage, plan: Plan) -> dict[Window, 
     return dict(sorted(found.items()))
 
 
-def catch_up(source: WindowSource, coverage: Coverage, plan: Plan) -> Iterator[pd.DataFrame]:
+def catch_up(
+    source: WindowSource, coverage: Coverage, plan: Plan, outages: list[str] | None = None
+) -> Iterator[pd.DataFrame]:
     """Ask for what is not there yet.
 
     A window that cannot be had now is asked for by the next run; the rest goes on.
@@ -63,12 +67,13 @@ def catch_up(source: WindowSource, coverage: Coverage, plan: Plan) -> Iterator[p
         source: Whom to ask.
         coverage: What was asked before.
         plan: What the run wants.
+        outages: Is told what could not be had, one sentence each.
 
     Yields:
         Rows as delivered with ``_source``, each frame with a note of what it answers.
 
     Raises:
-        SourceError: If nothing could be had, neither now nor before.
+        SourceError: If nothing of what is required could be had, neither now nor before.
     """
     origin = lineage(source)
     failures: list[SourceError] = []
@@ -86,5 +91,11 @@ def catch_up(source: WindowSource, coverage: Coverage, plan: Plan) -> Iterator[p
         except SourceError as error:
             logger.warning("%s: %s The rest goes on; the next run asks again.", origin, error)
             failures.append(error)
+    if outages is not None:
+        outages += [f"not all of it could be had: {error}" for error in failures]
     if failures and not answered:
-        raise failures[0]
+        if plan.required:
+            raise failures[0]
+        # A run that can do without it finds an empty table, and asks again the next time.
+        nothing = Asked(origin, (), plan.until, plan.until, source.identity)
+        yield answering(pd.DataFrame({SOURCE: pd.Series([], dtype="str")}), nothing)

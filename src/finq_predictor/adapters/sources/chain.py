@@ -101,7 +101,7 @@ class ChainSource:
             raise (SourceUnavailableError if down else SourceError)(text + " ".join(map(str, said)))
 
     def _named(self, part: Part, provider: WindowSource) -> Part:
-        frame = part.frame
+        frame = part.frame if len(part.frame) else pd.DataFrame()
         if len(frame):
             mapped = map_columns(frame, self.table)
             # What has no name of ours may have a meaning for others, such as a dividend.

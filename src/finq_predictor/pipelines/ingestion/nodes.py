@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pandas as pd
 
+from finq_predictor.domain.columns import NOTES
 from finq_predictor.domain.errors import GateError
 from finq_predictor.domain.ingestion import bars as cleaning
 from finq_predictor.domain.ingestion import gates
@@ -127,7 +129,7 @@ def _not_empty(table: str, bronze: pd.DataFrame) -> pd.DataFrame:
 
 
 def _divided(table: str, bronze: pd.DataFrame, cleaned: Cleaned) -> Divided:
-    tally = cleaned.tally
+    tally = replace(cleaned.tally, notes=(*cleaned.tally.notes, *bronze.attrs.get(NOTES, ())))
     for note in tally.notes:
         logger.info("%s: %s", table, note)
     if tally.rules:
