@@ -89,8 +89,8 @@ def _candles(end: pd.Timestamp, hours: int) -> pd.DataFrame:
     generator = np.random.default_rng(5)
     times = pd.date_range(end=end.ceil("h"), periods=hours, freq="h")
     # The week of foreign exchange: from Sunday 22:00 to Friday 22:00.
-    late = (times.dayofweek == 4) & (times.hour >= 22)
-    times = times[~(late | (times.dayofweek == 5) | ((times.dayofweek == 6) & (times.hour < 22)))]
+    late = (times.day_of_week == 4) & (times.hour >= 22)
+    times = times[~(late | (times.day_of_week == 5) | ((times.day_of_week == 6) & (times.hour < 22)))]
     parts = []
     for level, pair in zip((1.1, 1.35), PAIRS, strict=True):
         close = level * np.exp(generator.normal(0, 0.001, len(times)).cumsum())

@@ -161,7 +161,7 @@ def test_bronze_silver_and_gold_are_checked_and_nothing_else(entries):
         assert entry["validator"]["class"] == "finq_predictor.adapters.quality.validator.SuiteValidator"
 
 
-@pytest.mark.parametrize("env", ["base", "own", "test"])
+@pytest.mark.parametrize("env", ["base", "live", "own", "test"])
 def test_anchors_are_not_datasets(project_path, env):
     bootstrap_project(project_path)
     with KedroSession.create(project_path, env=env) as session:

@@ -8,6 +8,8 @@ from finq_predictor.adapters.sources.protocol import Part
 from finq_predictor.domain.errors import SourceError, SourceRefusedError, SourceUnavailableError
 
 _SHOWN = 3
+PATIENCE = 3
+"""After so many keys in a row without an answer a provider is taken to be down."""
 
 
 def one_by_one(keys: Sequence[str], ask: Callable[[str], Iterable[Part]], *, apart: bool = False) -> Iterator[Part]:
@@ -22,16 +24,20 @@ def one_by_one(keys: Sequence[str], ask: Callable[[str], Iterable[Part]], *, apa
         The parts of each key in turn.
 
     Raises:
-        SourceUnavailableError: At once, if the one provider is down; others would only wait for the same.
+        SourceUnavailableError: If the one provider does not answer for several keys in a row; others would only wait
+            for the same. That it does not answer for one may be a matter of that one.
         SourceRefusedError: At once, if it does not accept the key of its user.
         SourceError: After the last one, if some could not be had; of the kind of their errors if they have one.
     """
     failures: dict[str, SourceError] = {}
+    down = 0
     for key in keys:
         try:
             yield from ask(key)
+            down = 0
         except SourceError as error:
-            if not apart and isinstance(error, SourceUnavailableError | SourceRefusedError):
+            down = down + 1 if isinstance(error, SourceUnavailableError) else 0
+            if not apart and (isinstance(error, SourceRefusedError) or down == PATIENCE):
                 raise
             failures[key] = error
     if failures:

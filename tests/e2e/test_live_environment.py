@@ -1,0 +1,115 @@
+"""The environment of real providers, on providers of this machine: from a first request to a prediction, and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+
+from finq_predictor.adapters.bronze.call_notes import read_calls
+from finq_predictor.adapters.bronze.store import BronzeStore
+from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.snapshots.store import SnapshotStore, path_of
+from live_market import PAIRS, Providers, providers
+from provider_server import failing
+from yahoo_replay import path_of as yahoo_path
+
+pytestmark = pytest.mark.slow
+
+QUICK = {"training": {"search": {"trials": 1}}, "evaluation": {"n_bootstrap": 100}}
+# Far more than the providers of a test could be harmed by.
+FAST = {"requests_per_minute": 100_000, "first_wait_seconds": 0.01, "longest_wait_seconds": 0.02}
+LATER = pd.Timedelta(days=4)
+
+
+@pytest.fixture(scope="module")
+def now() -> pd.Timestamp:
+    return pd.Timestamp.now("UTC").floor("h")
+
+
+@pytest.fixture
+def live(now, monkeypatch, tmp_path) -> Iterator[Providers]:
+    yfinance = pytest.importorskip("yfinance")
+    yfinance.set_tz_cache_location(str(tmp_path / "yfinance"))
+    monkeypatch.setenv("FINQ_OANDA_TOKEN", "token-of-a-test")
+    with providers(now, stocks=22, sessions=420, hours=3000) as started:
+        started.at(now - LATER)
+        yield started
+
+
+def run(project: Path, root: Path, live: Providers, market: str, *, only: str = "") -> None:
+    """Run a market up to the time of the providers."""
+    bootstrap_project(project)
+    given: dict[str, Any] = {"data_root": str(root), "until": live.oanda.now.isoformat(), "limits": FAST, market: QUICK}
+    if market == "fx":
+        given["reach"] = "200D"
+    with KedroSession.create(project, env="live", runtime_params={**live.params, **given}) as session:
+        session.run(pipeline_names=[market], namespaces=[f"{only}.{market}"] if only else None)
+
+
+def silver(root: Path, market: str, table: str = "bars") -> pd.DataFrame:
+    return pd.read_parquet(path_of(root, market, f"silver_{table}"))
+
+
+def test_currencies_from_the_first_request_to_a_prediction_and_again(project_path, tmp_path, live, now):
+    run(project_path, tmp_path, live, "fx")
+    first = silver(tmp_path, "fx")
+    assert sorted(first["instrument"].unique()) == sorted(PAIRS)
+    assert first["ts"].max() == (now - LATER).floor("h")
+    predictions = pd.read_parquet(path_of(tmp_path, "fx", "predictions"))
+    assert predictions["ts"].max() == first["ts"].max()
+    bronze = BronzeStore(Layout(tmp_path).place("fx", "bronze_bars"))
+    assert bronze.all()["_source"].unique().tolist() == ["own:oanda-H1"]
+    calls = read_calls(bronze.folder)
+    assert set(calls["outcome"]) == {"ok"}
+    assert len(calls) == len(live.oanda.requests)
+    # A day later: one request a pair, for the hours since and the last ones once more.
+    live.oanda.requests.clear()
+    live.at(now)
+    run(project_path, tmp_path, live, "fx", only="ingestion")
+    assert len(live.oanda.requests) == len(PAIRS)
+    since = min(pd.Timestamp(asked.query["from"]) for asked in live.oanda.requests)
+    assert since == (now - LATER).floor("h") or since == now - pd.Timedelta(hours=12)
+    again = silver(tmp_path, "fx")
+    assert again["ts"].max() == now
+    pd.testing.assert_frame_equal(again[again["ts"] <= first["ts"].max()].reset_index(drop=True), first)
+    assert not bronze.all().duplicated(["instrument", "time"]).any()
+    # The state of before is there again, to the bit.
+    before = bronze.all(pd.Timestamp(bronze.entries()[-1].received_at) - pd.Timedelta(microseconds=1))
+    assert before["_received_at"].max() < bronze.all()["_received_at"].max()
+
+
+def test_stocks_from_the_first_request_to_a_prediction_and_again(project_path, tmp_path, live, now):
+    live.yahoo.queue(yahoo_path("S03"), *[failing(500)] * 20)
+    run(project_path, tmp_path, live, "equity")
+    first = silver(tmp_path, "equity")
+    # One provider was down for one share: it is said, and the rest goes on.
+    assert "S03" not in set(first["instrument"])
+    report = Layout(tmp_path).report("equity").read_text(encoding="utf-8")
+    assert "not all of it could be had" in report
+    assert len(pd.read_parquet(path_of(tmp_path, "equity", "predictions")))
+    # Dividends are in the adjusted closes, forward from the first bar.
+    growth = first.assign(ratio=first["adj_close"] / first["close"]).groupby("instrument")["ratio"]
+    assert (growth.first() == 1.0).all()
+    assert growth.last().between(1.001, 1.05).all()
+    volatility = silver(tmp_path, "equity", "macro")
+    assert volatility["series"].unique().tolist() == ["VIX"]
+    assert (volatility["known_at"].dt.tz_localize(None) >= volatility["period"] + pd.Timedelta(hours=23)).all()
+    assert silver(tmp_path, "equity", "articles")["instrument"].tolist() == []
+    live.yahoo._queued.clear()
+    live.yahoo.requests.clear()
+    live.at(now)
+    run(project_path, tmp_path, live, "equity", only="ingestion")
+    again = silver(tmp_path, "equity")
+    assert "S03" in set(again["instrument"])
+    begins = [pd.Timestamp(int(asked.query["period1"]), unit="s", tz="UTC") for asked in live.yahoo.prices_asked()]
+    # Only the share that was missing is asked for its history.
+    assert sum(begin < now - pd.Timedelta(days=30) for begin in begins) == 1
+    others = again[(again["instrument"] != "S03") & (again["ts"] <= first["ts"].max())].reset_index(drop=True)
+    pd.testing.assert_frame_equal(others, first)
+    assert SnapshotStore(tmp_path, "equity").newest().damaged() == {}
