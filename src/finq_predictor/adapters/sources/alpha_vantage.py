@@ -23,7 +23,7 @@ from finq_predictor.adapters.sources.one_by_one import one_by_one
 from finq_predictor.adapters.sources.protocol import Part
 from finq_predictor.domain.columns import UTC_MICROSECONDS
 from finq_predictor.domain.errors import SourceAnswerError
-from finq_predictor.domain.market.calendars import get_calendar
+from finq_predictor.domain.market.calendars import NEW_YORK, get_calendar
 
 ADDRESS = "https://www.alphavantage.co"
 MOST_COMPACT = 90
@@ -79,7 +79,7 @@ class AlphaVantageSource:
         self,
         instruments: Sequence[str],
         adjusted: bool = True,
-        calendar: str = "XNYS",
+        calendar: str = NEW_YORK,
         base_url: str | None = None,
         credentials: Mapping[str, Any] | None = None,
         policy: Mapping[str, Any] | None = None,
