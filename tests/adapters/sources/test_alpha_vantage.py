@@ -154,6 +154,16 @@ def test_a_symbol_that_is_no_longer_quoted_costs_one_request_a_day(provider, tmp
         assert provider.count(PATH) == 1
 
 
+def test_a_past_in_which_a_symbol_was_not_quoted_is_asked_for_once(provider, tmp_path):
+    provider.bars = provider.bars[provider.bars["date"] >= "2024-06-15"]
+    store = BronzeStore(tmp_path)
+    keep(store, source(provider), provider.now, since=at("2024-06-20"))
+    assert keep(store, source(provider), provider.now) == 2
+    assert provider.count(PATH) == 2
+    assert keep(store, source(provider), provider.now) == 0
+    assert provider.count(PATH) == 2
+
+
 def test_a_longer_history_is_filled_in_front(provider, tmp_path):
     store = BronzeStore(tmp_path)
     keep(store, source(provider), provider.now, since=at("2024-06-01"))

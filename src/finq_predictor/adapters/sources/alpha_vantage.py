@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from finq_predictor.adapters.bronze.coverage import Window
 from finq_predictor.adapters.http import (
     CallLog,
     HttpClient,
@@ -106,7 +107,7 @@ class AlphaVantageSource:
             return
         size = "compact" if self._closing(since, as_of) <= MOST_COMPACT else "full"
         with self._client() as client:
-            yield from one_by_one(keys, lambda symbol: self._bars(client, symbol, size, since, until))
+            yield from one_by_one(keys, lambda symbol: self._bars(client, symbol, size, (since, until), as_of))
 
     def _client(self) -> HttpClient:
         keys = [Key.in_query(self._key, "apikey")]
@@ -116,9 +117,7 @@ class AlphaVantageSource:
         closes = self._sessions.closes(since, until)
         return int(((closes >= since) & (closes < until)).sum())
 
-    def _bars(
-        self, client: HttpClient, symbol: str, size: str, since: pd.Timestamp, until: pd.Timestamp
-    ) -> Iterator[Part]:
+    def _bars(self, client: HttpClient, symbol: str, size: str, window: Window, as_of: pd.Timestamp) -> Iterator[Part]:
         query = {
             "function": "TIME_SERIES_DAILY_ADJUSTED" if self._adjusted else "TIME_SERIES_DAILY",
             "symbol": symbol,
@@ -142,16 +141,18 @@ class AlphaVantageSource:
                 "nothing of this answer is kept."
             )
         frame = pd.DataFrame(rows, columns=["instrument", "date", *self._columns])
-        closes = self._closes(dates)
-        end = self._answered(closes, since, until if made is None else min(until, made))
+        (since, until), closes = window, self._closes(dates)
+        end = self._answered(closes, (max(since, as_of - _WEEK), until if made is None else min(until, made)))
         if since < end:
             yield Part(frame[(closes >= since) & (closes < end)].reset_index(drop=True), (symbol,), since, end)
 
-    def _answered(self, closes: pd.Series, since: pd.Timestamp, until: pd.Timestamp) -> pd.Timestamp:
-        """Up to when bars are there, as far as they are still to be waited for."""
+    def _answered(self, closes: pd.Series, recent: Window) -> pd.Timestamp:
+        """Up to when bars are there, of those that are so recent that they are still to be waited for."""
+        since, until = recent
+        if since >= until:
+            return until
         sessions = self._sessions.closes(since, until)
-        recent = sessions[(sessions >= max(since, until - _WEEK)) & (sessions < until)]
-        absent = recent[~recent.isin(closes)]
+        absent = sessions[(sessions >= since) & (sessions < until) & ~sessions.isin(closes)]
         return until if absent.empty else absent.min()
 
     def _numbers(self, values: Mapping[str, str]) -> list[float]:
