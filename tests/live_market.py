@@ -17,7 +17,7 @@ from yahoo_replay import NEW_YORK, Listing, YahooReplay
 
 PAIRS = ("EUR_USD", "USD_SGD")
 FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>x</title>
-<item><guid>1</guid><title>EUR/USD climbs as $S00 reports record profit</title><link>https://example.org/1</link>
+<item><guid>1</guid><title>EUR/USD climbs as $SAA reports record profit</title><link>https://example.org/1</link>
 <pubDate>Mon, 04 Mar 2024 12:00:00 GMT</pubDate></item></channel></rss>"""
 
 
@@ -41,7 +41,7 @@ class Providers:
             "oanda_url": f"{self.oanda.url}/v3",
             "feeds": {"wire": f"{self.feeds.url}/wire"},
             "stocks": [name for name in self.yahoo.listings if name.startswith("S")],
-            "pairs": list(PAIRS),
+            "pairs": {pair: f"{pair.replace('_', '')}=X" for pair in PAIRS},
         }
 
 
@@ -55,7 +55,9 @@ def providers(end: pd.Timestamp, stocks: int = 24, sessions: int = 500, hours: i
         sessions: How far back days reach.
         hours: How far back hours reach.
     """
-    listings = {f"S{number:02}": _share(number, end, sessions) for number in range(stocks)}
+    listings = {
+        f"S{chr(65 + number // 26)}{chr(65 + number % 26)}": _share(number, end, sessions) for number in range(stocks)
+    }
     listings["^SP500TR"] = _share(1001, end, sessions)
     listings["^VIX"] = _share(1002, end, sessions, level=18.0)
     with ExitStack() as started:

@@ -124,24 +124,25 @@ class FredReplay(ProviderServer):
     def _said(self, what: str, query: dict[str, str]) -> dict[str, Any]:
         if query.get("api_key") != self.key:
             raise ValueError("The value for variable api_key is not registered.")
-        series, first = query["series_id"], query.get("realtime_start", self.today)
-        last = query.get("realtime_end", first)
-        if not first <= last <= self.today:
+        series, ever = query["series_id"], what == "vintagedates"
+        first = query.get("realtime_start", "1776-07-04" if ever else self.today)
+        last = query.get("realtime_end", "9999-12-31" if ever else first)
+        if not first <= last <= max(self.today, "9999-12-31" if ever else ""):
             raise ValueError(f"Variable realtime_end can not be after today's date ({self.today}).")
-        rows = self.releases[self.releases["series"] == series]
-        if rows.empty and "realtime_start" in query and (self.latest["series"] == series).any():
+        rows = self.releases[(self.releases["series"] == series) & (self.releases["realtime_start"] <= self.today)]
+        if rows.empty and ever and (self.latest["series"] == series).any():
             raise ValueError("The series does not exist in ALFRED but may exist in FRED.")
         if rows.empty:
             rows = self.latest[self.latest["series"] == series].assign(realtime_start=self.today)
         if rows.empty:
             raise ValueError("The series does not exist.")
         days = sorted({day for day in rows["realtime_start"] if first <= day <= last})
-        found: list[Any] = days if what == "vintagedates" else self._observations(rows, days, first, last)
+        found: list[Any] = days if ever else self._observations(rows, days, first, last)
         limit, offset = int(query["limit"]), int(query["offset"])
-        if limit > (10_000 if what == "vintagedates" else 100_000):
+        if limit > (10_000 if ever else 100_000):
             raise ValueError("Variable limit is not between 1 and 100000.")
         page = found[offset : offset + min(limit, self.most_observations)]
-        name = "vintage_dates" if what == "vintagedates" else what
+        name = "vintage_dates" if ever else what
         about = {"count": len(found), "offset": offset, "limit": limit}
         return {"realtime_start": first, "realtime_end": last, **about, name: page}
 

@@ -25,8 +25,8 @@ RECEIVED_AT = "_received_at"
 CONTENT_HASH = "_content_hash"
 LINEAGE = (SOURCE, RECEIVED_AT, CONTENT_HASH)
 
-# In place of the time at which a row was known, from a source that can only say that it was known when it came. The
-# time itself would make a row that did not change look new each time it is delivered.
+# In place of the time at which an article or release was known, from a source that can only say that it was known when
+# it came. The time itself would make a row that did not change look new each time it is delivered.
 ON_RECEIPT = "on receipt"
 
 # A column of a delivery of bars, and what it says: whether prices are divided by the splits up to their receipt.

@@ -503,6 +503,12 @@ def test_a_refusal_with_status_200_names_where_the_key_belongs(ask):
     assert "FINQ_ABC_KEY or the entry" in str(ask().refusal("register first"))
 
 
+def test_a_denial_with_status_200_shows_no_key(ask):
+    said = str(ask(keys=[Key.bearer(SECRET)]).denial(f"no such symbol for {SECRET.reveal()}"))
+    assert "abc says no: no such symbol" in said
+    assert SECRET.reveal() not in said
+
+
 def test_lines_of_a_large_answer_stay_out_of_memory(ask, provider):
     line = json.dumps({"text": "x" * 990})
     content = packed(Answer(body="\n".join([line] * 40_000).encode()))

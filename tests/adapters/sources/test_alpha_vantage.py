@@ -91,10 +91,10 @@ def test_a_long_history_is_one_full_answer_a_symbol_and_the_next_day_a_compact_o
 
 def test_nothing_is_asked_while_no_session_ends(provider, tmp_path):
     store = BronzeStore(tmp_path)
-    provider.now = at("2024-07-12 20:00")
+    provider.now = at("2024-07-12 16:30")
     keep(store, source(provider), provider.now)
     provider.requests.clear()
-    for moment in ("2024-07-13 12:00", "2024-07-14 12:00", "2024-07-15 15:59"):
+    for moment in ("2024-07-12 17:00", "2024-07-13 12:00", "2024-07-14 12:00", "2024-07-15 15:59"):
         provider.now = at(moment)
         assert keep(store, source(provider), provider.now) == 0
     assert provider.requests == []
@@ -152,6 +152,16 @@ def test_a_symbol_that_is_no_longer_quoted_costs_one_request_a_day(provider, tmp
         provider.now = at(f"{day} 20:00")
         assert keep(store, source(provider), provider.now) == 0
         assert provider.count(PATH) == 1
+
+
+def test_a_past_in_which_a_symbol_was_not_quoted_is_asked_for_once(provider, tmp_path):
+    provider.bars = provider.bars[provider.bars["date"] >= "2024-06-15"]
+    store = BronzeStore(tmp_path)
+    keep(store, source(provider), provider.now, since=at("2024-06-20"))
+    assert keep(store, source(provider), provider.now) == 2
+    assert provider.count(PATH) == 2
+    assert keep(store, source(provider), provider.now) == 0
+    assert provider.count(PATH) == 2
 
 
 def test_a_longer_history_is_filled_in_front(provider, tmp_path):

@@ -122,6 +122,8 @@ def test_a_day_with_more_than_the_plan_gives_is_asked_for_in_halves(provider, tm
     store = BronzeStore(tmp_path)
     assert keep(store, source(provider, "AAPL"), hour(24)) == 250
     assert len(set(urls(store))) == 250
+    # The first answer tells how many there are, so that no page is asked for that the plan does not give.
+    assert {asked.query["page"] for asked in provider.requests} == {"1"}
     # Whoever has no such plan and says that he had is told so by the provider, and the same is done.
     store = BronzeStore(tmp_path / "other")
     assert keep(store, source(provider, "AAPL", most_results=1000), hour(24)) == 250

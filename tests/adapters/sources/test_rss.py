@@ -93,6 +93,8 @@ def test_another_title_is_a_revision_and_another_date_too(site, tmp_path):
     assert keep(store, source(site), day(9)) == 1
     assert store.all()["title"].tolist() == ["EUR/USD rises", "EUR/USD falls"]
     assert keep(store, source(site), day(10)) == 0
+    site.entries[NEWS] = [entry(1, "EUR/USD falls", pubDate="Tue, 07 Jan 2025 12:00:00 GMT")]
+    assert keep(store, source(site), day(11)) == 1
 
 
 def test_an_article_is_known_when_it_was_received_never_at_its_claimed_publication(site, tmp_path):
@@ -201,6 +203,20 @@ def test_a_feed_tells_its_own_charset(site):
 def test_duplicates_are_one_row_and_an_empty_feed_is_an_answer(site):
     assert len(told(site, rss2(entry(1), entry(1), entry(2)))) == 2
     assert told(site, rss2()).empty
+
+
+def test_what_a_feed_defines_is_neither_unfolded_nor_fetched(site, tmp_path):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("a secret of this machine")
+    tenfold = "".join(f'<!ENTITY e{n + 1} "{f"&e{n};" * 10}">' for n in range(9))
+    entities = (
+        f'<!ENTITY e0 "EUR/USD">{tenfold}<!ENTITY file SYSTEM "{secret.as_uri()}"><!ENTITY far SYSTEM "{site.url}/far">'
+    )
+    text = rss2({"title": "EUR/USD KEPT", "guid": "1"}).replace("KEPT", "&e9; &file; &far;")
+    rows = told(site, text.replace("<rss", f"<!DOCTYPE rss [{entities}]><rss", 1))
+    assert rows["title"].str.len().max() < 1000
+    assert not rows["title"].str.contains("secret of this").any()
+    assert site.count() == 1
 
 
 def test_what_can_be_read_of_a_feed_with_a_wrong_character_is_kept(site, caplog):

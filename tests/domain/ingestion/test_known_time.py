@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from finq_predictor.domain.columns import ON_RECEIPT
 from finq_predictor.domain.ingestion.bars import clean_bars, clean_benchmark
 from finq_predictor.domain.ingestion.known_time import known_times_of
 from finq_predictor.domain.ingestion.records import clean_articles, clean_macro
@@ -40,6 +41,20 @@ def test_what_was_known_by_then_becomes_the_silver_of_then(market, table):
         expected = whole[whole["known_at"] <= moment].reset_index(drop=True)
         assert len(part) > 10
         pd.testing.assert_frame_equal(part, expected)
+
+
+@pytest.mark.parametrize("claim", ["2023-12-01", "2024-01-02T10:00:00Z", "2031-01-01T00:00:00Z", "?"])
+def test_what_is_known_on_receipt_was_not_there_before(claim):
+    """Whatever a live source claims, silver up to a time is the silver of what was received up to that time."""
+    received = pd.date_range("2024-01-02 12:00", periods=4, freq="D", tz="UTC")
+    titles = ["A", "B", "A, corrected", "B"]
+    rows = {"id": ["1", "2", "1", "3"], "symbol": "AAPL", "title": titles, "published": claim, "known_at": ON_RECEIPT}
+    raw = pd.DataFrame(rows).assign(_received_at=received)
+    whole = clean_articles(raw, RULES).silver
+    assert whole["known_at"].tolist() == list(received[:3])
+    for moment in received:
+        part = clean_articles(raw[raw["_received_at"] <= moment], RULES).silver
+        pd.testing.assert_frame_equal(part, whole[whole["known_at"] <= moment].reset_index(drop=True))
 
 
 def test_nothing_and_nonsense():

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finq_predictor.domain.market import InstrumentKind
+from finq_predictor.domain.market.instruments import pairs_in
 
 STOCK, PAIR, COIN = InstrumentKind.STOCK, InstrumentKind.PAIR, InstrumentKind.COIN
 
@@ -69,3 +70,15 @@ def test_every_kind_says_what_a_list_of_today_hides():
     texts = [kind.survivorship for kind in InstrumentKind]
     assert len(set(texts)) == len(InstrumentKind)
     assert all(text.startswith("Survivorship: ") for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs"),
+    [
+        ("EUR/USD, eurusd and USD-JPY", ("EUR_USD", "USD_JPY")),
+        ("EUR/EUR, EUR/ABC, EURUSDX", ()),
+        ("", ()),
+    ],
+)
+def test_the_pairs_of_a_text_are_found_once_and_in_order(text, pairs):
+    assert pairs_in(text) == pairs

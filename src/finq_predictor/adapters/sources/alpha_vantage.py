@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from finq_predictor.adapters.bronze.coverage import Window
 from finq_predictor.adapters.http import (
     CallLog,
     HttpClient,
@@ -23,7 +24,7 @@ from finq_predictor.adapters.sources.one_by_one import one_by_one
 from finq_predictor.adapters.sources.protocol import Part
 from finq_predictor.domain.columns import AS_TRADED, PRICES, UTC_MICROSECONDS
 from finq_predictor.domain.errors import SourceAnswerError
-from finq_predictor.domain.market.calendars import get_calendar
+from finq_predictor.domain.market.calendars import NEW_YORK, get_calendar
 
 ADDRESS = "https://www.alphavantage.co"
 MOST_COMPACT = 90
@@ -80,7 +81,7 @@ class AlphaVantageSource:
         self,
         instruments: Sequence[str],
         adjusted: bool = True,
-        calendar: str = "XNYS",
+        calendar: str = NEW_YORK,
         base_url: str | None = None,
         credentials: Mapping[str, Any] | None = None,
         policy: Mapping[str, Any] | None = None,
@@ -107,7 +108,7 @@ class AlphaVantageSource:
             return
         size = "compact" if self._closing(since, as_of) <= MOST_COMPACT else "full"
         with self._client() as client:
-            yield from one_by_one(keys, lambda symbol: self._bars(client, symbol, size, since, until))
+            yield from one_by_one(keys, lambda symbol: self._bars(client, symbol, size, (since, until), as_of))
 
     def _client(self) -> HttpClient:
         keys = [Key.in_query(self._key, "apikey")]
@@ -117,9 +118,7 @@ class AlphaVantageSource:
         closes = self._sessions.closes(since, until)
         return int(((closes >= since) & (closes < until)).sum())
 
-    def _bars(
-        self, client: HttpClient, symbol: str, size: str, since: pd.Timestamp, until: pd.Timestamp
-    ) -> Iterator[Part]:
+    def _bars(self, client: HttpClient, symbol: str, size: str, window: Window, as_of: pd.Timestamp) -> Iterator[Part]:
         query = {
             "function": "TIME_SERIES_DAILY_ADJUSTED" if self._adjusted else "TIME_SERIES_DAILY",
             "symbol": symbol,
@@ -143,16 +142,18 @@ class AlphaVantageSource:
                 "nothing of this answer is kept."
             )
         frame = pd.DataFrame(rows, columns=["instrument", "date", *self._columns]).assign(**{PRICES: AS_TRADED})
-        closes = self._closes(dates)
-        end = self._answered(closes, since, until if made is None else min(until, made))
+        (since, until), closes = window, self._closes(dates)
+        end = self._answered(closes, (max(since, as_of - _WEEK), until if made is None else min(until, made)))
         if since < end:
             yield Part(frame[(closes >= since) & (closes < end)].reset_index(drop=True), (symbol,), since, end)
 
-    def _answered(self, closes: pd.Series, since: pd.Timestamp, until: pd.Timestamp) -> pd.Timestamp:
-        """Up to when bars are there, as far as they are still to be waited for."""
+    def _answered(self, closes: pd.Series, recent: Window) -> pd.Timestamp:
+        """Up to when bars are there, of those that are so recent that they are still to be waited for."""
+        since, until = recent
+        if since >= until:
+            return until
         sessions = self._sessions.closes(since, until)
-        recent = sessions[(sessions >= max(since, until - _WEEK)) & (sessions < until)]
-        absent = recent[~recent.isin(closes)]
+        absent = sessions[(sessions >= since) & (sessions < until) & ~sessions.isin(closes)]
         return until if absent.empty else absent.min()
 
     def _numbers(self, values: Mapping[str, str]) -> list[float]:

@@ -106,10 +106,12 @@ class FredSource:
             begin = upto
 
     def _dates(self, client: HttpClient, series: str, first: str, last: str) -> list[str]:
-        """The days on which something was released; most windows have none, and no values need to be asked for."""
-        query = {"series_id": series, "realtime_start": first, "realtime_end": last, "sort_order": "asc"}
+        """The days on which something was released; most windows have none, and no values need to be asked for.
+
+        All days are asked for, because the provider may say of a series that it does not exist in a short time.
+        """
         try:
-            found = _pages(client, "series/vintagedates", query, "vintage_dates", MOST_DATES)
+            found = _pages(client, "series/vintagedates", {"series_id": series}, "vintage_dates", MOST_DATES)
         except SourceError as error:
             if "does not exist in ALFRED" not in str(error):
                 raise
@@ -151,15 +153,9 @@ def _pages(client: HttpClient, path: str, query: Mapping[str, str], name: str, m
         answer = _asked(client, path, {"file_type": "json", **query, "limit": str(most), "offset": str(len(found))})
         try:
             page, count = answer[name], int(answer["count"])
-            said = [answer[term] for term in ("realtime_start", "realtime_end")]
             found += page
         except (KeyError, TypeError, ValueError) as error:
             raise _other_form(f"{path} of {query['series_id']}", error) from None
-        if "realtime_start" in query and said != [query["realtime_start"], query["realtime_end"]]:
-            raise SourceAnswerError(
-                f"FRED was asked for {path} of {query['series_id']} from {query['realtime_start']} to "
-                f"{query['realtime_end']} and answered for {said[0]} to {said[1]}; nothing of this answer is kept."
-            )
         if not page or len(found) >= count:
             return found
 

@@ -87,14 +87,12 @@ class RssSource:
     def _held(self, feed: str) -> Part:
         with HttpClient("rss", self._feeds[feed], self._policy, record=self.calls) as client:
             content = client.get_bytes()
-        entries = _entries(content, feed)
-        rows = [row for entry in entries for row in self._rows(feed, entry)]
-        silent = len(entries) - len({row[1] for row in rows})
-        if silent:
-            logger.info("%s: %d of %d entries are about no instrument that is known here", feed, silent, len(entries))
-        frame = pd.DataFrame(rows, columns=list(COLUMNS)).drop_duplicates(ignore_index=True)
+        found = [list(self._rows(feed, entry)) for entry in _entries(content, feed)]
+        if silent := sum(not rows for rows in found):
+            logger.info("%s: %d of %d entries are about no instrument that is known here", feed, silent, len(found))
+        frame = pd.DataFrame([row for rows in found for row in rows], columns=list(COLUMNS))
         # It is compared with all that ever came, since an entry may stay in its feed for as long as it likes.
-        return Part(frame, (feed,), since=EVER)
+        return Part(frame.drop_duplicates(ignore_index=True), (feed,), since=EVER)
 
     def _rows(self, feed: str, entry: Any) -> Iterator[list[Any]]:
         title, summary = _text(entry, "title"), _text(entry, "summary")

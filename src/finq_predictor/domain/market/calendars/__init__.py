@@ -13,6 +13,8 @@ from finq_predictor.domain.market.calendars.inferred import InferredCalendar
 ALWAYS_OPEN = "24/7"
 OPEN_ON_WEEKDAYS = "24/5"
 INFERRED = "inferred"
+NEW_YORK = "XNYS"
+"""The exchange in New York, for sources that deliver its sessions whatever market asks."""
 OWN_CODES = (ALWAYS_OPEN, OPEN_ON_WEEKDAYS, INFERRED)
 
 
@@ -38,4 +40,4 @@ def get_calendar(code: str, *, timezone: str = "UTC", close_time: str = "16:00")
     return ExchangeCalendar.named(code, beside=OWN_CODES)
 
 
-__all__ = ["FIRST_YEAR", "LAST_YEAR", "Calendar", "get_calendar"]
+__all__ = ["FIRST_YEAR", "LAST_YEAR", "NEW_YORK", "Calendar", "get_calendar"]
