@@ -28,7 +28,7 @@ $(foreach switch,$(shell $(PYTHON) src/finq_predictor/switches.py),$(eval export
 # A container may forbid bytecode, and every process would compile every import again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run setup test mutants chaos attack soak lint format serve lab viz dags bench docs lock clean
+.PHONY: help run live setup test mutants chaos attack soak lint format serve lab viz dags bench docs lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
@@ -57,6 +57,9 @@ $(VENV)/.viz: $(VENV)/.base
 $(VENV)/.airflow: $(VENV)/.base
 	$(call INSTALL,-e '.[airflow]')
 	@touch $@
+$(VENV)/.live: $(VENV)/.base
+	$(call INSTALL,-e '.[live]')
+	@touch $@
 $(VENV)/.dev: $(VENV)/.base
 	@echo "Installing what the tests need (half a minute, once) ..."
 	$(call INSTALL,-e '.[serve$(,)viz$(,)airflow$(,)lab$(,)live$(,)dev]')
@@ -70,6 +73,10 @@ $(VENV)/.dev: $(VENV)/.base
 run: $(VENV)/.base  ## Both markets, from bars to a promoted model and a prediction, offline
 	$(BIN)/kedro run --params "$(PARAMS)"
 	@$(BIN)/finq predict --root $(ROOT)
+
+live: $(VENV)/.live  ## The same on real providers, no key needed: the first time all of history, then what is new
+	$(BIN)/kedro run --env live
+	@$(BIN)/finq predict --root data/live
 
 setup: $(VENV)/.dev  ## Everything that tests and tools need, to develop
 
