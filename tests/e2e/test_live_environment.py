@@ -37,7 +37,7 @@ def live(now, monkeypatch, tmp_path) -> Iterator[Providers]:
     yfinance = pytest.importorskip("yfinance")
     yfinance.set_tz_cache_location(str(tmp_path / "yfinance"))
     monkeypatch.setenv("FINQ_OANDA_TOKEN", "token-of-a-test")
-    with providers(now, stocks=22, sessions=420, hours=3000) as started:
+    with providers(now, stocks=21, sessions=400, hours=2400) as started:
         started.at(now - LATER)
         yield started
 
@@ -47,7 +47,7 @@ def run(project: Path, root: Path, live: Providers, market: str, *, only: str = 
     bootstrap_project(project)
     given: dict[str, Any] = {"data_root": str(root), "until": live.oanda.now.isoformat(), "limits": FAST, market: QUICK}
     if market == "fx":
-        given["reach"] = "200D"
+        given["reach"] = "110D"
     with KedroSession.create(project, env="live", runtime_params={**live.params, **given}) as session:
         session.run(pipeline_names=[market], namespaces=[f"{only}.{market}"] if only else None)
 

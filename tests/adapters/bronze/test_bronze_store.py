@@ -126,7 +126,7 @@ deliveries = st.lists(
 
 
 @given(deliveries)
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 def test_any_past_state_is_there_again_bit_for_bit_whatever_was_merged(tmp_path_factory, given_deliveries):
     store = BronzeStore(tmp_path_factory.mktemp("bronze"))
     states = []

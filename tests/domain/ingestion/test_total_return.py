@@ -81,7 +81,7 @@ dividends = st.dictionaries(st.integers(1, len(DAYS) - 1), st.sampled_from([0.1,
 @given(
     events, dividends, st.lists(st.integers(5, len(DAYS) - 1), min_size=1, max_size=6, unique=True), st.integers(0, 4)
 )
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)
 def test_whenever_it_was_asked_for_returns_are_those_of_a_holder(splits, dividends, runs, again):
     truth = Truth(splits, dividends)
     runs = sorted(runs)

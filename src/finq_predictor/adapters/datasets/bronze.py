@@ -73,7 +73,8 @@ class BronzeDataset(AbstractDataset[pd.DataFrame | Iterator[pd.DataFrame], pd.Da
             StoreError: If nothing was delivered yet, or a file is absent or not what was received.
         """
         found = self._store.last(self._as_of) if self._deliveries == "last" else self._store.all(self._as_of)
-        found.attrs[NOTES] = read_outages(self._store.folder) if self._as_of is None else ()
+        if self._as_of is None and (outages := read_outages(self._store.folder)):
+            found.attrs[NOTES] = outages
         return found
 
     def current(self) -> str:

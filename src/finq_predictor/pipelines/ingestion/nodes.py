@@ -135,4 +135,7 @@ def _divided(table: str, bronze: pd.DataFrame, cleaned: Cleaned) -> Divided:
     if tally.rules:
         rejected = ", ".join(f"{count} {rule}" for rule, count in sorted(tally.rules.items(), key=lambda one: -one[1]))
         logger.warning("%s: %d of %d rows kept, in quarantine: %s", table, tally.kept, tally.rows, rejected)
+    for frame in (cleaned.silver, cleaned.quarantine):
+        # A note about a delivery is no part of what was made of it: equal rows are stored as equal bytes.
+        frame.attrs.clear()
     return cleaned.silver, cleaned.quarantine, Delivery.of(table, bronze, tally)

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pandas as pd
+
+from finq_predictor.domain.columns import NOTES
+from finq_predictor.domain.market.markets import MARKETS
+from finq_predictor.pipelines.ingestion import nodes
+from finq_predictor.pipelines.ingestion.params import IngestionParams
+
+
+def bars() -> pd.DataFrame:
+    days = pd.bdate_range("2024-02-05", periods=5).strftime("%Y-%m-%d")
+    return pd.DataFrame(
+        {
+            "symbol": "AAA", "date": days, "open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0, "volume": 1,
+            "_source": "own:x", "_received_at": pd.Timestamp("2024-03-01", tz="UTC"), "_content_hash": "1",
+        }
+    )  # fmt: skip
+
+
+def test_what_could_not_be_had_is_said_and_changes_no_row():
+    noted = bars()
+    noted.attrs[NOTES] = ("not all of it could be had: the provider was down",)
+    market = MARKETS["equity"]
+    silver, quarantine, delivery = nodes.clean_bars(noted, IngestionParams(), market=market)
+    assert delivery.tally.notes[-1] == "not all of it could be had: the provider was down"
+    plain, _, _ = nodes.clean_bars(bars(), IngestionParams(), market=market)
+    pd.testing.assert_frame_equal(silver, plain)
+    assert silver.attrs == quarantine.attrs == {}
+
+
+def test_a_delivery_is_passed_on_whole_or_part_by_part():
+    whole = bars()
+    assert nodes.receive(whole) is whole
+    parts = iter([whole])
+    assert nodes.receive(parts) is parts
