@@ -14,6 +14,10 @@ ALWAYS_OPEN = "24/7"
 OPEN_ON_WEEKDAYS = "24/5"
 INFERRED = "inferred"
 OWN_CODES = (ALWAYS_OPEN, OPEN_ON_WEEKDAYS, INFERRED)
+# Calendars that a table of bars is compared with when nobody has said which one holds.
+USUAL_CODES = (
+    "XNYS", "XLON", "XETR", "XPAR", "XSWX", "XTSE", "XTKS", "XHKG", "XASX", "XBOM", OPEN_ON_WEEKDAYS, ALWAYS_OPEN,
+)  # fmt: skip
 
 
 @lru_cache(maxsize=64)
@@ -38,4 +42,4 @@ def get_calendar(code: str, *, timezone: str = "UTC", close_time: str = "16:00")
     return ExchangeCalendar.named(code, beside=OWN_CODES)
 
 
-__all__ = ["FIRST_YEAR", "LAST_YEAR", "Calendar", "get_calendar"]
+__all__ = ["FIRST_YEAR", "INFERRED", "LAST_YEAR", "USUAL_CODES", "Calendar", "get_calendar"]
