@@ -33,7 +33,8 @@ _DAY = pd.Timedelta(days=1)
 # What a calendar must explain before it is taken; a source may leave holes, but it trades on no holidays.
 _FEWEST_PRESENT, _MOST_OUTSIDE = 0.75, 0.05
 _TIE = 0.002
-_SURE, _LIKELY = 0.05, 0.01
+# How many times the misfit of the best, and how much beyond that, the misfit of the next one must be.
+_SURE, _LIKELY = (5.0, 0.02), (2.0, 0.003)
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,14 @@ class FittedTimes:
         best: The reading that fits best; its calendar is ``inferred`` where none fits well enough.
         nearest: The calendar that comes nearest where the best is ``inferred``, else the best itself.
         alternatives: Other readings that fit hardly worse and give other moments or other sessions, best first.
+        equal: Other zones and marks that give the very same moments.
         sure: ``sure``, ``likely`` or ``a guess``.
     """
 
     best: Fit
     nearest: Fit
     alternatives: tuple[Fit, ...]
+    equal: tuple[Fit, ...]
     sure: str
 
 
@@ -99,18 +102,26 @@ def fit_times(
     tried = list(_fits(times, bar, candidates, zoned))
     if not tried:
         none = Fit(INFERRED, "UTC", "open", 1.0, 0.0)
-        return FittedTimes(none, none, (), "a guess")
+        return FittedTimes(none, none, (), (), "a guess")
     top = max(fit.score for fit in tried)
     close = [fit for fit in tried if fit.score >= top - _TIE]
     best = min(close, key=lambda fit: (_cost(fit, market), candidates.index(fit.calendar), -fit.score))
-    rivals = [fit for fit in tried if _differs(fit, best) and fit.score > best.score - _LIKELY]
+    others = [fit for fit in tried if _differs(fit, best)]
+    rivals = [fit for fit in others if not _worse(fit, best, *_LIKELY)]
     rivals = sorted(rivals, key=lambda fit: (-round(fit.score, 9), candidates.index(fit.calendar), fit.timezone))
-    next_best = max((fit.score for fit in tried if _differs(fit, best)), default=-1.0)
-    margin = best.score - next_best
-    sure = "sure" if margin > _SURE else "likely" if margin > _LIKELY else "a guess"
+    same = tuple(fit for fit in tried if not _differs(fit, best) and fit != best)
     fits = best.present >= _FEWEST_PRESENT and best.outside <= _MOST_OUTSIDE
-    chosen = best if fits else Fit(INFERRED, best.timezone, "open", 1.0, 0.0)
-    return FittedTimes(chosen, best, tuple(rivals[:3]), sure if fits else "a guess")
+    if not fits:
+        unknown = Fit(INFERRED, best.timezone, "open", 1.0, 0.0)
+        return FittedTimes(unknown, best, tuple(rivals[:3]), same, "a guess")
+    certain = all(_worse(fit, best, *_SURE) for fit in others)
+    sure = "a guess" if rivals else "sure" if certain else "likely"
+    return FittedTimes(best, best, tuple(rivals[:3]), same, sure)
+
+
+def _worse(fit: Fit, best: Fit, times: float, beyond: float) -> bool:
+    """Whether a reading leaves clearly more unexplained than the best one."""
+    return 1 - fit.score > times * (1 - best.score) + beyond
 
 
 def _candidates(market: Market) -> tuple[str, ...]:

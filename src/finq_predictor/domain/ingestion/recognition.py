@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import pandas as pd
+from pydantic import TypeAdapter, ValidationError
 
 from finq_predictor.domain.columns import INSTRUMENT, OHLC, TS
-from finq_predictor.domain.errors import ConfigurationError, MappingError
+from finq_predictor.domain.errors import ConfigurationError, MappingError, UnknownNameError
 from finq_predictor.domain.ingestion.calendar_fit import Fit, FittedTimes, commonest_step, fit_times
 from finq_predictor.domain.ingestion.column_guesses import guess_columns, market_of
 from finq_predictor.domain.ingestion.column_mapping import Mapped, map_columns
@@ -28,6 +29,7 @@ from finq_predictor.domain.ingestion.wide_tables import is_wide, level_of_prices
 from finq_predictor.domain.market.calendars import INFERRED
 from finq_predictor.domain.market.markets import Market
 
+_RULES = tuple(each.name for each in fields(ReadingRules))
 _DAY = pd.Timedelta(days=1)
 _MINUTE = pd.Timedelta(minutes=1)
 _OFFSET = re.compile(r"(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})\s*$")
@@ -119,6 +121,7 @@ def recognise(frame: pd.DataFrame, market: Market | None = None, **reading: Any)
     Raises:
         MappingError: If columns that are needed cannot be told; lists what was found and near misses.
         ConfigurationError: If numbers are written with a decimal comma, or a rule cannot work.
+        UnknownNameError: If there is no such rule or calendar; near misses are suggested.
     """
     table, wide, notes = _one_row_per_bar(frame)
     given = _given(reading)
@@ -178,11 +181,14 @@ def _one_row_per_bar(frame: pd.DataFrame) -> tuple[pd.DataFrame, bool, list[str]
 
 
 def _given(reading: Mapping[str, Any]) -> ReadingRules:
+    for name in reading:
+        if name not in _RULES:
+            raise UnknownNameError("reading rule", name, _RULES)
     try:
-        return ReadingRules(**reading)
-    except TypeError as error:
-        known = ", ".join(ReadingRules.__dataclass_fields__)
-        raise ConfigurationError(f"Unknown reading rule among {sorted(reading)}: {error}. Known: {known}.") from None
+        return TypeAdapter(ReadingRules).validate_python(dict(reading))
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise ConfigurationError(f"A reading rule cannot work. {wrong}. Given: {dict(reading)}.") from None
 
 
 def _refuse_decimal_commas(mapped: Mapped) -> None:
@@ -258,11 +264,7 @@ def _decided(
 def _differing(decided: ReadingRules) -> dict[str, Any]:
     """Rules that are not the defaults."""
     usual = ReadingRules()
-    return {
-        name: getattr(decided, name)
-        for name in ReadingRules.__dataclass_fields__
-        if getattr(decided, name) != getattr(usual, name)
-    }
+    return {name: getattr(decided, name) for name in _RULES if getattr(decided, name) != getattr(usual, name)}
 
 
 def _span(bars: pd.DataFrame) -> dict[str, str]:

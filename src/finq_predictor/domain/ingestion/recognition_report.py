@@ -73,7 +73,12 @@ def _times(found: Recognition) -> str:
     zone = "they say their zone" if found.zoned else f"read as {best.timezone}, which is {found.times.sure}"
     same = [f for f in found.times.alternatives if f.calendar == best.calendar]
     others = "; ".join(f"{fit.timezone} marking the {fit.marks}" for fit in same)
-    return f"{zone}; they mark the {best.marks} of a bar" + (f" (fits hardly worse: {others})" if others else "")
+    equal = "; ".join(f"{fit.timezone} marking the {fit.marks}" for fit in found.times.equal if not found.zoned)
+    return (
+        f"{zone}; they mark the {best.marks} of a bar"
+        + (f" (fits hardly worse: {others})" if others else "")
+        + (f" (the same moments: {equal})" if equal else "")
+    )
 
 
 def _intraday(found: Recognition) -> bool:

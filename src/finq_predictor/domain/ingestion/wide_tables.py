@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from finq_predictor.domain.columns import OHLC
+from finq_predictor.domain.columns import LINEAGE, OHLC
 from finq_predictor.domain.ingestion.column_mapping import ALIASES, normalise
 
 _TIMES = frozenset(ALIASES["bars"]["time"])
@@ -26,8 +26,9 @@ def is_wide(frame: pd.DataFrame) -> bool:
     Args:
         frame: A table with dates in a column.
     """
-    prices = _instruments_of(frame)
-    return len(prices) >= 2 and len(prices) == frame.shape[1] - 1
+    table = _without_lineage(frame)
+    prices = _instruments_of(table)
+    return len(prices) >= 2 and len(prices) == table.shape[1] - 1
 
 
 def unpivoted(frame: pd.DataFrame) -> pd.DataFrame:
@@ -42,8 +43,9 @@ def unpivoted(frame: pd.DataFrame) -> pd.DataFrame:
     """
     if isinstance(frame.columns, pd.MultiIndex):
         return _stacked(frame)
-    (time,) = (name for name in frame.columns if name not in _instruments_of(frame))
-    long = frame.melt(id_vars=[time], var_name="instrument", value_name="close").dropna(subset=["close"])
+    table = _without_lineage(frame)
+    (time,) = set(table.columns) - set(_instruments_of(table))
+    long = table.melt(id_vars=[time], var_name="instrument", value_name="close").dropna(subset=["close"])
     prices = dict.fromkeys(OHLC, long["close"])
     columns = {"date": long[time], "instrument": long["instrument"].astype("str"), **prices}
     return pd.DataFrame(columns).reset_index(drop=True)
@@ -57,6 +59,10 @@ def level_of_prices(columns: pd.MultiIndex) -> int | None:
         if {"close", "open"} <= {_PRICES.get(normalise(name)) for name in columns.get_level_values(level)}:
             return level
     return None
+
+
+def _without_lineage(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.drop(columns=list(LINEAGE), errors="ignore")
 
 
 def _stacked(frame: pd.DataFrame) -> pd.DataFrame:
