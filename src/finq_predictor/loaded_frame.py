@@ -159,5 +159,5 @@ def _checks(silver: Mapping[str, pd.DataFrame], deliveries: Mapping[str, Deliver
     bars, benchmark = silver["bars"], silver.get("benchmark")
     if benchmark is not None and len(bars) and len(benchmark):
         checks.append(gates.check_benchmark_age(bars, benchmark, rules.sessions, rules.as_of, limits))
-        checks.append(gates.check_benchmark_gaps(bars, benchmark, rules.sessions, limits))
+        checks.append(gates.check_benchmark_gaps(bars, benchmark, rules.sessions, limits, daily=rules.daily))
     return tuple(checks)
