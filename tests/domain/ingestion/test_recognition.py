@@ -197,7 +197,7 @@ def test_each_kind_of_dirt_is_counted_and_named():
         "rows with zero volume": (1, (f"S01 {dates[6]}",)),
         "rows that repeat an instrument and time": (1, (f"S02 {dates[50]}",)),
         "rows whose high or low contradicts open or close": (1, (f"S02 {dates[7]}",)),
-        "missing sessions in 2 holes": (3, (f"S01 before {dates[22]} (2)", f"S02 before {dates[31]} (1)")),
+        "missing sessions in 2 holes of up to 2": (3, (f"S01 before {dates[22]} (2)", f"S02 before {dates[31]} (1)")),
         "returns beyond 40%": (2, (f"S00 {dates[40]}", f"S00 {dates[41]}")),
     }
 
@@ -257,8 +257,9 @@ MEASURED = [
     # Jumps were not counted for the next two, but those that were named are among them: BAX, EBAY, NI, LNT twice.
     ("equities/sp500_5yr_unadj_2013-02_2018-02.parquet", "equity", 619_040, 11, 4, 0, 12, 51, 11),
     ("equities/acl18_stocknet_prices_2012-09_2017-09.parquet", "equity", 108_592, 3, 111, 0, 0, 0, 1),
-    # "No volume" is a zero in each row. "135 intra-week gaps" are counted by another rule: by the calendar 237 holes
-    # with 3,317 hours, as the short ones at the ends of weeks and round holidays are holes as well.
+    # "No volume" is a zero in each row. "135 intra-week gaps" are steps of more than one and less than 24 hours by the
+    # clock, see below; the calendar counts 3,317 hours in 237 holes, 157 of them at a week-end, and none between rows
+    # that lie outside of the week.
     ("fx/EUR_USD_H1_2000-05_2015-12.tsv.gz", "fx", 94_011, 0, 94_011, 0, 0, 3317, 0),
     ("fx/USD_SGD_H1_mid_bid_ask_2025-01_2025-06.ndjson.gz", "fx", 3_075, 0, 0, 0, 0, 0, 0),
     # "One 195-day hole": 139 trading days, and nine more holes of a day or two.
@@ -292,7 +293,17 @@ def test_jumps_and_flat_bars_of_real_tables_are_where_they_were_seen(shared_data
     (jumps,) = (each for each in recognise(seen).recognition.dirt if "beyond 40%" in each.name)
     assert jumps.count == 5
     assert set(jumps.examples) == {"BAX 2015-07-01", "NI 2015-07-02", "EBAY 2015-07-20"}, "the first three by date"
-    assert _recognised(shared_data, "fx/EUR_USD_H1_2000-05_2015-12.tsv.gz").count("four prices are one") == 296
+    found = _recognised(shared_data, "fx/EUR_USD_H1_2000-05_2015-12.tsv.gz")
+    assert found.count("four prices are one") == 296
+    assert found.count("missing bars in 237 holes of up to 360") == 3317, "the longest hole is one of 23 days"
+
+
+@pytest.mark.slow
+def test_gaps_by_the_clock_are_those_that_were_measured(shared_data):
+    quotes = OwnFileSource(shared_data / "fx/EUR_USD_H1_2000-05_2015-12.tsv.gz", "bars").read()
+    hours = quotes["TIME"].sort_values().diff() / 3600
+    assert ((hours > 1) & (hours < 24)).sum() == 135
+    assert hours.max() == 23 * 24 + 1
 
 
 @pytest.mark.slow

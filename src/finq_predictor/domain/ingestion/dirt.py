@@ -131,4 +131,5 @@ def _gaps(bars: pd.DataFrame, rules: Rules, intraday: bool) -> Iterator[Finding]
         f"({holes.at[row, '_lacking']})"
         for row, name in holes.sort_values(["_at", INSTRUMENT], kind="stable").head(_SHOWN)[INSTRUMENT].items()
     ]
-    yield Finding(f"missing {what} in {len(holes):,} holes", int(lacking.sum()), tuple(named))
+    longest = f" of up to {int(lacking.max()):,}" if len(holes) else ""
+    yield Finding(f"missing {what} in {len(holes):,} holes{longest}", int(lacking.sum()), tuple(named))
