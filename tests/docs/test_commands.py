@@ -23,6 +23,7 @@ from finq_predictor.adapters.backup import back_up
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.snapshots.store import SnapshotStore, path_of
 from finq_predictor.domain.market.markets import MARKETS
+from synthetic_market_files import market_frames, write_market
 from synthetic_values import make_decision
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -192,6 +193,11 @@ def test_a_command_of_the_project_runs(command: Command, small_project: Path, tm
             # It writes into the report; the bars of a page may be many.
             root = Path(shutil.copytree(small_project, tmp_path / "data"))
             words = [*_without_option(_without_option(words, "--bars"), "--env"), "--root", str(root), "--bars", "2"]
+        case "init":
+            bars, benchmark = market_frames(3)
+            files = write_market(tmp_path, bars, benchmark)
+            shutil.copytree(PROJECT / "conf" / "base", tmp_path / "conf" / "base")
+            words = ["init", "--from", files["bars"], "--benchmark", files["benchmark"], "--conf", f"{tmp_path}/conf"]
         case "docs":
             words = [*_without_option(words, "--target"), "--target", str(tmp_path)]
         case "data" if words[1] == "rollback":

@@ -97,6 +97,16 @@ def test_hole_in_benchmark(bars, index):
     assert not gates.check_benchmark_gaps(bars, index.iloc[5:], NEW_YORK, LIMITS).passed
 
 
+def test_a_benchmark_of_hours_is_expected_where_a_bar_is():
+    """The last hour of a session that begins at half past ends after it."""
+    hours = pd.date_range("2024-01-02 15:30", periods=7, freq="h", tz="UTC")
+    bars, benchmark = pd.DataFrame({"ts": [*hours, *hours], "instrument": "A"}), pd.DataFrame({"ts": hours})
+    assert gates.check_benchmark_gaps(bars, benchmark, NEW_YORK, LIMITS).value > 0
+    assert gates.check_benchmark_gaps(bars, benchmark, NEW_YORK, LIMITS, daily=False).value == 0
+    holed = benchmark.drop(index=[2, 3])
+    assert gates.check_benchmark_gaps(bars, holed, NEW_YORK, LIMITS, daily=False).value == 2
+
+
 def test_error_tells_everything_at_once(bars, index):
     checks = [
         gates.check_instruments(bars[bars["instrument"] == "A"], LIMITS),

@@ -13,6 +13,7 @@ import pandas as pd
 
 from finq_predictor.adapters.sources.unpacking import OPENERS, check_announced, unpacked
 from finq_predictor.domain.errors import ConfigurationError, SourceError, UnknownNameError, closest
+from finq_predictor.domain.ingestion.wide_tables import with_index_as_columns
 from finq_predictor.domain.registry import Registry
 
 # A company may trade under "NA" or "TRUE"; only what nobody is called counts as missing.
@@ -142,7 +143,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     about = read_metadata(path)
     size = sum(about.row_group(number).total_byte_size for number in range(about.num_row_groups))
     check_announced(path, about.num_rows * about.num_columns, size)
-    return _without_index(pd.read_parquet(path))
+    return with_index_as_columns(pd.read_parquet(path))
 
 
 @READERS.register("feather", "arrow")
@@ -150,10 +151,10 @@ def _read_feather(path: Path) -> pd.DataFrame:
     from finq_predictor.adapters.sources.arrow_messages import announced, is_feather, read_batches
 
     if not is_feather(path):
-        return _without_index(pd.read_feather(path))
+        return with_index_as_columns(pd.read_feather(path))
     batches = list(announced(path))
     check_announced(path, sum(one.values for one in batches), sum(one.size for one in batches))
-    return _without_index(read_batches(path))
+    return with_index_as_columns(read_batches(path))
 
 
 @READERS.register("json")
@@ -190,12 +191,6 @@ def _records(content: Any) -> list[dict[str, Any]]:
         return list(pd.DataFrame(content).to_dict("records"))
     shared = {name: value for name, value in content.items() if not isinstance(value, list | dict)}
     return [{**shared, **row} for row in content[lists[0]]]
-
-
-def _without_index(frame: pd.DataFrame) -> pd.DataFrame:
-    """An index that carries something, such as the dates, is a column."""
-    named = isinstance(frame.index, pd.MultiIndex) or frame.index.name is not None
-    return frame.reset_index() if named or isinstance(frame.index, pd.DatetimeIndex) else frame.reset_index(drop=True)
 
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:

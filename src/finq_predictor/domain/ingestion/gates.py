@@ -186,7 +186,9 @@ def check_benchmark_age(
     )
 
 
-def check_benchmark_gaps(bars: pd.DataFrame, benchmark: pd.DataFrame, calendar: Calendar, limits: GateLimits) -> Check:
+def check_benchmark_gaps(
+    bars: pd.DataFrame, benchmark: pd.DataFrame, calendar: Calendar, limits: GateLimits, *, daily: bool = True
+) -> Check:
     """No long hole in the benchmark between the first bar and the benchmark's end.
 
     Args:
@@ -194,9 +196,11 @@ def check_benchmark_gaps(bars: pd.DataFrame, benchmark: pd.DataFrame, calendar: 
         benchmark: Silver benchmark.
         calendar: Calendar of both.
         limits: Where the gate closes; what lacks at the end is judged by age.
+        daily: Whether a bar is a session. Bars that are shorter need not end when their session does, so that the
+            benchmark is expected wherever a bar is.
     """
     first, last = bars[TS].min(), min(bars[TS].max(), benchmark[TS].max())
-    closes = calendar.expected(bars[TS], first, last)
+    closes = calendar.expected(bars[TS], first, last) if daily else pd.Series(bars[TS].sort_values().unique())
     closes = closes[(closes >= first) & (closes <= last)]
     missing = ~closes.isin(benchmark[TS]).to_numpy()
     run = _longest_run(missing)

@@ -95,7 +95,7 @@ def check_gates(
         checks.append(gates.check_not_empty(by_table["benchmark"]))
         if len(bars) and len(benchmark):
             checks.append(gates.check_benchmark_age(bars, benchmark, rules.sessions, rules.as_of, limits))
-            checks.append(gates.check_benchmark_gaps(bars, benchmark, rules.sessions, limits))
+            checks.append(gates.check_benchmark_gaps(bars, benchmark, rules.sessions, limits, daily=rules.daily))
     return IngestionChecks(
         market=market.name,
         checks=gates.judge(checks),

@@ -16,6 +16,10 @@ INFERRED = "inferred"
 NEW_YORK = "XNYS"
 """The exchange in New York, for sources that deliver its sessions whatever market asks."""
 OWN_CODES = (ALWAYS_OPEN, OPEN_ON_WEEKDAYS, INFERRED)
+# Calendars that a table of bars is compared with when nobody has said which one holds.
+USUAL_CODES = (
+    "XNYS", "XLON", "XETR", "XPAR", "XSWX", "XTSE", "XTKS", "XHKG", "XASX", "XBOM", OPEN_ON_WEEKDAYS, ALWAYS_OPEN,
+)  # fmt: skip
 
 
 @lru_cache(maxsize=64)
@@ -40,4 +44,4 @@ def get_calendar(code: str, *, timezone: str = "UTC", close_time: str = "16:00")
     return ExchangeCalendar.named(code, beside=OWN_CODES)
 
 
-__all__ = ["FIRST_YEAR", "LAST_YEAR", "NEW_YORK", "Calendar", "get_calendar"]
+__all__ = ["FIRST_YEAR", "INFERRED", "LAST_YEAR", "NEW_YORK", "USUAL_CODES", "Calendar", "get_calendar"]
