@@ -98,17 +98,7 @@ class Arena:
 
     def prepare(self) -> None:
         """Ingest the first history into both folders."""
-        one, other = self.runners
-        for _ in range(2):
-            started = time.monotonic()
-            one.begin(self.world.params(self.root))
-            other.begin(self.world.params(self.calm))
-            for runner in self.runners:
-                runner.require(runner.end())
-            # The first runs took longer; a kill that comes later than a run ends is none.
-            self.duration = time.monotonic() - started
-            self.check("the first runs")
-            self._move_on()
+        self._finish("the first runs")
 
     def try_out(self, kind: str, disaster: Callable[[], None]) -> None:
         """Let a disaster happen, and take note whether it was survived."""
@@ -155,8 +145,13 @@ class Arena:
         one.begin(self.world.params(self.root))
         if calm:
             other.begin(self.world.params(self.calm))
-        for runner in self.runners if calm else (one,):
-            runner.require(runner.end())
+        # Only now both have begun: the first ones wait until their runners have imported everything.
+        started = time.monotonic()
+        one.require(one.end())
+        # A kill that comes later than a run ends is none.
+        self.duration = max(0.5, time.monotonic() - started)
+        if calm:
+            other.require(other.end())
         self.check(what)
         self._move_on()
 

@@ -32,6 +32,7 @@ class Plan:
         pairs: Pairs of runs on one folder, of which one is killed.
         minutes: After so many nothing new is begun.
         pause: Seconds between two looks of the reader.
+        stages: In which runs are killed, by turns; None is anywhere.
     """
 
     seed: int
@@ -39,6 +40,7 @@ class Plan:
     pairs: int
     minutes: float = 1e9
     pause: float = 0.25
+    stages: tuple[str | None, ...] = (None, *STAGES)
 
 
 def play(plan: Plan, folder: Path, say: bool = True) -> tuple[Arena, Watch]:
@@ -75,8 +77,7 @@ def play(plan: Plan, folder: Path, say: bool = True) -> tuple[Arena, Watch]:
 def disasters(plan: Plan, arena: Arena) -> list[tuple[str, Callable[[], None]]]:
     """What happens and its name, in a random order."""
     kills = [
-        ("killed at a random moment", arena.killed),
-        *((f"killed while {stage}", partial(arena.killed, stage)) for stage in STAGES),
+        (f"killed {f'while {stage}' if stage else 'anywhere'}", partial(arena.killed, stage)) for stage in plan.stages
     ]
     pairs = [
         ("two runs at once, one killed", partial(arena.two_at_once, bare=False)),

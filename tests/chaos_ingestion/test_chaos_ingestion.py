@@ -1,4 +1,4 @@
-"""A short form of ``make chaos-ingestion``: two kills and a pair of runs, and the next run makes it good."""
+"""A short form of ``make chaos-ingestion``: a kill and a pair of runs, and the next run makes it good."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from finq_predictor.adapters.bronze.coverage import Coverage
 
 @pytest.mark.slow
 def test_whenever_an_ingestion_is_killed_the_next_one_makes_it_good(tmp_path):
-    arena, watch = play(Plan(seed=1, kills=2, pairs=1), tmp_path, say=False)
+    arena, watch = play(Plan(seed=1, kills=1, pairs=1, stages=("merging",)), tmp_path, say=False)
     assert arena.tally.failures == []
     assert watch.wrong == []
     assert arena.tally.killed >= 2
-    assert sum(arena.tally.survived.values()) == 3
+    assert sum(arena.tally.survived.values()) == 2
     assert watch.looks > 0
     assert arena.past > 0
 
