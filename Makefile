@@ -28,11 +28,11 @@ $(foreach switch,$(shell $(PYTHON) src/finq_predictor/switches.py),$(eval export
 # A container may forbid bytecode, and every process would compile every import again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run live setup test mutants chaos attack soak lint format serve lab viz dags bench docs lock clean
+.PHONY: help run live setup test mutants chaos chaos-ingestion attack soak lint format serve lab viz dags bench docs lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -88,6 +88,9 @@ mutants: $(VENV)/.dev  ## Known mistakes, made one at a time: each has to fail a
 
 chaos: $(VENV)/.dev  ## Kills, full disks, two runs at once: what goes wrong while runs write, and what was survived
 	$(BIN)/python tests/chaos/play.py --seed $(or $(SEED),1)
+
+chaos-ingestion: $(VENV)/.dev  ## Kills in every stage of the ingestion of real providers, and what was survived
+	$(BIN)/python tests/chaos_ingestion/play.py --seed $(or $(SEED),1)
 
 attack: $(VENV)/.dev  ## Everything an anonymous client can send, against a server of its own, and what others noticed
 	$(BIN)/python tests/attack/play.py

@@ -9,7 +9,7 @@ import time
 import pandas as pd
 import pytest
 
-from finq_predictor.adapters.atomic_file import write_atomically
+from finq_predictor.adapters.atomic_file import own_name, write_atomically
 
 SAVE_FOR_EVER = """
 import sys
@@ -58,6 +58,21 @@ def test_leftovers_of_the_living_and_of_other_machines_stay(tmp_path):
     (tmp_path / ours).write_text("someone else's")
     write_atomically(path, lambda temporary: temporary.write_text("y") and None)
     assert (tmp_path / ours).exists()
+
+
+def test_what_the_dead_left_of_a_file_that_nobody_writes_again_is_removed(tmp_path, name_of_the_dead):
+    # Files that are named by their content: the next run may have another content.
+    left = tmp_path / f".part-1.parquet.{name_of_the_dead}.tmp.parquet"
+    left.write_text("half")
+    write_atomically(tmp_path / "part-2.parquet", lambda temporary: temporary.write_text("x") and None)
+    assert [file.name for file in tmp_path.iterdir()] == ["part-2.parquet"]
+
+
+@pytest.fixture
+def name_of_the_dead():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait(timeout=30)
+    return own_name().rpartition("-")[0] + f"-{process.pid}"
 
 
 @pytest.mark.parametrize("wait", [0.0, 0.05, 0.13])

@@ -10,14 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 _HOST = re.sub(r"[^A-Za-z0-9]", "", platform.node()) or "host"
+_TEMPORARY = re.compile(r"\..+\.([A-Za-z0-9]+-\d+)\.tmp(\.[^.]*)?")
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` make a file under a temporary name beside ``path``, then put it in place in one step.
 
     The temporary name keeps the suffix, because many writers choose their format by it, and begins with a dot.
-    What a killed process of this machine left behind is removed. Where the path is a link, the file that it points to
-    is replaced; who may read and write a file stays as it was.
+    What killed processes of this machine left behind in the folder is removed. Where the path is a link, the file that
+    it points to is replaced; who may read and write a file stays as it was.
 
     Args:
         path: Where the content shall be; the folder is made if need be.
@@ -26,7 +27,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     if path.is_symlink():
         path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path)
+    _sweep(path.parent)
     temporary = path.with_name(f".{path.name}.{own_name()}.tmp{path.suffix}")
     try:
         write(temporary)
@@ -68,11 +69,10 @@ def is_of_the_dead(name: str) -> bool:
     return host == _HOST and process.isdigit() and not _alive(int(process))
 
 
-def _sweep(path: Path) -> None:
-    """Remove temporary files of dead processes."""
-    pattern = re.compile(rf"\.{re.escape(path.name)}\.([A-Za-z0-9]+-\d+)\.tmp")
-    for left in path.parent.glob(f".{path.name}.*"):
-        match = pattern.match(left.name)
+def _sweep(folder: Path) -> None:
+    """Remove temporary files of dead processes, of whatever file: one named by its content may never come again."""
+    for left in folder.glob(".*"):
+        match = _TEMPORARY.fullmatch(left.name)
         if match and is_of_the_dead(match.group(1)):
             left.unlink(missing_ok=True)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -43,6 +46,28 @@ def test_outside_of_a_run_everything_is_published_at_once(tmp_path):
     put(tmp_path, "provenance", "two")
     assert read(tmp_path, "provenance") == "two"
     assert [name[:6] for name in SnapshotStore(tmp_path, "equity").ids()] == ["000001", "000002"]
+
+
+def test_what_a_killed_run_was_writing_is_removed_by_the_next_one(tmp_path):
+    put(tmp_path, "provenance", "one")
+    stored = SnapshotStore(tmp_path, "equity").newest().path("provenance")
+    die = f"""
+import os, signal
+from pathlib import Path
+from finq_predictor.adapters.snapshots.content import keep
+def write(path):
+    path.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+keep(Path({str(stored.parent)!r}), ".json", write)
+"""
+    assert subprocess.run([sys.executable, "-c", die], check=False).returncode == -signal.SIGKILL
+    assert [path.name for path in stored.parent.iterdir() if path != stored] != []
+    # One of this process is at work as well, and stays.
+    writer.store(
+        locate(tmp_path / "02_silver" / "equity" / "provenance.json"),
+        lambda path: put(tmp_path, "provenance", "within") or (path.write_text("two") and None),
+    )
+    assert {path.read_text() for path in stored.parent.iterdir()} == {"one", "two", "within"}
 
 
 def test_a_run_sees_what_it_stored_and_others_see_it_when_it_is_published(tmp_path, run):

@@ -11,15 +11,18 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
-from finq_predictor.adapters.atomic_file import flush
+from finq_predictor.adapters.atomic_file import flush, is_of_the_dead, own_name
 
 _NAMED = 20
 _NAME = re.compile(rf"[0-9a-f]{{{_NAMED}}}(\.[a-z]+)?")
+_WRITING = ".writing-"
 _CHUNK = 1 << 20
 
 
 def keep(folder: Path, suffix: str, write: Callable[[Path], None]) -> tuple[Path, str]:
     """Let ``write`` make a file or a folder, and keep it under the hash of its content.
+
+    What killed processes of this machine left half written in the folder is removed.
 
     Args:
         folder: Where it is kept, beside its other versions; made if need be.
@@ -30,7 +33,8 @@ def keep(folder: Path, suffix: str, write: Callable[[Path], None]) -> tuple[Path
         Where it lies and its hash; a version that was there already stays as it is, unless it was damaged.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
+    _sweep(folder)
+    work = Path(tempfile.mkdtemp(prefix=f"{_WRITING}{own_name()}-", dir=folder))
     try:
         fresh = work / f"content{suffix}"
         write(fresh)
@@ -69,6 +73,13 @@ def versions_in(folder: Path) -> Iterator[Path]:
             yield path
         elif path.is_dir() and not path.is_symlink():
             yield from versions_in(path)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes of this machine were writing."""
+    for left in folder.glob(f"{_WRITING}*"):
+        if is_of_the_dead(left.name.removeprefix(_WRITING).rpartition("-")[0]):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _is_whole(place: Path, content: str) -> bool:
