@@ -76,7 +76,7 @@ class World:
             "oanda_url": f"{self.oanda.url}/v3",
             "feeds": {"wire": f"{self.feeds.url}/wire"},
             "pairs": list(PAIRS),
-            "since": BEGIN.isoformat(),
+            "reach": BEGIN.isoformat(),
             "until": self.now.isoformat(),
         }
 

@@ -66,8 +66,7 @@ def test_a_defect_keeps_its_traceback():
     assert isinstance(result.exception, ZeroDivisionError)
 
 
-def test_at_debug_level_every_error_keeps_its_traceback(monkeypatch):
-    monkeypatch.setattr(logging.getLogger("finq_predictor"), "level", logging.DEBUG)
-    logging.getLogger("finq_predictor").manager._clear_cache()
+def test_at_debug_level_every_error_keeps_its_traceback(caplog):
+    caplog.set_level(logging.DEBUG, logger="finq_predictor")
     result = CliRunner().invoke(command(StoreError("nothing there")))
     assert isinstance(result.exception, StoreError)

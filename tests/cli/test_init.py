@@ -73,8 +73,6 @@ KINDS = {"names": "px.parquet", "semicolons": "Euro Prices.csv", "hours": "hours
 @pytest.mark.parametrize(
     ("kind", "market", "name", "reading"),
     [
-        ("names", "equity", "px", {"columns": {"bars": {
-            "time": "Trading Date", "open": "PX_OPEN", "high": "PX_HIGH", "low": "PX_LOW", "close": "PX_LAST"}}}),
         ("semicolons", "equity", "euro_prices", {"day_first": True}),
         ("hours", "equity", "hours", {"bar_minutes": 60, "timezone": "Europe/Berlin"}),
         ("quotes", "fx", "eur_usd", {}),
@@ -95,6 +93,14 @@ def test_the_command_that_is_printed_works_at_once(project_path, conf, tmp_path,
     truth = {"quotes": "2023-01-02 23:00", "hours": f"{pd.Timestamp(first) + pd.Timedelta(hours=1)}"}
     assert silver["ts"].min() == pd.Timestamp(truth.get(kind, "2023-01-03 21:00"), tz="UTC")
     assert set(silver["instrument"]) == {"hours": {"AAA", "BBB"}, "quotes": {"EUR_USD"}}.get(kind, set(BARS["symbol"]))
+
+
+def test_other_names_of_columns_are_written_down(conf, tmp_path):
+    done = _init(conf, _files(tmp_path)["names"])
+    assert done.exit_code == 0, done.output
+    prices = {"open": "PX_OPEN", "high": "PX_HIGH", "low": "PX_LOW", "close": "PX_LAST"}
+    reading = _parameters(conf, "px")["equity"]["ingestion"]["reading"]
+    assert reading == {"columns": {"bars": {"time": "Trading Date", **prices}}}
 
 
 def test_the_overlay_says_only_what_differs(conf, tmp_path):

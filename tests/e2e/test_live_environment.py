@@ -42,27 +42,26 @@ def live(now, monkeypatch, tmp_path) -> Iterator[Providers]:
         yield started
 
 
-def run(project: Path, root: Path, live: Providers, market: str, *, only: str = "") -> None:
-    """Run a market up to the time of the providers."""
+def run(project: Path, root: Path, live: Providers, market: str, *stages: str) -> None:
+    """Run a market, or some stages of it, up to the time of the providers."""
     bootstrap_project(project)
     given: dict[str, Any] = {"data_root": str(root), "until": live.oanda.now.isoformat(), "limits": FAST, market: QUICK}
     if market == "fx":
         given["reach"] = "110D"
     with KedroSession.create(project, env="live", runtime_params={**live.params, **given}) as session:
-        session.run(pipeline_names=[market], namespaces=[f"{only}.{market}"] if only else None)
+        session.run(pipeline_names=[market], namespaces=[f"{stage}.{market}" for stage in stages] or None)
 
 
 def silver(root: Path, market: str, table: str = "bars") -> pd.DataFrame:
     return pd.read_parquet(path_of(root, market, f"silver_{table}"))
 
 
-def test_currencies_from_the_first_request_to_a_prediction_and_again(project_path, tmp_path, live, now):
-    run(project_path, tmp_path, live, "fx")
+def test_currencies_from_the_first_request_to_features_and_again(project_path, tmp_path, live, now):
+    run(project_path, tmp_path, live, "fx", "ingestion", "sentiment", "features")
     first = silver(tmp_path, "fx")
     assert sorted(first["instrument"].unique()) == sorted(PAIRS)
     assert first["ts"].max() == (now - LATER).floor("h")
-    predictions = pd.read_parquet(path_of(tmp_path, "fx", "predictions"))
-    assert predictions["ts"].max() == first["ts"].max()
+    assert pd.read_parquet(path_of(tmp_path, "fx", "gold"))["ts"].max() == first["ts"].max()
     bronze = BronzeStore(Layout(tmp_path).place("fx", "bronze_bars"))
     assert bronze.all()["_source"].unique().tolist() == ["own:oanda-H1"]
     calls = read_calls(bronze.folder)
@@ -71,7 +70,7 @@ def test_currencies_from_the_first_request_to_a_prediction_and_again(project_pat
     # A day later: one request a pair, for the hours since and the last ones once more.
     live.oanda.requests.clear()
     live.at(now)
-    run(project_path, tmp_path, live, "fx", only="ingestion")
+    run(project_path, tmp_path, live, "fx", "ingestion")
     assert len(live.oanda.requests) == len(PAIRS)
     since = min(pd.Timestamp(asked.query["from"]) for asked in live.oanda.requests)
     assert since == (now - LATER).floor("h") or since == now - pd.Timedelta(hours=12)
@@ -104,7 +103,7 @@ def test_stocks_from_the_first_request_to_a_prediction_and_again(project_path, t
     live.yahoo._queued.clear()
     live.yahoo.requests.clear()
     live.at(now)
-    run(project_path, tmp_path, live, "equity", only="ingestion")
+    run(project_path, tmp_path, live, "equity", "ingestion")
     again = silver(tmp_path, "equity")
     assert "SAD" in set(again["instrument"])
     begins = [pd.Timestamp(int(asked.query["period1"]), unit="s", tz="UTC") for asked in live.yahoo.prices_asked()]

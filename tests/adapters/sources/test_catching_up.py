@@ -181,5 +181,7 @@ def test_what_a_source_needs_is_said():
         dataset(Vendor, held="x")
     with pytest.raises(ConfigurationError, match="`as_of` is 'soon'"):
         Asking(held="x", since="soon").plan(hour(0))
+    with pytest.raises(ConfigurationError, match="nothing would be asked"):
+        Asking(held="x", since="2024-02-01", until="2024-01-01").plan(hour(10_000))
     with pytest.raises(ConfigurationError, match="`since` is empty"):
         Asking(held="x", since="").plan(hour(0))

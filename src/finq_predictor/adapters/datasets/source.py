@@ -48,6 +48,11 @@ class Asking(BaseModel):
         """What a run at a moment wants."""
         since, until = _begin(self.since, now), moment(self.until)
         end = now if until is None else min(until, now)
+        if since >= end:
+            raise ConfigurationError(
+                f"`since` is {since}, which does not lie before the end of what is asked for, {end}: nothing would be "
+                "asked. Correct the one or the other."
+            )
         return Plan(since, end.floor(self.step), pd.Timedelta(self.again), self.required)
 
 
