@@ -28,7 +28,7 @@ $(foreach switch,$(shell $(PYTHON) src/finq_predictor/switches.py),$(eval export
 # A container may forbid bytecode, and every process would compile every import again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run live setup test mutants chaos chaos-ingestion attack soak lint format serve lab viz dags bench docs lock clean
+.PHONY: help run live setup test proofs mutants chaos chaos-ingestion attack soak lint format serve lab viz dags bench docs lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
@@ -80,8 +80,11 @@ live: $(VENV)/.live  ## The same on real providers, no key needed: the first tim
 
 setup: $(VENV)/.dev  ## Everything that tests and tools need, to develop
 
-test: $(VENV)/.dev .venv-airflow/.ready  ## All tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 15
+test: $(VENV)/.dev .venv-airflow/.ready  ## All tests but the long proofs
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 15 -m "not proof"
+
+proofs: $(VENV)/.dev  ## Long proofs that have a shorter form among the tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 15 -m proof
 
 mutants: $(VENV)/.dev  ## Known mistakes, made one at a time: each has to fail a test
 	$(BIN)/python tests/mutants/run.py $(if $(ONLY),--only $(ONLY))

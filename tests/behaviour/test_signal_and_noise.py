@@ -40,8 +40,9 @@ def _planted(root: Path, *, signal: float, seed: int) -> float:
     )
 
 
+@pytest.mark.proof
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_noise_is_not_promoted(project_path, tmp_path, seed):
     decision = _decide(project_path, tmp_path, signal=0.0, seed=seed)
     assert decision["decision"] == "provisional", decision["reason"]

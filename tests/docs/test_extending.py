@@ -119,6 +119,7 @@ def test_an_added_source_says_what_is_missing(tmp_path: Path) -> None:
     assert "There is no database market.db; give it with --params database=FILE." in done.stdout + done.stderr
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_a_market_is_added(tmp_path: Path) -> None:
     """Coins, daily, open all week, without benchmark and quotes, go the whole way by three files."""

@@ -59,6 +59,7 @@ def _reproduce(project: Path, root: Path, market: str) -> tuple[str, str]:
     return before, json.loads(path_of(root, market, "training_summary").read_text())["data_hash"]
 
 
+@pytest.mark.proof
 @pytest.mark.slow
 def test_sp500_with_benchmark_and_tweets(project_path, shared_data, tmp_path):
     bars = pd.read_parquet(shared_data / "equities/sp500_adj_2012-12_2017-12.parquet")

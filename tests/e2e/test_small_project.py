@@ -161,6 +161,7 @@ def test_the_command_line_shows_a_prediction_and_what_to_try_next(small_project)
     assert "Did you mean 'EUR_USD'" in wrong.stderr
 
 
+@pytest.mark.proof
 def test_the_audit_finds_no_look_ahead(small_project):
     finq = str(Path(sys.executable).parent / "finq")
     shown = subprocess.run(

@@ -399,6 +399,7 @@ def test_a_split_of_a_recorded_answer_is_undone_and_done_again(shared_data):
     assert found["difference"].abs().max() < 4e-4
 
 
+@pytest.mark.proof
 def test_489_stocks_over_five_years_are_adjusted_as_yahoo_did(shared_data):
     """Reads the shared research data; skipped where they are not.
 

@@ -162,6 +162,7 @@ def test_repairs_known_at_a_time_are_those_found_with_what_was_delivered_up_to_i
     pd.testing.assert_frame_equal(then, later[later["known_at"] <= now].reset_index(drop=True))
 
 
+@pytest.mark.proof
 def test_489_stocks_over_five_years_have_few_faults(shared_data):
     """Reads the shared research data; skipped where they are not.
 
