@@ -120,3 +120,27 @@ def test_a_backup_that_fails_leaves_nothing(root, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         back_up(root, tmp_path / "backup")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
+
+
+def test_what_comes_and_goes_meanwhile_is_no_part_of_a_backup(root, tmp_path):
+    """Half written versions and ones that are pruned again, in folders that are being looked through."""
+    layer, stop = root / "02_silver/equity/provenance", threading.Event()
+
+    def work() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            for name in (f".writing-x-{number}-a", f"{number:020x}"):
+                (layer / name / "in" / "it").mkdir(parents=True)
+                (layer / name / "in" / "it" / "file").touch()
+            for name in (f".writing-x-{number}-a", f"{number:020x}"):
+                shutil.rmtree(layer / name)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        inventories = [back_up(root, tmp_path / f"backup {number}") for number in range(40)]
+    finally:
+        stop.set()
+        thread.join()
+    assert len({tuple(inventory.files) for inventory in inventories}) == 1

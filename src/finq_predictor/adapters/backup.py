@@ -15,7 +15,7 @@ from pathlib import Path
 from finq_predictor.adapters.atomic_file import flush, own_name
 from finq_predictor.adapters.bronze.store import BronzeStore
 from finq_predictor.adapters.layout import Folder, Layout
-from finq_predictor.adapters.snapshots.content import hash_of, versions_in
+from finq_predictor.adapters.snapshots.content import hash_of, others_in
 from finq_predictor.adapters.snapshots.manifest import Manifest
 from finq_predictor.adapters.snapshots.store import FOLDER, POINTER, SnapshotStore
 from finq_predictor.adapters.snapshots.work import forget_work, note_work
@@ -192,12 +192,8 @@ def _others(root: Path) -> Iterator[Path]:
         for folder in sorted((root / Folder.BRONZE / market).glob("*")):
             yield from _deliveries(folder)
         for layer in Layout(root).folders(market):
-            versions = set(versions_in(layer))
-            for path in sorted(layer.rglob("*")):
-                hidden = any(part.startswith(".") for part in path.relative_to(layer).parts)
-                if path.is_file() and not hidden and versions.isdisjoint({path, *path.parents}):
-                    yield path
-    yield from sorted(path for path in Layout(root).artifacts.rglob("*") if path.is_file())
+            yield from sorted(others_in(layer))
+    yield from sorted(Path(place, name) for place, _, files in os.walk(Layout(root).artifacts) for name in files)
 
 
 def _deliveries(folder: Path) -> Iterator[Path]:

@@ -68,11 +68,16 @@ def hash_of(path: Path) -> str:
 
 def versions_in(folder: Path) -> Iterator[Path]:
     """Everything below a folder that :func:`keep` has named, however deep, but not what lies in a kept folder."""
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if _NAME.fullmatch(path.name):
-            yield path
-        elif path.is_dir() and not path.is_symlink():
-            yield from versions_in(path)
+    for place, folders, files in os.walk(folder):
+        yield from (Path(place, name) for name in (*folders, *files) if _NAME.fullmatch(name))
+        folders[:] = [name for name in folders if not _NAME.fullmatch(name)]
+
+
+def others_in(folder: Path) -> Iterator[Path]:
+    """Every other file below a folder that is not hidden; what comes and goes meanwhile does not disturb."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not (name.startswith(".") or _NAME.fullmatch(name))]
+        yield from (Path(place, name) for name in files if not (name.startswith(".") or _NAME.fullmatch(name)))
 
 
 def _sweep(folder: Path) -> None:
