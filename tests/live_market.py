@@ -60,9 +60,11 @@ def providers(end: pd.Timestamp, stocks: int = 24, sessions: int = 500, hours: i
     }
     listings["^SP500TR"] = _share(1001, end, sessions)
     listings["^VIX"] = _share(1002, end, sessions, level=18.0)
+    candles = _candles(end, hours)
+    listings |= {f"{pair.replace('_', '')}=X": _of_candles(candles, pair) for pair in PAIRS}
     with ExitStack() as started:
         yahoo = started.enter_context(YahooReplay(listings, end))
-        oanda = started.enter_context(OandaReplay(_candles(end, hours), end))
+        oanda = started.enter_context(OandaReplay(candles, end))
         feeds = started.enter_context(ProviderServer())
         feeds.always("/wire", text_answer(FEED, content_type="application/rss+xml"))
         yield Providers(yahoo, oanda, feeds)
@@ -85,6 +87,13 @@ def _share(seed: int, end: pd.Timestamp, sessions: int, level: float = 100.0) ->
     )  # fmt: skip
     paid = {bars.index[number]: 0.2 for number in range(40, sessions, 63)} if seed < 1000 else {}
     return Listing(bars, dividends=paid)
+
+
+def _of_candles(candles: pd.DataFrame, pair: str) -> Listing:
+    """The same hours as Yahoo has them: without bid, ask and volume."""
+    own = candles[candles["instrument"] == pair].set_index("time")
+    bars = pd.DataFrame({name: own[f"mid_{name[0]}"] for name in ("open", "high", "low", "close")})
+    return Listing(bars.assign(adj_close=bars["close"], volume=0), kind="CURRENCY", zone="Europe/London")
 
 
 def _candles(end: pd.Timestamp, hours: int) -> pd.DataFrame:

@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from kedro.framework.cli.project import run as kedro_run
 
-from finq_predictor.adapters.datasets.secrets import HIDDEN
 from finq_predictor.adapters.invocation import Invocation
+from finq_predictor.adapters.secrets import HIDDEN
 
 
 def read(command: str) -> dict:

@@ -4,9 +4,9 @@ import pytest
 
 from finq_predictor.adapters.datasets.atomic import AtomicDataset
 from finq_predictor.adapters.datasets.registry import ChampionDataset, IncumbentDataset
-from finq_predictor.adapters.datasets.secrets import HIDDEN, masked
 from finq_predictor.adapters.datasets.source import SourceDataset
 from finq_predictor.adapters.datasets.tracked_run import TrackedReportDataset, TrackedRunDataset
+from finq_predictor.adapters.secrets import HIDDEN, masked
 
 SECRET = "s3cr3t"
 ADDRESS = f"postgresql://finq:{SECRET}@db:5432/mlflow"

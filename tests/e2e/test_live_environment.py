@@ -42,12 +42,13 @@ def live(now, monkeypatch, tmp_path) -> Iterator[Providers]:
         yield started
 
 
-def run(project: Path, root: Path, live: Providers, market: str, *stages: str) -> None:
+def run(project: Path, root: Path, live: Providers, market: str, *stages: str, **more: str) -> None:
     """Run a market, or some stages of it, up to the time of the providers."""
     bootstrap_project(project)
     given: dict[str, Any] = {"data_root": str(root), "until": live.oanda.now.isoformat(), "limits": FAST, market: QUICK}
     if market == "fx":
         given["reach"] = "110D"
+    given |= more
     with KedroSession.create(project, env="live", runtime_params={**live.params, **given}) as session:
         session.run(pipeline_names=[market], namespaces=[f"{stage}.{market}" for stage in stages] or None)
 
@@ -72,15 +73,28 @@ def test_currencies_from_the_first_request_to_features_and_again(project_path, t
     live.at(now)
     run(project_path, tmp_path, live, "fx", "ingestion")
     assert len(live.oanda.requests) == len(PAIRS)
-    since = min(pd.Timestamp(asked.query["from"]) for asked in live.oanda.requests)
-    assert since == (now - LATER).floor("h") or since == now - pd.Timedelta(hours=12)
+    assert {asked.query["from"] for asked in live.oanda.requests} == {f"{now - LATER:%Y-%m-%dT%H:%M:%SZ}"}
     again = silver(tmp_path, "fx")
     assert again["ts"].max() == now
     pd.testing.assert_frame_equal(again[again["ts"] <= first["ts"].max()].reset_index(drop=True), first)
     assert not bronze.all().duplicated(["instrument", "time"]).any()
-    # The state of before is there again, to the bit.
-    before = bronze.all(pd.Timestamp(bronze.entries()[-1].received_at) - pd.Timedelta(microseconds=1))
-    assert before["_received_at"].max() < bronze.all()["_received_at"].max()
+    # As of a moment before the second delivery silver is what it was, to the bit.
+    then = pd.Timestamp(bronze.entries()[-1].received_at) - pd.Timedelta(seconds=1)
+    assert pd.Timestamp(bronze.entries()[0].received_at) < then
+    run(project_path, tmp_path, live, "fx", "ingestion", as_of=then.isoformat())
+    pd.testing.assert_frame_equal(silver(tmp_path, "fx"), first, check_exact=True)
+
+
+def test_currencies_need_no_key(project_path, tmp_path, live, monkeypatch):
+    monkeypatch.delenv("FINQ_OANDA_TOKEN")
+    run(project_path, tmp_path, live, "fx", "ingestion", "sentiment", "features")
+    assert live.oanda.requests == []
+    bars = silver(tmp_path, "fx")
+    assert sorted(bars["instrument"].unique()) == sorted(PAIRS)
+    assert bars[["bid_close", "ask_close"]].isna().all(axis=None)
+    bronze = BronzeStore(Layout(tmp_path).place("fx", "bronze_bars"))
+    assert bronze.all()["_source"].unique().tolist() == ["own:yahoo-1h"]
+    assert pd.read_parquet(path_of(tmp_path, "fx", "gold"))["ts"].max() == bars["ts"].max()
 
 
 def test_stocks_from_the_first_request_to_a_prediction_and_again(project_path, tmp_path, live, now):

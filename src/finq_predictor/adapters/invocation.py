@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from finq_predictor.adapters.datasets.secrets import masked
+from finq_predictor.adapters.secrets import masked
 
 # Options of `kedro run` that choose what runs, by the name under which Kedro tells its hooks about them.
 _CHOOSING = {

@@ -196,6 +196,30 @@ def test_damage_is_named_and_not_merged_away(store):
         store.all()
 
 
+def test_what_cannot_be_merged_does_not_hold_up_what_comes(store, monkeypatch, caplog):
+    monkeypatch.setattr(bronze_store, "MOST_FILES", 2)
+    for number in range(2):
+        store.keep_part(rows(("A", number, 1.0)), asked(number, number + 1))
+    first = store.folder / store.entries()[0].file
+    first.unlink()
+    for number in range(2, 5):
+        assert store.keep_part(rows(("A", number, 1.0)), asked(number, number + 1)) == 1
+    assert "What was delivered now is kept all the same." in caplog.text
+    assert [entry.rows for entry in store.entries()] == [1] * 5
+    with pytest.raises(StoreError, match=rf"{first.name} is in the manifest but the file is gone"):
+        store.all()
+
+
+def test_each_state_has_a_name_of_its_own(store):
+    names = [store.current()]
+    for close in (1.0, 1.5, 1.0):
+        store.keep_part(rows(("A", 0, close)), asked(0, 1))
+        names.append(store.current())
+    assert len(set(names)) == 4
+    store.merge()
+    assert store.current() == names[-1]
+
+
 def test_a_state_before_the_first_delivery_is_none(store):
     with pytest.raises(StoreError, match=r"Nothing was delivered to .* yet"):
         store.all()

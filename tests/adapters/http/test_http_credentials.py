@@ -16,7 +16,6 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from fake_time import FakeTime
-from finq_predictor.adapters.datasets.secrets import HIDDEN
 from finq_predictor.adapters.http import (
     CallLog,
     HttpClient,
@@ -29,6 +28,7 @@ from finq_predictor.adapters.http import (
     secret_of,
 )
 from finq_predictor.adapters.http.addresses import proxy_of
+from finq_predictor.adapters.secrets import HIDDEN
 from finq_predictor.domain.errors import ConfigurationError, FinqError
 from provider_server import (
     Answer,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from catching_up_runs import FAST, kept
 from finq_predictor.adapters.bronze.asked import question_of
 from finq_predictor.adapters.bronze.coverage import Coverage
 from finq_predictor.adapters.bronze.store import BronzeStore
@@ -28,13 +31,7 @@ from provider_replays import AlphaVantageReplay
 from provider_server import cut_off, empty, failing, html, json_answer, throttled
 
 KEY = "key-of-a-test"
-FAST = {
-    "attempts": 2,
-    "first_wait_seconds": 0.01,
-    "longest_wait_seconds": 0.01,
-    "requests_per_minute": 100_000,
-    "longest_retry_after_seconds": 5,
-}
+PATIENT = FAST | {"longest_retry_after_seconds": 5}
 PATH = "/query"
 START = pd.Timestamp("2024-01-01", tz="UTC")
 
@@ -58,14 +55,12 @@ def provider():
 
 
 def source(provider: AlphaVantageReplay, *symbols: str, **changes) -> AlphaVantageSource:
-    policy = {**FAST, **changes.pop("policy", {})}
+    policy = {**PATIENT, **changes.pop("policy", {})}
     options = {"base_url": provider.url, "credentials": {"key": KEY}, "policy": policy, **changes}
     return AlphaVantageSource(symbols or ("AAPL",), **options)
 
 
-def keep(store: BronzeStore, source: AlphaVantageSource, until, again: str = "0h", since=START) -> int:
-    frames = catch_up(source, Coverage.read(store.folder), Plan(since, until, pd.Timedelta(again)))
-    return sum(store.keep_part(frame, question_of(frame)) for frame in frames)
+keep = partial(kept, since=START)
 
 
 def days(store: BronzeStore) -> list[str]:

@@ -179,8 +179,11 @@ def test_what_a_source_needs_is_said():
         dataset(Nothing).load()
     with pytest.raises(DatasetError, match=r"(?s)`asking` of a source is wrong.*since.*Field required"):
         dataset(Vendor, held="x")
-    with pytest.raises(ConfigurationError, match="`as_of` is 'soon'"):
+    with pytest.raises(ConfigurationError, match="`since` is 'soon'"):
         Asking(held="x", since="soon").plan(hour(0))
+    for wrong in ("soon", "-1D"):
+        with pytest.raises(DatasetError, match=r"(?s)`asking` of a source is wrong.*again"):
+            dataset(Vendor, held="x", since="2024-01-01", again=wrong)
     with pytest.raises(ConfigurationError, match="nothing would be asked"):
         Asking(held="x", since="2024-02-01", until="2024-01-01").plan(hour(10_000))
     with pytest.raises(ConfigurationError, match="`since` is empty"):

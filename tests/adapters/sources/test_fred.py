@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 import pytest
 
+from catching_up_runs import FAST, kept
 from finq_predictor.adapters.bronze.asked import question_of
 from finq_predictor.adapters.bronze.coverage import Coverage
 from finq_predictor.adapters.bronze.store import BronzeStore
@@ -26,7 +29,6 @@ from provider_replays import FredReplay
 from provider_server import cut_off, empty, failing, html, json_answer, throttled
 
 KEY = "key-of-a-test"
-FAST = {"attempts": 2, "first_wait_seconds": 0.01, "longest_wait_seconds": 0.01, "requests_per_minute": 100_000}
 DATES, VALUES = "/fred/series/vintagedates", "/fred/series/observations"
 RULES = Rules(get_market("equity"))
 
@@ -64,10 +66,7 @@ def source(provider: FredReplay, *series: str, **changes) -> FredSource:
     return FredSource(series or ("CPI",), **options)
 
 
-def keep(store: BronzeStore, source: FredSource, until: pd.Timestamp, again: str = "0h", since="2024-01-01") -> int:
-    plan = Plan(at(since), until, pd.Timedelta(again))
-    frames = catch_up(source, Coverage.read(store.folder), plan)
-    return sum(store.keep_part(frame, question_of(frame)) for frame in frames)
+keep = partial(kept, since="2024-01-01")
 
 
 def expected(provider: FredReplay, since: str, before: str, series: str = "CPI") -> set[tuple]:

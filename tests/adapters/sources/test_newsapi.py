@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pandas as pd
 import pytest
 
+from catching_up_runs import FAST, kept
 from finq_predictor.adapters.bronze.asked import question_of
 from finq_predictor.adapters.bronze.coverage import Coverage
 from finq_predictor.adapters.bronze.store import BronzeStore
@@ -25,7 +28,6 @@ from provider_replays import NewsApiReplay
 from provider_server import cut_off, empty, failing, html, json_answer, throttled
 
 KEY = "key-of-a-test"
-FAST = {"attempts": 2, "first_wait_seconds": 0.01, "longest_wait_seconds": 0.01, "requests_per_minute": 100_000}
 PATH = "/v2/everything"
 START = pd.Timestamp("2025-01-06", tz="UTC")
 QUERIES = {"AAPL": "Apple Inc", "EUR_USD": '"EUR/USD"'}
@@ -55,9 +57,7 @@ def source(provider: NewsApiReplay, *instruments: str, **changes) -> NewsApiSour
     return NewsApiSource({name: QUERIES[name] for name in instruments or QUERIES}, **options)
 
 
-def keep(store: BronzeStore, source: NewsApiSource, until: pd.Timestamp, again: str = "0h", since=START) -> int:
-    frames = catch_up(source, Coverage.read(store.folder), Plan(since, until, pd.Timedelta(again)))
-    return sum(store.keep_part(frame, question_of(frame)) for frame in frames)
+keep = partial(kept, since=START)
 
 
 def urls(store: BronzeStore) -> list[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from catching_up_runs import FAST, kept
 from finq_predictor.adapters.bronze.asked import question_of
 from finq_predictor.adapters.bronze.coverage import Coverage
 from finq_predictor.adapters.bronze.store import BronzeStore
@@ -56,13 +58,7 @@ def source(provider: OandaReplay, *pairs: str, **changes) -> OandaSource:
     return OandaSource(pairs or ("EUR_USD", "USD_SGD"), **options)
 
 
-FAST = {"attempts": 2, "first_wait_seconds": 0.01, "longest_wait_seconds": 0.01, "requests_per_minute": 100_000}
-
-
-def keep(store: BronzeStore, source: OandaSource, until: pd.Timestamp, again: str = "0h") -> int:
-    plan = Plan(START, until, pd.Timedelta(again))
-    frames = catch_up(source, Coverage.read(store.folder), plan)
-    return sum(store.keep_part(frame, question_of(frame)) for frame in frames)
+keep = partial(kept, since=START)
 
 
 def test_a_long_history_comes_in_pages_and_the_running_candle_is_left_out(provider, tmp_path):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 import pytest
 
+from catching_up_runs import FAST, kept
 from finq_predictor.adapters.bronze.asked import question_of
 from finq_predictor.adapters.bronze.coverage import Coverage
 from finq_predictor.adapters.bronze.store import BronzeStore
@@ -29,7 +31,6 @@ from provider_replays import FeedReplay, feed_answer, rss2
 from provider_server import cut_off, empty, failing, html, throttled
 
 START = pd.Timestamp("2025-01-01", tz="UTC")
-FAST = {"attempts": 2, "first_wait_seconds": 0.01, "longest_wait_seconds": 0.01, "requests_per_minute": 100_000}
 NEWS = "/news.xml"
 
 
@@ -53,9 +54,7 @@ def day(number: float) -> pd.Timestamp:
     return START + pd.Timedelta(days=number)
 
 
-def keep(store: BronzeStore, rss: RssSource, until: pd.Timestamp, again: str = "0h", since=START) -> int:
-    frames = catch_up(rss, Coverage.read(store.folder), Plan(since, until, pd.Timedelta(again)))
-    return sum(store.keep_part(frame, question_of(frame)) for frame in frames)
+keep = partial(kept, since=START)
 
 
 def fetched(site: FeedReplay, *paths: str, **options) -> pd.DataFrame:

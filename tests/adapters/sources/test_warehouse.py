@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,9 @@ import pandas as pd
 import pytest
 from sqlalchemy import Column, Date, DateTime, Float, Integer, MetaData, Numeric, String, Table, create_engine, insert
 
-from finq_predictor.adapters.bronze.asked import question_of
-from finq_predictor.adapters.bronze.coverage import Coverage
+from catching_up_runs import kept
 from finq_predictor.adapters.bronze.store import BronzeStore
-from finq_predictor.adapters.sources.catching_up import Plan, catch_up
+from finq_predictor.adapters.sources.making import make_source
 from finq_predictor.adapters.sources.protocol import WindowSource
 from finq_predictor.adapters.sources.warehouse import WarehouseSource
 from finq_predictor.domain.errors import ConfigurationError, SourceError
@@ -64,7 +64,8 @@ def hourly(url: str, hours: int = 50, instruments: tuple[str, ...] = ("EUR_USD",
 
 
 def source(url: str, **changes) -> WarehouseSource:
-    return WarehouseSource(url, **{"table": "bars", "time": "at", "instrument": "pair", **changes})
+    options = {"table": "bars", "time": "at", "instrument": "pair", "credentials": {"url": url}, **changes}
+    return WarehouseSource(None, **options)
 
 
 def collected(source: WarehouseSource, since, until) -> pd.DataFrame:
@@ -77,10 +78,7 @@ def collected(source: WarehouseSource, since, until) -> pd.DataFrame:
     return pd.concat([part.frame for part in parts], ignore_index=True)
 
 
-def keep(store: BronzeStore, source: WarehouseSource, until: pd.Timestamp, again: str = "0h") -> list[int]:
-    plan = Plan(START, until, pd.Timedelta(again))
-    frames = catch_up(source, Coverage.read(store.folder), plan)
-    return [store.keep_part(frame, question_of(frame)) for frame in frames]
+keep = partial(kept, since=START)
 
 
 def hour(number: float) -> pd.Timestamp:
@@ -99,9 +97,9 @@ def test_the_next_run_brings_what_is_new(url, tmp_path):
     hourly(url)
     store, warehouse = BronzeStore(tmp_path / "bronze"), source(url, chunk=9)
     assert isinstance(warehouse, WindowSource)
-    assert sum(keep(store, warehouse, hour(20))) == 40
-    assert sum(keep(store, warehouse, hour(25), again="6h")) == 10
-    assert sum(keep(store, warehouse, hour(25))) == 0
+    assert keep(store, warehouse, hour(20)) == 40
+    assert keep(store, warehouse, hour(25), again="6h") == 10
+    assert keep(store, warehouse, hour(25)) == 0
     assert not store.all().duplicated(["pair", "at"]).any()
     assert len(store.all()) == 50
 
@@ -110,7 +108,7 @@ def test_a_new_instrument_gets_its_history(url, tmp_path):
     hourly(url)
     store = BronzeStore(tmp_path / "bronze")
     keep(store, source(url, instruments=["EUR_USD"]), hour(20))
-    assert sum(keep(store, source(url, instruments=["EUR_USD", "USD_SGD"]), hour(21))) == 22
+    assert keep(store, source(url, instruments=["EUR_USD", "USD_SGD"]), hour(21)) == 22
 
 
 def test_days_are_days_whatever_the_hour_of_the_run(url, tmp_path):
@@ -165,9 +163,8 @@ def test_trades_become_the_bars_that_pandas_makes_of_them(url, tmp_path, chunk):
         Column("px", Float), Column("qty", Float),
     ]  # fmt: skip
     store_rows(url, "trades", columns, rows)
-    made = WarehouseSource(
-        url, "trades", time="at", instrument="sym", trades={"price": "px", "size": "qty"}, bar_minutes=30, chunk=chunk
-    )
+    columns = {"price": "px", "size": "qty"}
+    made = source(url, table="trades", instrument="sym", trades=columns, bar_minutes=30, chunk=chunk)
     store = BronzeStore(tmp_path / "bronze")
     # The second run begins in the middle of a bar, which is not complete in the first.
     for until in (hour(2.25), hour(6)):
@@ -209,6 +206,18 @@ def test_a_warehouse_that_is_down_is_named_without_its_password(postgres):
 def test_a_table_that_a_warehouse_does_not_have_asks_nothing(tmp_path):
     nothing = source("postgresql+psycopg://nobody@127.0.0.1:1/x", table=None)
     assert nothing.keys == ()
+
+
+def test_an_address_with_a_password_belongs_to_no_catalog(monkeypatch):
+    with pytest.raises(ConfigurationError, match=r"holds a password.*FINQ_WAREHOUSE_URL.*`warehouse: url:`") as caught:
+        WarehouseSource("postgresql+psycopg://reader:secret@host/market", "bars")
+    assert "secret" not in str(caught.value)
+    with pytest.raises(ConfigurationError, match="There is no url for warehouse"):
+        WarehouseSource(None, "bars")
+    assert WarehouseSource("postgresql+psycopg://reader@host/market", "bars").source_id == "market.bars"
+    monkeypatch.setenv("FINQ_WAREHOUSE_URL", "postgresql+psycopg://reader:secret@host/market")
+    kept = make_source({"class": f"{WarehouseSource.__module__}.WarehouseSource", "url": None, "table": "bars"})
+    assert kept.source_id == "market.bars"
 
 
 def test_options_that_contradict_each_other_are_refused():

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from finq_predictor.adapters.bronze.asked import question_of
+from catching_up_runs import FAST, kept
 from finq_predictor.adapters.bronze.coverage import Coverage
 from finq_predictor.adapters.bronze.store import BronzeStore
-from finq_predictor.adapters.sources.catching_up import Plan, catch_up
 from finq_predictor.adapters.sources.protocol import WindowSource
 from finq_predictor.adapters.sources.yahoo import YahooSource
 from finq_predictor.domain.errors import (
@@ -23,7 +23,6 @@ from finq_predictor.domain.errors import (
 from provider_server import Answer, cut_off, failing, html, json_answer, reset, throttled
 from yahoo_replay import Listing, YahooReplay, path_of
 
-FAST = {"attempts": 2, "first_wait_seconds": 0.01, "longest_wait_seconds": 0.01, "requests_per_minute": 100_000}
 SESSIONS = pd.bdate_range("2024-01-02", "2024-03-29", tz="America/New_York") + pd.Timedelta(hours=9.5)
 
 
@@ -65,10 +64,7 @@ def source(provider: YahooReplay, *names: str, **changes) -> YahooSource:
     return YahooSource(names or ("AAA", "BRK.B"), **{"base_url": provider.url, "policy": FAST, **changes})
 
 
-def keep(store: BronzeStore, source: YahooSource, until: pd.Timestamp, since="2024-01-01", again="2D") -> int:
-    plan = Plan(pd.Timestamp(since, tz="UTC"), until, pd.Timedelta(again))
-    frames = catch_up(source, Coverage.read(store.folder), plan)
-    return sum(store.keep_part(frame, question_of(frame)) for frame in frames)
+keep = partial(kept, since="2024-01-01", again="2D")
 
 
 def test_the_running_session_is_left_out_until_it_is_over(provider, tmp_path):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pandas as pd
@@ -78,10 +79,9 @@ class BronzeStore:
                 entry = self._write(new, content_hash(new))
                 window = {"since": asked.since.isoformat(), "until": asked.until.isoformat()}
                 entries.append(replace(entry, source=asked.origin, keys=asked.keys, **window))
-                if len({one.file for one in entries}) > MOST_FILES:
-                    entries = merge(self.folder, entries)
                 write_manifest(self.folder, entries)
-                superfluous(self.folder, entries)
+                if len({one.file for one in entries}) > MOST_FILES:
+                    self._merge(entries)
             # Only after the rows: whoever is killed in between asks again, and nothing is stored twice.
             Coverage.read(self.folder).with_window(asked.keys, asked.since, asked.until).write(self.folder)
         return len(new)
@@ -105,6 +105,16 @@ class BronzeStore:
             entries = merge(self.folder, read_manifest(self.folder))
             write_manifest(self.folder, entries)
             superfluous(self.folder, entries)
+
+    def _merge(self, entries: Sequence[Entry]) -> None:
+        """Merge, if that can be done: what is damaged is named whenever it is read, and what comes must be kept."""
+        try:
+            merged = merge(self.folder, entries)
+        except StoreError as error:
+            logger.warning("%s What was delivered now is kept all the same.", error)
+            return
+        write_manifest(self.folder, merged)
+        superfluous(self.folder, merged)
 
     def entries(self, as_of: pd.Timestamp | None = None) -> list[Entry]:
         """What came, oldest first.
@@ -131,9 +141,11 @@ class BronzeStore:
         return self._read(as_of, whole=False)
 
     def current(self) -> str:
-        """Hash of the newest delivery; empty before the first."""
+        """Hash of what is kept: of the newest delivery, or of all where they are parts; empty before the first."""
         entries = read_manifest(self.folder)
-        return entries[-1].hash if entries else ""
+        if not entries or not entries[-1].until:
+            return entries[-1].hash if entries else ""
+        return sha256("".join(entry.hash for entry in entries).encode()).hexdigest()
 
     def _read(self, as_of: pd.Timestamp | None, *, whole: bool) -> pd.DataFrame:
         while True:

@@ -9,8 +9,8 @@ from kedro.io import AbstractDataset
 from kedro.io.core import parse_dataset_definition
 
 from finq_predictor.adapters.atomic_file import write_atomically
-from finq_predictor.adapters.datasets.secrets import masked
 from finq_predictor.adapters.layout import how_to_make
+from finq_predictor.adapters.secrets import masked
 from finq_predictor.domain.errors import StoreError
 
 

@@ -14,6 +14,7 @@ from finq_predictor.adapters.bronze.call_notes import read_outages
 from finq_predictor.adapters.bronze.store import BronzeStore
 from finq_predictor.domain.columns import CONTENT_HASH, NOTES, RECEIVED_AT
 from finq_predictor.domain.errors import ConfigurationError
+from finq_predictor.domain.ingestion.times import as_moment
 
 
 class BronzeDataset(AbstractDataset[pd.DataFrame | Iterator[pd.DataFrame], pd.DataFrame]):
@@ -43,7 +44,7 @@ class BronzeDataset(AbstractDataset[pd.DataFrame | Iterator[pd.DataFrame], pd.Da
             raise ConfigurationError(f"`deliveries` must be 'last' or 'all', not {deliveries!r}.")
         self._store = BronzeStore(Path(filepath))
         self._deliveries = deliveries
-        self._as_of = moment(as_of)
+        self._as_of = as_moment(as_of, "as_of")
         self.metadata = metadata
 
     def save(self, data: pd.DataFrame | Iterator[pd.DataFrame]) -> None:
@@ -78,7 +79,7 @@ class BronzeDataset(AbstractDataset[pd.DataFrame | Iterator[pd.DataFrame], pd.Da
         return found
 
     def current(self) -> str:
-        """Hash of the newest delivery; empty before the first."""
+        """Hash of what is kept, see :meth:`BronzeStore.current`."""
         return self._store.current()
 
     def _exists(self) -> bool:
@@ -86,18 +87,3 @@ class BronzeDataset(AbstractDataset[pd.DataFrame | Iterator[pd.DataFrame], pd.Da
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._store.folder.as_posix(), "deliveries": self._deliveries}
-
-
-def moment(text: str | None) -> pd.Timestamp | None:
-    """A moment as parameters give it; without a zone it is UTC.
-
-    Raises:
-        ConfigurationError: If it cannot be read.
-    """
-    if text in (None, "", "null", "None"):
-        return None
-    try:
-        read = pd.Timestamp(text)
-    except ValueError as error:
-        raise ConfigurationError(f"`as_of` is {text!r}; expected a time such as 2024-03-01T21:00Z.") from error
-    return read.tz_localize("UTC") if read.tzinfo is None else read.tz_convert("UTC")

@@ -6,8 +6,8 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
-from finq_predictor.adapters.datasets.secrets import masked
 from finq_predictor.adapters.model_registry import ModelRegistry, Registration
+from finq_predictor.adapters.secrets import masked
 from finq_predictor.adapters.snapshots.member import SnapshotMember
 from finq_predictor.domain.errors import FinqError
 from finq_predictor.domain.modelling.bundle import ModelBundle

@@ -10,8 +10,8 @@ from kedro.io import AbstractDataset
 from kedro.io.core import parse_dataset_definition
 
 from finq_predictor.adapters.datasets.json_value import JsonValueDataset
-from finq_predictor.adapters.datasets.secrets import masked
 from finq_predictor.adapters.layout import locate
+from finq_predictor.adapters.secrets import masked
 from finq_predictor.adapters.snapshots import writer
 from finq_predictor.adapters.snapshots.member import SnapshotMember
 from finq_predictor.adapters.snapshots.store import Snapshot

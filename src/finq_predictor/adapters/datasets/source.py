@@ -9,17 +9,17 @@ from typing import Any
 
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from finq_predictor.adapters.bronze.call_notes import note_calls, note_outages
 from finq_predictor.adapters.bronze.coverage import Coverage
-from finq_predictor.adapters.datasets.bronze import moment
-from finq_predictor.adapters.datasets.secrets import masked
+from finq_predictor.adapters.secrets import masked
 from finq_predictor.adapters.sources.catching_up import Plan, catch_up
 from finq_predictor.adapters.sources.making import make_source
 from finq_predictor.adapters.sources.protocol import WholeSource, WindowSource, lineage
 from finq_predictor.domain.columns import SOURCE
 from finq_predictor.domain.errors import ConfigurationError
+from finq_predictor.domain.ingestion.times import as_moment
 
 
 class Asking(BaseModel):
@@ -44,9 +44,16 @@ class Asking(BaseModel):
     step: str = "1min"
     required: bool = True
 
+    @field_validator("again", "step")
+    @classmethod
+    def _length(cls, value: str) -> str:
+        if pd.Timedelta(value) < pd.Timedelta(0):
+            raise ValueError("a length of time cannot be negative")
+        return value
+
     def plan(self, now: pd.Timestamp) -> Plan:
         """What a run at a moment wants."""
-        since, until = _begin(self.since, now), moment(self.until)
+        since, until = _begin(self.since, now), as_moment(self.until, "until")
         end = now if until is None else min(until, now)
         if since >= end:
             raise ConfigurationError(
@@ -60,7 +67,7 @@ def _begin(text: str, now: pd.Timestamp) -> pd.Timestamp:
     """A moment, or one that lies so far back, at the begin of its day: the same all day long."""
     if re.fullmatch(r"\d+ ?D", text):
         return (now - pd.Timedelta(text)).floor("D")
-    begin = moment(text)
+    begin = as_moment(text, "since")
     if begin is None:
         raise ConfigurationError("`since` is empty; expected the begin of the history, such as 2015-01-01 or 730D.")
     return begin
@@ -106,13 +113,9 @@ class SourceDataset(AbstractDataset[None, pd.DataFrame | Iterator[pd.DataFrame]]
             frame = source.read()
             return frame.assign(**{SOURCE: pd.Series(lineage(source), index=frame.index, dtype="str")})
         if not isinstance(source, WindowSource):
-            raise DatasetError(
-                f"{self._source['class']} is no source: it has neither `read` nor `fetch`, `keys` and `identity`."
-            )
+            raise DatasetError(f"{self._name} is no source: it has neither `read` nor `fetch`, `keys` and `identity`.")
         if self._asking is None:
-            raise DatasetError(
-                f"{self._source['class']} delivers windows of time and needs `asking: {{held: ..., since: ...}}`."
-            )
+            raise DatasetError(f"{self._name} delivers windows of time and needs `asking: {{held: ..., since: ...}}`.")
         plan = self._asking.plan(pd.Timestamp.now("UTC").as_unit("us"))
         return _noted(source, plan, self._asking.held)
 

@@ -9,7 +9,7 @@ from typing import Any
 from kedro.io import AbstractDataset, DatasetError
 
 from finq_predictor.adapters.atomic_file import write_atomically
-from finq_predictor.adapters.datasets.secrets import masked
+from finq_predictor.adapters.secrets import masked
 from finq_predictor.adapters.tracking import Attachment, TrackedRun, TrackedRuns, Tracker
 from finq_predictor.adapters.typed_json import from_json, to_json
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 from urllib.request import getproxies, proxy_bypass
 
-from finq_predictor.adapters.datasets.secrets import masked
 from finq_predictor.adapters.http.credentials import where
 from finq_predictor.adapters.http.faults import UnreadableError
+from finq_predictor.adapters.secrets import masked
 from finq_predictor.domain.errors import ConfigurationError, SourceError
 
 if TYPE_CHECKING:

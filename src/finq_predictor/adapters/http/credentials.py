@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from finq_predictor.adapters.datasets.secrets import HIDDEN, masked
+from finq_predictor.adapters.secrets import HIDDEN, masked
 from finq_predictor.domain.errors import ConfigurationError
 
 CREDENTIALS_FILE = "conf/local/credentials.yml"

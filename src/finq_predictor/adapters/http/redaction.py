@@ -7,7 +7,7 @@ import html
 import re
 from collections.abc import Iterable, Mapping
 
-from finq_predictor.adapters.datasets.secrets import HIDDEN, masked
+from finq_predictor.adapters.secrets import HIDDEN, masked
 
 SHOWN = 300
 """Characters that a message shows of what came."""

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from finq_predictor.adapters.http import CallLog, HttpClient, Policy, refuse_keys
+from finq_predictor.adapters.http.live import require_live
 from finq_predictor.adapters.sources.one_by_one import one_by_one
 from finq_predictor.adapters.sources.plain_text import plain_text
 from finq_predictor.adapters.sources.protocol import EVER, Part
@@ -63,6 +64,7 @@ class RssSource:
         names: Mapping[str, str] | None = None,
         policy: Mapping[str, Any] | None = None,
     ) -> None:
+        require_live("feedparser")
         self._feeds = dict(FEEDS if feeds is None else feeds)
         refuse_keys("rss", self._feeds)
         if not self._feeds:
@@ -77,9 +79,9 @@ class RssSource:
     def fetch(
         self,
         keys: Sequence[str],
-        since: pd.Timestamp,  # noqa: ARG002 - one interface
-        until: pd.Timestamp,  # noqa: ARG002
-        as_of: pd.Timestamp,  # noqa: ARG002
+        since: pd.Timestamp,  # noqa: ARG002 - a feed has what it has
+        until: pd.Timestamp,  # noqa: ARG002 - as since
+        as_of: pd.Timestamp,  # noqa: ARG002 - as since
     ) -> Iterator[Part]:
         """Ask for what the feeds hold now, see `WindowSource`; no window changes that."""
         yield from one_by_one(keys, lambda feed: [self._held(feed)], apart=True)

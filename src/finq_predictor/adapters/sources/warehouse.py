@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from finq_predictor.adapters.http.credentials import secret_of, where
 from finq_predictor.adapters.sources.protocol import Part
 from finq_predictor.adapters.sources.trades import TradeBars
 from finq_predictor.domain.columns import INSTRUMENT
@@ -27,7 +28,8 @@ class WarehouseSource:
     their names, or in the parameters of the ingestion, as for a file.
 
     Args:
-        url: SQLAlchemy's address, such as ``postgresql+psycopg://reader@host/market``.
+        url: SQLAlchemy's address, such as ``postgresql+psycopg://reader@host/market``, without a password; None for one
+            that is kept where keys are.
         table: Name of the table or view; None for a table that the warehouse does not have, which then has no rows.
         time: Column of the time by which windows are cut: a time, a date, or ISO text.
         instrument: Column of the instrument; None for a table of one.
@@ -38,16 +40,18 @@ class WarehouseSource:
         trades: Where rows are single trades, the columns of ``price`` and ``size``: they are delivered as bars.
         bar_minutes: Length of these bars.
         chunk: Rows that are in memory at once.
+        credentials: The entry ``warehouse`` of the credentials, with its ``url``.
 
     Raises:
-        ConfigurationError: If the options contradict each other.
+        ConfigurationError: If the options contradict each other, hold a password, or there is no address.
     """
 
+    provider = "warehouse"
     simulated = False
 
     def __init__(
         self,
-        url: str,
+        url: str | None,
         table: str | None,
         time: str = "ts",
         instrument: str | None = "instrument",
@@ -57,10 +61,12 @@ class WarehouseSource:
         trades: Mapping[str, str] | None = None,
         bar_minutes: int = 60,
         chunk: int = 100_000,
+        credentials: Mapping[str, Any] | None = None,
     ) -> None:
         if instruments is not None and instrument is None:
             raise ConfigurationError("`instruments` are chosen by the column `instrument`, which is not given.")
-        self._url, self._table, self._schema = url, table, schema
+        self._url = _without_password(url) if url else secret_of("warehouse", "url", credentials).reveal()
+        self._table, self._schema = table, schema
         self._time, self._instrument = time, instrument
         self._timezone, self._chunk = timezone, chunk
         self._trades = None if trades is None else TradeBars.of(trades, time, instrument, bar_minutes)
@@ -194,6 +200,17 @@ class WarehouseSource:
         if self._trades is None or rows.empty:
             return rows.reset_index(drop=True)
         return self._trades.bars(rows, self._timezone)
+
+
+def _without_password(url: str) -> str:
+    from sqlalchemy import make_url
+
+    if make_url(url).password is not None:
+        raise ConfigurationError(
+            f"The address of the warehouse holds a password, which belongs to no catalog. Give the address in "
+            f"{where('warehouse', 'url')}, and take another password if this one was committed."
+        )
+    return url
 
 
 def _first_line(error: Exception) -> str:

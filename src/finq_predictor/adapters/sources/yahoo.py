@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from finq_predictor.adapters.http import CallLog, Policy, refuse_keys
+from finq_predictor.adapters.http.live import require_live
 from finq_predictor.adapters.sources.one_by_one import one_by_one
 from finq_predictor.adapters.sources.protocol import Part
 from finq_predictor.adapters.sources.yahoo_session import NoPricesError, guarded_session
@@ -62,6 +63,7 @@ class YahooSource:
         base_url: str | None = None,
         policy: Mapping[str, Any] | None = None,
     ) -> None:
+        require_live("yfinance")
         refuse_keys("yahoo", {"base_url": base_url})
         if bar_minutes not in INTERVALS:
             raise ConfigurationError(f"Yahoo has no bars of {bar_minutes} minutes that last; expected 60 or 1440.")

@@ -45,14 +45,14 @@ def guarded_session(policy: Policy, calls: CallLog, base_url: str | None = None)
 def _session_class() -> type:
     from curl_cffi.requests import Session
 
-    class GuardedSession(Session):  # type: ignore[type-arg, misc, unused-ignore]
+    class GuardedSession(Session):  # type: ignore[type-arg, misc, unused-ignore]  # untyped where the library is not installed
         """yfinance accepts a session of this library only."""
 
         def __init__(self, policy: Policy, calls: CallLog, base_url: str | None) -> None:
             super().__init__(impersonate="chrome")
             self._guard, self._base_url = Guard("yahoo", policy, record=calls), base_url
 
-        def request(self, method: Any, url: str, **options: Any) -> Any:  # type: ignore[override, unused-ignore]
+        def request(self, method: Any, url: str, **options: Any) -> Any:  # type: ignore[override, unused-ignore]  # as yfinance calls it
             """Send a request of yfinance's under the rules of the policy."""
             where = url if self._base_url is None else f"{self._base_url}/{urlsplit(url).netloc}{urlsplit(url).path}"
             options["timeout"] = self._guard.policy.total_seconds

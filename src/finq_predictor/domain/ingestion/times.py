@@ -59,6 +59,28 @@ class Times:
         return self.utc.where(~self.dated, later).astype(UTC_MICROSECONDS)
 
 
+def as_moment(text: str | None, name: str) -> pd.Timestamp | None:
+    """A moment as a parameter gives it; without a zone it is UTC.
+
+    Args:
+        text: ISO 8601; None and an empty text are none.
+        name: Of the parameter, for the message.
+
+    Returns:
+        UTC, in microseconds.
+
+    Raises:
+        ConfigurationError: If it cannot be read.
+    """
+    if text in (None, "", "null", "None"):
+        return None
+    try:
+        moment = pd.Timestamp(text)
+    except ValueError as error:
+        raise ConfigurationError(f"`{name}` is {text!r}; expected a time such as 2024-03-01T21:00Z.") from error
+    return (moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")).as_unit("us")
+
+
 def parse_times(values: pd.Series, timezone: str = "UTC", *, day_first: bool = False) -> Times:
     """Read dates and times: typed, ISO 8601 with or without offset, compact dates, or numbers since 1970.
 

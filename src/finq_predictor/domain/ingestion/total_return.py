@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -134,9 +135,9 @@ def total_return(bars: pd.DataFrame, actions: pd.DataFrame, rules: Rules) -> Tot
     return TotalReturn(factor, tuple(notes))
 
 
-def _growth(action: tuple, dates: np.ndarray, closes: Vector, splits: pd.DataFrame) -> float | None:  # type: ignore[type-arg]
+def _growth(action: Any, dates: np.ndarray, closes: Vector, splits: pd.DataFrame) -> float | None:
     """What one share held over the ex-date became, in shares at the price after it; None where that cannot be."""
-    kind, value, ex_date = action.kind, action.value, action.ex_date  # type: ignore[attr-defined]
+    kind, value, ex_date = action.kind, action.value, action.ex_date
     if value == NEUTRAL[kind]:
         return 1.0
     if kind == SPLIT:

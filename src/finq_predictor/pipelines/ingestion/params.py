@@ -6,6 +6,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from finq_predictor.domain.ingestion.rules import CleaningRules, GateLimits, ReadingRules, Rules
+from finq_predictor.domain.ingestion.times import as_moment
 from finq_predictor.domain.market.markets import Market
 
 
@@ -35,8 +36,4 @@ class IngestionParams(BaseModel):
 
     def rules(self, market: Market) -> Rules:
         """What the domain needs to read and clean the deliveries of a market."""
-        as_of = None
-        if self.as_of is not None:
-            moment = pd.Timestamp(self.as_of)
-            as_of = moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
-        return Rules(market, self.reading, self.cleaning, as_of)
+        return Rules(market, self.reading, self.cleaning, as_moment(self.as_of, "as_of"))
