@@ -21,6 +21,8 @@ from finq_predictor.domain.modelling.models.restoring import (
 
 NOBODY = 2**31 - 1
 """The parent of a root."""
+OLDEST = (1, 6, 0)
+"""The first version of XGBoost whose boosters are written as they are read here."""
 
 
 class XGBoost(Model):
@@ -122,7 +124,9 @@ class XGBoost(Model):
         import xgboost
 
         # What was checked is written anew, so that the library cannot read the text in another way.
-        text = json.dumps(_checked(json.loads(learned["booster"]), len(self.features)), allow_nan=False)
+        state = json.loads(learned["booster"])
+        _check_version(state, xgboost.__version__)
+        text = json.dumps(_checked(state, len(self.features)), allow_nan=False)
         try:
             self._keep(xgboost.Booster(model_file=bytearray(text.encode())))
         except xgboost.core.XGBoostError as error:
@@ -132,6 +136,13 @@ class XGBoost(Model):
         # One thread: waking a second costs more than scoring a thousand rows, and up to 40 ms on a busy machine.
         booster.set_param({"nthread": 1, "device": Device.CPU.value})
         self.booster = booster
+
+
+def _check_version(state: Any, ours: str) -> None:
+    """Refuse a booster of a version whose text the library reads as something else, or may."""
+    given = tuple(whole_numbers(state["version"], "the version of XGBoost", len(OLDEST)))
+    newest = tuple(int(part) for part in ours.split(".")[: len(OLDEST)])
+    require(OLDEST <= given <= newest, f"the version of XGBoost (read are {OLDEST} to {newest})", state["version"])
 
 
 def _checked(state: Any, features: int) -> Any:
