@@ -210,6 +210,19 @@ def test_what_cannot_be_merged_does_not_hold_up_what_comes(store, monkeypatch, c
         store.all()
 
 
+def test_what_a_lost_manifest_named_is_never_removed(store):
+    for number in range(3):
+        store.keep_part(rows(("A", number, 1.0)), asked(number, number + 1))
+    store.merge()
+    (merged,) = store.folder.glob("merged-*")
+    (store.folder / "manifest.jsonl").unlink()
+    for number in range(3, 6):
+        store.keep_part(rows(("A", number, 1.0)), asked(number, number + 1))
+    store.merge()
+    assert merged.exists()
+    assert held(store) == [("A", number, 1.0) for number in range(3, 6)]
+
+
 def test_each_state_has_a_name_of_its_own(store):
     names = [store.current()]
     for close in (1.0, 1.5, 1.0):

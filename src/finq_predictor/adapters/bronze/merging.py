@@ -44,17 +44,19 @@ def merge(folder: Path, entries: Sequence[Entry]) -> list[Entry]:
     return [entry.moved(place.file, place.checksum, place.offset) for entry in entries if (place := places[entry.hash])]
 
 
-def superfluous(folder: Path, entries: Sequence[Entry]) -> None:
-    """Remove files all of whose deliveries lie in another file by now; a file that nobody knows stays."""
-    held = {entry.file for entry in entries}
-    moved = {part_name(entry.hash) for entry in entries} - held
-    for name in moved:
+def superfluous(folder: Path, before: Sequence[Entry], after: Sequence[Entry]) -> None:
+    """Remove the files whose deliveries all lie in another file by now.
+
+    A file that neither manifest names stays: it may be all that is left of a manifest that was lost.
+
+    Args:
+        folder: Where they lie.
+        before: The manifest before they were merged.
+        after: The manifest that was written since.
+    """
+    once = {entry.file for entry in before} | {part_name(entry.hash) for entry in after}
+    for name in once - {entry.file for entry in after}:
         (folder / name).unlink(missing_ok=True)
-    newest = max((folder / name).stat().st_mtime for name in held if (folder / name).exists()) if held else 0.0
-    for file in folder.glob(f"{MERGED}*.parquet"):
-        # A merged file is always a copy; one that is younger than what the manifest knows is just being made.
-        if file.name not in held and file.stat().st_mtime <= newest:
-            file.unlink(missing_ok=True)
 
 
 def part_name(content: str) -> str:

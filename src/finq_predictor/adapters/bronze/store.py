@@ -81,7 +81,11 @@ class BronzeStore:
                 entries.append(replace(entry, source=asked.origin, keys=asked.keys, **window))
                 write_manifest(self.folder, entries)
                 if len({one.file for one in entries}) > MOST_FILES:
-                    self._merge(entries)
+                    # What is damaged is named whenever it is read; what comes must be kept all the same.
+                    try:
+                        self._merge(entries)
+                    except StoreError as error:
+                        logger.warning("%s What was delivered now is kept all the same.", error)
             # Only after the rows: whoever is killed in between asks again, and nothing is stored twice.
             Coverage.read(self.folder).with_window(asked.keys, asked.since, asked.until).write(self.folder)
         return len(new)
@@ -102,19 +106,12 @@ class BronzeStore:
     def merge(self) -> None:
         """Merge the files into as few as their columns allow."""
         with self.alone():
-            entries = merge(self.folder, read_manifest(self.folder))
-            write_manifest(self.folder, entries)
-            superfluous(self.folder, entries)
+            self._merge(read_manifest(self.folder))
 
     def _merge(self, entries: Sequence[Entry]) -> None:
-        """Merge, if that can be done: what is damaged is named whenever it is read, and what comes must be kept."""
-        try:
-            merged = merge(self.folder, entries)
-        except StoreError as error:
-            logger.warning("%s What was delivered now is kept all the same.", error)
-            return
+        merged = merge(self.folder, entries)
         write_manifest(self.folder, merged)
-        superfluous(self.folder, merged)
+        superfluous(self.folder, entries, merged)
 
     def entries(self, as_of: pd.Timestamp | None = None) -> list[Entry]:
         """What came, oldest first.
