@@ -11,8 +11,6 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from finq_predictor.domain.errors import StoreError
 from finq_predictor.domain.fingerprint import hash_content
