@@ -206,6 +206,12 @@ def test_a_warehouse_that_is_down_is_named_without_its_password(postgres):
 def test_a_table_that_a_warehouse_does_not_have_asks_nothing(tmp_path):
     nothing = source("postgresql+psycopg://nobody@127.0.0.1:1/x", table=None)
     assert nothing.keys == ()
+    store = BronzeStore(tmp_path / "articles")
+    for _ in range(2):
+        assert kept(store, nothing, hour(5), since=hour(0)) == 0
+        # There is a table all the same, which says that there is nothing.
+        assert store.all().empty
+    assert len(store.entries()) == 1
 
 
 def test_an_address_with_a_password_belongs_to_no_catalog(monkeypatch):

@@ -95,11 +95,13 @@ def _runs(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
 def _labelled(folder: Path, run: list[Entry]) -> pd.DataFrame:
     frame = as_frame(read_rows(folder / run[0].file, run[0].offset, sum(entry.rows for entry in run)))
     times = pd.DatetimeIndex([pd.Timestamp(entry.received_at) for entry in run]).as_unit("us")
-    counts = [entry.rows for entry in run]
+    # Each text is converted once and not for each of its rows, which took a third of the reading.
+    hashes = pd.array([entry.hash for entry in run], dtype="str")
+    delivery = np.repeat(np.arange(len(run)), [entry.rows for entry in run])
     return frame.assign(
         **{
-            RECEIVED_AT: pd.Series(times.repeat(counts), index=frame.index).astype(UTC_MICROSECONDS),
-            CONTENT_HASH: pd.Series(np.repeat([entry.hash for entry in run], counts), index=frame.index, dtype="str"),
+            RECEIVED_AT: pd.Series(times.take(delivery), index=frame.index).astype(UTC_MICROSECONDS),
+            CONTENT_HASH: pd.Series(hashes.take(delivery), index=frame.index, dtype="str"),
         }
     )
 

@@ -93,9 +93,10 @@ def catch_up(
             failures.append(error)
     if outages is not None:
         outages += [f"not all of it could be had: {error}" for error in failures]
-    if failures and not answered:
-        if plan.required:
+    if not answered:
+        if failures and plan.required:
             raise failures[0]
-        # A run that can do without it finds an empty table, and asks again the next time.
+        # A run that can do without it finds an empty table, and asks again the next time; a source that has no keys has
+        # nothing to be asked for, and an empty table is its answer.
         nothing = Asked(origin, (), plan.until, plan.until, source.identity)
         yield answering(pd.DataFrame({SOURCE: pd.Series([], dtype="str")}), nothing)

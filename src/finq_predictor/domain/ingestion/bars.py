@@ -245,16 +245,17 @@ def _judge_instruments(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None
     An instrument is not judged by what it delivers later, so that its rows from before stay.
     """
     harmless = np.logical_or.reduce([ledger.broke(rule) for rule in (*HARMLESS, "future", "late_bar")])
-    counted = ~harmless & bars[INSTRUMENT].notna().to_numpy() & bars[START].notna().to_numpy()
-    rows = np.flatnonzero(counted)
-    instruments, starts = bars[INSTRUMENT], bars[START].astype("int64").to_numpy()[rows]
-    names = instruments.iloc[rows]
-    order = np.lexsort((starts, pd.factorize(names)[0]))
-    bad = pd.Series(~ledger.alive[rows][order]).groupby(names.iloc[order].to_numpy(), sort=False)
+    instruments = bars[INSTRUMENT]
+    codes = pd.factorize(instruments)[0]
+    rejected = ~ledger.alive & ~harmless
+    # Only where a row was rejected there is a share to compute.
+    suspects = np.bincount(codes[rejected & (codes >= 0)], minlength=codes.max(initial=-1) + 1) > 0
+    counted = ~harmless & (codes >= 0) & bars[START].notna().to_numpy()
+    rows = np.flatnonzero(counted & suspects[codes]) if suspects.any() else np.array([], dtype=np.intp)
+    rows = rows[np.lexsort((bars[START].astype("int64").to_numpy()[rows], codes[rows]))]
+    bad = pd.Series(~ledger.alive[rows]).groupby(codes[rows], sort=False)
     share = np.full(len(bars), np.nan)
-    share[rows[order]] = np.where(
-        bad.cumcount() + 1 >= _FEWEST_ROWS_TO_JUDGE, bad.cumsum() / (bad.cumcount() + 1), np.nan
-    )
+    share[rows] = np.where(bad.cumcount() + 1 >= _FEWEST_ROWS_TO_JUDGE, bad.cumsum() / (bad.cumcount() + 1), np.nan)
     ledger.reject(
         share > rules.cleaning.max_bad_share,
         "unreliable_instrument",
