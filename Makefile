@@ -28,7 +28,7 @@ $(foreach switch,$(shell $(PYTHON) src/finq_predictor/switches.py),$(eval export
 # A container may forbid bytecode, and every process would compile every import again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run live setup test proofs mutants chaos chaos-ingestion attack soak lint format serve lab viz dags bench docs lock clean
+.PHONY: help run live setup test proofs mutants chaos chaos-ingestion attack soak stream lint format serve lab viz dags bench docs lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
@@ -100,6 +100,9 @@ attack: $(VENV)/.dev  ## Everything an anonymous client can send, against a serv
 
 soak: $(VENV)/.dev  ## A hundred new models under eight clients, then ten minutes: failures, mixed answers, waits, memory
 	$(BIN)/python tests/endurance/play.py
+
+stream: $(VENV)/.dev  ## Fifty million rows out of a warehouse into bronze, then a day more: seconds, memory, files
+	$(BIN)/python tests/endurance/stream.py
 
 lint: $(VENV)/.dev  ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from finq_predictor.adapters.bronze import merging
 from finq_predictor.adapters.bronze import store as bronze_store
 from finq_predictor.adapters.bronze.asked import Asked
 from finq_predictor.adapters.bronze.content import row_hashes
@@ -158,6 +160,22 @@ def test_the_number_of_files_stays_small_and_nothing_is_lost(store, monkeypatch)
     assert held(store) == [("A", number, float(number)) for number in range(40)]
     assert store.all()["_received_at"].is_monotonic_increasing
     assert store.all()["_content_hash"].nunique() == 40
+
+
+def test_what_is_large_is_not_copied_again(store, monkeypatch):
+    """Otherwise each day would copy all of history once more, and fifty million rows would take hours."""
+    monkeypatch.setattr(bronze_store, "MOST_FILES", 4)
+    monkeypatch.setattr(merging, "LARGE", 10)
+    seen: dict[str, int] = {}
+    for number in range(60):
+        store.keep_part(rows(*[("A", 3 * number + n, 1.0) for n in range(3)]), asked(3 * number, 3 * number + 3))
+        files = {file.name: file.stat().st_mtime_ns for file in store.folder.glob("merged-*")}
+        assert all(files[name] == when for name, when in seen.items())
+        per_file = Counter(entry.file for entry in store.entries())
+        seen |= {name: files[name] for name, parts in per_file.items() if 3 * parts >= 10 and name in files}
+        assert merging.small_files(store.entries()) <= 5
+    assert len(seen) >= 8
+    assert held(store) == [("A", number, 1.0) for number in range(180)]
 
 
 def test_a_reader_meets_whole_states_while_files_are_merged(store, monkeypatch):

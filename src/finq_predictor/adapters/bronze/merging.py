@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -16,11 +17,13 @@ from finq_predictor.domain.errors import StoreError
 
 # Rows of small deliveries are written together: a group of rows each would be slow to read.
 _GROUP_ROWS = 100_000
+LARGE = 2_000_000
+"""From so many rows on a file is merged no more: copying all of history for each new day would take ever longer."""
 PART, MERGED = "part-", "merged-"
 
 
 def merge(folder: Path, entries: Sequence[Entry]) -> list[Entry]:
-    """Write neighbouring deliveries of equal columns into files of their own.
+    """Write neighbouring deliveries of equal columns into files of their own, until these are large.
 
     One delivery at a time is in memory. What was written is read again and compared with the hashes of the deliveries
     before anybody is told of it; the old files stay until :func:`superfluous`.
@@ -59,26 +62,39 @@ def superfluous(folder: Path, before: Sequence[Entry], after: Sequence[Entry]) -
         (folder / name).unlink(missing_ok=True)
 
 
+def small_files(entries: Sequence[Entry]) -> int:
+    """How many files could be merged."""
+    return sum(rows < LARGE for rows in _rows_by_file(entries).values())
+
+
 def part_name(content: str) -> str:
     """Name of the file of one delivery."""
     return f"{PART}{content[:16]}.parquet"
 
 
 def _mergeable(folder: Path, entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """Runs of deliveries whose files have equal columns."""
+    """Runs of deliveries whose files have equal columns and are not large yet."""
     from pyarrow.parquet import read_schema
 
-    schemas: dict[str, Any] = {}
+    schemas = {file: _bare(read_schema(folder / file)) for file in {entry.file for entry in entries}}
+    rows = _rows_by_file(entries)
     run: list[Entry] = []
     for entry in entries:
-        if entry.file not in schemas:
-            schemas[entry.file] = _bare(read_schema(folder / entry.file))
-        if run and not schemas[run[-1].file].equals(schemas[entry.file], check_metadata=True):
-            yield run
-            run = []
+        if run and entry.file != (last := run[-1].file):
+            full = max(rows[entry.file], sum(rows[file] for file in {one.file for one in run})) >= LARGE
+            if full or not schemas[last].equals(schemas[entry.file], check_metadata=True):
+                yield run
+                run = []
         run.append(entry)
     if run:
         yield run
+
+
+def _rows_by_file(entries: Sequence[Entry]) -> dict[str, int]:
+    rows: dict[str, int] = defaultdict(int)
+    for entry in {entry.hash: entry for entry in entries}.values():
+        rows[entry.file] += entry.rows
+    return rows
 
 
 def _bare(schema: Any) -> Any:

@@ -18,7 +18,7 @@ from finq_predictor.adapters.bronze.asked import Asked, unnoted
 from finq_predictor.adapters.bronze.content import content_hash, row_hashes, storable
 from finq_predictor.adapters.bronze.coverage import COVERAGE, Coverage
 from finq_predictor.adapters.bronze.manifest import MANIFEST, Entry, read_manifest, write_manifest
-from finq_predictor.adapters.bronze.merging import merge, part_name, superfluous
+from finq_predictor.adapters.bronze.merging import merge, part_name, small_files, superfluous
 from finq_predictor.adapters.bronze.slices import checksum, is_whole, read_delivery, read_labelled
 from finq_predictor.domain.columns import SOURCE
 from finq_predictor.domain.errors import StoreError
@@ -80,7 +80,7 @@ class BronzeStore:
                 window = {"since": asked.since.isoformat(), "until": asked.until.isoformat()}
                 entries.append(replace(entry, source=asked.origin, keys=asked.keys, **window))
                 write_manifest(self.folder, entries)
-                if len({one.file for one in entries}) > MOST_FILES:
+                if small_files(entries) > MOST_FILES:
                     # What is damaged is named whenever it is read; what comes must be kept all the same.
                     try:
                         self._merge(entries)
@@ -104,7 +104,7 @@ class BronzeStore:
         return [*notes, *sorted({self.folder / entry.file for entry in entries})] if entries else []
 
     def merge(self) -> None:
-        """Merge the files into as few as their columns allow."""
+        """Merge the files into as few as their columns allow, but for those that are large already."""
         with self.alone():
             self._merge(read_manifest(self.folder))
 

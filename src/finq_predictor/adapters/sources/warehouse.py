@@ -183,7 +183,8 @@ class WarehouseSource:
             result = connection.execute(statement)
             names = list(result.keys())
             for rows in result.partitions(self._chunk):
-                frame = pd.DataFrame.from_records(rows, columns=names)
+                # pandas asks each row for attributes that a Row does not have; of tuples it asks nothing.
+                frame = pd.DataFrame.from_records(list(map(tuple, rows)), columns=names)
                 times = parse_times(frame[self._time], self._timezone).utc
                 # A row without a time belongs nowhere, and is delivered to be looked at.
                 frame = frame[((times >= since) & (times < until)) | times.isna()]
