@@ -80,9 +80,7 @@ KINDS = {"names": "px.parquet", "semicolons": "Euro Prices.csv", "hours": "hours
 )  # fmt: skip
 def test_the_command_that_is_printed_works_at_once(project_path, conf, tmp_path, kind, market, name, reading):
     file = _files(tmp_path)[kind]
-    if kind == "hours":
-        hourly_bars("XNYS", "Europe/Berlin", ["x"]).to_csv(tmp_path / "benchmark.csv", index=False)
-    done = _init(conf, file, benchmark=market == "equity")
+    done = _init(conf, file, benchmark=kind == "semicolons")
     assert done.exit_code == 0, done.output
     assert _parameters(conf, name).get(market, {}).get("ingestion", {}).get("reading", {}) == reading
     _run(project_path, done.output, tmp_path / "data", market)
@@ -132,11 +130,14 @@ def test_a_gate_that_would_close_for_few_instruments_is_lowered_aloud(conf, tmp_
     assert _parameters(conf, "prices")["equity"]["ingestion"]["gates"] == {"min_instruments": 4}
 
 
-def test_a_market_with_a_benchmark_asks_for_it(conf, tmp_path):
+def test_without_a_benchmark_shares_are_compared_with_their_mean_and_it_is_said(conf, tmp_path):
     BARS.to_csv(tmp_path / "prices.csv", index=False)
     done = _init(conf, tmp_path / "prices.csv", benchmark=False)
-    assert "No file was given for: benchmark." in done.output
-    assert '--pipelines=equity --params "benchmark=FILE"' in done.output
+    assert "compared with the mean of all shares of the file, which is not the market" in done.output
+    assert '--params "benchmark=FILE"' in done.output
+    options = yaml.safe_load((conf / "prices" / "catalog" / "sources.yml").read_text())["equity.source_benchmark"]
+    assert options["source"]["class"].endswith("MeanOfBarsSource")
+    assert options["source"]["filepath"] == "${runtime_params:benchmark,null}"
 
 
 def test_what_is_there_is_not_replaced_unless_it_is_ours_and_asked_for(conf, tmp_path):

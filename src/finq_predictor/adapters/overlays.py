@@ -18,6 +18,7 @@ MARK = "# Written by `finq init`"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _SOURCE = "finq_predictor.adapters.datasets.source.SourceDataset"
 _FILE = "finq_predictor.adapters.sources.own_file.OwnFileSource"
+_MEAN = "finq_predictor.adapters.sources.mean_of_bars.MeanOfBarsSource"
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,15 @@ def _source(overlay: Overlay, market: Market, table: str) -> dict[str, Any]:
         raise ConfigurationError(
             f"The name of the file {file!r} has a `${{` in it, which means something else; rename it."
         )
+    if table == "benchmark" and file is None and market == overlay.market:
+        return {
+            "class": _MEAN,
+            "bars": overlay.files["bars"],
+            "market": market.name,
+            "reading": dict(overlay.reading),
+            "filepath": f"${{runtime_params:{parameter},null}}",
+            "parameter": parameter,
+        }
     return {
         "class": _FILE,
         "table": table,

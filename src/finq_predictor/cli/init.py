@@ -100,9 +100,10 @@ def _named(text: str) -> tuple[str, str]:
 def _next_commands(loaded: LoadedFrame, name: str, conf: Path) -> str:
     market = loaded.rules.market
     source = "" if conf == _DEFAULT_CONF else f" --conf-source {conf}"
-    lacking = [table for table in market.required_tables if table not in loaded.deliveries]
-    files = ",".join(f"{market.file_parameter(table)}=FILE" for table in lacking)
-    missing = f"No file was given for: {', '.join(lacking)}. Give it now by --force, or to each run.\n" if files else ""
-    return f"{missing}Next:\n    kedro run{source} --env {name} --pipelines={market.name}" + (
-        f' --params "{files}"' if files else ""
+    mean = (
+        "No benchmark was given: each share is compared with the mean of all shares of the file, which is not the "
+        "market. Give a real one now, by --benchmark and --force, or to a run: "
+        f'--params "{market.file_parameter("benchmark")}=FILE"\n'
     )
+    lacking = set(market.required_tables) - set(loaded.deliveries)
+    return f"{mean if lacking else ''}Next:\n    kedro run{source} --env {name} --pipelines={market.name}"
