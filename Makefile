@@ -28,7 +28,8 @@ $(foreach switch,$(shell $(PYTHON) src/finq_predictor/switches.py),$(eval export
 # A container may forbid bytecode, and every process would compile every import again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run live setup test proofs mutants chaos chaos-ingestion attack soak stream lint format serve lab viz dags bench docs lock clean
+.PHONY: help run live setup test test-live proofs faults mutants chaos chaos-ingestion attack soak stream lint format serve lab viz \
+	dags bench docs lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
@@ -81,7 +82,10 @@ live: $(VENV)/.live  ## The same on real providers, no key needed: the first tim
 setup: $(VENV)/.dev  ## Everything that tests and tools need, to develop
 
 test: $(VENV)/.dev .venv-airflow/.ready  ## All tests but the long proofs
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 15 -m "not proof"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 15 -m "not proof and not live"
+
+test-live: $(VENV)/.dev  ## A tiny question to each real provider: needs a network, and for some a key in the environment
+	$(BIN)/python -m pytest -m live -rs
 
 proofs: $(VENV)/.dev  ## Long proofs that have a shorter form among the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 15 -m proof
@@ -132,6 +136,9 @@ bench: $(VENV)/.dev  ## Benchmarks beside their peers
 
 docs: $(VENV)/.serve  ## Write the generated reference pages
 	$(BIN)/finq docs
+
+faults: $(VENV)/.dev  ## Write the reference page of what each source does when its provider is not itself
+	PYTHONPATH=tests $(BIN)/python tests/fault_matrix.py
 
 lock: $(VENV)/.base  ## Pin every dependency anew
 	$(UV) pip compile pyproject.toml --all-extras --no-emit-package finq-predictor --python-version 3.11 \

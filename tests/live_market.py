@@ -93,7 +93,9 @@ def _of_candles(candles: pd.DataFrame, pair: str) -> Listing:
     """The same hours as Yahoo has them: without bid, ask and volume."""
     own = candles[candles["instrument"] == pair].set_index("time")
     bars = pd.DataFrame({name: own[f"mid_{name[0]}"] for name in ("open", "high", "low", "close")})
-    return Listing(bars.assign(adj_close=bars["close"], volume=0), kind="CURRENCY", zone="Europe/London")
+    return Listing(
+        bars.assign(adj_close=bars["close"], volume=0), kind="CURRENCY", zone="Europe/London", currency=pair[-3:]
+    )
 
 
 def _candles(end: pd.Timestamp, hours: int) -> pd.DataFrame:

@@ -14,7 +14,9 @@ def test_committed_page_is_what_the_code_says(name, project_path, tmp_path):
 
 
 def test_no_page_is_left_over(project_path):
-    assert {path.name for path in (project_path / "docs" / "reference").glob("*.md")} == set(pages(cli))
+    # What happens when a provider is not itself is found by playing it; a test of its own compares that page.
+    played = {"faults.md"}
+    assert {path.name for path in (project_path / "docs" / "reference").glob("*.md")} == set(pages(cli)) | played
 
 
 def test_a_meaning_ends_where_the_next_section_of_the_docstring_begins(project_path):

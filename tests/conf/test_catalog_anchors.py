@@ -30,7 +30,7 @@ WRITERS = {
 DATASETS = "finq_predictor.adapters.datasets."
 KEPT = DATASETS + "snapshot.SnapshotDataset"
 # What people and other programs open lies at one place; of all else versions are kept.
-OPENED = re.compile(r"quarantine_\w+|plot_\w+|report|monitoring_report|monitoring_metrics")
+OPENED = re.compile(r"quarantine_\w+|provider_differences|plot_\w+|report|monitoring_report|monitoring_metrics")
 # The type of each typed value.
 VALUES = {
     "provenance": "finq_predictor.domain.ingestion.provenance.Provenance",
@@ -195,7 +195,7 @@ def test_own_files_share_everything_but_their_table(project_path):
     with KedroSession.create(project_path, env="own", runtime_params=given) as session:
         catalog = session.load_context().config_loader["catalog"]
     sources = {name: entry["source"] for name, entry in catalog.items() if ".source_" in name and "{" not in name}
-    own = "finq_predictor.adapters.sources.own_file.OwnFileSource"
+    own = "finq_predictor.adapters.sources.folder.file_or_folder"
     optional = {
         f"{market}.source_{table}": {"class": own, "table": table, "filepath": given[table]}
         for market in ("equity", "fx")

@@ -37,6 +37,7 @@ PLACES = {
     Folder.SILVER: {
         "silver_*": "*.parquet",
         "quarantine_*": "quarantine/*.parquet",
+        "provider_differences": "quarantine/provider_differences.parquet",
         "scored_articles": "scored_articles.parquet",
         "provenance": "provenance.json",
         "ingestion_checks": "ingestion_checks.json",

@@ -22,6 +22,7 @@ def pages(commands: click.Group) -> dict[str, Callable[[], str]]:
     return {
         "features.md": _features,
         "tables.md": _tables,
+        "columns.md": _columns,
         "parameters.md": _parameters,
         "errors.md": _errors,
         "api.md": _api,
@@ -60,6 +61,12 @@ def _tables() -> str:
     from finq_predictor.domain.tables.reference import tables_markdown
 
     return tables_markdown(TABLES)
+
+
+def _columns() -> str:
+    from finq_predictor.domain.ingestion.mapping_reference import mapping_markdown
+
+    return mapping_markdown()
 
 
 def _parameters() -> str:

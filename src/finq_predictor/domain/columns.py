@@ -32,6 +32,9 @@ ON_RECEIPT = "on receipt"
 # A column of a delivery of bars, and what it says: whether prices are divided by the splits up to their receipt.
 PRICES, SPLIT_ADJUSTED, AS_TRADED = "prices", "split_adjusted", "as_traded"
 
+# A column of a delivery of bars that was asked for only to compare other deliveries with it, and what it says.
+ASKED_AS, SECOND_OPINION = "asked_as", "second_opinion"
+
 # An attribute of a delivery: what is to be said of it beyond its rows, one sentence each.
 NOTES = "notes"
 

@@ -177,8 +177,10 @@ def test_what_a_source_needs_is_said():
         dataset(Vendor).load()
     with pytest.raises(DatasetError, match="is no source: it has neither `read` nor `fetch`"):
         dataset(Nothing).load()
-    with pytest.raises(DatasetError, match=r"(?s)`asking` of a source is wrong.*since.*Field required"):
-        dataset(Vendor, held="x")
+    with pytest.raises(DatasetError, match=r"(?s)`asking` of a source is wrong.*held.*Field required"):
+        dataset(Vendor, since="2024-01-01")
+    with pytest.raises(DatasetError, match="`since` is empty"):
+        dataset(Vendor, held="x").load()
     with pytest.raises(ConfigurationError, match="`since` is 'soon'"):
         Asking(held="x", since="soon").plan(hour(0))
     for wrong in ("soon", "-1D"):

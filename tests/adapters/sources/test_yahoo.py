@@ -176,6 +176,17 @@ def test_another_currency_or_symbol_is_another_security(provider):
         fetched(provider)
 
 
+def test_a_pair_is_quoted_in_its_second_side(provider):
+    provider.listings["EURUSD=X"] = provider.listings["USDSGD=X"] = daily(1.1)
+    pairs = {"EUR_USD": "EURUSD=X", "USD_SGD": "USDSGD=X"}
+    shares = YahooSource(pairs, currency="quote", base_url=provider.url, policy=FAST)
+    parts: list = []
+    since = pd.Timestamp("2024-01-02", tz="UTC")
+    with pytest.raises(SourceAnswerError, match=r"quotes USDSGD=X in 'USD'; expected SGD"):
+        parts.extend(shares.fetch(shares.keys, since, provider.now, provider.now))
+    assert [part.keys for part in parts] == [("EUR_USD",)]
+
+
 def asked_of(provider: YahooReplay):
     fetched(provider)
     return provider.prices_asked()[-1]

@@ -163,7 +163,7 @@ def test_own_files_never_mix_with_the_simulator(ingestion, market):
     for market_name in ("equity", "fx"):
         for table in ("bars", "articles", "macro"):
             source = ingestion.catalog(market_name, "own")[f"{market_name}.source_{table}"]
-            assert "OwnFileSource" in str(source)
+            assert "file_or_folder" in str(source)
 
 
 @pytest.mark.parametrize("market_name", ["equity", "fx"])

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 
 from finq_predictor.domain.columns import NOTES
+from finq_predictor.domain.errors import GateError
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.pipelines.ingestion import nodes
 from finq_predictor.pipelines.ingestion.params import IngestionParams
@@ -34,3 +36,24 @@ def test_a_delivery_is_passed_on_whole_or_part_by_part():
     assert nodes.receive(whole) is whole
     parts = iter([whole])
     assert nodes.receive(parts) is parts
+
+
+def test_providers_that_differ_are_listed_and_close_the_gate():
+    market, params = MARKETS["equity"], IngestionParams()
+    prices = ["open", "high", "low", "close"]
+    other = bars().assign(_source="own:y", asked_as="second_opinion")
+    other[prices] *= 100
+    both = pd.concat([other, bars()], ignore_index=True)
+    assert nodes.compare_providers(both, params, market=market)["disbelieved"].tolist() == [True] * 5
+    assert nodes.compare_providers(bars(), params, market=market).empty
+    silver, quarantine, delivery = nodes.clean_bars(both, params, market=market)
+    assert silver.empty
+    assert set(quarantine["rule"]) == {"provider_disagreement"}
+    with pytest.raises(GateError, match=r"rule max_provider_difference_share: found 1, allowed 0.1\..*AAA 2024-02-05"):
+        nodes.check_gates(params, silver, None, market=market, tally_bars=delivery)
+
+
+def test_second_opinions_alone_are_no_delivery():
+    only = bars().assign(asked_as="second_opinion")
+    with pytest.raises(GateError, match="bars, rule not_empty: the source delivered no rows"):
+        nodes.clean_bars(only, IngestionParams(), market=MARKETS["equity"])

@@ -40,6 +40,10 @@ class Coverage:
         """Windows of a key, in order; none where it was never asked for."""
         return list(self._windows.get(key, []))
 
+    def keys(self) -> frozenset[str]:
+        """Whatever was asked for."""
+        return frozenset(self._windows)
+
     def with_window(self, keys: Iterable[str], since: pd.Timestamp, until: pd.Timestamp) -> Coverage:
         """The same, and a window that was answered for some keys."""
         added = {key: [*self.of(key), (since, until)] for key in keys} if since < until else {}

@@ -123,7 +123,7 @@ class BronzeStore:
         return found if as_of is None else [entry for entry in found if entry.noted_at <= as_of]
 
     def last(self, as_of: pd.Timestamp | None = None) -> pd.DataFrame:
-        """The content that came last, with ``_source``, ``_received_at`` (UTC) and ``_content_hash``.
+        """The content that came last, with ``_source``, ``_received_at`` (UTC) and ``_content_hash``; of parts all.
 
         Args:
             as_of: Looks at the folder as it was then.
@@ -150,7 +150,8 @@ class BronzeStore:
             if not entries:
                 raise StoreError(_nothing(self.folder, as_of))
             try:
-                return read_labelled(self.folder, entries[-1:] if whole else _of_the_last_source(entries))
+                alone = whole and not entries[-1].until
+                return read_labelled(self.folder, entries[-1:] if alone else _of_the_last_source(entries))
             except FileNotFoundError as error:
                 # Unless another run has just merged it into another file, it is gone.
                 if self.entries(as_of) == entries:

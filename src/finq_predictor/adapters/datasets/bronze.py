@@ -27,7 +27,8 @@ class BronzeDataset(AbstractDataset[pd.DataFrame | Iterator[pd.DataFrame], pd.Da
     Args:
         filepath: The folder.
         deliveries: What ``load`` returns. ``last`` is for sources that deliver a whole table each time, as files and
-            the simulator do: a row that was taken out of the file is gone. ``all`` is for sources that deliver only
+            the simulator do: a row that was taken out of the file is gone; where parts are delivered, as from a folder
+            of files, all of them. ``all`` is for sources that deliver only
             what is new: every delivery of the last delivery's source, in order of receipt.
         as_of: ``load`` sees the folder as it was at this time, ISO 8601; None sees all of it.
         metadata: For other tools, such as kedro-viz.

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from finq_predictor.adapters.bronze.call_notes import note_calls, note_outages
 from finq_predictor.adapters.bronze.coverage import Coverage
 from finq_predictor.adapters.secrets import masked
-from finq_predictor.adapters.sources.catching_up import Plan, catch_up
+from finq_predictor.adapters.sources.catching_up import Plan, catch_up, take_new
 from finq_predictor.adapters.sources.making import make_source
-from finq_predictor.adapters.sources.protocol import WholeSource, WindowSource, lineage
+from finq_predictor.adapters.sources.protocol import GrowingSource, WholeSource, WindowSource, lineage
 from finq_predictor.domain.columns import SOURCE
 from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.domain.ingestion.times import as_moment
@@ -27,7 +27,8 @@ class Asking(BaseModel):
 
     Attributes:
         held: Folder of what it has delivered before.
-        since: Begin of the history that is wanted, ISO 8601, or how far it reaches back from the run, as ``730D``.
+        since: Begin of the history that is wanted, ISO 8601, or how far it reaches back from the run, as ``730D``;
+            empty only for a source that is not asked for windows.
         until: Its end; None takes the moment of the run. A later one fills the history up to here and no further.
         again: How far back it is asked anew each time, because it may revise what it said, and
             because what belongs to a day may come after it: ``5D``, ``12h``.
@@ -38,7 +39,7 @@ class Asking(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     held: Path
-    since: str
+    since: str = ""
     until: str | None = None
     again: str = "2D"
     step: str = "1min"
@@ -77,9 +78,9 @@ class SourceDataset(AbstractDataset[None, pd.DataFrame | Iterator[pd.DataFrame]]
     """Reads one table from a source and notes the source in every row.
 
     Args:
-        source: ``class`` is the path of a class that satisfies `WholeSource` or `WindowSource`; the rest are its
-            constructor's arguments.
-        asking: How a `WindowSource` is asked, see :class:`Asking`.
+        source: ``class`` is the path of a class that satisfies `WholeSource`, `WindowSource` or `GrowingSource`; the
+            rest are its constructor's arguments.
+        asking: How a `WindowSource` is asked, see :class:`Asking`; of it a `GrowingSource` needs ``held`` only.
         credentials: Keys of providers by their names, as ``conf/local/credentials.yml`` has them.
         metadata: For other tools, such as kedro-viz.
     """
@@ -105,13 +106,17 @@ class SourceDataset(AbstractDataset[None, pd.DataFrame | Iterator[pd.DataFrame]]
 
         Returns:
             The table as delivered plus the column ``_source``: ``simulated:<id>`` or ``own:<id>``. A source that
-            delivers windows is asked while its parts are taken, one after the other, so that each can be kept before
-            the next is asked for; there are none where nothing is new.
+            delivers windows or parts is asked while they are taken, one after the other, so that each can be kept
+            before the next is asked for; there are none where nothing is new.
         """
         source = make_source(self._source, self._credentials)
         if isinstance(source, WholeSource):
             frame = source.read()
             return frame.assign(**{SOURCE: pd.Series(lineage(source), index=frame.index, dtype="str")})
+        if isinstance(source, GrowingSource):
+            if self._asking is None:
+                raise DatasetError(f"{self._name} delivers parts and needs `asking: {{held: ...}}`.")
+            return _taken(source, self._asking.held)
         if not isinstance(source, WindowSource):
             raise DatasetError(f"{self._name} is no source: it has neither `read` nor `fetch`, `keys` and `identity`.")
         if self._asking is None:
@@ -130,6 +135,15 @@ class SourceDataset(AbstractDataset[None, pd.DataFrame | Iterator[pd.DataFrame]]
     @property
     def _name(self) -> str:
         return str(self._source["class"])
+
+
+def _taken(source: GrowingSource, folder: Path) -> Iterator[pd.DataFrame]:
+    """Take what is new, and note what could not be had."""
+    outages: list[str] = []
+    try:
+        yield from take_new(source, Coverage.read(folder), outages)
+    finally:
+        note_outages(folder, outages)
 
 
 def _noted(source: WindowSource, plan: Plan, folder: Path) -> Iterator[pd.DataFrame]:

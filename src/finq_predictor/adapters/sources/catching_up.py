@@ -11,11 +11,14 @@ import pandas as pd
 
 from finq_predictor.adapters.bronze.asked import Asked, answering
 from finq_predictor.adapters.bronze.coverage import Coverage, Window
-from finq_predictor.adapters.sources.protocol import WindowSource, lineage
+from finq_predictor.adapters.sources.protocol import EVER, GrowingSource, WindowSource, lineage
 from finq_predictor.domain.columns import SOURCE
 from finq_predictor.domain.errors import SourceError
 
 logger = logging.getLogger(__name__)
+
+# A part that is delivered once answers no window of time; any one that is the same for all says that it was delivered.
+_ONCE = (EVER, EVER + pd.Timedelta(days=1))
 
 
 @dataclass(frozen=True)
@@ -100,3 +103,32 @@ def catch_up(
         # nothing to be asked for, and an empty table is its answer.
         nothing = Asked(origin, (), plan.until, plan.until, source.identity)
         yield answering(pd.DataFrame({SOURCE: pd.Series([], dtype="str")}), nothing)
+
+
+def take_new(source: GrowingSource, coverage: Coverage, outages: list[str]) -> Iterator[pd.DataFrame]:
+    """Take the parts that a source did not deliver before.
+
+    Args:
+        source: Whom to ask.
+        coverage: What was delivered before.
+        outages: Is told what could not be had, one sentence each.
+
+    Yields:
+        Rows as delivered with ``_source``, each frame with a note of which part it is.
+
+    Raises:
+        SourceError: If nothing could be had, neither now nor before.
+    """
+    origin, before = lineage(source), coverage.keys()
+    taken = bool(before)
+    try:
+        for part in source.parts(before):
+            rows = part.frame.reset_index(drop=True)
+            who = pd.Series(origin, index=rows.index, dtype="str")
+            yield answering(rows.assign(**{SOURCE: who}), Asked(origin, part.keys, *_ONCE, part.identity))
+            taken = True
+    except SourceError as error:
+        if not taken:
+            raise
+        logger.warning("%s: %s The rest goes on; the next run asks again.", origin, error)
+        outages.append(f"not all of it could be had: {error}")

@@ -81,7 +81,7 @@ class OwnFileSource:
             frame = read(self._path)
         except Exception as error:
             raise SourceError(
-                f"The file {self._path} (run parameter `{self._parameter}`) cannot be read as {_format(self._path)}: "
+                f"The file {self._path} (run parameter `{self._parameter}`) cannot be read as {format_of(self._path)}: "
                 f"{type(error).__name__}: {error}. It may be cut off or damaged; deliver it again. "
                 "Nothing was changed by this run."
             ) from error
@@ -94,7 +94,7 @@ def _neighbours(path: Path) -> str:
     return closest(path.name, [file.name for file in path.parent.iterdir() if file.is_file()])
 
 
-def _format(path: Path) -> str:
+def format_of(path: Path) -> str:
     """Suffix that tells the format, without that of a compression."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     while suffixes and suffixes[-1] in OPENERS:
@@ -104,7 +104,7 @@ def _format(path: Path) -> str:
 
 def _reader(path: Path) -> Callable[[Path], pd.DataFrame]:
     try:
-        return READERS[_format(path)]
+        return READERS[format_of(path)]
     except UnknownNameError as error:
         raise SourceError(f"The file {path} cannot be read. {error}") from None
 

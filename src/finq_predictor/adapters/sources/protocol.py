@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -45,6 +45,7 @@ class Part:
         until: End of what it answers, where that is not the window's: what a source may still complete, or delivers in
             the next part, lies beyond it and is asked for again.
         source: Who answered, where that is not the source as a whole, such as one of several providers.
+        identity: Columns that tell one row from another, where the source does not say it for all its parts.
     """
 
     frame: pd.DataFrame
@@ -52,6 +53,7 @@ class Part:
     since: pd.Timestamp | None = None
     until: pd.Timestamp | None = None
     source: str = ""
+    identity: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -87,6 +89,25 @@ class WindowSource(Source, Protocol):
 
         Raises:
             SourceError: If it cannot be had; what was yielded before stays.
+        """
+
+
+@runtime_checkable
+class GrowingSource(Source, Protocol):
+    """A source of parts that are delivered once each, as the files of a folder; what it has said it takes not back."""
+
+    def parts(self, answered: Container[str]) -> Iterator[Part]:
+        """Deliver what was not delivered before, part by part.
+
+        Args:
+            answered: Keys of parts that were.
+
+        Yields:
+            Parts that say by what their rows are known again, and whose keys say which they are; one of them may be
+            shared by a part and its later versions.
+
+        Raises:
+            SourceError: If some of it cannot be had; what was yielded before stays.
         """
 
 

@@ -89,7 +89,13 @@ class RssSource:
     def _held(self, feed: str) -> Part:
         with HttpClient("rss", self._feeds[feed], self._policy, record=self.calls) as client:
             content = client.get_bytes()
-        found = [list(self._rows(feed, entry)) for entry in _entries(content, feed)]
+        entries = _entries(content, feed)
+        if entries and not any(_text(entry, "title") or _text(entry, "summary") for entry in entries):
+            raise SourceAnswerError(
+                f"The {len(entries)} entries of the feed {feed} have neither titles nor summaries; it may have changed "
+                "its form. Nothing of it is kept."
+            )
+        found = [list(self._rows(feed, entry)) for entry in entries]
         if silent := sum(not rows for rows in found):
             logger.info("%s: %d of %d entries are about no instrument that is known here", feed, silent, len(found))
         frame = pd.DataFrame([row for rows in found for row in rows], columns=list(COLUMNS))

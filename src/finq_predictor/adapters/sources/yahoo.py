@@ -22,6 +22,7 @@ from finq_predictor.domain.errors import ConfigurationError, SourceAnswerError, 
 OLDEST_HOURS = pd.Timedelta(days=729)
 # Corrections of the closing auction arrive within minutes.
 AFTER_CLOSE = pd.Timedelta(minutes=15)
+QUOTE = "quote"
 INTERVALS = {60: "1h", 1440: "1d"}
 
 _COLUMNS = {
@@ -43,8 +44,8 @@ class YahooSource:
         bar_minutes: 1440 for days, 60 for hours.
         series: Whether closes are values of a series, as of the VIX: ``series, period, value, known_at``, which is the
             day itself, and so known when it is over.
-        currency: What prices must be quoted in; None takes any. A symbol that is quoted in another one is another
-            security.
+        currency: What prices must be quoted in, ``quote`` for the second side of a pair such as ``EUR_USD``; None takes
+            any. A symbol that is quoted in another one is another security.
         base_url: Another address in place of Yahoo's hosts, whose names then begin the path.
         policy: Other limits than the usual ones, by name.
 
@@ -139,9 +140,10 @@ class YahooSource:
         symbol = self._symbols[name]
         if about.get("symbol") != symbol:
             raise SourceAnswerError(f"Yahoo was asked for {symbol} and answered with {about.get('symbol')!r}.")
-        if self._currency is not None and about.get("currency") != self._currency:
+        expected = name.rpartition("_")[2] if self._currency == QUOTE else self._currency
+        if expected is not None and about.get("currency") != expected:
             raise SourceAnswerError(
-                f"Yahoo quotes {symbol} in {about.get('currency')!r}; expected {self._currency}. It may stand for "
+                f"Yahoo quotes {symbol} in {about.get('currency')!r}; expected {expected}. It may stand for "
                 "another security now; correct its name, or leave `currency` out."
             )
 

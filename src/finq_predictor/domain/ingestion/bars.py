@@ -34,6 +34,15 @@ from finq_predictor.domain.ingestion.revisions import known_times, settle_versio
 from finq_predictor.domain.ingestion.rollover import note_on_bids
 from finq_predictor.domain.ingestion.rules import Rules
 from finq_predictor.domain.ingestion.total_return import actions_of_bars, as_traded, total_return
+from finq_predictor.domain.ingestion.two_providers import (
+    Compared,
+    compare,
+    disbelieved,
+    has_two_providers,
+    nothing_compared,
+    opinions_in,
+    said_by,
+)
 from finq_predictor.domain.tables import SILVER_BENCHMARK
 
 # Fewer rows say nothing about an instrument as a whole.
@@ -50,13 +59,31 @@ def clean_bars(raw: pd.DataFrame, rules: Rules) -> Cleaned:
     Returns:
         Silver: ``ts`` (UTC close), ``instrument``, prices, ``volume``, ``known_at``, in a market with quotes bid and
         ask (NaN where not delivered), sorted by ``ts, instrument``, one row per key. Every delivered row is either in
-        silver or in quarantine.
+        silver or in quarantine, but for those that were asked for only to compare others with them.
 
     Raises:
         MappingError: If the columns are not recognised.
         ConfigurationError: If calendar or time zone do not exist.
     """
-    return _clean(raw, "bars", rules)
+    opinions = opinions_in(raw)
+    return _clean(raw[~opinions] if opinions.any() else raw, "bars", rules, raw[opinions])
+
+
+def compare_bars(raw: pd.DataFrame, rules: Rules) -> Compared:
+    """Compare what several providers delivered of the same bars.
+
+    Args:
+        raw: Bars as delivered, with lineage columns.
+        rules: How to read and judge them.
+
+    Raises:
+        MappingError: If the columns are not recognised.
+    """
+    if not has_two_providers(raw):
+        return nothing_compared()
+    opinions = opinions_in(raw)
+    own = raw[~opinions]
+    return _compared(_as_traded(own, own, rules), own, raw[opinions], rules)
 
 
 def clean_benchmark(raw: pd.DataFrame, rules: Rules) -> Cleaned:
@@ -64,19 +91,14 @@ def clean_benchmark(raw: pd.DataFrame, rules: Rules) -> Cleaned:
     return _clean(raw, "benchmark", rules)
 
 
-def _clean(raw: pd.DataFrame, table: str, rules: Rules) -> Cleaned:
-    mapped = map_columns(
-        raw,
-        table,
-        rules.reading.columns.get(table),
-        instrument=rules.reading.instrument,
-        named_in=rules.market.instruments.named_in,
-    )
+def _clean(raw: pd.DataFrame, table: str, rules: Rules, opinions: pd.DataFrame | None = None) -> Cleaned:
+    mapped = _mapped(raw, table, rules)
     ledger = Ledger(len(raw))
     bars = typed_bars(mapped, rules)
     adjusted = None
     if table == "bars" and rules.reading.prices == "split_adjusted":
         bars, adjusted = _adjusted(bars, raw, rules)
+    compared = nothing_compared() if opinions is None else _compared(bars, raw, opinions, rules)
     _judge_times(bars, ledger, rules)
     _judge_completeness(bars, ledger)
     keyed = bars[TS].notna().to_numpy() & bars[INSTRUMENT].notna().to_numpy()
@@ -85,6 +107,7 @@ def _clean(raw: pd.DataFrame, table: str, rules: Rules) -> Cleaned:
     _judge_moment(bars, raw, ledger, rules)
     bars = settle_versions(bars, ledger, keyed, rules)
     _judge_delay(bars, ledger, rules)
+    _judge_providers(bars, ledger, compared)
     _judge_prints(bars, ledger, rules)
     if table == "bars":
         _judge_instruments(bars, ledger, rules)
@@ -98,11 +121,38 @@ def _clean(raw: pd.DataFrame, table: str, rules: Rules) -> Cleaned:
         null_shares={name: float(share) for name, share in missing.mean().items()},
         null_rows=_first_missing(bars, missing),
         columns=mapped.columns,
-        notes=(*mapped.notes, *(_notes(mapped, silver, table, rules) if adjusted is None else adjusted)),
+        notes=(
+            *mapped.notes,
+            *(_notes(mapped, silver, table, rules) if adjusted is None else adjusted),
+            *compared.notes,
+        ),
         out_of_order=_out_of_order(kept),
+        agreement=compared.agreement,
     )
     declared = SILVER_BENCHMARK if table == "benchmark" else rules.market.bars_table
     return Cleaned(declared.typed(silver), ledger.quarantine(raw), tally)
+
+
+def _mapped(raw: pd.DataFrame, table: str, rules: Rules) -> Mapped:
+    names, kind = rules.reading, rules.market.instruments
+    return map_columns(raw, table, names.columns.get(table), instrument=names.instrument, named_in=kind.named_in)
+
+
+def _as_traded(raw: pd.DataFrame, knowing: pd.DataFrame, rules: Rules) -> pd.DataFrame:
+    """Bars in the shares of their date, by the splits that others know of."""
+    bars = typed_bars(_mapped(raw, "bars", rules), rules)
+    if rules.reading.prices != "split_adjusted":
+        return bars
+    return as_traded(bars, raw, actions_of_bars(knowing, rules).silver, rules)
+
+
+def _compared(bars: pd.DataFrame, raw: pd.DataFrame, opinions: pd.DataFrame, rules: Rules) -> Compared:
+    if not len(opinions) and not has_two_providers(raw):
+        return nothing_compared()
+    said = [said_by(bars, raw)]
+    if len(opinions):
+        said.append(said_by(_as_traded(opinions, raw, rules), opinions))
+    return compare(pd.concat(said, ignore_index=True), rules)
 
 
 def _adjusted(bars: pd.DataFrame, raw: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -206,6 +256,14 @@ def _judge_delay(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
             for row in rows
         ],
     )
+
+
+def _judge_providers(bars: pd.DataFrame, ledger: Ledger, compared: Compared) -> None:
+    """Of two prices that contradict each other nobody knows which one is right: neither is used."""
+    told = disbelieved(bars, compared.differences)
+    broken = np.zeros(len(bars), dtype=bool)
+    broken[list(told)] = True
+    ledger.reject(broken, "provider_disagreement", lambda rows: [told[row] for row in rows])
 
 
 def _judge_prints(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:

@@ -131,6 +131,26 @@ def check_quarantine(delivery: Delivery, limits: GateLimits) -> Check:
     )
 
 
+def check_providers(delivery: Delivery, limits: GateLimits) -> list[Check]:
+    """Providers of the same bars agree; no check where only one delivered."""
+    agreement = delivery.tally.agreement
+    if not agreement.compared:
+        return []
+    share = agreement.differing / agreement.compared
+    return [
+        Check(
+            delivery.table,
+            "max_provider_difference_share",
+            share <= limits.max_provider_difference_share,
+            share,
+            limits.max_provider_difference_share,
+            agreement.examples,
+            "One of the providers is wrong about prices, unit or currency. Read provider_differences, find out which, "
+            "and leave that one out.",
+        )
+    ]
+
+
 def check_not_empty(delivery: Delivery) -> Check:
     """A needed table has rows left."""
     return Check(

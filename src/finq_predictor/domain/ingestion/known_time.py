@@ -11,6 +11,7 @@ from finq_predictor.domain.ingestion.parsing import COMPLETE, typed_bars
 from finq_predictor.domain.ingestion.records import known_times_of_articles, known_times_of_macro
 from finq_predictor.domain.ingestion.revisions import known_times
 from finq_predictor.domain.ingestion.rules import Rules
+from finq_predictor.domain.ingestion.two_providers import opinions_in
 
 
 def known_times_of(raw: pd.DataFrame, table: str, rules: Rules) -> pd.Series:
@@ -49,5 +50,9 @@ def known_times_of(raw: pd.DataFrame, table: str, rules: Rules) -> pd.Series:
         keyed = bars[TS].notna() & bars[INSTRUMENT].notna()
         if COMPLETE in bars:
             keyed &= bars[COMPLETE]
-        known = known_times(bars, raw, keyed.to_numpy())[KNOWN_AT]
+        # What was asked for only to compare makes no row a later version of another.
+        opinions = opinions_in(raw)
+        own = ~opinions
+        known = bars[TS].copy()
+        known[own] = known_times(bars[own].reset_index(drop=True), raw[own], keyed.to_numpy()[own])[KNOWN_AT].to_numpy()
     return known.set_axis(raw.index)

@@ -66,6 +66,27 @@ class ReadingRules:
 
 
 @dataclass(frozen=True)
+class ComparisonRules:
+    """When two providers differ about a bar.
+
+    Attributes:
+        max_difference: Relative difference of two closes that is nothing, where no spread is known.
+        spreads: The same in spreads between bid and ask, where one of the two delivers them.
+        max_volume_ratio: Volumes that many times apart are listed; nothing more follows, because each provider counts
+            other venues.
+        disbelief: Closes further apart than this are both in doubt: neither is used unless a third provider stands by
+            it.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    max_difference: Annotated[float, Field(ge=0)] = 0.01
+    spreads: Annotated[float, Field(ge=0)] = 5.0
+    max_volume_ratio: Annotated[float, Field(gt=1)] = 10.0
+    disbelief: Annotated[float, Field(gt=0)] = 0.05
+
+
+@dataclass(frozen=True)
 class CleaningRules:
     """What makes a delivered row unusable.
 
@@ -75,6 +96,7 @@ class CleaningRules:
             it can confirm it.
         wick_factor: High or low that many times beyond open and close is a wrong print.
         max_bad_share: An instrument with a greater share of unusable bars is rejected as a whole.
+        comparison: When two providers differ about a bar.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -83,6 +105,7 @@ class CleaningRules:
     max_jump: Annotated[float, Field(gt=1)] = 4.0
     wick_factor: Annotated[float, Field(gt=1)] = 5.0
     max_bad_share: Annotated[float, Field(gt=0, le=1)] = 0.25
+    comparison: ComparisonRules = ComparisonRules()
 
 
 @dataclass(frozen=True)
@@ -93,6 +116,7 @@ class GateLimits:
         min_instruments: Fewest instruments to go on with.
         max_null_share: Largest share of missing values per column of a delivery.
         max_quarantine_share: Largest share of a delivery's rows in quarantine; duplicates do not count.
+        max_provider_difference_share: Largest share of bars that two providers differ about, of those both delivered.
         max_benchmark_age: Most sessions without benchmark up to ``as_of``.
         max_benchmark_gap: Most consecutive sessions without benchmark between the first and the last bar.
     """
@@ -102,6 +126,7 @@ class GateLimits:
     min_instruments: Annotated[int, Field(gt=0)] = 1
     max_null_share: _Share = 0.10
     max_quarantine_share: _Share = 0.05
+    max_provider_difference_share: _Share = 0.10
     max_benchmark_age: Annotated[int, Field(ge=0)] = 2
     max_benchmark_gap: Annotated[int, Field(ge=0)] = 1
 

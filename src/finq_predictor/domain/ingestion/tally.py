@@ -8,7 +8,22 @@ from typing import Self
 
 import pandas as pd
 
-from finq_predictor.domain.columns import CONTENT_HASH, SOURCE
+from finq_predictor.domain.columns import ASKED_AS, CONTENT_HASH, SECOND_OPINION, SOURCE
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far providers agree that delivered the same bars.
+
+    Attributes:
+        compared: Bars of which two or more providers said something.
+        differing: Those of them whose closes lie further apart than they may.
+        examples: A few of them by instrument: when, who, what.
+    """
+
+    compared: int = 0
+    differing: int = 0
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -25,6 +40,7 @@ class Tally:
         columns: Our name of a column to the delivered name.
         notes: What was decided about the delivery as a whole, one sentence each.
         out_of_order: Rows that came after a later one.
+        agreement: How far providers agree, where several delivered the same bars.
     """
 
     rows: int
@@ -36,6 +52,7 @@ class Tally:
     columns: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     out_of_order: int = 0
+    agreement: Agreement = Agreement()
 
 
 @dataclass(frozen=True)
@@ -63,9 +80,10 @@ class Delivery:
             bronze: Rows as received.
             tally: What became of them.
         """
+        own = bronze[bronze[ASKED_AS].ne(SECOND_OPINION)] if ASKED_AS in bronze else bronze
         return cls(
             table=table,
-            source=str(bronze[SOURCE].iloc[-1]) if SOURCE in bronze and len(bronze) else "",
+            source=str(own[SOURCE].iloc[-1]) if SOURCE in own and len(own) else "",
             content_hashes=tuple(map(str, bronze[CONTENT_HASH].unique())) if CONTENT_HASH in bronze else (),
             tally=tally,
         )

@@ -19,6 +19,7 @@ from finq_predictor.domain.tables.monitoring import DRIFT, FRESHNESS, MISSING_RA
 from finq_predictor.domain.tables.schema import ANY, Column, Layer, Table, Within
 from finq_predictor.domain.tables.silver import (
     BRONZE,
+    PROVIDER_DIFFERENCES,
     QUARANTINE,
     SCORED_ARTICLES,
     SILVER_ACTIONS,
@@ -43,6 +44,7 @@ TABLES: Registry[Table] = Registry.of(
     SILVER_SENTIMENT,
     SILVER_COVERAGE,
     QUARANTINE,
+    PROVIDER_DIFFERENCES,
     GOLD,
     FOLDS,
     TRIALS,
@@ -92,6 +94,7 @@ __all__ = [
     "MISSING_RATES",
     "OOS_PREDICTIONS",
     "PREDICTIONS",
+    "PROVIDER_DIFFERENCES",
     "QUARANTINE",
     "SCORED_ARTICLES",
     "SEALED_PREDICTIONS",

@@ -209,3 +209,27 @@ QUARANTINE = Table(
         Column(REASON, TEXT, "What is wrong with it."),
     ),
 )
+
+PROVIDER_DIFFERENCES = Table(
+    "provider_differences",
+    Layer.SILVER,
+    "ingestion",
+    "A bar about which two providers differ; written whenever several delivered the same bars, also where a gate stops "
+    "the run. Prices are as traded, so that a split that one of them has divided by is no difference.",
+    (
+        _INSTRUMENT,
+        _BAR,
+        Column("provider", TEXT, "Whose bar is used, or would be."),
+        Column("other", TEXT, "Who says something else."),
+        _price("close", "The close of the first."),
+        _price("other_close", "The close of the other."),
+        Column("difference", NUMBER, "The one close over the other, less 1.", "share", low=-1.0),
+        Column("allowed", NUMBER, "How far they may differ, in either direction.", "share", low=0.0),
+        Column("volume", NUMBER, "The volume of the first.", "units", known=0.0, low=0.0),
+        Column("other_volume", NUMBER, "The volume of the other.", "units", known=0.0, low=0.0),
+        Column("what", TEXT, "What differs: `close` or only `volume`."),
+        Column("disbelieved", FLAG, "Whether neither close is believed, so that the bar is in quarantine."),
+    ),
+    key=(INSTRUMENT, TS, "other"),
+    ascending=TS,
+)

@@ -17,6 +17,7 @@ from finq_predictor.domain.ingestion.gates import IngestionChecks
 from finq_predictor.domain.ingestion.provenance import Provenance, trace
 from finq_predictor.domain.ingestion.quarantine import Cleaned
 from finq_predictor.domain.ingestion.tally import Delivery
+from finq_predictor.domain.ingestion.two_providers import opinions_in
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.pipelines.ingestion.params import IngestionParams
 
@@ -42,6 +43,11 @@ def clean_bars(bronze: pd.DataFrame, params: IngestionParams, *, market: Market)
         Silver to be, quarantine, and the tally of the delivery.
     """
     return _divided("bars", bronze, cleaning.clean_bars(_not_empty("bars", bronze), params.rules(market)))
+
+
+def compare_providers(bronze: pd.DataFrame, params: IngestionParams, *, market: Market) -> pd.DataFrame:
+    """Where two providers differ about the same bars; no rows where one delivered alone."""
+    return cleaning.compare_bars(bronze, params.rules(market)).differences
 
 
 def clean_benchmark(bronze: pd.DataFrame, params: IngestionParams, *, market: Market) -> Divided:
@@ -88,6 +94,7 @@ def check_gates(
     by_table = {delivery.table: delivery for delivery in tallies.values()}
     checks = [check for delivery in by_table.values() for check in gates.check_nulls(delivery, limits)]
     checks += [gates.check_quarantine(delivery, limits) for delivery in by_table.values()]
+    checks += gates.check_providers(by_table["bars"], limits)
     checks.append(gates.check_one_origin(tuple(by_table.values())))
     checks.append(gates.check_not_empty(by_table["bars"]))
     checks.append(gates.check_instruments(bars, limits))
@@ -121,7 +128,7 @@ def describe_provenance(checks: IngestionChecks, bars: pd.DataFrame, *tallies: D
 
 
 def _not_empty(table: str, bronze: pd.DataFrame) -> pd.DataFrame:
-    if bronze.empty:
+    if opinions_in(bronze).all():
         raise GateError(
             f"{table}, rule not_empty: the source delivered no rows. Look at the file or the source's options."
         )

@@ -34,6 +34,7 @@ def create_pipeline(market: Market) -> Pipeline:
     return Pipeline(
         [
             *(part for table in market.source_tables for part in _table(market, table)),
+            step(nodes.compare_providers, ["bronze_bars", "params:ingestion"], "provider_differences", market=market),
             step(
                 nodes.check_gates,
                 {"params": "params:ingestion", **judged, **{name: name for name in tallies}},
