@@ -29,6 +29,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from finq_predictor.adapters.http.hosts import HOSTS
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -196,6 +198,8 @@ class ProviderServer:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     def __enter__(self) -> ProviderServer:
+        # A port may have been that of another server, which did not want to be asked any more.
+        HOSTS.forget(self.host)
         self._thread.start()
         return self
 

@@ -582,3 +582,12 @@ def test_a_transport_can_be_given(clock):
     transport = httpx.MockTransport(lambda request: httpx.Response(200, json={"host": request.url.host}))
     client = HttpClient("abc", "https://example.com", transport=transport, hosts=clock.hosts())
     assert client.get_json() == {"host": "example.com"}
+
+
+def test_a_host_that_is_forgotten_is_taken_up_anew(clock):
+    hosts, policy = clock.hosts(), Policy(requests_per_minute=10)
+    host = hosts.of("http://127.0.0.1:8080/a", policy)
+    host.hold_off(100.0)
+    hosts.forget("127.0.0.1:8080")
+    hosts.forget("127.0.0.1:8081")
+    assert hosts.of("http://127.0.0.1:8080/b", policy) is not host

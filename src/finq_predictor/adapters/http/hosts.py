@@ -130,6 +130,15 @@ class Hosts:
         host.obey(policy)
         return host
 
+    def forget(self, name: str) -> None:
+        """Take up a host anew, with nothing counted and nothing held off: another server may answer there by now.
+
+        Args:
+            name: Host, with its port where it is no usual one, such as ``"api.example.org"`` or ``"127.0.0.1:8080"``.
+        """
+        with self._lock:
+            self._hosts.pop(name, None)
+
 
 HOSTS = Hosts()
 """The hosts of this process."""
