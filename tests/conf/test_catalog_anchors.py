@@ -30,7 +30,7 @@ WRITERS = {
 DATASETS = "finq_predictor.adapters.datasets."
 KEPT = DATASETS + "snapshot.SnapshotDataset"
 # What people and other programs open lies at one place; of all else versions are kept.
-OPENED = re.compile(r"quarantine_\w+|plot_\w+|report|monitoring_report|monitoring_metrics")
+OPENED = re.compile(r"quarantine_\w+|gate_results|plot_\w+|report|monitoring_report|monitoring_metrics")
 # The type of each typed value.
 VALUES = {
     "provenance": "finq_predictor.domain.ingestion.provenance.Provenance",

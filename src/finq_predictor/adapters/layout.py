@@ -40,6 +40,7 @@ PLACES = {
         "scored_articles": "scored_articles.parquet",
         "provenance": "provenance.json",
         "ingestion_checks": "ingestion_checks.json",
+        "gate_results": "gate_results.parquet",
     },
     Folder.GOLD: {"gold": "gold.parquet", "feature_set": "feature_set.json"},
     Folder.MODELS: {

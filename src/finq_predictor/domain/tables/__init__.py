@@ -19,6 +19,7 @@ from finq_predictor.domain.tables.monitoring import DRIFT, FRESHNESS, MISSING_RA
 from finq_predictor.domain.tables.schema import ANY, Column, Layer, Table, Within
 from finq_predictor.domain.tables.silver import (
     BRONZE,
+    GATE_RESULTS,
     QUARANTINE,
     SCORED_ARTICLES,
     SILVER_ACTIONS,
@@ -43,6 +44,7 @@ TABLES: Registry[Table] = Registry.of(
     SILVER_SENTIMENT,
     SILVER_COVERAGE,
     QUARANTINE,
+    GATE_RESULTS,
     GOLD,
     FOLDS,
     TRIALS,
@@ -85,6 +87,7 @@ __all__ = [
     "DRIFT",
     "FOLDS",
     "FRESHNESS",
+    "GATE_RESULTS",
     "GOLD",
     "LEAK_METER",
     "METRICS",
