@@ -28,7 +28,7 @@ $(foreach switch,$(shell $(PYTHON) src/finq_predictor/switches.py),$(eval export
 # A container may forbid bytecode, and every process would compile every import again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run live setup test proofs mutants chaos chaos-ingestion attack soak lint format serve lab viz dags bench docs lock clean
+.PHONY: help run live setup test proofs mutants chaos chaos-ingestion attack soak lint format serve lab viz dags bench docs data-docs lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
@@ -129,6 +129,9 @@ bench: $(VENV)/.dev  ## Benchmarks beside their peers
 
 docs: $(VENV)/.serve  ## Write the generated reference pages
 	$(BIN)/finq docs
+
+data-docs: $(VENV)/.base  ## Pages about the stored data and what is declared about them (after make run)
+	$(BIN)/finq data docs --root $(ROOT)
 
 lock: $(VENV)/.base  ## Pin every dependency anew
 	$(UV) pip compile pyproject.toml --all-extras --no-emit-package finq-predictor --python-version 3.11 \

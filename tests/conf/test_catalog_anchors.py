@@ -51,6 +51,7 @@ OTHERS = {
     r"tracked_report": DATASETS + "tracked_run.TrackedReportDataset",
     r"trial_ledger|tried|opened": DATASETS + "trial_ledger.TrialLedgerDataset",
     r"snapshot": DATASETS + "snapshot_id.SnapshotIdDataset",
+    r"provider_notes": DATASETS + "provider_notes.ProviderNotesDataset",
     r"clock": DATASETS + "clock.ClockDataset",
     r"code_version": DATASETS + "code_version.CodeVersionDataset",
     r"invocation": DATASETS + "invocation.InvocationDataset",

@@ -59,12 +59,13 @@ def _changed(bars: pd.DataFrame, several: Positions, received: pd.Series, rules:
     group = part.groupby([INSTRUMENT, TS], sort=False).ngroup().to_numpy()
     order = np.argsort(group, kind="stable")
     group, rows = group[order], several[order]
-    prices = bars[list(OHLC)].to_numpy()[rows]
+    prices = bars[list(OHLC)].iloc[rows].to_numpy()
     again = np.append(False, group[1:] == group[:-1])
     before = np.roll(prices, 1, axis=0)
     other = (np.abs(prices - before) > rules.cleaning.ohlc_tolerance * np.abs(before)).any(axis=1)
-    came = received.astype("int64").to_numpy()[rows]
-    late = (bars[KNOWN_AT] > bars[TS] + rules.market.decision_delay).to_numpy()[rows]
+    came = received.iloc[rows].astype("int64").to_numpy()
+    about = bars[[KNOWN_AT, TS]].iloc[rows]
+    late = (about[KNOWN_AT] > about[TS] + rules.market.decision_delay).to_numpy()
     changed: Positions = rows[again & other & (late | (came == np.roll(came, 1)))]
     return changed
 
@@ -74,7 +75,9 @@ def _rewrites(bars: pd.DataFrame, usable: Array, received: pd.Series, changed: P
     begins = moments[np.append(True, moments[1:] - moments[:-1] > _APART)] if len(moments) else moments
     run = begins.searchsorted(received, side="right") if len(begins) else np.zeros(len(bars), dtype=np.intp)
     ts = bars[TS].astype("int64").to_numpy()
-    first = usable & ~bars[usable].duplicated([INSTRUMENT, TS]).reindex(bars.index, fill_value=True).to_numpy()
+    told = np.flatnonzero(usable)
+    first = np.zeros(len(bars), dtype=bool)
+    first[told[~bars[[INSTRUMENT, TS]].iloc[told].duplicated().to_numpy()]] = True
     for number in np.unique(run[changed]):
         rows = changed[run[changed] == number]
         span = (ts >= ts[rows].min()) & (ts <= ts[rows].max()) & (run <= number)

@@ -15,7 +15,7 @@ from finq_predictor.domain.tables.evaluation import (
     PREDICTIONS,
 )
 from finq_predictor.domain.tables.gold import GOLD
-from finq_predictor.domain.tables.monitoring import DRIFT, FRESHNESS, MISSING_RATES
+from finq_predictor.domain.tables.monitoring import DRIFT, FRESHNESS, MISSING_RATES, PROVIDERS
 from finq_predictor.domain.tables.schema import ANY, Column, Layer, Table, Within
 from finq_predictor.domain.tables.silver import (
     BRONZE,
@@ -60,6 +60,7 @@ TABLES: Registry[Table] = Registry.of(
     FRESHNESS,
     MISSING_RATES,
     DRIFT,
+    PROVIDERS,
 )
 
 
@@ -95,6 +96,7 @@ __all__ = [
     "MISSING_RATES",
     "OOS_PREDICTIONS",
     "PREDICTIONS",
+    "PROVIDERS",
     "QUARANTINE",
     "SCORED_ARTICLES",
     "SEALED_PREDICTIONS",
