@@ -29,7 +29,7 @@ $(foreach switch,$(shell $(PYTHON) src/finq_predictor/switches.py),$(eval export
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run live setup test test-live proofs faults mutants chaos chaos-ingestion attack soak stream lint format serve lab viz \
-	dags bench docs lock clean
+	dags bench docs data-docs lock clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
@@ -139,6 +139,9 @@ docs: $(VENV)/.serve  ## Write the generated reference pages
 
 faults: $(VENV)/.dev  ## Write the reference page of what each source does when its provider is not itself
 	PYTHONPATH=tests $(BIN)/python tests/fault_matrix.py
+
+data-docs: $(VENV)/.base  ## Pages about the stored data and what is declared about them (after make run)
+	$(BIN)/finq data docs --root $(ROOT)
 
 lock: $(VENV)/.base  ## Pin every dependency anew
 	$(UV) pip compile pyproject.toml --all-extras --no-emit-package finq-predictor --python-version 3.11 \

@@ -9,12 +9,15 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.features import FeatureSet
+from finq_predictor.domain.ingestion.gate_results import results_table
+from finq_predictor.domain.ingestion.gates import Check, IngestionChecks, Severity
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import create_model
 from finq_predictor.domain.modelling.training_profile import build_profile
 from finq_predictor.domain.monitoring.drift.windows import last_days
+from finq_predictor.domain.tables import PROVIDERS
 from finq_predictor.pipelines.monitoring import nodes
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
 from finq_predictor.reports.monitoring.results import MonitoringResults
@@ -54,6 +57,14 @@ def make_watched_world(days: int = 260, instruments: int = 20) -> tuple[pd.DataF
     return gold, bundle
 
 
+def quiet_gates(gold: pd.DataFrame, **changes: Any) -> pd.DataFrame:
+    """What the gates say of a delivery that is as it should be; ``changes`` are of one more answer."""
+    checks = [Check("bars", "min_instruments", True, 24, 20, ("A", "B"))]
+    checks += [replace(Check("articles", "max_article_days", True, 0.5, 7.0, severity=Severity.WARN), **changes)]
+    answers = IngestionChecks("equity", tuple(checks), {"bars": {"duplicate": 3}}, {}, {"bars": 1000})
+    return results_table(answers, gold["ts"].max())
+
+
 def make_monitoring(gold: pd.DataFrame, champion: ModelBundle, **changes: Any) -> MonitoringResults:
     """What monitoring finds on its last twenty days, with whatever a test wants changed."""
     market, params = get_market("equity"), MonitoringParams()
@@ -61,10 +72,12 @@ def make_monitoring(gold: pd.DataFrame, champion: ModelBundle, **changes: Any) -
     results = MonitoringResults(
         market=market,
         freshness=nodes.measure_freshness(
-            gold, gold, predictions, make_provenance(), gold["ts"].max(), params, market=market
+            gold, gold, predictions, make_provenance(), gold["ts"].max(), quiet_gates(gold), params, market=market
         ),
         missing_rates=nodes.measure_missing(gold, champion, params),
         drift=nodes.measure_drift(gold, predictions, champion, params),
+        gates=quiet_gates(gold),
+        providers=PROVIDERS.empty(),
         current=last_days(gold, params.window_days),
         champion=champion,
         provenance=make_provenance(),

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from finq_predictor.domain.errors import ConfigurationError, MappingError
-from finq_predictor.domain.ingestion import gates
 from finq_predictor.domain.ingestion.bars import clean_bars, clean_benchmark
 from finq_predictor.domain.ingestion.gates import Check
+from finq_predictor.domain.ingestion.judging import Case, ask_every_gate
 from finq_predictor.domain.ingestion.recognition import Recognition, recognise
 from finq_predictor.domain.ingestion.records import clean_articles, clean_macro
 from finq_predictor.domain.ingestion.rules import CleaningRules, GateLimits, Rules
@@ -53,7 +53,7 @@ class LoadedFrame:
 
     @property
     def report(self) -> str:
-        """What the bars are, what became of each table, and the gates that a run would stop at."""
+        """What the bars are, what became of each table, and the gates that a run would stop at or warn of."""
         return "\n".join([self.recognition.text(), *self._outcome(), *self._closed_gates()])
 
     def _outcome(self) -> list[str]:
@@ -69,8 +69,8 @@ class LoadedFrame:
 
     def _closed_gates(self) -> list[str]:
         return [
-            f"A run stops {check.frame}, rule {check.rule}: found {check.value:.4g}, allowed {check.limit:g}. "
-            f"{check.advice}"
+            f"A run {'stops' if check.stops else 'warns of'} {check.frame}, rule {check.rule}: "
+            f"found {check.value:.4g}, allowed {check.limit:g}. {check.advice}"
             for check in self.checks
             if not check.passed
         ]
@@ -152,12 +152,5 @@ def _quarantine(cleaned: Mapping[str, Cleaned]) -> pd.DataFrame:
 
 
 def _checks(silver: Mapping[str, pd.DataFrame], deliveries: Mapping[str, Delivery], rules: Rules) -> tuple[Check, ...]:
-    limits = GateLimits()
-    checks = [check for delivery in deliveries.values() for check in gates.check_nulls(delivery, limits)]
-    checks += [gates.check_quarantine(delivery, limits) for delivery in deliveries.values()]
-    checks += [gates.check_not_empty(deliveries[name]) for name in rules.market.required_tables if name in deliveries]
-    bars, benchmark = silver["bars"], silver.get("benchmark")
-    if benchmark is not None and len(bars) and len(benchmark):
-        checks.append(gates.check_benchmark_age(bars, benchmark, rules.sessions, rules.as_of, limits))
-        checks.append(gates.check_benchmark_gaps(bars, benchmark, rules.sessions, limits, daily=rules.daily))
-    return tuple(checks)
+    case = Case(silver["bars"], silver.get("benchmark"), deliveries, rules, GateLimits())
+    return tuple(ask_every_gate(case))

@@ -30,7 +30,9 @@ WRITERS = {
 DATASETS = "finq_predictor.adapters.datasets."
 KEPT = DATASETS + "snapshot.SnapshotDataset"
 # What people and other programs open lies at one place; of all else versions are kept.
-OPENED = re.compile(r"quarantine_\w+|provider_differences|plot_\w+|report|monitoring_report|monitoring_metrics")
+OPENED = re.compile(
+    r"quarantine_\w+|provider_differences|gate_results|plot_\w+|report|monitoring_report|monitoring_metrics"
+)
 # The type of each typed value.
 VALUES = {
     "provenance": "finq_predictor.domain.ingestion.provenance.Provenance",
@@ -51,6 +53,7 @@ OTHERS = {
     r"tracked_report": DATASETS + "tracked_run.TrackedReportDataset",
     r"trial_ledger|tried|opened": DATASETS + "trial_ledger.TrialLedgerDataset",
     r"snapshot": DATASETS + "snapshot_id.SnapshotIdDataset",
+    r"provider_notes": DATASETS + "provider_notes.ProviderNotesDataset",
     r"clock": DATASETS + "clock.ClockDataset",
     r"code_version": DATASETS + "code_version.CodeVersionDataset",
     r"invocation": DATASETS + "invocation.InvocationDataset",

@@ -62,12 +62,15 @@ with DAG(
 ) as dag:
     tasks = {
         "ingestion": stage("ingestion", "--namespaces ingestion"),
+        "monitoring": stage("monitoring", "--namespaces monitoring"),
         "sentiment": stage("sentiment", "--namespaces sentiment"),
         "features": stage("features", "--namespaces features"),
         "evaluation": stage("evaluation", "--namespaces evaluation"),
         "training": stage("training", "--namespaces training"),
-        "monitoring": stage("monitoring", "--namespaces monitoring"),
     }
+    tasks["evaluation"] >> tasks["monitoring"]
+    tasks["features"] >> tasks["monitoring"]
+    tasks["ingestion"] >> tasks["monitoring"]
     tasks["ingestion"] >> tasks["sentiment"]
     tasks["ingestion"] >> tasks["features"]
     tasks["sentiment"] >> tasks["features"]
@@ -76,6 +79,3 @@ with DAG(
     tasks["ingestion"] >> tasks["evaluation"]
     tasks["features"] >> tasks["training"]
     tasks["ingestion"] >> tasks["training"]
-    tasks["evaluation"] >> tasks["monitoring"]
-    tasks["features"] >> tasks["monitoring"]
-    tasks["ingestion"] >> tasks["monitoring"]

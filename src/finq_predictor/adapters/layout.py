@@ -41,6 +41,7 @@ PLACES = {
         "scored_articles": "scored_articles.parquet",
         "provenance": "provenance.json",
         "ingestion_checks": "ingestion_checks.json",
+        "gate_results": "gate_results.parquet",
     },
     Folder.GOLD: {"gold": "gold.parquet", "feature_set": "feature_set.json"},
     Folder.MODELS: {
@@ -75,6 +76,7 @@ PLACES = {
         "freshness": "monitoring/freshness.parquet",
         "missing_rates": "monitoring/missing_rates.parquet",
         "drift": "monitoring/drift.parquet",
+        "providers": "monitoring/providers.parquet",
         "monitoring_report": "monitoring/report.html",
         "monitoring_metrics": "monitoring/metrics.prom",
     },
@@ -138,6 +140,10 @@ class Layout:
     def report(self, market: str) -> Path:
         """The page about a market and its models."""
         return self.place(market, "report")
+
+    def data_docs(self, market: str) -> Path:
+        """The folder of the pages about the data of a market and what was declared about them."""
+        return self.root / Folder.REPORTS / market / "data_docs"
 
 
 class Located(NamedTuple):

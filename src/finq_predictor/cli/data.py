@@ -101,6 +101,17 @@ def path(root: Path, market: str, dataset: str) -> None:
     click.echo(path_of(root, market, dataset))
 
 
+@data.command()
+@root_option
+@market_option
+def docs(root: Path, market: str | None) -> None:
+    """Write the Data Docs: what is stored beside what is declared about it, and what the gates found."""
+    from finq_predictor.adapters.quality.data_docs import write_data_docs
+
+    for store in _stores(root, market):
+        click.echo(f"{store.market}: {write_data_docs(root, store.market)}")
+
+
 def _stores(root: Path, market: str | None) -> Iterator[SnapshotStore]:
     from finq_predictor.adapters.snapshots.store import SnapshotStore
 

@@ -10,20 +10,30 @@ import pytest
 from pydantic import ValidationError
 
 from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
+from finq_predictor.domain.ingestion.gates import Severity
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.monitoring.drift import DRIFT_TESTS, DriftTest, Subject
+from finq_predictor.domain.monitoring.providers import ProviderNotes
 from finq_predictor.pipelines.monitoring.nodes import measure_drift
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
 from finq_predictor.pipelines.monitoring.pipeline import create_pipeline
 from page_laws import assert_lawful
-from synthetic_monitoring import NAMES, make_watched_world
+from synthetic_monitoring import NAMES, make_watched_world, quiet_gates
 from synthetic_values import make_provenance
 
 MARKET = get_market("equity")
 GOLD, BUNDLE = make_watched_world()
+CALLS = pd.DataFrame(
+    {
+        "table": ["bars", "bars", "bars", "articles"],
+        "source": ["yahoo", "yahoo", "yahoo", "rss"],
+        "started_at": GOLD["ts"].max() - pd.to_timedelta([1, 2, 30, 3], unit="h"),
+        "outcome": ["ok", "timed out", "failed", "moved"],
+    }
+)
 
 
-def run(gold=GOLD, simulated=True, predictions=None, clock=None, **params):
+def run(gold=GOLD, simulated=True, predictions=None, clock=None, gate=None, **params):
     predicted = BUNDLE.predict(GOLD[GOLD["ts"] >= GOLD["ts"].unique()[240]]) if predictions is None else predictions
     data = {
         "gold": gold,
@@ -34,6 +44,8 @@ def run(gold=GOLD, simulated=True, predictions=None, clock=None, **params):
             source="simulated" if simulated else "own", source_id="seed 1 & <co>", simulated=simulated
         ),
         "snapshot": "000012-919fa2540b59",
+        "gate_results": quiet_gates(gold, **(gate or {})),
+        "provider_notes": ProviderNotes(CALLS, {"macro": ("the provider was down",)} if gate else {}),
         "clock": GOLD["ts"].max() if clock is None else pd.Timestamp(clock),
         "params:monitoring": MonitoringParams(**params),
     }
@@ -121,6 +133,35 @@ def test_old_data_ring():
     out = run(as_of="2024-03-01T21:00Z")
     assert out["freshness"]["stale"].all()
     assert "Stale data: silver, gold, predictions older than 13 h while the market is open" in out["monitoring_report"]
+
+
+def test_a_delivery_that_a_gate_stopped_rings():
+    closed = {"frame": "bars", "rule": "max_null_share", "passed": False, "value": 0.3, "severity": Severity.STOP}
+    out = run(gate=closed)
+    silver = out["freshness"].set_index("layer").loc["silver"]
+    assert not silver["valid"]
+    assert "gates stopped the last delivery" in silver["problem"]
+    metrics = out["monitoring_metrics"]
+    assert 'finq_validation_status{layer="silver",market="equity",pipeline="ingestion"} 0.0' in metrics
+    assert 'finq_gate_status{frame="bars",market="equity",rule="max_null_share",severity="stop"} 0.0' in metrics
+    assert "bars max_null_share" in out["monitoring_report"]
+    assert "needs attention" in out["monitoring_report"]
+
+
+def test_a_warning_is_seen_on_the_page_and_stops_nothing():
+    out = run(gate={"passed": False, "value": 9.0})
+    assert out["freshness"]["valid"].all()
+    assert "Gates warn of the last delivery: articles max_article_days." in out["monitoring_report"]
+
+
+def test_calls_failures_and_outages_are_counted(calm):
+    counted = calm["providers"].set_index(["table", "source"])
+    assert counted.loc[("bars", "yahoo")].tolist() == [2, 1, 0]
+    assert counted.loc[("articles", "rss")].tolist() == [1, 0, 0]
+    metrics = run(gate={"passed": True})["monitoring_metrics"]
+    assert 'finq_provider_failures{market="equity",source="yahoo",table="bars"} 1.0' in metrics
+    assert 'finq_delivery_outages{market="equity",table="macro"} 1.0' in metrics
+    assert 'finq_quarantine_share{market="equity",rule="duplicate",table="bars"} 0.003' in metrics
 
 
 def test_age_is_measured_against_the_clock():

@@ -46,6 +46,7 @@ def test_calm_is_said_before_the_evidence(calm):
     assert words.index("Equity: all is well") < words.index("All layers are fresh") < words.index(page.headings[0])
     assert page.headings == [
         "Are the data fresh and valid?",
+        "What did the gates find in the last delivery?",
         "Which features moved most, for a window of this length?",
         "How are they spread, then and now?",
         "Are values missing?",
@@ -122,6 +123,9 @@ def alarmed(calm, what):
         case "broken":
             problem = ["a <b> problem", *[""] * (len(calm.freshness) - 1)]
             return replace(calm, freshness=calm.freshness.assign(valid=np.invert(first), problem=problem))
+        case "warned":
+            quiet = calm.gates["rule"] == "max_article_days"
+            return replace(calm, gates=calm.gates.assign(passed=~quiet))
         case "missing":
             return replace(calm, missing_rates=calm.missing_rates.assign(alert=calm.missing_rates["feature"] == "tone"))
         case "drifted":
@@ -135,6 +139,7 @@ def alarmed(calm, what):
     [
         ("stale", "Stale data: silver older than 13 h while the market is open.", 1),
         ("broken", "Checks failed: silver: a <b> problem.", 1),
+        ("warned", "Gates warn of the last delivery: articles max_article_days.", 1),
         ("missing", "More values are missing than in training: tone.", 1),
         ("drifted", "1 of 4 features drifted: tone (level).", 1),
         ("predictions", "Predictions drifted away from training by their distribution (KL divergence", 0),
@@ -145,7 +150,7 @@ def test_each_alarm_is_said_by_name_and_marked(calm, what, words, marked):
     page = monitoring_page(results)
     assert '<section class="verdict bad">' in page
     assert f'<li class="bad">{words.replace("<b>", "&lt;b&gt;")}' in page
-    assert page.count('<li class="good">') == 4
+    assert page.count('<li class="good">') == 5
     assert page.count('<tr class="alarm">') == marked
     assert "Equity: needs attention" in words_of(results)
 

@@ -13,12 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from finq_predictor.adapters.quality.clearing import FINITE
 from finq_predictor.adapters.quality.engine import expectations
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.tables import BRONZE, TABLES, Column, Layer, Table, Within, get_table
-
-# Beyond this a number is infinite.
-_FINITE = 1e300
 
 
 def declared(layer: Layer, market: str, name: str) -> Table:
@@ -111,8 +109,8 @@ def _about_values(name: str, column: Column, values: pd.Series, gxe: Any) -> Ite
         low = column.low if column.above is None else column.above
         yield gxe.ExpectColumnValuesToBeBetween(
             column=name,
-            min_value=-_FINITE if low is None else low,
-            max_value=_FINITE if column.high is None else column.high,
+            min_value=-FINITE if low is None else low,
+            max_value=FINITE if column.high is None else column.high,
             strict_min=column.above is not None,
         )
 

@@ -30,6 +30,7 @@ from finq_predictor.domain.ingestion.corporate_actions import ACTION, DIVIDEND, 
 from finq_predictor.domain.ingestion.parsing import COMPLETE, START, typed_bars
 from finq_predictor.domain.ingestion.price_outliers import unconfirmed_jumps, wild_wicks
 from finq_predictor.domain.ingestion.quarantine import HARMLESS, Cleaned, Ledger
+from finq_predictor.domain.ingestion.revision_rate import find_rewrites
 from finq_predictor.domain.ingestion.revisions import known_times, settle_versions
 from finq_predictor.domain.ingestion.rollover import note_on_bids
 from finq_predictor.domain.ingestion.rules import Rules
@@ -105,6 +106,7 @@ def _clean(raw: pd.DataFrame, table: str, rules: Rules, opinions: pd.DataFrame |
     _judge_prices(bars, ledger, rules)
     bars = known_times(bars, raw, keyed & ~ledger.broke("incomplete"))
     _judge_moment(bars, raw, ledger, rules)
+    rewrites = find_rewrites(bars, raw, ledger.alive & keyed, rules)
     bars = settle_versions(bars, ledger, keyed, rules)
     _judge_delay(bars, ledger, rules)
     _judge_providers(bars, ledger, compared)
@@ -128,6 +130,7 @@ def _clean(raw: pd.DataFrame, table: str, rules: Rules, opinions: pd.DataFrame |
         ),
         out_of_order=_out_of_order(kept),
         agreement=compared.agreement,
+        rewrites=rewrites,
     )
     declared = SILVER_BENCHMARK if table == "benchmark" else rules.market.bars_table
     return Cleaned(declared.typed(silver), ledger.quarantine(raw), tally)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,18 @@ from finq_predictor.domain.errors import GateError
 from finq_predictor.domain.ingestion.quarantine import HARMLESS
 from finq_predictor.domain.ingestion.rules import GateLimits
 from finq_predictor.domain.ingestion.tally import Delivery
+from finq_predictor.domain.ingestion.times import as_moment
 from finq_predictor.domain.market.calendars import Calendar
 
 _SHOWN = 5
+
+
+class Severity(StrEnum):
+    """What a gate does that is closed."""
+
+    STOP = "stop"
+    WARN = "warn"
+    NOTE = "note"
 
 
 @dataclass(frozen=True)
@@ -25,11 +35,12 @@ class Check:
     Attributes:
         frame: Table, and column where the gate is about one.
         rule: Short name of the gate.
-        passed: Whether the run may go on.
+        passed: Whether what was found is allowed.
         value: What was found.
         limit: What is allowed.
         rows: What was found where: rows, dates or names, at most a few.
         advice: What to do when it has not passed.
+        severity: What becomes of the run when it has not passed.
     """
 
     frame: str
@@ -39,6 +50,19 @@ class Check:
     limit: int | float
     rows: tuple[str, ...] = ()
     advice: str = ""
+    severity: Severity = Severity.STOP
+
+    @property
+    def stops(self) -> bool:
+        """Whether the run must not go on."""
+        return not self.passed and self.severity is Severity.STOP
+
+    @property
+    def sentence(self) -> str:
+        """Frame, rule, what was found and where, and what to do."""
+        rows = f" Rows: {'; '.join(self.rows)}." if self.rows else ""
+        found = f"{self.frame}, rule {self.rule}: found {self.value:g}, allowed {self.limit:g}."
+        return f"{found}{rows} {self.advice}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -50,12 +74,19 @@ class IngestionChecks:
         checks: One answer per gate.
         quarantine: Rows set aside by rule, by table.
         notes: What was decided about a delivery as a whole, by table that has such notes.
+        rows: Rows delivered, by table.
     """
 
     market: str
     checks: tuple[Check, ...]
     quarantine: Mapping[str, Mapping[str, int]]
     notes: Mapping[str, tuple[str, ...]]
+    rows: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def warnings(self) -> tuple[Check, ...]:
+        """What is not as it should be, and did not stop the run."""
+        return tuple(check for check in self.checks if not (check.passed or check.stops))
 
 
 def judge(checks: Sequence[Check]) -> tuple[Check, ...]:
@@ -65,21 +96,15 @@ def judge(checks: Sequence[Check]) -> tuple[Check, ...]:
         All checks.
 
     Raises:
-        GateError: If any gate is closed; names frame, rule, rows and what to do.
+        GateError: If any gate is closed that does more than warn; names frame, rule, rows and what to do.
     """
-    failed = [check for check in checks if not check.passed]
+    failed = [check for check in checks if check.stops]
     if failed:
-        lines = [_sentence(check) for check in failed]
+        lines = [check.sentence for check in failed]
         raise GateError(
             f"{len(failed)} quality gate(s) stopped the run; silver is what it was before.\n  - " + "\n  - ".join(lines)
         )
     return tuple(checks)
-
-
-def _sentence(check: Check) -> str:
-    rows = f" Rows: {'; '.join(check.rows)}." if check.rows else ""
-    found = f"{check.frame}, rule {check.rule}: found {check.value:g}, allowed {check.limit:g}."
-    return f"{found}{rows} {check.advice}".rstrip()
 
 
 def check_instruments(bars: pd.DataFrame, limits: GateLimits) -> Check:
@@ -151,6 +176,28 @@ def check_providers(delivery: Delivery, limits: GateLimits) -> list[Check]:
     ]
 
 
+def check_revisions(delivery: Delivery, limits: GateLimits) -> Check:
+    """No delivery has changed much of the bars that were held, unless a person has looked."""
+    accepted = as_moment(limits.revisions_accepted, "revisions_accepted")
+    open_ones = [
+        each
+        for each in delivery.tally.rewrites
+        if accepted is None or (each.received is not None and each.received > accepted)
+    ]
+    worst = max(open_ones, key=lambda each: each.share, default=None)
+    share = worst.share if worst else 0.0
+    return Check(
+        delivery.table,
+        "max_revised_share",
+        share <= limits.max_revised_share,
+        share,
+        limits.max_revised_share,
+        (f"received {worst.received}", *worst.examples) if worst else (),
+        "Compare the old and the new prices in bronze. Are the new ones right, begin a data root of your own, in which "
+        "history stands on them; is the change of no consequence, set `gates.revisions_accepted` to a time after it.",
+    )
+
+
 def check_not_empty(delivery: Delivery) -> Check:
     """A needed table has rows left."""
     return Check(
@@ -193,7 +240,8 @@ def check_benchmark_age(
     """
     now = as_of if as_of is not None else bars[TS].max()
     last = benchmark[TS].max()
-    closes = calendar.expected(bars[TS], last, now)
+    # A calendar that nobody needs is not built.
+    closes = calendar.expected(bars[TS], last, now) if now > last else bars[TS].iloc[:0]
     missing = closes[(closes > last) & (closes <= now)]
     return Check(
         "benchmark",

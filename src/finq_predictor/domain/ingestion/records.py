@@ -196,12 +196,14 @@ def _judge_moment(frame: pd.DataFrame, raw: pd.DataFrame, ledger: Ledger, rules:
 
 def _tally(frame: pd.DataFrame, ledger: Ledger, mapped: Mapped, name: str, notes: tuple[str, ...]) -> Tally:
     shares = frame.replace("", None).isna().mean()
+    newest = frame[KNOWN_AT][ledger.alive].max()
     required = [column for column in ("title", "published_at", "period", "value", KNOWN_AT) if column in frame]
     return replace(
         ledger.tally(lambda rows: [f"row {row} ({str(frame[name].iloc[row])[:40]!r})" for row in rows]),
         null_shares={column: float(shares[column]) for column in required},
         columns=mapped.columns,
         notes=(*mapped.notes, *notes),
+        newest=None if pd.isna(newest) else newest,
         out_of_order=int((~frame[KNOWN_AT][ledger.alive].diff().fillna(pd.Timedelta(0)).ge(pd.Timedelta(0))).sum()),
     )
 

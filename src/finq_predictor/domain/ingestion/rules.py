@@ -10,6 +10,7 @@ import pandas as pd
 from pydantic import Field
 
 from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
+from finq_predictor.domain.ingestion.times import as_moment
 from finq_predictor.domain.market.calendars import Calendar, get_calendar
 from finq_predictor.domain.market.markets import Market
 
@@ -110,13 +111,23 @@ class CleaningRules:
 
 @dataclass(frozen=True)
 class GateLimits:
-    """Where the gates close, which stop a run before silver is touched.
+    """Where the gates close, which stop a run before silver is touched; those of articles and macro only warn.
 
     Attributes:
         min_instruments: Fewest instruments to go on with.
         max_null_share: Largest share of missing values per column of a delivery.
         max_quarantine_share: Largest share of a delivery's rows in quarantine; duplicates do not count.
         max_provider_difference_share: Largest share of bars that two providers differ about, of those both delivered.
+        max_bars_age: Most bars that the market made after the last one up to ``as_of``: sessions or, of hourly bars,
+            open hours.
+        max_stale_share: Largest share of instruments that fell silent more bars ago than these and have not ended.
+        min_bar_share: Smallest share of the bars that the calendar expects between an instrument's first and last one.
+        max_revised_share: Largest share of the bars that one delivery spoke about whose prices it changed after they
+            were decided on.
+        revisions_accepted: Deliveries received up to this time, ISO 8601, may have changed whatever they did: a person
+            has looked.
+        max_article_days: A warning is given when the newest article is so many days older than ``as_of``.
+        max_macro_days: The same of the newest macro release.
         max_benchmark_age: Most sessions without benchmark up to ``as_of``.
         max_benchmark_gap: Most consecutive sessions without benchmark between the first and the last bar.
     """
@@ -127,8 +138,18 @@ class GateLimits:
     max_null_share: _Share = 0.10
     max_quarantine_share: _Share = 0.05
     max_provider_difference_share: _Share = 0.10
+    max_bars_age: Annotated[int, Field(ge=0)] = 2
+    max_stale_share: _Share = 0.2
+    min_bar_share: _Share = 0.9
+    max_revised_share: _Share = 0.2
+    revisions_accepted: str | None = None
+    max_article_days: Annotated[float, Field(gt=0)] = 7.0
+    max_macro_days: Annotated[float, Field(gt=0)] = 45.0
     max_benchmark_age: Annotated[int, Field(ge=0)] = 2
     max_benchmark_gap: Annotated[int, Field(ge=0)] = 1
+
+    def __post_init__(self) -> None:
+        as_moment(self.revisions_accepted, "revisions_accepted")
 
 
 @dataclass(frozen=True)

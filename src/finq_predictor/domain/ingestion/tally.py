@@ -27,6 +27,21 @@ class Agreement:
 
 
 @dataclass(frozen=True)
+class Rewrite:
+    """A delivery that changed history that was held, see ``revision_rate``.
+
+    Attributes:
+        share: Share of the bars held between the first and the last one that it changed, in [0, 1].
+        received: When it came (UTC); None where that is not noted.
+        examples: What was changed, a few of them, as a person would call them.
+    """
+
+    share: float
+    received: pd.Timestamp | None
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Tally:
     """Counts and shares of one delivery.
 
@@ -41,6 +56,8 @@ class Tally:
         notes: What was decided about the delivery as a whole, one sentence each.
         out_of_order: Rows that came after a later one.
         agreement: How far providers agree, where several delivered the same bars.
+        newest: When the newest row that goes on was known, where the table has no bars; None without rows.
+        rewrites: Of bars, the deliveries that changed what was held.
     """
 
     rows: int
@@ -53,6 +70,8 @@ class Tally:
     notes: tuple[str, ...] = ()
     out_of_order: int = 0
     agreement: Agreement = Agreement()
+    newest: pd.Timestamp | None = None
+    rewrites: tuple[Rewrite, ...] = ()
 
 
 @dataclass(frozen=True)

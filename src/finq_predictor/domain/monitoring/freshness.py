@@ -10,6 +10,7 @@ import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import ConfigurationError
+from finq_predictor.domain.ingestion.gates import Severity
 from finq_predictor.domain.market.calendars import Calendar
 from finq_predictor.domain.tables import FRESHNESS
 
@@ -48,11 +49,24 @@ class Layer:
         name: Layer, such as ``"silver"``.
         pipeline: The pipeline that writes it.
         table: Rows with ``ts`` and ``instrument``.
+        problem: What else is known to be wrong with it; empty where nothing is.
     """
 
     name: str
     pipeline: str
     table: pd.DataFrame
+    problem: str = ""
+
+
+def stopped_delivery(gates: pd.DataFrame) -> str:
+    """What is wrong with silver when a gate stopped the last delivery: it is sound, and what it was before.
+
+    Args:
+        gates: The table ``gate_results``.
+    """
+    closed = gates[~gates["passed"] & (gates["severity"] == Severity.STOP)]
+    names = ", ".join(f"{frame} {rule}" for frame, rule in zip(closed["frame"], closed["rule"], strict=True))
+    return f"gates stopped the last delivery, it is what it was before: {names}" if names else ""
 
 
 def measure_layers(
@@ -71,7 +85,7 @@ def measure_layers(
     """
     rows = []
     for layer in layers:
-        problem = _problem(layer.table, as_of)
+        problem = _problem(layer.table, as_of) or layer.problem
         latest = layer.table[TS].max() if len(layer.table) else pd.NaT
         known = latest is not pd.NaT
         open_hours = calendar.open_hours_between(latest, as_of) if known else np.nan

@@ -15,10 +15,11 @@ from finq_predictor.domain.tables.evaluation import (
     PREDICTIONS,
 )
 from finq_predictor.domain.tables.gold import GOLD
-from finq_predictor.domain.tables.monitoring import DRIFT, FRESHNESS, MISSING_RATES
+from finq_predictor.domain.tables.monitoring import DRIFT, FRESHNESS, MISSING_RATES, PROVIDERS
 from finq_predictor.domain.tables.schema import ANY, Column, Layer, Table, Within
 from finq_predictor.domain.tables.silver import (
     BRONZE,
+    GATE_RESULTS,
     PROVIDER_DIFFERENCES,
     QUARANTINE,
     SCORED_ARTICLES,
@@ -45,6 +46,7 @@ TABLES: Registry[Table] = Registry.of(
     SILVER_COVERAGE,
     QUARANTINE,
     PROVIDER_DIFFERENCES,
+    GATE_RESULTS,
     GOLD,
     FOLDS,
     TRIALS,
@@ -60,6 +62,7 @@ TABLES: Registry[Table] = Registry.of(
     FRESHNESS,
     MISSING_RATES,
     DRIFT,
+    PROVIDERS,
 )
 
 
@@ -87,6 +90,7 @@ __all__ = [
     "DRIFT",
     "FOLDS",
     "FRESHNESS",
+    "GATE_RESULTS",
     "GOLD",
     "LEAK_METER",
     "METRICS",
@@ -94,6 +98,7 @@ __all__ = [
     "MISSING_RATES",
     "OOS_PREDICTIONS",
     "PREDICTIONS",
+    "PROVIDERS",
     "PROVIDER_DIFFERENCES",
     "QUARANTINE",
     "SCORED_ARTICLES",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from finq_predictor.domain.tables.schema import FLAG, NUMBER, TEXT, TIME, Column, Layer, Table
+from finq_predictor.domain.tables.schema import COUNT, FLAG, NUMBER, TEXT, TIME, Column, Layer, Table
 
 FRESHNESS = Table(
     "freshness",
@@ -107,4 +107,20 @@ DRIFT = Table(
         Column("drifted", FLAG, "Whether there is such a reason."),
     ),
     key=("kind", "name"),
+)
+
+PROVIDERS = Table(
+    "providers",
+    Layer.REPORTS,
+    "monitoring",
+    "How often a provider was asked for a table lately, and how often in vain.",
+    (
+        Column("table", TEXT, "The table that it was asked for."),
+        Column("source", TEXT, "Name of the provider; empty where nobody was asked and something lacks."),
+        Column("calls", COUNT, "Attempts to ask it.", "calls", low=0),
+        Column("failures", COUNT, "How many of them brought nothing.", "calls", low=0),
+        Column("outages", COUNT, "What of the table could not be had the last time.", "sentences", low=0),
+    ),
+    key=("table", "source"),
+    not_below=(("calls", "failures"),),
 )

@@ -233,3 +233,22 @@ PROVIDER_DIFFERENCES = Table(
     key=(INSTRUMENT, TS, "other"),
     ascending=TS,
 )
+
+GATE_RESULTS = Table(
+    "gate_results",
+    Layer.SILVER,
+    "ingestion",
+    "What a gate found in the last delivery, whether or not it stopped the run.",
+    (
+        Column("market", TEXT, "Name of the market."),
+        Column("as_of", TIME, "Moment of the run, or its last bar; NaT without bars.", "UTC", known=0.0),
+        Column("frame", TEXT, "Table, and column where the gate is about one."),
+        Column("rule", TEXT, "Name of the gate, as in the limits; after `quarantine.` a rule that set rows aside."),
+        Column("value", NUMBER, "What was found; of a rule its share of the delivered rows.", "of the gate"),
+        Column("limit", NUMBER, "What is allowed; NaN where something is only measured.", "of the gate", known=0.0),
+        Column("passed", FLAG, "Whether it is allowed."),
+        Column("severity", TEXT, "What a gate does that is closed.", choices=("stop", "warn", "note")),
+        Column("found", TEXT, "Rows, dates or names, a few; empty where there are none."),
+    ),
+    key=("frame", "rule"),
+)

@@ -11,9 +11,10 @@ import pandas as pd
 from finq_predictor.domain.columns import NOTES
 from finq_predictor.domain.errors import GateError
 from finq_predictor.domain.ingestion import bars as cleaning
-from finq_predictor.domain.ingestion import gates
 from finq_predictor.domain.ingestion import records as cleaning_records
-from finq_predictor.domain.ingestion.gates import IngestionChecks
+from finq_predictor.domain.ingestion.gate_results import results_table
+from finq_predictor.domain.ingestion.gates import IngestionChecks, judge
+from finq_predictor.domain.ingestion.judging import Case, ask_every_gate
 from finq_predictor.domain.ingestion.provenance import Provenance, trace
 from finq_predictor.domain.ingestion.quarantine import Cleaned
 from finq_predictor.domain.ingestion.tally import Delivery
@@ -67,15 +68,15 @@ def clean_macro(bronze: pd.DataFrame, params: IngestionParams, *, market: Market
     return _divided("macro", bronze, cleaning_records.clean_macro(bronze, params.rules(market)))
 
 
-def check_gates(
+def ask_gates(
     params: IngestionParams,
     bars: pd.DataFrame,
     benchmark: pd.DataFrame | None = None,
     *,
     market: Market,
     **tallies: Delivery,
-) -> IngestionChecks:
-    """Stop the run before silver is touched, if the delivery is not fit for use.
+) -> tuple[IngestionChecks, pd.DataFrame]:
+    """Ask every gate about the delivery; the answers are kept even if they stop the run.
 
     Args:
         params: The limits.
@@ -85,30 +86,30 @@ def check_gates(
         tallies: What was delivered of each table, as ``tally_<table>``.
 
     Returns:
-        The answer of every gate.
-
-    Raises:
-        GateError: If any gate is closed.
+        The answer of every gate, and the same as the table ``gate_results``.
     """
-    rules, limits = params.rules(market), params.gates
     by_table = {delivery.table: delivery for delivery in tallies.values()}
-    checks = [check for delivery in by_table.values() for check in gates.check_nulls(delivery, limits)]
-    checks += [gates.check_quarantine(delivery, limits) for delivery in by_table.values()]
-    checks += gates.check_providers(by_table["bars"], limits)
-    checks.append(gates.check_one_origin(tuple(by_table.values())))
-    checks.append(gates.check_not_empty(by_table["bars"]))
-    checks.append(gates.check_instruments(bars, limits))
-    if benchmark is not None:
-        checks.append(gates.check_not_empty(by_table["benchmark"]))
-        if len(bars) and len(benchmark):
-            checks.append(gates.check_benchmark_age(bars, benchmark, rules.sessions, rules.as_of, limits))
-            checks.append(gates.check_benchmark_gaps(bars, benchmark, rules.sessions, limits, daily=rules.daily))
-    return IngestionChecks(
+    case = Case(bars, benchmark, by_table, params.rules(market), params.gates)
+    answers = IngestionChecks(
         market=market.name,
-        checks=gates.judge(checks),
+        checks=tuple(ask_every_gate(case)),
         quarantine={table: delivery.tally.rules for table, delivery in by_table.items()},
         notes={table: delivery.tally.notes for table, delivery in by_table.items() if delivery.tally.notes},
+        rows={table: delivery.tally.rows for table, delivery in by_table.items()},
     )
+    return answers, results_table(answers, case.now)
+
+
+def check_gates(answers: IngestionChecks) -> IngestionChecks:
+    """Stop the run before silver is touched, if the delivery is not fit for use; what only warns is said.
+
+    Raises:
+        GateError: If any gate is closed that does more than warn.
+    """
+    judge(answers.checks)
+    for check in answers.warnings:
+        logger.warning("%s", check.sentence)
+    return answers
 
 
 def publish(cleaned: pd.DataFrame, checks: IngestionChecks) -> pd.DataFrame:  # noqa: ARG001 - the gates come first

@@ -23,8 +23,9 @@ CLEANERS: dict[str, Callable[..., Any]] = {
 def create_pipeline(market: Market) -> Pipeline:
     """Build the ingestion pipeline of a market.
 
-    Quarantine is written when a table is cleaned, silver only when every gate has passed: a delivery that stops the
-    run leaves the reasons on the disk and yesterday's silver untouched.
+    Quarantine is written when a table is cleaned and the answers of the gates before they are acted on, silver only
+    when every gate has passed: a delivery that stops the run leaves the reasons on the disk and yesterday's silver
+    untouched.
 
     Args:
         market: The market it will run for; the registry adds its namespace.
@@ -36,11 +37,12 @@ def create_pipeline(market: Market) -> Pipeline:
             *(part for table in market.source_tables for part in _table(market, table)),
             step(nodes.compare_providers, ["bronze_bars", "params:ingestion"], "provider_differences", market=market),
             step(
-                nodes.check_gates,
+                nodes.ask_gates,
                 {"params": "params:ingestion", **judged, **{name: name for name in tallies}},
-                "ingestion_checks",
+                ["answered_gates", "gate_results"],
                 market=market,
             ),
+            step(nodes.check_gates, "answered_gates", "ingestion_checks", market=market),
             step(
                 nodes.describe_provenance, ["ingestion_checks", "cleaned_bars", *tallies], "provenance", market=market
             ),

@@ -13,10 +13,13 @@ from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.monitoring.completeness import measure_missing_rates
+from finq_predictor.domain.monitoring.delivery_gauges import delivery_gauges
 from finq_predictor.domain.monitoring.drift.features import feature_drift, prediction_drift
 from finq_predictor.domain.monitoring.drift.windows import last_days, past_windows, sampled, windows_ahead
-from finq_predictor.domain.monitoring.freshness import Layer, measure_layers, resolve_as_of
+from finq_predictor.domain.monitoring.freshness import Layer, measure_layers, resolve_as_of, stopped_delivery
 from finq_predictor.domain.monitoring.gauges import monitoring_gauges
+from finq_predictor.domain.monitoring.providers import ProviderNotes, measure_providers
+from finq_predictor.domain.monitoring.watched import Watched
 from finq_predictor.domain.tables import DRIFT
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
 from finq_predictor.reports.monitoring.page import monitoring_page
@@ -29,6 +32,7 @@ def measure_freshness(
     predictions: pd.DataFrame,
     provenance: Provenance,
     clock: pd.Timestamp,
+    gates: pd.DataFrame,
     params: MonitoringParams,
     *,
     market: Market,
@@ -43,6 +47,7 @@ def measure_freshness(
         predictions: Predictions of the champion.
         provenance: Whether the data are made up.
         clock: The moment of the run.
+        gates: What the gates found in the last delivery.
         params: As-of time and limit.
         market: The market; hours in which it is closed do not age data.
 
@@ -50,7 +55,7 @@ def measure_freshness(
         One row per layer, see the table ``freshness``.
     """
     layers = [
-        Layer("silver", "ingestion", bars),
+        Layer("silver", "ingestion", bars, stopped_delivery(gates)),
         Layer("gold", "features", gold),
         Layer("predictions", "evaluation", predictions),
     ]
@@ -104,10 +109,24 @@ def measure_drift(
     return DRIFT.typed(pd.concat([features, outcome], ignore_index=True))
 
 
-def assemble_monitoring_results(
+def count_calls(notes: ProviderNotes, clock: pd.Timestamp, params: MonitoringParams) -> pd.DataFrame:
+    """Count the calls of the last hours, those that brought nothing, and what could not be had."""
+    return measure_providers(notes, clock, params.calls_hours)
+
+
+def gather_watched(
     freshness: pd.DataFrame,
     missing_rates: pd.DataFrame,
     drift: pd.DataFrame,
+    gates: pd.DataFrame,
+    providers: pd.DataFrame,
+) -> Watched:
+    """Put the tables together."""
+    return Watched(freshness, missing_rates, drift, gates, providers)
+
+
+def assemble_monitoring_results(
+    watched: Watched,
     gold: pd.DataFrame,
     champion: ModelBundle,
     provenance: Provenance,
@@ -118,9 +137,11 @@ def assemble_monitoring_results(
     """Put together what was found and what it was measured on."""
     return MonitoringResults(
         market=market,
-        freshness=freshness,
-        missing_rates=missing_rates,
-        drift=drift,
+        freshness=watched.freshness,
+        missing_rates=watched.missing_rates,
+        drift=watched.drift,
+        gates=watched.gates,
+        providers=watched.providers,
         current=last_days(gold, params.window_days),
         champion=champion,
         provenance=provenance,
@@ -139,11 +160,10 @@ def write_monitoring_report(results: MonitoringResults, snapshot: str) -> str:
     return monitoring_page(results, snapshot)
 
 
-def render_monitoring_metrics(
-    freshness: pd.DataFrame, missing_rates: pd.DataFrame, drift: pd.DataFrame, *, market: Market
-) -> str:
-    """Write the three tables as Prometheus text."""
-    return prometheus_text(monitoring_gauges(market.name, freshness, missing_rates, drift))
+def render_monitoring_metrics(watched: Watched, *, market: Market) -> str:
+    """Write the tables as Prometheus text."""
+    about_layers = monitoring_gauges(market.name, watched.freshness, watched.missing_rates, watched.drift)
+    return prometheus_text([*about_layers, *delivery_gauges(market.name, watched.gates, watched.providers)])
 
 
 def _past_probabilities(

@@ -16,6 +16,7 @@ class MonitoringParams(BaseModel):
         window_days: Calendar dates of current data that are compared with training.
         freshness_limit_hours: Above so many hours while the market is open a layer is stale; None takes the market's.
         missing_tolerance: A feature alarms when its missing share exceeds training's by more than this.
+        calls_hours: Calls to providers that began so many hours before the run are counted.
         drift: When a difference from training is an alarm.
     """
 
@@ -25,4 +26,5 @@ class MonitoringParams(BaseModel):
     window_days: int = Field(default=20, gt=0)
     freshness_limit_hours: float | None = Field(default=None, gt=0)
     missing_tolerance: float = Field(default=0.05, ge=0, le=1)
+    calls_hours: float = Field(default=24.0, gt=0)
     drift: DriftRules = DriftRules()

@@ -7,6 +7,8 @@ from kedro.pipeline import Pipeline
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.pipelines.monitoring.nodes import (
     assemble_monitoring_results,
+    count_calls,
+    gather_watched,
     measure_drift,
     measure_freshness,
     measure_missing,
@@ -26,21 +28,26 @@ def create_pipeline(market: Market) -> Pipeline:
         [
             step(
                 measure_freshness,
-                ["silver_bars", "gold", "predictions", "provenance", "clock", "params:monitoring"],
+                ["silver_bars", "gold", "predictions", "provenance", "clock", "gate_results", "params:monitoring"],
                 "freshness",
                 market=market,
             ),
             step(measure_missing, ["gold", "champion", "params:monitoring"], "missing_rates", market=market),
             step(measure_drift, ["gold", "predictions", "champion", "params:monitoring"], "drift", market=market),
+            step(count_calls, ["provider_notes", "clock", "params:monitoring"], "providers", market=market),
+            step(
+                gather_watched,
+                ["freshness", "missing_rates", "drift", "gate_results", "providers"],
+                "watched",
+                market=market,
+            ),
             step(
                 assemble_monitoring_results,
-                ["freshness", "missing_rates", "drift", "gold", "champion", "provenance", "params:monitoring"],
+                ["watched", "gold", "champion", "provenance", "params:monitoring"],
                 "monitoring_results",
                 market=market,
             ),
             step(write_monitoring_report, ["monitoring_results", "snapshot"], "monitoring_report", market=market),
-            step(
-                render_monitoring_metrics, ["freshness", "missing_rates", "drift"], "monitoring_metrics", market=market
-            ),
+            step(render_monitoring_metrics, "watched", "monitoring_metrics", market=market),
         ]
     )

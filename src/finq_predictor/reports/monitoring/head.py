@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from finq_predictor.domain.columns import TS
+from finq_predictor.domain.ingestion.gates import Severity
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.monitoring.drift import DRIFT_TESTS, Subject, limits
 from finq_predictor.domain.monitoring.drift.features import DISTANCE
@@ -68,6 +69,7 @@ class Head:
         limit_hours: Above so many hours while the market is open a layer is stale.
         stale: Layers that are.
         broken: Layers that fail their checks, each with its problem.
+        warned: What the gates warn of in the last delivery.
         missing: Features that miss more values than in training.
         drifted: Features that drifted, each with the reason.
         n_features: Features that were looked at.
@@ -84,6 +86,7 @@ class Head:
     limit_hours: float
     stale: list[str]
     broken: list[tuple[str, str]]
+    warned: list[str]
     missing: list[str]
     drifted: list[str]
     n_features: int
@@ -100,7 +103,9 @@ def build(results: MonitoringResults) -> Head:
     found = features[features["drifted"]]
     drifted = [f"{name} ({reason})" for name, reason in zip(found["name"], found["reason"], strict=True)]
     predictions = prediction_drift(results.predictions, results.thresholds)
-    well = not (stale or broken or lacking or drifted or predictions.drifted) and predictions.known
+    gates = results.gates[~results.gates["passed"] & (results.gates["severity"] == Severity.WARN)]
+    warned = [f"{frame} {rule}" for frame, rule in zip(gates["frame"], gates["rule"], strict=True)]
+    well = not (stale or broken or warned or lacking or drifted or predictions.drifted) and predictions.known
     return Head(
         market=results.market.title,
         well=well,
@@ -112,6 +117,7 @@ def build(results: MonitoringResults) -> Head:
         limit_hours=float(freshness["limit_hours"].iloc[0]),
         stale=stale,
         broken=broken,
+        warned=warned,
         missing=lacking,
         drifted=drifted,
         n_features=len(features),

@@ -23,6 +23,8 @@ class MonitoringResults:
         freshness: One row per layer.
         missing_rates: One row per feature.
         drift: One row per feature, and one for the predictions.
+        gates: One row per gate and frame, of the last delivery.
+        providers: One row per table and provider.
         current: Gold rows of the current window.
         champion: The model in use.
         provenance: Where the data came from.
@@ -34,6 +36,8 @@ class MonitoringResults:
     freshness: pd.DataFrame
     missing_rates: pd.DataFrame
     drift: pd.DataFrame
+    gates: pd.DataFrame
+    providers: pd.DataFrame
     current: pd.DataFrame
     champion: ModelBundle
     provenance: Provenance

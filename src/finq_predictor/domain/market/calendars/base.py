@@ -151,6 +151,25 @@ class Calendar(ABC):
         bars: Positions = np.rint(np.diff(hours) / (bar / pd.Timedelta(microseconds=1))).astype(np.intp)
         return bars
 
+    def missed(self, last: pd.Timestamp, now: pd.Timestamp, bar: pd.Timedelta) -> int:
+        """Count the bars that a market has made since the last one that is there.
+
+        Args:
+            last: Close of the last bar (UTC).
+            now: The moment at which it is asked (UTC).
+            bar: Length of a bar.
+
+        Returns:
+            Whole bars that closed after ``last`` and not after ``now``; 0 where ``now`` is not later. Nights, week-ends
+            and holidays miss nothing.
+        """
+        if now <= last:
+            return 0
+        if self.dated and bar >= _DAY:
+            closes = self.closes(last - _DAY, now + _DAY)
+            return int(((closes > last) & (closes <= now)).sum())
+        return int(self.open_hours_between(last, now) // (bar / _HOUR))
+
     def _open_spans(self, first: pd.Timestamp, last: pd.Timestamp) -> list[tuple[pd.Series, pd.Series]]:
         """Spans of trading, aligned by session; what closes within a session is its own span."""
         return [(self.opens(first, last), self.closes(first, last))]

@@ -73,6 +73,10 @@ class InferredCalendar(Calendar):
         """One from each date in the data to the next."""
         return np.ones(max(len(ts) - 1, 0), dtype=np.intp)
 
+    def missed(self, last: pd.Timestamp, now: pd.Timestamp, bar: pd.Timedelta) -> int:
+        """By the clock: it does not know on which of the days since then the market was closed."""
+        return max(int((now - last) // bar), 0)
+
     def _unknown(self, start: pd.Timestamp, end: pd.Timestamp) -> ConfigurationError:
         return ConfigurationError(
             f"The calendar {self.code!r} takes its sessions from data and knows none from {start:%Y-%m-%d} to "

@@ -13,6 +13,7 @@ SECTIONS: Registry[Build[MonitoringResults]] = Registry(
     "monitoring section",
     lazy={
         "freshness": f"{__name__}.freshness:build",
+        "gates": f"{__name__}.gates:build",
         "moved": f"{__name__}.moved:build",
         "spread": f"{__name__}.spread:build",
         "missing": f"{__name__}.missing:build",
