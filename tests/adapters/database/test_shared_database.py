@@ -286,3 +286,21 @@ def _at_once(work, number: int) -> list[BaseException]:
     for thread in threads:
         thread.join()
     return failed
+
+
+def test_the_question_of_the_page_is_answered(postgres, root, project_path):
+    page = (project_path / "docs/how-to/publish-to-a-database.md").read_text(encoding="utf-8")
+    query = page.partition("```sql\n")[2].partition("```")[0]
+    engine = engine_of(postgres)
+    upgrade(engine)
+    try:
+        publish(engine, root, "equity")
+        told = judged(engine, "equity", EVER, LATER, LATER).dropna(subset=["prediction", "label"])
+        with working(engine) as connection:
+            share = connection.execute(
+                text(query.replace("2026-11-01", "1990-01-01").replace("2026-12-01", "2100-01-01"))
+            )
+            found = share.scalar_one()
+        assert float(found) == pytest.approx((told["prediction"].astype(bool) == (told["label"] == 1)).mean())
+    finally:
+        downgrade(engine)
