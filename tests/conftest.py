@@ -6,8 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -79,3 +81,25 @@ def small_project() -> Path:
             assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-5000:]
             stamp.write_text(made_by)
     return root
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a server of the S3 protocol, shared by all tests of a process."""
+    from s3_server import running_s3
+
+    with running_s3(tmp_path_factory.mktemp("s3")) as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A client for the bucket ``house``, which is the only one, with keys and server in the environment."""
+    from s3_server import KEYS, make_bucket, tell
+
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in {**KEYS, "AWS_ENDPOINT_URL_S3": s3_server}.items():
+        monkeypatch.setenv(name, value)
+    tell(s3_server, "reset")
+    return make_bucket(s3_server, "house")

@@ -43,7 +43,7 @@ def test_a_run_is_a_line_for_each_node_and_where_the_time_went(project_path, tmp
     nodes = [line for line in result.stdout.splitlines() if " of 13  " in line]
     assert len(nodes) == 13
     assert all(LINE.fullmatch(line) for line in nodes), nodes
-    assert [int(line.split()[0]) for line in nodes] == list(range(1, 13))
+    assert [int(line.split()[0]) for line in nodes] == list(range(1, 14))
     others = [line for line in result.stdout.splitlines() if line not in nodes]
     assert [line for line in others if not line.startswith("    ")] == others[-2:]
     assert re.fullmatch(r"Done in .*: ingestion .* s\.", others[-2])

@@ -15,7 +15,7 @@ from pathlib import Path
 from finq_predictor.adapters.atomic_file import flush, own_name
 from finq_predictor.adapters.bronze.store import BronzeStore
 from finq_predictor.adapters.layout import Folder, Layout
-from finq_predictor.adapters.snapshots.content import hash_of, others_in
+from finq_predictor.adapters.snapshots.content import Kept, hash_of, others_in
 from finq_predictor.adapters.snapshots.manifest import Manifest
 from finq_predictor.adapters.snapshots.store import FOLDER, POINTER, SnapshotStore
 from finq_predictor.adapters.snapshots.work import forget_work, note_work
@@ -26,14 +26,6 @@ from finq_predictor.domain.market.markets import MARKETS
 
 INVENTORY = "backup.json"
 LEDGER = "trials.jsonl"
-
-
-@dataclass(frozen=True)
-class Kept:
-    """One file of a backup: its SHA-256 and its size in bytes."""
-
-    content: str
-    size: int
 
 
 @dataclass(frozen=True)
@@ -108,19 +100,37 @@ def restore(source: Path, root: Path, done: Callable[[], object] = bool) -> Inve
         StoreError: If the backup is not whole, names what is wrong; or if there is something at the place.
     """
     inventory = read_inventory(source)
-    if root.exists() and any(root.iterdir()):
-        raise StoreError(f"There is something in {root}; restore into a folder that is empty or not there yet.")
-    if damage := damaged(source, inventory):
-        raise StoreError(f"The backup {source} is not whole: {'; '.join(damage[:5])}. Take another one.")
-    with _made_whole(root) as work:
+
+    def copy(work: Path) -> None:
+        if damage := damaged(source, inventory):
+            raise StoreError(f"The backup {source} is not whole: {'; '.join(damage[:5])}. Take another one.")
         for name in inventory.files:
             _copy(source / name, work / name)
             done()
+
+    restore_files(inventory, copy, root)
+    return inventory
+
+
+def restore_files(inventory: Inventory, fetch: Callable[[Path], None], root: Path) -> None:
+    """Make a folder of data of files, wherever they come from, whole or not at all.
+
+    Args:
+        inventory: What they must be.
+        fetch: Writes them into a folder.
+        root: Folder of the data; it must not be there yet, or be empty.
+
+    Raises:
+        StoreError: If there is something at the place, or the files are not those of the inventory.
+    """
+    if root.exists() and any(root.iterdir()):
+        raise StoreError(f"There is something in {root}; restore into a folder that is empty or not there yet.")
+    with _made_whole(root) as work:
+        fetch(work)
         if damage := damaged(work, inventory):
             raise StoreError(f"What was restored is not what was backed up: {'; '.join(damage[:5])}. Try again.")
     if Layout(root).database.exists():
         prepare(Layout(root).tracking_uri)
-    return inventory
 
 
 def read_inventory(source: Path) -> Inventory:

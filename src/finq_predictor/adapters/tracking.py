@@ -15,6 +15,7 @@ import pandas as pd
 from pydantic import RootModel
 
 from finq_predictor.adapters.atomic_file import is_of_the_dead, own_name
+from finq_predictor.adapters.object_store.address import is_url
 from finq_predictor.adapters.tracking_database import prepare
 from finq_predictor.adapters.typed_json import plain
 from finq_predictor.domain.errors import UnknownNameError
@@ -105,7 +106,7 @@ class Tracker:
 
     Args:
         tracking_uri: Such as ``Layout.tracking_uri``; the folder is made if needed.
-        artifact_root: Folder below which a new experiment keeps its artifacts.
+        artifact_root: Folder, or ``s3://bucket/prefix``, below which a new experiment keeps its artifacts.
         experiment: Name of the experiment; made if absent, restored if deleted.
         clock: Gives the time that names a run.
     """
@@ -156,12 +157,17 @@ class Tracker:
     def _experiment_id(self, client: Any) -> str:
         found = client.get_experiment_by_name(self.experiment)
         if found is None:
-            location = Path(self.artifact_root).resolve() / self.experiment
-            location.mkdir(parents=True, exist_ok=True)
-            return str(client.create_experiment(self.experiment, artifact_location=location.as_uri()))
+            return str(client.create_experiment(self.experiment, artifact_location=self._location()))
         if found.lifecycle_stage == "deleted":
             client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
+
+    def _location(self) -> str:
+        if is_url(self.artifact_root):
+            return f"{str(self.artifact_root).rstrip('/')}/{self.experiment}"
+        location = Path(self.artifact_root).resolve() / self.experiment
+        location.mkdir(parents=True, exist_ok=True)
+        return location.as_uri()
 
     def _fill(self, client: Any, run_id: str, params: Mapping[str, object], metrics: Mapping[str, float]) -> None:
         from mlflow.entities import Metric, Param

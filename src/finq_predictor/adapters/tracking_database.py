@@ -10,6 +10,7 @@ from urllib.parse import urlparse
 from filelock import FileLock
 
 from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.object_store.address import is_url
 from finq_predictor.domain.errors import ConfigurationError
 
 _LONGEST_WAIT_S = 300.0
@@ -75,7 +76,9 @@ def _move_home(database: Path, artifacts: Path) -> None:
 
 
 def _other_homes(connection: sqlite3.Connection, artifacts: Path) -> list[str]:
-    places = [place for (place,) in connection.execute("SELECT artifact_location FROM experiments") if place]
+    # What lies in an object store lies there from wherever it is looked at.
+    noted = connection.execute("SELECT artifact_location FROM experiments")
+    places = [place for (place,) in noted if place and not is_url(place)]
     marker = f"/{artifacts.name}/"
     homes = {place[: place.rindex(marker) + len(marker) - 1] for place in places if marker in place}
     return sorted(homes - {str(artifacts)})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from finq_predictor.cli import audit, backup, data, docs, init, predict, replay
+from finq_predictor.cli import audit, backup, data, database, docs, init, predict, replay
 from finq_predictor.cli.failures import reporting
 from finq_predictor.cli.options import log_level_option
 from finq_predictor.switches import set_switches
@@ -37,7 +37,10 @@ def finq(log_level: str) -> None:
     """Predictions that can be trusted from the notebook to the API."""
 
 
-_COMMANDS = (init.init, predict.predict, audit.audit, replay.replay, data.data, backup.backup, backup.restore)
+_COMMANDS = (
+    *(init.init, predict.predict, audit.audit, replay.replay),
+    *(data.data, backup.backup, backup.restore, database.db),
+)
 for _command in (*_COMMANDS, docs.docs_of(finq)):
     finq.add_command(reporting(_command))
 cli = _KedroGroup("finq_predictor", commands=finq.commands, help=finq.help)

@@ -10,36 +10,63 @@ from typing import TYPE_CHECKING
 import click
 
 from finq_predictor.cli.options import root_option
+from finq_predictor.cli.transfers import bytes_shown, store_at
 
 if TYPE_CHECKING:
     from finq_predictor.adapters.backup import Inventory
 
-_folder = click.Path(path_type=Path, file_okay=False)
-
 
 @click.command()
 @root_option
-@click.argument("target", type=_folder)
-def backup(root: Path, target: Path) -> None:
-    """Copy the folder of the data into TARGET as one state, with hashes, while runs and the service go on."""
-    from finq_predictor.adapters.backup import back_up
+@click.argument("target")
+def backup(root: Path, target: str) -> None:
+    """Copy the folder of the data into TARGET as one state, with hashes, while runs and the service go on.
 
-    with click.progressbar(count(), label="files", file=sys.stderr) as bar:
-        found = back_up(root, target, lambda: bar.update(1))
+    TARGET is a folder, or s3://bucket/prefix/NAME.
+    """
+    from finq_predictor.adapters.object_store.address import is_url
+
+    if is_url(target):
+        from finq_predictor.adapters.object_store.backups import store_and_name, store_backup
+
+        address, name = store_and_name(target)
+        with bytes_shown("backup") as shown:
+            found = store_backup(root, store_at(address), name, shown)
+    else:
+        found = _to_folder(root, Path(target))
     click.echo(f"{_said(found)} copied from {root} to {target}.")
 
 
 @click.command()
 @root_option
-@click.argument("source", type=_folder)
-def restore(root: Path, source: Path) -> None:
-    """Make the folder of the data of the backup in SOURCE; it must be empty or not there yet."""
-    from finq_predictor.adapters.backup import read_inventory
-    from finq_predictor.adapters.backup import restore as restored
+@click.argument("source")
+def restore(root: Path, source: str) -> None:
+    """Make the folder of the data of the backup in SOURCE, a folder or URL; it must be empty or not there yet."""
+    from finq_predictor.adapters.object_store.address import is_url
+
+    if is_url(source):
+        from finq_predictor.adapters.object_store.backups import restore_stored, store_and_name
+
+        address, name = store_and_name(source)
+        with bytes_shown("restore") as shown:
+            found = restore_stored(store_at(address), name, root, shown)
+    else:
+        found = _of_folder(Path(source), root)
+    click.echo(f"{_said(found)} restored to {root}, as of {found.made_at}.")
+
+
+def _to_folder(root: Path, target: Path) -> Inventory:
+    from finq_predictor.adapters.backup import back_up
+
+    with click.progressbar(count(), label="files", file=sys.stderr) as bar:
+        return back_up(root, target, lambda: bar.update(1))
+
+
+def _of_folder(source: Path, root: Path) -> Inventory:
+    from finq_predictor.adapters.backup import read_inventory, restore
 
     with click.progressbar(length=len(read_inventory(source).files), label="files", file=sys.stderr) as bar:
-        found = restored(source, root, lambda: bar.update(1))
-    click.echo(f"{_said(found)} restored to {root}, as of {found.made_at}.")
+        return restore(source, root, lambda: bar.update(1))
 
 
 def _said(found: Inventory) -> str:

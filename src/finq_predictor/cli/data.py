@@ -1,20 +1,24 @@
-"""Commands about what is stored: which snapshots there are, whether they are whole, and how to go back."""
+"""Commands about what is stored: which snapshots there are, whether they are whole, how to go back, and to share."""
 
 from __future__ import annotations
 
 import shlex
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from finq_predictor.cli.options import market_option, root_option
+from finq_predictor.cli.transfers import bytes_shown, store_at
+from finq_predictor.domain.errors import SourceUnavailableError
 from finq_predictor.domain.market.markets import MARKETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from finq_predictor.adapters.object_store.store import ObjectStore
     from finq_predictor.adapters.snapshots.store import SnapshotStore
 
 _one_market = click.option("--market", type=click.Choice(sorted(MARKETS)), required=True, help="Which market.")
@@ -22,7 +26,7 @@ _one_market = click.option("--market", type=click.Choice(sorted(MARKETS)), requi
 
 @click.group()
 def data() -> None:
-    """Look after the stored data: list snapshots, check them, go back to one."""
+    """Look after the stored data: list snapshots, check them, go back to one, push and pull them."""
 
 
 @data.command()
@@ -110,6 +114,84 @@ def docs(root: Path, market: str | None) -> None:
 
     for store in _stores(root, market):
         click.echo(f"{store.market}: {write_data_docs(root, store.market)}")
+
+
+_url = click.argument("url")
+_replace = click.option("--replace", is_flag=True, help="Take the place of what the other side published by itself.")
+
+
+@data.command()
+@_url
+@root_option
+@market_option
+@_replace
+@click.option("--again", is_flag=True, help="Send every file anew, because some there are damaged.")
+def push(url: str, root: Path, market: str | None, replace: bool, again: bool) -> None:
+    """Give the newest snapshots to others, at URL such as s3://bucket/prefix; keys: see the how-to."""
+    from finq_predictor.adapters.object_store.push import push as pushed
+
+    there = store_at(url)
+    for store in _stores(root, market):
+        with bytes_shown(store.market) as shown:
+            done = pushed(root, store.market, there, replace=replace, again=again, progress=shown)
+        what = f"{done.sent:,} files sent" if done.new or done.sent else "nothing is new"
+        click.echo(f"{store.market}: {there.address} gives out {done.id} ({what}).")
+
+
+@data.command()
+@_url
+@root_option
+@market_option
+@_replace
+@click.option("--id", "name", help="A snapshot that is stored there, instead of the newest; needs --market.")
+@click.option("--every", type=click.FloatRange(min=1), help="Go on, and look again after so many seconds.")
+def pull(url: str, root: Path, market: str | None, replace: bool, name: str | None, every: float | None) -> None:
+    """Publish here what others gave out at URL; a service on this folder takes it over."""
+    if name and not market:
+        raise click.UsageError("A snapshot belongs to one market; give --market as well.")
+    there = store_at(url)
+    while True:
+        try:
+            _pull(root, market, there, name, replace=replace)
+        except SourceUnavailableError as error:
+            if every is None:
+                raise
+            click.echo(f"{error} Looked for again in {every:g} s.", err=True)
+        if every is None:
+            return
+        time.sleep(every)
+
+
+@data.command()
+@_url
+@click.option("--keep", type=click.IntRange(min=1), default=20, show_default=True, help="Snapshots of each market.")
+def prune(url: str, keep: int) -> None:
+    """Clear away old snapshots at URL, and files there that nothing needs any more."""
+    from finq_predictor.adapters.object_store.prune import prune as pruned
+
+    there = store_at(url)
+    done = pruned(there, keep)
+    click.echo(
+        f"{there.address}: {done.snapshots} snapshots and {done.objects:,} files ({done.size / 1e6:.0f} MB) removed."
+    )
+
+
+def _pull(root: Path, market: str | None, there: ObjectStore, name: str | None, *, replace: bool) -> None:
+    from finq_predictor.adapters.object_store.pull import pull as pulled
+    from finq_predictor.adapters.object_store.snapshots import StoredSnapshots
+    from finq_predictor.adapters.snapshots.store import SnapshotStore
+
+    markets = [market] if market else [each for each in sorted(MARKETS) if StoredSnapshots(there, each).pointer().id]
+    if not markets:
+        raise click.ClickException(
+            f"Nothing was pushed to {there.address} yet; push with: finq data push {there.address}"
+        )
+    for each in markets:
+        before = SnapshotStore(root, each).newest()
+        with bytes_shown(each) as shown:
+            found = pulled(root, each, there, name=name, replace=replace, progress=shown)
+        news = "is published" if found.id != before.id or not before.manifest.number else "is the newest here already"
+        click.echo(f"{each}: {found.id} {news}, below {root}.")
 
 
 def _stores(root: Path, market: str | None) -> Iterator[SnapshotStore]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
 from kedro.config import MissingConfigException
 from kedro.framework.hooks import hook_impl
 
-from finq_predictor.domain.errors import ConfigurationError
+from finq_predictor.adapters.credentials_file import read_credentials
 
-PLACE = Path("conf/local/credentials.yml")
 NAME = "providers"
 
 
@@ -26,17 +24,4 @@ class CredentialsHooks:
             known = dict(loader["credentials"])
         except MissingConfigException:
             known = {}
-        loader["credentials"] = {**known, NAME: _read(Path(context.project_path) / PLACE)}
-
-
-def _read(file: Path) -> dict[str, dict[str, Any]]:
-    if not file.exists():
-        return {}
-    try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        # Its whole text may show a key.
-        raise ConfigurationError(f"{PLACE} is no YAML: {getattr(error, 'problem', None) or 'unreadable'}.") from None
-    if not isinstance(found, dict) or not all(isinstance(entry, dict) for entry in found.values()):
-        raise ConfigurationError(f"{PLACE} has another form than `oanda: {{token: ...}}`, a mapping for each provider.")
-    return found
+        loader["credentials"] = {**known, NAME: read_credentials(Path(context.project_path))}

@@ -8,15 +8,24 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from finq_predictor.adapters.atomic_file import flush, is_of_the_dead, own_name
 
-_NAMED = 20
-_NAME = re.compile(rf"[0-9a-f]{{{_NAMED}}}(\.[a-z]+)?")
+NAMED = 20
+_NAME = re.compile(rf"[0-9a-f]{{{NAMED}}}(\.[a-z]+)?")
 _WRITING = ".writing-"
 _CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One file as others can ask for it: its SHA-256 and its size in bytes."""
+
+    content: str
+    size: int
 
 
 def keep(folder: Path, suffix: str, write: Callable[[Path], None]) -> tuple[Path, str]:
@@ -41,7 +50,7 @@ def keep(folder: Path, suffix: str, write: Callable[[Path], None]) -> tuple[Path
         for path in _inside(fresh):
             flush(path)
         content = hash_of(fresh)
-        place = folder / f"{content[:_NAMED]}{suffix}"
+        place = folder / f"{content[:NAMED]}{suffix}"
         if _is_whole(place, content):
             # Whoever clears away what nobody needs must see that somebody needs it again.
             os.utime(place)

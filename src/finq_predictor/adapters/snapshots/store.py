@@ -217,6 +217,31 @@ class SnapshotStore:
             )
             return self.put(back)
 
+    def adopt(self, manifest: Manifest, seen: str) -> Snapshot:
+        """Publish a snapshot that was made elsewhere, whose files are here by now.
+
+        Args:
+            manifest: What it holds. It keeps its id, unless that is no newer than the newest here: then it is published
+                as a new one which repeats it, as after a rollback.
+            seen: Id of the snapshot that was the newest when it was decided to do so.
+
+        Raises:
+            StoreError: If another one was published meanwhile.
+        """
+        with self._publishing():
+            newest = self.newest().manifest
+            if newest.id != seen:
+                raise StoreError(
+                    f"{newest.id} of {self.market} was published below {self.root} meanwhile (`{newest.by}`); decide "
+                    "again with a look at that."
+                )
+            if manifest.id == newest.id:
+                return Snapshot(self.root, newest)
+            if manifest.number <= newest.number:
+                number, repeated = newest.number + 1, manifest.id
+                manifest = replace(manifest, number=number, published_at=_now(), rolled_back_to=repeated)
+            return self.put(manifest)
+
     def prune(self, now: float | None = None) -> list[Path]:
         """Remove the snapshots that are no longer kept, and files that neither a kept one nor a run at work needs.
 

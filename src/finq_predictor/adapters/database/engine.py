@@ -1,0 +1,150 @@
+"""How the shared database is reached, and brought to the step that this code knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from finq_predictor.adapters.http.credentials import secret_of, where
+from finq_predictor.domain.errors import ConfigurationError, SourceUnavailableError, StoreError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+HEAD, BASE = "head", "base"
+
+
+def connect(credentials: Mapping[str, Any] | None = None) -> Engine:
+    """The database of whoever runs this.
+
+    Args:
+        credentials: The entry ``database`` of the credentials, with its ``url``; ``FINQ_DATABASE_URL`` goes before it.
+
+    Raises:
+        ConfigurationError: If there is no address, or it is none of a database that is known.
+    """
+    return engine_of(secret_of("database", "url", credentials).reveal())
+
+
+def engine_of(url: str) -> Engine:
+    """The database of an address of SQLAlchemy: PostgreSQL through psycopg, or SQLite.
+
+    Raises:
+        ConfigurationError: If it is none; its text is not repeated, because a password may stand in it.
+    """
+    from sqlalchemy import NullPool, create_engine, make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        address = None
+    if address is None or address.get_backend_name() not in ("postgresql", "sqlite"):
+        raise ConfigurationError(
+            f"The address in {where('database', 'url')} is none that is known; expected "
+            "postgresql+psycopg://user:password@host/database, or sqlite:///file."
+        )
+    if address.get_backend_name() == "sqlite":
+        return create_engine(address, connect_args={"timeout": 60}, poolclass=NullPool)
+    # A command asks a few times and ends: no connection is kept open for the next question.
+    return create_engine(address.set(drivername="postgresql+psycopg"), poolclass=NullPool)
+
+
+@contextmanager
+def working(engine: Engine) -> Iterator[Connection]:
+    """One transaction; errors of the database are the product's own, without address, user or password.
+
+    Raises:
+        SourceUnavailableError: If it does not answer.
+        StoreError: If it refuses, or has not the tables that are expected.
+    """
+    from sqlalchemy.exc import DBAPIError, OperationalError
+
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except OperationalError as error:
+        raise SourceUnavailableError(
+            f"The database {name_of(engine)} does not answer or lets nobody in ({_first_line(error)}). Look at "
+            f"{where('database', 'url')}."
+        ) from error
+    except DBAPIError as error:
+        raise StoreError(
+            f"The database {name_of(engine)} refused: {_first_line(error)}. Bring it up to date with: finq db upgrade"
+        ) from error
+
+
+def upgrade(engine: Engine, step: str = HEAD) -> str:
+    """Go forward to a step; whoever comes second waits and finds it done. Gives the step."""
+    return _migrate(engine, "upgrade", step)
+
+
+def downgrade(engine: Engine, step: str = BASE) -> str:
+    """Go back to a step; what its tables held is lost. Gives the step, empty for none."""
+    return _migrate(engine, "downgrade", step)
+
+
+def current(engine: Engine) -> str:
+    """The step at which the database stands; empty for none."""
+    from alembic.migration import MigrationContext
+
+    with working(engine) as connection:
+        return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def newest() -> str:
+    """The step that this code knows."""
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(_configuration()).get_current_head() or ""
+
+
+def require_newest(engine: Engine) -> None:
+    """Make sure that the database stands where this code expects it.
+
+    Raises:
+        StoreError: If it does not; says what to do.
+    """
+    if (found := current(engine)) != newest():
+        raise StoreError(
+            f"The database {name_of(engine)} stands at {found or 'nothing'}, and this code knows {newest()}. Bring it "
+            "there with: finq db upgrade"
+        )
+
+
+def name_of(engine: Engine) -> str:
+    """Which database, without host, user or password."""
+    return f"{engine.dialect.name} {Path(engine.url.database or 'memory').name}"
+
+
+def _migrate(engine: Engine, direction: str, step: str) -> str:
+    from alembic import command
+    from alembic.util import CommandError
+
+    from finq_predictor.adapters.database.partitions import hold_tables
+
+    with working(engine) as connection:
+        hold_tables(connection)
+        configuration = _configuration()
+        configuration.attributes["connection"] = connection
+        try:
+            getattr(command, direction)(configuration, step)
+        except CommandError as error:
+            raise StoreError(f"There is no way to the step {step!r}: {error}. Known: {BASE}, {newest()}.") from error
+    return current(engine)
+
+
+def _configuration() -> Any:
+    from alembic.config import Config
+
+    configuration = Config()
+    configuration.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    configuration.set_main_option("path_separator", "os")
+    return configuration
+
+
+def _first_line(error: Any) -> str:
+    # The rest may show values, and where the database stands.
+    return type(error.orig).__name__

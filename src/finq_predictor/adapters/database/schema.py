@@ -1,0 +1,117 @@
+"""The tables of the shared database; the migrations lead there, and a test compares the two.
+
+What is asked, and what answers it:
+
+- what the champion says of a market now, or at a time: ``predictions`` by market and time;
+- what was said of an instrument: ``predictions`` by market, instrument and time;
+- how right it was: ``predictions`` with ``outcomes``, by the key of the latter;
+- what a prediction was made from: ``feature_values`` by their key;
+- what was decided about models: ``audit_events`` by market and time.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Boolean, Column, DateTime, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy.types import TypeDecorator
+
+PARTITIONED = ("predictions", "outcomes", "feature_values")
+"""Cut by month of ``ts`` where the database can do that."""
+
+
+class Utc(TypeDecorator[datetime]):
+    """A moment in UTC, also where the database knows no zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Refuse what has no zone, and bring the rest to UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no zone; expected a moment in UTC")
+        moment = value.astimezone(UTC)
+        return moment if dialect.name == "postgresql" else moment.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:  # noqa: ARG002 - its signature
+        """Say that it is UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData(naming_convention={"pk": "pk_%(table_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"})
+
+
+def _name(column: str, **options: Any) -> Column[Any]:
+    return Column(column, String(80), nullable=False, **options)
+
+
+predictions = Table(
+    "predictions",
+    metadata,
+    _name("snapshot", primary_key=True),
+    _name("market", primary_key=True),
+    _name("model", primary_key=True),
+    _name("instrument", primary_key=True),
+    Column("ts", Utc, primary_key=True),
+    Column("horizon", Integer, nullable=False),
+    Column("probability", Float(53)),
+    Column("prediction", Boolean),
+    Column("confidence", Float(53)),
+    _name("decision"),
+    Column("reason", Text),
+    _name("version"),
+    _name("status"),
+    Column("simulated", Boolean, nullable=False),
+    Column("published_at", Utc, nullable=False),
+    Index(None, "market", "ts"),
+    Index(None, "market", "instrument", "ts"),
+    postgresql_partition_by="RANGE (ts)",
+)
+
+outcomes = Table(
+    "outcomes",
+    metadata,
+    _name("market", primary_key=True),
+    Column("horizon", Integer, primary_key=True),
+    _name("instrument", primary_key=True),
+    Column("ts", Utc, primary_key=True),
+    # A revision stays beside what was said before it.
+    Column("recorded_at", Utc, primary_key=True),
+    Column("forward_return", Float(53), nullable=False),
+    Column("label", Float(53)),
+    Column("known_at", Utc, nullable=False),
+    _name("snapshot"),
+    postgresql_partition_by="RANGE (ts)",
+)
+
+feature_values = Table(
+    "feature_values",
+    metadata,
+    _name("snapshot", primary_key=True),
+    _name("market", primary_key=True),
+    _name("instrument", primary_key=True),
+    Column("ts", Utc, primary_key=True),
+    _name("feature", primary_key=True),
+    Column("value", Float(53)),
+    postgresql_partition_by="RANGE (ts)",
+)
+
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("at", Utc, nullable=False),
+    _name("market"),
+    _name("kind"),
+    _name("subject"),
+    _name("verdict"),
+    Column("reason", Text, nullable=False),
+    # JSON, as text: it is kept as it was written.
+    Column("details", Text, nullable=False),
+    Index(None, "market", "at"),
+)
