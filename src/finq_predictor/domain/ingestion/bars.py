@@ -1,13 +1,13 @@
 """From bars as delivered to bars that can be computed with; what cannot be used is set aside with its reason.
 
-Rows that are merely out of order are sorted. Zero volume is a fact, not an error. Nothing is repaired: a wrong value
-is rejected, and the bar is missing. A row is judged by itself and by what was known before it: whatever is delivered
-later, an earlier row stays as it was.
+Rows that are merely out of order are sorted. Zero volume is a fact, not an error. A wrong value is rejected, and the
+bar is missing, unless repairs are asked for and one was known by the decision of the bar. A row is judged by itself and
+by what was known before it: whatever is delivered later, an earlier row stays as it was.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,23 +21,44 @@ from finq_predictor.domain.columns import (
     KNOWN_AT,
     OHLC,
     RECEIVED_AT,
+    SPLIT_ADJUSTED,
     TS,
     UTC_MICROSECONDS,
     VOLUME,
 )
+from finq_predictor.domain.ingestion.bar_repairs import Beside, repair_in_time
 from finq_predictor.domain.ingestion.column_mapping import Mapped, map_columns
 from finq_predictor.domain.ingestion.corporate_actions import ACTION, DIVIDEND, SPLIT
-from finq_predictor.domain.ingestion.parsing import COMPLETE, START, typed_bars
-from finq_predictor.domain.ingestion.price_outliers import unconfirmed_jumps, wild_wicks
+from finq_predictor.domain.ingestion.parsing import COMPLETE, START, TICKER, typed_bars
+from finq_predictor.domain.ingestion.price_outliers import suspected_reuses, unconfirmed_jumps, wild_wicks
 from finq_predictor.domain.ingestion.quarantine import HARMLESS, Cleaned, Ledger
 from finq_predictor.domain.ingestion.revisions import known_times, settle_versions
 from finq_predictor.domain.ingestion.rollover import note_on_bids
 from finq_predictor.domain.ingestion.rules import Rules
+from finq_predictor.domain.ingestion.tally import Tally
+from finq_predictor.domain.ingestion.ticker_names import settled_tickers
 from finq_predictor.domain.ingestion.total_return import actions_of_bars, as_traded, total_return
-from finq_predictor.domain.tables import SILVER_BENCHMARK
+from finq_predictor.domain.tables import SILVER_ACTIONS, SILVER_BENCHMARK, SILVER_REPAIRS
 
 # Fewer rows say nothing about an instrument as a whole.
 _FEWEST_ROWS_TO_JUDGE = 50
+
+
+@dataclass(frozen=True)
+class CleanedBars:
+    """A delivery of bars, divided, and what is made of it.
+
+    Attributes:
+        bars: Silver bars and what was set aside.
+        actions: The splits and dividends that stand beside them; none where the source delivers none.
+        repairs: ``SILVER_REPAIRS``; empty where nothing is looked for.
+        repair_notes: What is to be said of the repairs, one sentence each.
+    """
+
+    bars: Cleaned
+    actions: Cleaned
+    repairs: pd.DataFrame
+    repair_notes: tuple[str, ...] = ()
 
 
 def clean_bars(raw: pd.DataFrame, rules: Rules) -> Cleaned:
@@ -56,15 +77,20 @@ def clean_bars(raw: pd.DataFrame, rules: Rules) -> Cleaned:
         MappingError: If the columns are not recognised.
         ConfigurationError: If calendar or time zone do not exist.
     """
+    return _clean(raw, "bars", rules).bars
+
+
+def clean_bars_and_actions(raw: pd.DataFrame, rules: Rules) -> CleanedBars:
+    """Divide delivered bars, and the splits and dividends beside them, as :func:`clean_bars`; each row is read once."""
     return _clean(raw, "bars", rules)
 
 
 def clean_benchmark(raw: pd.DataFrame, rules: Rules) -> Cleaned:
     """Divide the delivered benchmark; as `clean_bars`, but silver is ``ts, close, known_at``, close adjusted."""
-    return _clean(raw, "benchmark", rules)
+    return _clean(raw, "benchmark", rules).bars
 
 
-def _clean(raw: pd.DataFrame, table: str, rules: Rules) -> Cleaned:
+def _clean(raw: pd.DataFrame, table: str, rules: Rules) -> CleanedBars:
     mapped = map_columns(
         raw,
         table,
@@ -73,18 +99,31 @@ def _clean(raw: pd.DataFrame, table: str, rules: Rules) -> Cleaned:
         named_in=rules.market.instruments.named_in,
     )
     ledger = Ledger(len(raw))
-    bars = typed_bars(mapped, rules)
-    adjusted = None
-    if table == "bars" and rules.reading.prices == "split_adjusted":
-        bars, adjusted = _adjusted(bars, raw, rules)
+    bars, actions = typed_bars(mapped, rules), _no_actions(raw)
+    notes: tuple[str, ...] = ()
+    found = None
+    traded = table == "bars" and rules.reading.prices == SPLIT_ADJUSTED
+    if table == "bars" and rules.market.has_actions:
+        actions = actions_of_bars(mapped, bars, raw, rules)
+    if traded:
+        bars = as_traded(bars, raw, actions.silver, rules)
+        bars = bars.assign(**{ADJ_CLOSE: bars["close"]})
     _judge_times(bars, ledger, rules)
     _judge_completeness(bars, ledger)
     keyed = bars[TS].notna().to_numpy() & bars[INSTRUMENT].notna().to_numpy()
-    _judge_prices(bars, ledger, rules)
     bars = known_times(bars, raw, keyed & ~ledger.broke("incomplete"))
+    if rules.cleaning.repair and table == "bars":
+        settled, there = _settled_before_judging(bars, raw, ledger, keyed, rules)
+        found = repair_in_time(settled, there, Beside(mapped, raw, actions.silver), rules)
+        bars = bars.assign(**{name: found.bars[name] for name in (*OHLC, VOLUME, KNOWN_AT)})
+        bars = bars.assign(**{ADJ_CLOSE: bars["close"]})
+    _judge_prices(bars, ledger, rules)
     _judge_moment(bars, raw, ledger, rules)
+    _judge_tickers(bars, raw, ledger, keyed)
     bars = settle_versions(bars, ledger, keyed, rules)
     _judge_delay(bars, ledger, rules)
+    if traded:
+        bars, notes = _adjusted(bars, ledger, actions.silver if found is None else found.actions, rules)
     _judge_prints(bars, ledger, rules)
     if table == "bars":
         _judge_instruments(bars, ledger, rules)
@@ -98,21 +137,43 @@ def _clean(raw: pd.DataFrame, table: str, rules: Rules) -> Cleaned:
         null_shares={name: float(share) for name, share in missing.mean().items()},
         null_rows=_first_missing(bars, missing),
         columns=mapped.columns,
-        notes=(*mapped.notes, *(_notes(mapped, silver, table, rules) if adjusted is None else adjusted)),
+        notes=(*mapped.notes, *(notes if traded else _notes(mapped, silver, table, rules))),
         out_of_order=_out_of_order(kept),
     )
     declared = SILVER_BENCHMARK if table == "benchmark" else rules.market.bars_table
-    return Cleaned(declared.typed(silver), ledger.quarantine(raw), tally)
+    cleaned = Cleaned(declared.typed(silver), ledger.quarantine(raw), tally)
+    if found is None:
+        return CleanedBars(cleaned, actions, SILVER_REPAIRS.empty().assign(in_time=pd.Series(dtype="bool")))
+    return CleanedBars(cleaned, actions, found.repairs, found.notes)
 
 
-def _adjusted(bars: pd.DataFrame, raw: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Bars in the shares of their date with an adjusted close of our own, and what there is to say of it."""
-    actions = actions_of_bars(raw, rules).silver
-    traded = as_traded(bars, raw, actions, rules)
-    found = total_return(traded, actions, rules)
+def _no_actions(raw: pd.DataFrame) -> Cleaned:
+    return Cleaned(SILVER_ACTIONS.empty(), Ledger(0).quarantine(raw.iloc[:0]), Tally(rows=0, kept=0))
+
+
+def _settled_before_judging(
+    bars: pd.DataFrame, raw: pd.DataFrame, ledger: Ledger, keyed: np.ndarray, rules: Rules
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """The rows that would count if no price were wrong, with the times from which they were known.
+
+    A repair needs one row for each bar, and a price that makes a bar impossible may be what is repaired.
+    """
+    trial = ledger.copy()
+    trial.reject(~(bars["close"].to_numpy() > 0), "price_not_positive", "")
+    _judge_moment(bars, raw, trial, rules)
+    settled = settle_versions(bars, trial, keyed, rules)
+    _judge_delay(settled, trial, rules)
+    return settled, trial.alive
+
+
+def _adjusted(
+    bars: pd.DataFrame, ledger: Ledger, actions: pd.DataFrame, rules: Rules
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Bars with an adjusted close of our own, and what there is to say of it."""
+    found = total_return(bars, actions, rules, ledger.alive)
     kinds = actions.drop_duplicates(ACTION)["kind"].value_counts()
     said = f"adjusted closes are computed of {kinds.get(SPLIT, 0)} splits and {kinds.get(DIVIDEND, 0)} dividends"
-    return traded.assign(**{ADJ_CLOSE: traded["close"] * found.factor}), (said, *found.notes)
+    return bars.assign(**{ADJ_CLOSE: bars["close"] * found.factor}), (said, *found.notes)
 
 
 def _judge_times(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
@@ -208,6 +269,25 @@ def _judge_delay(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
     )
 
 
+def _judge_tickers(bars: pd.DataFrame, raw: pd.DataFrame, ledger: Ledger, keyed: np.ndarray) -> None:
+    """One delivery that has an instrument under two tickers at one time contradicts what names say."""
+    if TICKER not in bars:
+        return
+    one = bars[[INSTRUMENT, TS, TICKER]].assign(_received=raw[RECEIVED_AT].to_numpy() if RECEIVED_AT in raw else 0)
+    one = one[ledger.alive & keyed]
+    several = one.groupby([INSTRUMENT, TS, "_received"], sort=False)[TICKER].transform("nunique") > 1
+    instruments, tickers = bars[INSTRUMENT], bars[TICKER]
+    ledger.reject(
+        several.reindex(bars.index, fill_value=False).to_numpy(),
+        "two_tickers",
+        lambda rows: [
+            f"delivered as {tickers[row]} and under another ticker too, both for {instruments[row]} on one session; "
+            "correct reading.names"
+            for row in rows
+        ],
+    )
+
+
 def _judge_prints(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
     limits = rules.cleaning
     wicks = wild_wicks(bars, limits.wick_factor)
@@ -220,14 +300,36 @@ def _judge_prints(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
             for row in rows
         ],
     )
+    numbers = _numbers(bars[TS], rules)
     ledger.reject(
-        unconfirmed_jumps(bars, ledger.alive, limits.max_jump, _numbers(bars[TS], rules)),
+        unconfirmed_jumps(bars, ledger.alive, limits.max_jump, numbers),
         "unconfirmed_jump",
         lambda rows: [
             f"close {bars['close'][row]:g} is more than {limits.max_jump:g} times off the last price, and no bar had "
             "confirmed it when it came"
             for row in rows
         ],
+    )
+    if rules.market.reuses_names:
+        _judge_reuse(bars, ledger, numbers, rules)
+
+
+def _judge_reuse(bars: pd.DataFrame, ledger: Ledger, numbers: np.ndarray, rules: Rules) -> None:
+    """What comes back after its end at another price altogether may be another company of the same name."""
+    told = settled_tickers(rules.reading.names, rules.market.instruments.spell)
+    asked = ledger.alive & ~bars[INSTRUMENT].isin(told).to_numpy()
+    joins = suspected_reuses(bars, asked, rules.cleaning.max_jump, numbers, rules.market.ended_after)
+    suspect = np.zeros(len(bars), dtype=bool)
+    suspect[list(joins)] = True
+    ledger.reject(suspect, "suspected_reuse", lambda rows: [_reuse(bars, *joins[row]) for row in rows.tolist()])
+
+
+def _reuse(bars: pd.DataFrame, last: int, first: int) -> str:
+    name, gone, back = bars[INSTRUMENT][last], bars[TS][last], bars[TS][first]
+    return (
+        f"{name} has no price from {gone:%Y-%m-%d} to {back:%Y-%m-%d} and comes back at {bars['close'][first]:g} after "
+        f"{bars['close'][last]:g}: perhaps another company took up its name. Say in reading.names what {name} was "
+        f"until {gone:%Y-%m-%d} and since {back:%Y-%m-%d}"
     )
 
 
