@@ -17,8 +17,9 @@ from finq_predictor.domain.ingestion.corporate_actions import clean_actions
 from finq_predictor.domain.ingestion.judging import Case
 from finq_predictor.domain.ingestion.quarantine import Cleaned
 from finq_predictor.domain.ingestion.records import clean_articles, clean_macro
-from finq_predictor.domain.ingestion.rules import CleaningRules, GateLimits, Rules
+from finq_predictor.domain.ingestion.rules import CleaningRules, GateLimits, ReadingRules, Rules
 from finq_predictor.domain.ingestion.tally import Agreement
+from finq_predictor.domain.ingestion.ticker_names import TickerName
 from finq_predictor.domain.market.markets import get_market
 from synthetic_values import make_delivery
 
@@ -223,6 +224,14 @@ def _rows(clean: Callable[[pd.DataFrame, Rules], Cleaned], *rows: dict[str, Any]
     return lambda: clean(pd.DataFrame(list(rows)), EQUITY)
 
 
+def come_back(close: float = 3.0) -> pd.DataFrame:
+    """A ticker that falls silent for two months and has another price altogether afterwards."""
+    before, after = daily(bars=20), daily(bars=80).iloc[60:]
+    prices = ["open", "high", "low", "close", "adj_close"]
+    return pd.concat([before, after.assign(**dict.fromkeys(prices, close))], ignore_index=True)
+
+
+_RENAMED = Rules(EQUITY.market, ReadingRules(names=[TickerName("A", "B")]))
 _HALF_MISSING = cell(daily(), **{}).assign(close=lambda rows: rows["close"].mask(rows.index >= 20))
 _BARS = {
     "no_instrument": _bars(cell(daily(), symbol=None)),
@@ -237,6 +246,8 @@ _BARS = {
     "future": _bars(daily().assign(_received_at=utc("2024-03-20"))),
     "late_bar": _bars(cell(daily().assign(known_at=None), known_at="2024-01-09T21:00:00Z")),
     "provider_disagreement": _bars(told_twice(100.0)),
+    "two_tickers": _bars(pd.concat([daily("A", 5), daily("B", 5)], ignore_index=True), _RENAMED),
+    "suspected_reuse": _bars(come_back()),
     "wild_wick": _bars(cell(daily(), high=1000.0)),
     "unconfirmed_jump": _bars(
         cell(daily(), open=10030.0, high=10040.0, low=10020.0, close=10030.0, adj_close=10030.0)

@@ -41,7 +41,7 @@ class SilverStages:
 
 
 def texts(ts: pd.DatetimeIndex) -> dict[str, pd.DataFrame]:
-    """An article and a release a day, and the tone of the articles."""
+    """An article, a release, a dividend and a repair a day, and the tone of the articles."""
     days, every = len(ts), {"instrument": "AAPL", "known_at": ts}
     ids = [f"a{day}" for day in range(days)]
     periods = (ts - pd.Timedelta(days=30)).tz_localize(None).normalize()
@@ -49,6 +49,8 @@ def texts(ts: pd.DatetimeIndex) -> dict[str, pd.DataFrame]:
         "articles": pd.DataFrame({**every, "article_id": ids, "title": "It rises"}),
         "scored_articles": pd.DataFrame({**every, "article_id": ids, "tone": 0.5, "confidence": 0.9}),
         "macro": pd.DataFrame({"series": "cpi", "period": periods, "value": np.arange(days) * 1.0, "known_at": ts}),
+        "actions": pd.DataFrame({**every, "ex_date": periods, "kind": "dividend", "value": 0.5}),
+        "repairs": pd.DataFrame({**every, "ts": ts, "column": "low", "repaired": 1.0}),
         "sentiment": pd.DataFrame({"ts": ts, "instrument": "AAPL", "tone_sum": 0.45, "article_count": 1.0}),
         "coverage": pd.DataFrame({"ts": ts, "newest": ts, "complete": True}),
     }

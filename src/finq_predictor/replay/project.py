@@ -72,7 +72,8 @@ def load_stages(catalog: DataCatalog, market: Market) -> Stages:
 
 def load_silver(catalog: DataCatalog, market: Market) -> dict[str, pd.DataFrame]:
     """The silver tables of a market, and its scored articles."""
-    names = [name for name in SILVER if name in (*market.source_tables, "sentiment", "coverage")]
+    made = (*market.source_tables, *market.derived_tables, "sentiment", "coverage")
+    names = [name for name in SILVER if name in made]
     tables = {name: catalog.load(f"{market.name}.silver_{name}") for name in names}
     return {**tables, "scored_articles": catalog.load(f"{market.name}.scored_articles")}
 

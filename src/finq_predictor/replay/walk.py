@@ -25,6 +25,8 @@ KEYS = {
     "benchmark": (TS,),
     "articles": (KNOWN_AT, INSTRUMENT, "article_id"),
     "macro": (KNOWN_AT, "series", "period"),
+    "actions": (KNOWN_AT, INSTRUMENT, "ex_date", "kind"),
+    "repairs": (KNOWN_AT, INSTRUMENT, TS, "column"),
     "sentiment": (TS, INSTRUMENT),
     "coverage": (TS,),
     "scored_articles": (KNOWN_AT, INSTRUMENT, "article_id"),

@@ -14,7 +14,7 @@ from finq_predictor.adapters.bronze.store import BronzeStore
 from finq_predictor.adapters.sources.chain import ChainSource
 from finq_predictor.adapters.sources.making import make_source
 from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
-from finq_predictor.domain.ingestion.bars import clean_bars, compare_bars
+from finq_predictor.domain.ingestion.bars import clean_bars, clean_bars_and_actions
 from finq_predictor.domain.ingestion.rules import ReadingRules, Rules
 from finq_predictor.domain.market.markets import MARKETS
 from provider_replays import AlphaVantageReplay
@@ -113,7 +113,7 @@ def test_a_provider_that_lies_for_a_day_is_found_and_the_rest_goes_on(yahoo, van
     rows = store.all()
     cleaned = clean_bars(rows, RULES)
     assert cleaned.quarantine[["instrument", "rule"]].to_numpy().tolist() == [["BBB", "provider_disagreement"]]
-    (found,) = compare_bars(rows, RULES).differences.to_dict("records")
+    (found,) = clean_bars_and_actions(rows, RULES).compared.differences.to_dict("records")
     assert (found["instrument"], found["provider"], found["other"]) == ("BBB", "yahoo-1d", "alpha_vantage-plain")
 
 

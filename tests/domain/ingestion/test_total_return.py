@@ -9,57 +9,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from share_deliveries import DAYS, Truth, deliveries
 
-from finq_predictor.domain.ingestion.bars import clean_bars
+from finq_predictor.domain.ingestion.bars import clean_bars, clean_bars_and_actions
 from finq_predictor.domain.ingestion.rules import ReadingRules, Rules
-from finq_predictor.domain.ingestion.total_return import actions_of_bars
 from finq_predictor.domain.market.markets import MARKETS
 
 RULES = Rules(MARKETS["equity"], ReadingRules(prices="split_adjusted"))
-DAYS = pd.bdate_range("2024-02-01", periods=60)
-DAYS = DAYS[~DAYS.isin(pd.to_datetime(["2024-02-19", "2024-03-29"]))]
-
-
-class Truth:
-    """A share as it was traded, with its splits and dividends by number of the session."""
-
-    def __init__(self, splits: dict[int, float], dividends: dict[int, float], seed: int = 0) -> None:
-        generator = np.random.default_rng(seed)
-        returns = generator.normal(0, 0.01, len(DAYS))
-        shares = np.cumprod([splits.get(day, 1.0) for day in range(len(DAYS))])
-        paid = np.array([dividends.get(day, 0.0) for day in range(len(DAYS))])
-        self.splits, self.paid = splits, paid
-        self.close = np.empty(len(DAYS))
-        self.wealth = np.cumprod(np.exp(returns))
-        for day, gross in enumerate(np.exp(returns)):
-            before = self.close[day - 1] / splits.get(day, 1.0) if day else 100.0
-            self.close[day] = (before - paid[day]) * gross if day else before
-        self.wealth /= self.wealth[0]
-        self.shares = shares
-
-    def delivered(self, first: int, last: int, at: int) -> pd.DataFrame:
-        """Sessions ``first`` to ``last`` as Yahoo has them on the evening of session ``at``."""
-        days = np.arange(first, last + 1)
-        later = np.array([np.prod([s for d, s in self.splits.items() if day < d <= at]) for day in days])
-        price = self.close[days] / later
-        received = pd.Timestamp(DAYS[at], tz="America/New_York") + pd.Timedelta(hours=17)
-        return pd.DataFrame(
-            {
-                "instrument": "AAA", "date": DAYS[days].strftime("%Y-%m-%d"), "open": price, "high": price,
-                "low": price, "close": price, "volume": 1e6 * later, "dividend": self.paid[days] / later,
-                "split": [self.splits.get(day, 0.0) if day <= at else 0.0 for day in days],
-                "_source": "own:x", "_received_at": received.tz_convert("UTC").as_unit("us"), "_content_hash": str(at),
-            }
-        )  # fmt: skip
-
-
-def deliveries(truth: Truth, runs: list[int], again: int) -> list[pd.DataFrame]:
-    """A first run brings the history, each later one what is new and the last sessions once more."""
-    parts, before = [], -1
-    for at in runs:
-        parts.append(truth.delivered(max(0, before + 1 - again) if parts else 0, at, at))
-        before = at
-    return parts
 
 
 def silver(parts: list[pd.DataFrame]) -> pd.DataFrame:
@@ -97,7 +53,7 @@ def test_whenever_it_was_asked_for_returns_are_those_of_a_holder(splits, dividen
 def test_actions_stand_in_the_shares_of_their_date():
     truth = Truth({30: 4.0}, {10: 0.8, 29: 0.4})
     parts = deliveries(truth, [20, 29, 31], 5)
-    actions = actions_of_bars(pd.concat(parts, ignore_index=True), RULES).silver
+    actions = clean_bars_and_actions(pd.concat(parts, ignore_index=True), RULES).actions.silver
     found = {(row.kind, f"{row.ex_date:%Y-%m-%d}"): row.value for row in actions.itertuples()}
     assert found == pytest.approx(
         {

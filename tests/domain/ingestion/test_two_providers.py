@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finq_predictor.domain.ingestion import gates
-from finq_predictor.domain.ingestion.bars import clean_bars, compare_bars
+from finq_predictor.domain.ingestion.bars import clean_bars, clean_bars_and_actions
 from finq_predictor.domain.ingestion.known_time import known_times_of
 from finq_predictor.domain.ingestion.rules import CleaningRules, ComparisonRules, GateLimits, ReadingRules, Rules
 from finq_predictor.domain.ingestion.tally import Delivery
@@ -70,7 +70,7 @@ def test_two_that_agree_leave_silver_as_one_made_it():
     assert cleaned.tally.notes[-1].startswith(
         "alpha_vantage-plain and yahoo-1d were compared on 117 bars of 3 instruments: 0 closes differ"
     )
-    assert compare_bars(raw, RULES).differences.empty
+    assert clean_bars_and_actions(raw, RULES).compared.differences.empty
     # Who was only asked to compare is not where the data come from.
     assert Delivery.of("bars", together(said(FIRST), said(SECOND, opinion=True)), cleaned.tally).source == FIRST
 
@@ -81,7 +81,7 @@ def test_a_day_in_another_unit_is_named_and_not_used(factor, liar):
     first, second = said(FIRST), said(SECOND, opinion=True, seed=2)
     lying = times(first if liar == "first" else second, factor, days=slice(20, 21))
     raw = together(second if liar == "first" else lying, lying if liar == "first" else first)
-    found = compare_bars(raw, RULES).differences
+    found = clean_bars_and_actions(raw, RULES).compared.differences
     assert found[["instrument", "provider", "other", "what", "disbelieved"]].to_numpy().tolist() == [
         ["BBB", "yahoo-1d", "alpha_vantage-plain", "close", True]
     ]
@@ -131,10 +131,10 @@ def test_a_third_provider_decides():
 
 def test_volumes_are_compared_loosely_and_doubt_nobody():
     second = said(SECOND, opinion=True, seed=2).assign(volume=lambda rows: rows["volume"] * 3)
-    assert compare_bars(together(second, said(FIRST)), RULES).differences.empty
+    assert clean_bars_and_actions(together(second, said(FIRST)), RULES).compared.differences.empty
     second.loc[5, "volume"] = 1.0
     raw = together(second, said(FIRST))
-    found = compare_bars(raw, RULES).differences
+    found = clean_bars_and_actions(raw, RULES).compared.differences
     assert found[["what", "disbelieved"]].to_numpy().tolist() == [["volume", False]]
     assert clean_bars(raw, RULES).tally.agreement.differing == 0
     assert rejected(raw).empty
@@ -147,17 +147,17 @@ def test_a_split_that_only_one_has_divided_by_is_no_difference():
     divided = times(said(FIRST), 0.25).assign(split=0.0, dividend=0.0)
     divided.loc[divided.index[divided["instrument"] == "BBB"][25], "split"] = 4.0
     raw = together(traded, divided)
-    assert compare_bars(raw, rules).differences.empty
+    assert clean_bars_and_actions(raw, rules).compared.differences.empty
     assert rejected(raw, rules).empty
     without = together(traded, divided.assign(split=0.0))
-    assert len(compare_bars(without, rules).differences) == 25
+    assert len(clean_bars_and_actions(without, rules).compared.differences) == 25
 
 
 def test_what_comes_after_the_decision_is_listed_and_changes_nothing():
     late = times(said(SECOND, LATER + pd.Timedelta("1D"), opinion=True, seed=2), 100.0)
     raw = together(said(FIRST), late)
     assert rejected(raw).empty
-    found = compare_bars(raw, RULES).differences
+    found = clean_bars_and_actions(raw, RULES).compared.differences
     assert len(found) == len(DAYS)
     assert not found["disbelieved"].any()
 
@@ -231,7 +231,7 @@ def test_quotes_are_compared_in_spreads(shift, differing):
 def test_limits_can_be_others():
     raw = together(times(said(SECOND, opinion=True, seed=2), 1.1), said(FIRST))
     wide = CleaningRules(comparison=ComparisonRules(max_difference=0.2, disbelief=0.2))
-    assert compare_bars(raw, replace(RULES, cleaning=wide)).differences.empty
+    assert clean_bars_and_actions(raw, replace(RULES, cleaning=wide)).compared.differences.empty
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,9 @@ def test_what_could_not_be_had_is_said_and_changes_no_row():
     noted = bars()
     noted.attrs[NOTES] = ("not all of it could be had: the provider was down",)
     market = MARKETS["equity"]
-    silver, quarantine, delivery = nodes.clean_bars(noted, IngestionParams(), market=market)
+    silver, quarantine, delivery, _ = nodes.clean_bars(noted, IngestionParams(), market=market)
     assert delivery.tally.notes[-1] == "not all of it could be had: the provider was down"
-    plain, _, _ = nodes.clean_bars(bars(), IngestionParams(), market=market)
+    plain, *_ = nodes.clean_bars(bars(), IngestionParams(), market=market)
     pd.testing.assert_frame_equal(silver, plain)
     assert silver.attrs == quarantine.attrs == {}
 
@@ -44,9 +44,9 @@ def test_providers_that_differ_are_listed_and_close_the_gate():
     other = bars().assign(_source="own:y", asked_as="second_opinion")
     other[prices] *= 100
     both = pd.concat([other, bars()], ignore_index=True)
-    assert nodes.compare_providers(both, params, market=market)["disbelieved"].tolist() == [True] * 5
-    assert nodes.compare_providers(bars(), params, market=market).empty
-    silver, quarantine, delivery = nodes.clean_bars(both, params, market=market)
+    assert nodes.clean_bars(bars(), params, market=market)[3].empty
+    silver, quarantine, delivery, differences = nodes.clean_bars(both, params, market=market)
+    assert differences["disbelieved"].tolist() == [True] * 5
     assert silver.empty
     assert set(quarantine["rule"]) == {"provider_disagreement"}
     with pytest.raises(GateError, match=r"rule max_provider_difference_share: found 1, allowed 0.1\..*AAA 2024-02-05"):

@@ -1,13 +1,13 @@
 """From bars as delivered to bars that can be computed with; what cannot be used is set aside with its reason.
 
-Rows that are merely out of order are sorted. Zero volume is a fact, not an error. Nothing is repaired: a wrong value
-is rejected, and the bar is missing. A row is judged by itself and by what was known before it: whatever is delivered
-later, an earlier row stays as it was.
+Rows that are merely out of order are sorted. Zero volume is a fact, not an error. A wrong value is rejected, and the
+bar is missing, unless repairs are asked for and one was known by the decision of the bar. A row is judged by itself and
+by what was known before it: whatever is delivered later, an earlier row stays as it was.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,19 +21,29 @@ from finq_predictor.domain.columns import (
     KNOWN_AT,
     OHLC,
     RECEIVED_AT,
+    SPLIT_ADJUSTED,
     TS,
     UTC_MICROSECONDS,
     VOLUME,
 )
+from finq_predictor.domain.ingestion.bar_notes import (
+    first_missing,
+    missing_values,
+    notes_on_bars,
+    out_of_order,
+    row_names,
+)
+from finq_predictor.domain.ingestion.bar_repairs import Beside, repair_in_time
 from finq_predictor.domain.ingestion.column_mapping import Mapped, map_columns
 from finq_predictor.domain.ingestion.corporate_actions import ACTION, DIVIDEND, SPLIT
-from finq_predictor.domain.ingestion.parsing import COMPLETE, START, typed_bars
-from finq_predictor.domain.ingestion.price_outliers import unconfirmed_jumps, wild_wicks
+from finq_predictor.domain.ingestion.parsing import COMPLETE, START, TICKER, typed_bars
+from finq_predictor.domain.ingestion.price_outliers import suspected_reuses, unconfirmed_jumps, wild_wicks
 from finq_predictor.domain.ingestion.quarantine import HARMLESS, Cleaned, Ledger
 from finq_predictor.domain.ingestion.revision_rate import find_rewrites
 from finq_predictor.domain.ingestion.revisions import known_times, settle_versions
-from finq_predictor.domain.ingestion.rollover import note_on_bids
 from finq_predictor.domain.ingestion.rules import Rules
+from finq_predictor.domain.ingestion.tally import Tally
+from finq_predictor.domain.ingestion.ticker_names import settled_tickers
 from finq_predictor.domain.ingestion.total_return import actions_of_bars, as_traded, total_return
 from finq_predictor.domain.ingestion.two_providers import (
     Compared,
@@ -44,10 +54,29 @@ from finq_predictor.domain.ingestion.two_providers import (
     opinions_in,
     said_by,
 )
-from finq_predictor.domain.tables import SILVER_BENCHMARK
+from finq_predictor.domain.tables import SILVER_ACTIONS, SILVER_BENCHMARK, SILVER_REPAIRS
 
 # Fewer rows say nothing about an instrument as a whole.
 _FEWEST_ROWS_TO_JUDGE = 50
+
+
+@dataclass(frozen=True)
+class CleanedBars:
+    """A delivery of bars, divided, and what is made of it.
+
+    Attributes:
+        bars: Silver bars and what was set aside.
+        actions: The splits and dividends that stand beside them; none where the source delivers none.
+        repairs: ``SILVER_REPAIRS``; empty where nothing is looked for.
+        compared: Where providers differ that delivered the same bars.
+        repair_notes: What is to be said of the repairs, one sentence each.
+    """
+
+    bars: Cleaned
+    actions: Cleaned
+    repairs: pd.DataFrame
+    compared: Compared
+    repair_notes: tuple[str, ...] = ()
 
 
 def clean_bars(raw: pd.DataFrame, rules: Rules) -> Cleaned:
@@ -66,50 +95,54 @@ def clean_bars(raw: pd.DataFrame, rules: Rules) -> Cleaned:
         MappingError: If the columns are not recognised.
         ConfigurationError: If calendar or time zone do not exist.
     """
+    return clean_bars_and_actions(raw, rules).bars
+
+
+def clean_bars_and_actions(raw: pd.DataFrame, rules: Rules) -> CleanedBars:
+    """Divide delivered bars, and the splits and dividends beside them, as :func:`clean_bars`; each row is read once.
+
+    Rows of a provider that was only asked for its opinion are compared with the others, and are no delivery.
+    """
     opinions = opinions_in(raw)
     return _clean(raw[~opinions] if opinions.any() else raw, "bars", rules, raw[opinions])
 
 
-def compare_bars(raw: pd.DataFrame, rules: Rules) -> Compared:
-    """Compare what several providers delivered of the same bars.
-
-    Args:
-        raw: Bars as delivered, with lineage columns.
-        rules: How to read and judge them.
-
-    Raises:
-        MappingError: If the columns are not recognised.
-    """
-    if not has_two_providers(raw):
-        return nothing_compared()
-    opinions = opinions_in(raw)
-    own = raw[~opinions]
-    return _compared(_as_traded(own, own, rules), own, raw[opinions], rules)
-
-
 def clean_benchmark(raw: pd.DataFrame, rules: Rules) -> Cleaned:
     """Divide the delivered benchmark; as `clean_bars`, but silver is ``ts, close, known_at``, close adjusted."""
-    return _clean(raw, "benchmark", rules)
+    return _clean(raw, "benchmark", rules).bars
 
 
-def _clean(raw: pd.DataFrame, table: str, rules: Rules, opinions: pd.DataFrame | None = None) -> Cleaned:
+def _clean(raw: pd.DataFrame, table: str, rules: Rules, opinions: pd.DataFrame | None = None) -> CleanedBars:
     mapped = _mapped(raw, table, rules)
     ledger = Ledger(len(raw))
-    bars = typed_bars(mapped, rules)
-    adjusted = None
-    if table == "bars" and rules.reading.prices == "split_adjusted":
-        bars, adjusted = _adjusted(bars, raw, rules)
-    compared = nothing_compared() if opinions is None else _compared(bars, raw, opinions, rules)
+    bars, actions = typed_bars(mapped, rules), _no_actions(raw)
+    notes: tuple[str, ...] = ()
+    found = None
+    traded = table == "bars" and rules.reading.prices == SPLIT_ADJUSTED
+    if table == "bars" and rules.market.has_actions:
+        actions = actions_of_bars(mapped, bars, raw, rules)
+    if traded:
+        bars = as_traded(bars, raw, actions.silver, rules)
+        bars = bars.assign(**{ADJ_CLOSE: bars["close"]})
+    compared = nothing_compared() if opinions is None else _compared(bars, raw, opinions, actions.silver, rules)
     _judge_times(bars, ledger, rules)
     _judge_completeness(bars, ledger)
     keyed = bars[TS].notna().to_numpy() & bars[INSTRUMENT].notna().to_numpy()
-    _judge_prices(bars, ledger, rules)
     bars = known_times(bars, raw, keyed & ~ledger.broke("incomplete"))
+    if rules.cleaning.repair and table == "bars":
+        settled, there = _settled_before_judging(bars, raw, ledger, keyed, rules)
+        found = repair_in_time(settled, there, Beside(mapped, raw, actions.silver), rules)
+        bars = bars.assign(**{name: found.bars[name] for name in (*OHLC, VOLUME, KNOWN_AT)})
+        bars = bars.assign(**{ADJ_CLOSE: bars["close"]})
+    _judge_prices(bars, ledger, rules)
     _judge_moment(bars, raw, ledger, rules)
+    _judge_tickers(bars, raw, ledger, keyed)
     rewrites = find_rewrites(bars, raw, ledger.alive & keyed, rules)
     bars = settle_versions(bars, ledger, keyed, rules)
     _judge_delay(bars, ledger, rules)
     _judge_providers(bars, ledger, compared)
+    if traded:
+        bars, notes = _adjusted(bars, ledger, actions.silver if found is None else found.actions, rules)
     _judge_prints(bars, ledger, rules)
     if table == "bars":
         _judge_instruments(bars, ledger, rules)
@@ -117,23 +150,22 @@ def _clean(raw: pd.DataFrame, table: str, rules: Rules, opinions: pd.DataFrame |
     if table == "benchmark":
         kept = kept.assign(close=kept[ADJ_CLOSE])
     silver = kept.sort_values([TS, INSTRUMENT], kind="stable", ignore_index=True)
-    missing = _missing(bars, mapped)
+    missing = missing_values(bars, mapped)
     tally = replace(
-        ledger.tally(lambda rows: _names(bars, rows)),
+        ledger.tally(lambda rows: row_names(bars, rows)),
         null_shares={name: float(share) for name, share in missing.mean().items()},
-        null_rows=_first_missing(bars, missing),
+        null_rows=first_missing(bars, missing),
         columns=mapped.columns,
-        notes=(
-            *mapped.notes,
-            *(_notes(mapped, silver, table, rules) if adjusted is None else adjusted),
-            *compared.notes,
-        ),
-        out_of_order=_out_of_order(kept),
+        notes=(*mapped.notes, *(notes if traded else notes_on_bars(mapped, silver, table, rules)), *compared.notes),
+        out_of_order=out_of_order(kept),
         agreement=compared.agreement,
         rewrites=rewrites,
     )
     declared = SILVER_BENCHMARK if table == "benchmark" else rules.market.bars_table
-    return Cleaned(declared.typed(silver), ledger.quarantine(raw), tally)
+    cleaned = Cleaned(declared.typed(silver), ledger.quarantine(raw), tally)
+    if found is None:
+        return CleanedBars(cleaned, actions, SILVER_REPAIRS.empty().assign(in_time=pd.Series(dtype="bool")), compared)
+    return CleanedBars(cleaned, actions, found.repairs, compared, found.notes)
 
 
 def _mapped(raw: pd.DataFrame, table: str, rules: Rules) -> Mapped:
@@ -141,31 +173,48 @@ def _mapped(raw: pd.DataFrame, table: str, rules: Rules) -> Mapped:
     return map_columns(raw, table, names.columns.get(table), instrument=names.instrument, named_in=kind.named_in)
 
 
-def _as_traded(raw: pd.DataFrame, knowing: pd.DataFrame, rules: Rules) -> pd.DataFrame:
-    """Bars in the shares of their date, by the splits that others know of."""
-    bars = typed_bars(_mapped(raw, "bars", rules), rules)
-    if rules.reading.prices != "split_adjusted":
-        return bars
-    return as_traded(bars, raw, actions_of_bars(knowing, rules).silver, rules)
-
-
-def _compared(bars: pd.DataFrame, raw: pd.DataFrame, opinions: pd.DataFrame, rules: Rules) -> Compared:
+def _compared(
+    bars: pd.DataFrame, raw: pd.DataFrame, opinions: pd.DataFrame, actions: pd.DataFrame, rules: Rules
+) -> Compared:
+    """What several providers say of the same bars, in the shares of their date by the splits the first knows of."""
     if not len(opinions) and not has_two_providers(raw):
         return nothing_compared()
     said = [said_by(bars, raw)]
     if len(opinions):
-        said.append(said_by(_as_traded(opinions, raw, rules), opinions))
+        told = typed_bars(_mapped(opinions, "bars", rules), rules)
+        if rules.reading.prices == SPLIT_ADJUSTED:
+            told = as_traded(told, opinions, actions, rules)
+        said.append(said_by(told, opinions))
     return compare(pd.concat(said, ignore_index=True), rules)
 
 
-def _adjusted(bars: pd.DataFrame, raw: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Bars in the shares of their date with an adjusted close of our own, and what there is to say of it."""
-    actions = actions_of_bars(raw, rules).silver
-    traded = as_traded(bars, raw, actions, rules)
-    found = total_return(traded, actions, rules)
+def _no_actions(raw: pd.DataFrame) -> Cleaned:
+    return Cleaned(SILVER_ACTIONS.empty(), Ledger(0).quarantine(raw.iloc[:0]), Tally(rows=0, kept=0))
+
+
+def _settled_before_judging(
+    bars: pd.DataFrame, raw: pd.DataFrame, ledger: Ledger, keyed: np.ndarray, rules: Rules
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """The rows that would count if no price were wrong, with the times from which they were known.
+
+    A repair needs one row for each bar, and a price that makes a bar impossible may be what is repaired.
+    """
+    trial = ledger.copy()
+    trial.reject(~(bars["close"].to_numpy() > 0), "price_not_positive", "")
+    _judge_moment(bars, raw, trial, rules)
+    settled = settle_versions(bars, trial, keyed, rules)
+    _judge_delay(settled, trial, rules)
+    return settled, trial.alive
+
+
+def _adjusted(
+    bars: pd.DataFrame, ledger: Ledger, actions: pd.DataFrame, rules: Rules
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Bars with an adjusted close of our own, and what there is to say of it."""
+    found = total_return(bars, actions, rules, ledger.alive)
     kinds = actions.drop_duplicates(ACTION)["kind"].value_counts()
     said = f"adjusted closes are computed of {kinds.get(SPLIT, 0)} splits and {kinds.get(DIVIDEND, 0)} dividends"
-    return traded.assign(**{ADJ_CLOSE: traded["close"] * found.factor}), (said, *found.notes)
+    return bars.assign(**{ADJ_CLOSE: bars["close"] * found.factor}), (said, *found.notes)
 
 
 def _judge_times(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
@@ -269,6 +318,25 @@ def _judge_providers(bars: pd.DataFrame, ledger: Ledger, compared: Compared) -> 
     ledger.reject(broken, "provider_disagreement", lambda rows: [told[row] for row in rows])
 
 
+def _judge_tickers(bars: pd.DataFrame, raw: pd.DataFrame, ledger: Ledger, keyed: np.ndarray) -> None:
+    """One delivery that has an instrument under two tickers at one time contradicts what names say."""
+    if TICKER not in bars:
+        return
+    one = bars[[INSTRUMENT, TS, TICKER]].assign(_received=raw[RECEIVED_AT].to_numpy() if RECEIVED_AT in raw else 0)
+    one = one[ledger.alive & keyed]
+    several = one.groupby([INSTRUMENT, TS, "_received"], sort=False)[TICKER].transform("nunique") > 1
+    instruments, tickers = bars[INSTRUMENT], bars[TICKER]
+    ledger.reject(
+        several.reindex(bars.index, fill_value=False).to_numpy(),
+        "two_tickers",
+        lambda rows: [
+            f"delivered as {tickers[row]} and under another ticker too, both for {instruments[row]} on one session; "
+            "correct reading.names"
+            for row in rows
+        ],
+    )
+
+
 def _judge_prints(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
     limits = rules.cleaning
     wicks = wild_wicks(bars, limits.wick_factor)
@@ -281,14 +349,36 @@ def _judge_prints(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None:
             for row in rows
         ],
     )
+    numbers = _numbers(bars[TS], rules)
     ledger.reject(
-        unconfirmed_jumps(bars, ledger.alive, limits.max_jump, _numbers(bars[TS], rules)),
+        unconfirmed_jumps(bars, ledger.alive, limits.max_jump, numbers),
         "unconfirmed_jump",
         lambda rows: [
             f"close {bars['close'][row]:g} is more than {limits.max_jump:g} times off the last price, and no bar had "
             "confirmed it when it came"
             for row in rows
         ],
+    )
+    if rules.market.reuses_names:
+        _judge_reuse(bars, ledger, numbers, rules)
+
+
+def _judge_reuse(bars: pd.DataFrame, ledger: Ledger, numbers: np.ndarray, rules: Rules) -> None:
+    """What comes back after its end at another price altogether may be another company of the same name."""
+    told = settled_tickers(rules.reading.names, rules.market.instruments.spell)
+    asked = ledger.alive & ~bars[INSTRUMENT].isin(told).to_numpy()
+    joins = suspected_reuses(bars, asked, rules.cleaning.max_jump, numbers, rules.market.ended_after)
+    suspect = np.zeros(len(bars), dtype=bool)
+    suspect[list(joins)] = True
+    ledger.reject(suspect, "suspected_reuse", lambda rows: [_reuse(bars, *joins[row]) for row in rows.tolist()])
+
+
+def _reuse(bars: pd.DataFrame, last: int, first: int) -> str:
+    name, gone, back = bars[INSTRUMENT][last], bars[TS][last], bars[TS][first]
+    return (
+        f"{name} has no price from {gone:%Y-%m-%d} to {back:%Y-%m-%d} and comes back at {bars['close'][first]:g} after "
+        f"{bars['close'][last]:g}: perhaps another company took up its name. Say in reading.names what {name} was "
+        f"until {gone:%Y-%m-%d} and since {back:%Y-%m-%d}"
     )
 
 
@@ -322,40 +412,3 @@ def _judge_instruments(bars: pd.DataFrame, ledger: Ledger, rules: Rules) -> None
         "unreliable_instrument",
         lambda rows: [f"{share[row]:.0%} of the rows of {instruments[row]} up to here are unusable" for row in rows],
     )
-
-
-def _missing(bars: pd.DataFrame, mapped: Mapped) -> pd.DataFrame:
-    """Which values of the delivered columns are missing."""
-    # Volume is not delivered by every market and sectors are labels.
-    return bars[[name for name in (*OHLC, ADJ_CLOSE, VOLUME, *BID, *ASK) if name in mapped.frame]].isna()
-
-
-def _first_missing(bars: pd.DataFrame, missing: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-    """The first rows that miss a value, by column that has such rows."""
-    rows = {name: np.flatnonzero(column.to_numpy())[:3] for name, column in missing.items() if column.any()}
-    return {str(name): tuple(_names(bars, positions)) for name, positions in rows.items()}
-
-
-def _names(bars: pd.DataFrame, rows: np.ndarray) -> list[str]:
-    part = bars.iloc[rows]
-    return [f"row {row} ({name} {start})" for row, name, start in zip(rows, part[INSTRUMENT], part[START], strict=True)]
-
-
-def _notes(mapped: Mapped, silver: pd.DataFrame, table: str, rules: Rules) -> list[str]:
-    notes = []
-    if table == "bars" and ADJ_CLOSE in rules.market.price_columns and ADJ_CLOSE not in mapped.frame:
-        notes.append("the source has no adjusted close: splits, dividends and spin-offs look like returns")
-    if table == "benchmark" and ADJ_CLOSE not in mapped.frame:
-        notes.append(
-            "the benchmark has no adjusted close: if it is a price index, stocks with their dividends beat it by what "
-            "it pays, one to two per cent a year; deliver a total-return index"
-        )
-    if table == "bars" and rules.market.quote_columns and not set(rules.market.quote_columns) & set(mapped.frame):
-        notes += note_on_bids(silver)
-    return notes
-
-
-def _out_of_order(kept: pd.DataFrame) -> int:
-    """Rows that came after a later bar of the same instrument."""
-    newest = kept[TS].astype("int64").groupby(kept[INSTRUMENT]).cummax()
-    return int((kept[TS].astype("int64") < newest).sum())

@@ -58,8 +58,12 @@ _BARS = {
     "sector": ("sector", "gicssector", "industrysector"),
     "complete": ("complete", "iscomplete", "completed", "isclosed", "closed", "isfinal", "final"),
 }  # fmt: skip
+_SPLIT = ("split", "splits", "stocksplit", "stocksplits", "splitratio", "splitfactor", "splitcoefficient")
+_DIVIDEND = ("dividend", "dividends", "dividendamount", "divcash", "cashdividend")
+# Beside bars `ratio` and `amount` mean other things.
+_BESIDE = {"split": _SPLIT, "dividend": _DIVIDEND, "provider_adj_close": ("provideradjclose",)}
 ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
-    "bars": {**_BARS, **_quoted("mid", "mid"), **_quoted("bid", "bid"), **_quoted("ask", "ask", "offer")},
+    "bars": {**_BARS, **_BESIDE, **_quoted("mid", "mid"), **_quoted("bid", "bid"), **_quoted("ask", "ask", "offer")},
     "benchmark": {name: _BARS[name] for name in ("time", *OHLC, "adj_close", "volume", "known_at", "complete")},
     "articles": {
         "article_id": ("articleid", "tweetid", "newsid", "storyid", "postid", "id", "guid", "url", "link"),
@@ -87,13 +91,8 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "kind": ("kind", "action", "actiontype", "type", "event", "eventtype"),
         "value": ("value", "factor"),
-        "split": (
-            "split", "splits", "stocksplit", "stocksplits", "splitratio", "splitfactor", "splitcoefficient",
-            "ratio",
-        ),
-        "dividend": (
-            "dividend", "dividends", "dividendamount", "divcash", "cashdividend", "cashamount", "amount", "cash",
-        ),
+        "split": (*_SPLIT, "ratio"),
+        "dividend": (*_DIVIDEND, "cashamount", "amount", "cash"),
         "known_at": (*_KNOWN, "announcedat", "announcementdate", "declarationdate", "declareddate", "declared"),
     },
 }  # fmt: skip

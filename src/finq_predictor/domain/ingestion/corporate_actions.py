@@ -10,7 +10,7 @@ import pandas as pd
 from finq_predictor.domain.columns import INSTRUMENT, KNOWN_AT, RECEIVED_AT, UTC_MICROSECONDS
 from finq_predictor.domain.errors import MappingError
 from finq_predictor.domain.ingestion.column_mapping import Mapped, map_columns
-from finq_predictor.domain.ingestion.parsing import as_names, as_numbers, session_dates
+from finq_predictor.domain.ingestion.parsing import as_names, as_numbers, named_on, session_dates
 from finq_predictor.domain.ingestion.quarantine import Cleaned, Ledger
 from finq_predictor.domain.ingestion.rules import Rules
 from finq_predictor.domain.ingestion.tally import Tally
@@ -101,7 +101,8 @@ def _entries(mapped: Mapped, raw: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     times = parse_times(frame["ex_date"], reading.zone, day_first=reading.day_first)
     plausible = times.utc.dt.year.between(FIRST_YEAR, LAST_YEAR)
     dates = session_dates(times.utc.where(plausible), times.wall.where(plausible), rules.sessions.zone)
-    shared = pd.DataFrame({INSTRUMENT: as_names(frame[INSTRUMENT], rules.market), "ex_date": dates})
+    names = named_on(as_names(frame[INSTRUMENT], rules.market), times, rules)
+    shared = pd.DataFrame({INSTRUMENT: names, "ex_date": dates})
     shared[_RECEIVED] = _receipts(raw)
     shared[_ANNOUNCED] = pd.Series(pd.NaT, index=frame.index, dtype=UTC_MICROSECONDS)
     if KNOWN_AT in frame:
@@ -190,6 +191,11 @@ def _settle(entries: pd.DataFrame, ledger: Ledger) -> None:
     entries.loc[alive.index, KNOWN_AT] = alive[KNOWN_AT].mask(later, alive[_RECEIVED])
     again = same.reindex(entries.index, fill_value=False).to_numpy()
     ledger.reject(again, "duplicate", "the same action was delivered more than once")
+    # Nobody had said anything: such a version would come into being only when a later delivery says something.
+    silent = first & (alive["value"] == alive["kind"].map(NEUTRAL))
+    ledger.reject(
+        silent.reindex(entries.index, fill_value=False).to_numpy(), "no_action", "neither a split nor a dividend"
+    )
 
 
 def _missed(alive: pd.DataFrame) -> pd.Series:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -79,18 +79,27 @@ def dividend_faults(history: History, before: Sequence[Finding] = ()) -> list[Fi
         Findings about ``dividend`` on the bar of its date, and about ``adj_close`` of all bars before it.
     """
     found: list[Finding] = []
-    right: list[float] = []
+    right: list[tuple[int, float]] = []
     for dividend in history.dividends:
         if dividend.bar + _WAIT >= len(history):
             break
-        seen = repaired(history, before, int(history.known[dividend.bar + _WAIT]))
-        case = _case(seen, dividend, right)
+        judged = max(int(history.known[dividend.bar + _WAIT]), dividend.known)
+        seen = _as_known(repaired(history, before, int(history.known[dividend.bar + _WAIT])), judged)
+        case = _case(seen, dividend, [value for known, value in right if known <= judged])
         cash, adjusted, reason = _beside(seen, dividend, case) or _verdict(case)
         if reason:
             found += _findings(history, dividend, case, cash, adjusted, reason)
         if cash != 0:
-            right.append(dividend.value if cash is None else cash)
+            right.append((judged, dividend.value if cash is None else cash))
     return found
+
+
+def _as_known(history: History, until: int) -> History:
+    """The history with the actions that had been told by a time; one that is told late changes no earlier answer."""
+    splits, dividends = (
+        [action for action in actions if action.known <= until] for actions in (history.splits, history.dividends)
+    )
+    return replace(history, splits=splits, dividends=dividends)
 
 
 def _beside(history: History, dividend: Action, case: _Case) -> _Verdict | None:

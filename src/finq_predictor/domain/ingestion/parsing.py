@@ -21,12 +21,15 @@ from finq_predictor.domain.columns import (
 )
 from finq_predictor.domain.ingestion.column_mapping import Mapped
 from finq_predictor.domain.ingestion.rules import Rules
+from finq_predictor.domain.ingestion.ticker_names import instruments_of
 from finq_predictor.domain.ingestion.times import Times, parse_times
 from finq_predictor.domain.market.calendars import FIRST_YEAR, LAST_YEAR
 from finq_predictor.domain.market.markets import Market
 
 # Start of the bar as written, for messages and calendars; not part of silver.
 START = "_start"
+# Name of the instrument as delivered, where names are told; not part of silver.
+TICKER = "_ticker"
 # Whether the bar had ended when it was delivered, where the source says so; not part of silver.
 COMPLETE = "_complete"
 _NOT_COMPLETE = frozenset({"false", "f", "no", "n", "0", "0.0"})
@@ -37,10 +40,6 @@ def typed_bars(mapped: Mapped, rules: Rules) -> pd.DataFrame:
     frame = mapped.frame
     prices = [name for name in (*OHLC, ADJ_CLOSE, VOLUME, *BID, *ASK) if name in frame]
     typed: dict[str, Any] = {name: as_numbers(frame[name]) for name in prices}
-    if INSTRUMENT in frame:
-        typed[INSTRUMENT] = as_names(frame[INSTRUMENT], rules.market)
-    else:
-        typed[INSTRUMENT] = pd.Series("benchmark", index=frame.index, dtype="str")
     if "complete" in frame:
         typed[COMPLETE] = ~frame["complete"].astype("str").str.strip().str.lower().isin(_NOT_COMPLETE)
     if SECTOR in frame:
@@ -55,6 +54,13 @@ def typed_bars(mapped: Mapped, rules: Rules) -> pd.DataFrame:
     if VOLUME not in typed:
         typed[VOLUME] = pd.Series(np.nan, index=frame.index)
     times = parse_times(frame["time"], rules.reading.zone, day_first=rules.reading.day_first)
+    if INSTRUMENT in frame:
+        tickers = as_names(frame[INSTRUMENT], rules.market)
+        typed[INSTRUMENT] = named_on(tickers, times, rules)
+        if rules.reading.names:
+            typed[TICKER] = tickers
+    else:
+        typed[INSTRUMENT] = pd.Series("benchmark", index=frame.index, dtype="str")
     # Our own name marks the close, whatever the source's times mark.
     closes = mapped.columns.get("time") == TS or rules.reading.time_marks == "close"
     typed[TS], typed[START] = _closes(times, rules, closes)
@@ -77,6 +83,16 @@ def as_names(values: pd.Series, market: Market) -> pd.Series:
     names = pd.Series(unique).astype("str").map(market.instruments.spell).astype("str")
     names = names.where(names != "")
     return pd.Series(names.array.take(codes, allow_fill=True), index=values.index, dtype="str")
+
+
+def named_on(tickers: pd.Series, times: Times, rules: Rules) -> pd.Series:
+    """The instruments that tickers meant at times, by ``reading.names``; without names the tickers."""
+
+    def dates() -> pd.Series:
+        plausible = times.utc.dt.year.between(FIRST_YEAR, LAST_YEAR)
+        return session_dates(times.utc.where(plausible), times.wall.where(plausible), rules.sessions.zone)
+
+    return instruments_of(tickers, dates, rules.reading.names, rules.market.instruments.spell)
 
 
 def _closes(times: Times, rules: Rules, times_are_closes: bool) -> tuple[pd.Series, pd.Series]:

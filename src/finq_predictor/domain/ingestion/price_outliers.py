@@ -55,6 +55,39 @@ def unconfirmed_jumps(bars: pd.DataFrame, alive: np.ndarray, factor: float, numb
     return flagged
 
 
+def suspected_reuses(
+    bars: pd.DataFrame, alive: np.ndarray, factor: float, number: Positions, gap: int
+) -> dict[int, tuple[int, int]]:
+    """Bars after a long silence that do not continue what was there before it: perhaps those of another company.
+
+    Nobody can tell whether a price that comes back after years, many times higher or lower, is that of the company
+    which went. All bars from there on are held back, because they belong to nobody yet; bars before stay.
+
+    Args:
+        bars: Bars with ``instrument``, ``ts`` and ``adj_close``.
+        alive: (n,) rows to look at; no price among them is missing.
+        factor: Ratio of the prices on both sides from which they do not fit; > 1.
+        number: (n,) number of each row's bar on the clock of the calendar.
+        gap: Bars without a price after which an instrument has ended.
+
+    Returns:
+        By position of each such bar, the positions of the last bar before the silence and of the first one after it.
+    """
+    rows = np.flatnonzero(alive)
+    codes = pd.factorize(bars[INSTRUMENT])[0][rows]
+    order = np.lexsort((bars[TS].astype("int64").to_numpy()[rows], codes))
+    rows, codes = rows[order], codes[order]
+    level = np.log(bars[ADJ_CLOSE].to_numpy()[rows])
+    silent = np.diff(number[rows]) > gap
+    joins = np.flatnonzero(silent & (np.abs(np.diff(level)) > np.log(factor)) & (codes[1:] == codes[:-1])) + 1
+    found: dict[int, tuple[int, int]] = {}
+    for join in joins.tolist():
+        if rows[join] not in found:
+            end = int(np.searchsorted(codes, codes[join], side="right"))
+            found |= dict.fromkeys(rows[join:end].tolist(), (int(rows[join - 1]), int(rows[join])))
+    return found
+
+
 def wild_wicks(bars: pd.DataFrame, factor: float) -> np.ndarray:
     """Bars whose high or low lies more than ``factor`` times beyond open and close.
 

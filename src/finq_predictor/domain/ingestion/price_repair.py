@@ -18,7 +18,7 @@ from finq_predictor.domain.ingestion.delivered_history import DIVIDEND_COLUMN, P
 from finq_predictor.domain.ingestion.dividend_faults import dividend_faults
 from finq_predictor.domain.ingestion.missed_splits import missed_splits
 from finq_predictor.domain.ingestion.unit_errors import Anchor, unit_errors
-from finq_predictor.domain.tables import SILVER_REPAIRS
+from finq_predictor.domain.tables import SILVER_ACTIONS, SILVER_REPAIRS
 
 
 def find_repairs(
@@ -81,13 +81,30 @@ def revised_actions(actions: pd.DataFrame, repairs: pd.DataFrame, *, zone: str =
     """The actions with repaired dividends as further versions, each from the time its repair was known.
 
     Args:
-        actions: ``SILVER_ACTIONS``.
-        repairs: ``SILVER_REPAIRS`` about bars of the same instruments.
+        actions: ``SILVER_ACTIONS``; of several versions of a dividend the last one is taken for the repaired one.
+        repairs: ``SILVER_REPAIRS`` about bars of the same instruments. What counts is by how much a dividend was wrong,
+            so that they may be in other shares than the actions.
         zone: Time zone in which the exchange dates its sessions.
     """
+    return pd.concat([actions, repaired_dividends(actions, repairs, zone=zone)], ignore_index=True)
+
+
+def repaired_dividends(actions: pd.DataFrame, repairs: pd.DataFrame, *, zone: str = "UTC") -> pd.DataFrame:
+    """What dividends were repaired to, as ``SILVER_ACTIONS``; see :func:`revised_actions`."""
     sure = repairs[(repairs["column"] == DIVIDEND_COLUMN) & repairs["repaired"].notna()]
-    better = sure.assign(ex_date=local_dates(sure[TS], zone), kind=DIVIDEND, value=sure["repaired"])
-    return pd.concat([actions, better[list(actions.columns)]], ignore_index=True)
+    paid = actions[actions["kind"] == DIVIDEND].sort_values(KNOWN_AT, kind="stable")
+    paid = paid.drop_duplicates([INSTRUMENT, "ex_date"], keep="last").sort_values("ex_date", kind="stable")
+    # The bar of a dividend is the first one on its date or after it.
+    wrong = sure.assign(_date=local_dates(sure[TS], zone), _known=sure[KNOWN_AT]).sort_values("_date", kind="stable")
+    found = pd.merge_asof(
+        wrong[[INSTRUMENT, "_date", "_known", "delivered", "repaired"]],
+        paid[[INSTRUMENT, "ex_date", "kind", "value"]],
+        left_on="_date",
+        right_on="ex_date",
+        by=INSTRUMENT,
+    ).dropna(subset="ex_date")
+    value = found["value"] * (found["repaired"] / found["delivered"])
+    return SILVER_ACTIONS.typed(found.assign(value=value, **{KNOWN_AT: found["_known"]}))
 
 
 def _history(bars: pd.DataFrame, facts: pd.DataFrame, zone: str) -> History:

@@ -80,7 +80,7 @@ def trace(bars: pd.DataFrame, deliveries: Sequence[Delivery]) -> Provenance:
         source=kind,
         source_id=identity or kind,
         simulated=kind == SourceKind.SIMULATED,
-        content_hashes={delivery.table: delivery.content_hashes for delivery in deliveries},
+        content_hashes={one.table: one.content_hashes for one in deliveries if not one.made_of},
         rows={delivery.table: delivery.tally.kept for delivery in deliveries},
         first_ts=bars[TS].min().isoformat(),
         last_ts=bars[TS].max().isoformat(),

@@ -45,6 +45,13 @@ class Ledger:
         self._reason = np.full(rows, "", dtype=object)
         self.alive = np.ones(rows, dtype=bool)
 
+    def copy(self) -> Ledger:
+        """A ledger of the same rows, to try what a rule would reject."""
+        other = Ledger(0)
+        other._broken, other._rules = self._broken.copy(), list(self._rules)
+        other._reason, other.alive = self._reason.copy(), self.alive.copy()
+        return other
+
     def reject(self, broken: np.ndarray, rule: str, reason: str | Callable[[np.ndarray], list[str]]) -> None:
         """Reject rows that are still alive.
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT, KNOWN_AT, RECEIVED_AT, UTC_MICROSECONDS
 from finq_predictor.domain.ingestion.column_mapping import Mapped, map_columns
-from finq_predictor.domain.ingestion.parsing import as_names, as_numbers
+from finq_predictor.domain.ingestion.parsing import as_names, as_numbers, named_on
 from finq_predictor.domain.ingestion.quarantine import Cleaned, Ledger
 from finq_predictor.domain.ingestion.revisions import known_on_receipt, revised_times
 from finq_predictor.domain.ingestion.rules import Rules
@@ -115,7 +115,7 @@ def _typed_articles(mapped: Mapped, raw: pd.DataFrame, rules: Rules) -> tuple[pd
         published = published.mask(marked & ~(published <= received), received)
     typed = pd.DataFrame(
         {
-            INSTRUMENT: as_names(frame[INSTRUMENT], rules.market),
+            INSTRUMENT: named_on(as_names(frame[INSTRUMENT], rules.market), written, rules),
             "published_at": published,
             KNOWN_AT: seen.where(seen > published, published),
             **{name: _text(frame, name) for name in ("title", "body", "source")},

@@ -10,6 +10,7 @@ import pandas as pd
 from pydantic import Field
 
 from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
+from finq_predictor.domain.ingestion.ticker_names import TickerName, check_names
 from finq_predictor.domain.ingestion.times import as_moment
 from finq_predictor.domain.market.calendars import Calendar, get_calendar
 from finq_predictor.domain.market.markets import Market
@@ -37,6 +38,9 @@ class ReadingRules:
         prices: ``adjusted``: what comes as adjusted close is one, and without it closes are taken for it.
             ``split_adjusted``, as a provider delivers what is new: prices are divided by the splits up to their
             receipt, splits and dividends stand beside them, and the adjusted close is computed of both.
+        names: What tickers meant from when to when, where one changed or was taken up by another company: rows of
+            ``ticker``, ``instrument``, and the first and last session ``since`` and ``until``, either of which may be
+            left out. A ticker that no row names on a date is its own instrument.
         columns: For each table, our name to the file's name of a column, where it is not recognised.
     """
 
@@ -51,6 +55,7 @@ class ReadingRules:
     instrument: str | None = None
     release_times: dict[str, str] = field(default_factory=dict)
     prices: Literal["adjusted", "split_adjusted"] = "adjusted"
+    names: tuple[TickerName, ...] = ()
     columns: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -59,6 +64,7 @@ class ReadingRules:
                 raise UnknownNameError("table with a time of release", table, _RELEASED)
             if not _TIME_OF_DAY.fullmatch(time):
                 raise ConfigurationError(f"release_times.{table} is {time!r}; expected a time of day such as '08:30'.")
+        check_names(self.names)
 
     @property
     def zone(self) -> str:
@@ -98,6 +104,9 @@ class CleaningRules:
         wick_factor: High or low that many times beyond open and close is a wrong print.
         max_bad_share: An instrument with a greater share of unusable bars is rejected as a whole.
         comparison: When two providers differ about a bar.
+        repair: Whether prices in a wrong unit, bars in which a split was forgotten and wrong dividends are looked for.
+            What could be known by the decision of a bar is put right in it; what was known later is only listed. Needs
+            prices that are read as ``split_adjusted``.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -107,6 +116,7 @@ class CleaningRules:
     wick_factor: Annotated[float, Field(gt=1)] = 5.0
     max_bad_share: Annotated[float, Field(gt=0, le=1)] = 0.25
     comparison: ComparisonRules = ComparisonRules()
+    repair: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,12 +171,24 @@ class Rules:
         reading: How files are read.
         cleaning: What makes a row unusable.
         as_of: Time of a live run (UTC); None takes the last bar.
+
+    Raises:
+        ConfigurationError: If prices are to be repaired that cannot be: each split would look like a fault in prices
+            that are not divided by splits.
     """
 
     market: Market
     reading: ReadingRules = ReadingRules()
     cleaning: CleaningRules = CleaningRules()
     as_of: pd.Timestamp | None = None
+
+    def __post_init__(self) -> None:
+        if self.cleaning.repair and not (self.market.has_actions and self.reading.prices == "split_adjusted"):
+            raise ConfigurationError(
+                f"cleaning.repair is on for {self.market.name}, whose prices are read as '{self.reading.prices}'; "
+                "expected a market with splits and dividends, and `reading: {prices: split_adjusted}`. Say so, or turn "
+                "repair off."
+            )
 
     @property
     def sessions(self) -> Calendar:

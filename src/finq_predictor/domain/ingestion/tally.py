@@ -83,12 +83,14 @@ class Delivery:
         source: Kind of source and its identity, ``kind:id``; empty where nothing was delivered.
         content_hashes: Hash of each content that is current.
         tally: What became of its rows.
+        made_of: The delivered table that it was taken from; empty where it was delivered itself.
     """
 
     table: str
     source: str
     content_hashes: tuple[str, ...]
     tally: Tally
+    made_of: str = ""
 
     @classmethod
     def of(cls, table: str, bronze: pd.DataFrame, tally: Tally) -> Self:

@@ -16,14 +16,15 @@ from finq_predictor.domain.columns import (
     OHLC,
     PRICES,
     RECEIVED_AT,
+    SPLIT_ADJUSTED,
     TS,
     UTC_MICROSECONDS,
     VOLUME,
 )
 from finq_predictor.domain.ingestion.adjustment import local_dates
-from finq_predictor.domain.ingestion.column_mapping import map_columns
-from finq_predictor.domain.ingestion.corporate_actions import DIVIDEND, NEUTRAL, SPLIT, clean_actions
-from finq_predictor.domain.ingestion.parsing import as_numbers
+from finq_predictor.domain.ingestion.column_mapping import Mapped
+from finq_predictor.domain.ingestion.corporate_actions import DIVIDEND, NEUTRAL, SPLIT, as_ratios, clean_actions
+from finq_predictor.domain.ingestion.parsing import START, as_numbers
 from finq_predictor.domain.ingestion.quarantine import Cleaned
 from finq_predictor.domain.ingestion.rules import Rules
 
@@ -41,34 +42,54 @@ class TotalReturn:
     notes: tuple[str, ...]
 
 
-def actions_of_bars(raw: pd.DataFrame, rules: Rules) -> Cleaned:
-    """The splits and dividends that stand beside the bars of a delivery, in the shares of their date.
+def actions_of_bars(mapped: Mapped, bars: pd.DataFrame, raw: pd.DataFrame, rules: Rules) -> Cleaned:
+    """The splits and dividends that stand beside the bars of a delivery, in the shares of the bars' prices.
 
     Args:
-        raw: Bars as delivered, with lineage columns; without columns of splits and dividends there are none.
-        rules: How they are read.
+        mapped: The delivery under our names; without columns of splits and dividends there are no actions.
+        bars: The same rows, typed.
+        raw: The same rows as delivered, with lineage columns.
+        rules: How they are read. Prices that are adjusted stay as they came, and so do their dividends.
 
     Returns:
         As :func:`~finq_predictor.domain.ingestion.corporate_actions.clean_actions`; only rows of days on which
         anything was ever said to have happened are looked at.
     """
-    frame = map_columns(raw, "actions", instrument="?").frame if len(raw) else pd.DataFrame()
-    said = {name: as_numbers(frame[name]) for name in (SPLIT, DIVIDEND) if name in frame}
-    if not said:
+    frame = mapped.frame
+    said = {name: _read(frame[name], name) for name in (SPLIT, DIVIDEND) if name in frame}
+    happened = np.zeros(len(frame), dtype=bool)
+    for name in said:
+        happened |= _is_something(frame[name], said[name], name)
+    if not happened.any():
         return clean_actions(raw.iloc[:0], rules)
-    happened = np.logical_or.reduce([(value.notna() & (value != 0)).to_numpy() for value in said.values()])
-    days = pd.MultiIndex.from_frame(frame[[INSTRUMENT, "ex_date"]])
-    rows = days.isin(days[happened])
-    part = raw[rows].reset_index(drop=True)
-    plain = frame.loc[rows, [INSTRUMENT, "ex_date"]].reset_index(drop=True)
-    for name, value in said.items():
-        plain[name] = value[rows].to_numpy()
+    days = pd.MultiIndex.from_frame(frame.loc[happened, [INSTRUMENT, "time"]])
+    near = np.flatnonzero(frame["time"].isin(frame.loc[happened, "time"]))
+    rows = near[pd.MultiIndex.from_frame(frame.iloc[near][[INSTRUMENT, "time"]]).isin(days)]
+    plain = frame.iloc[rows][[INSTRUMENT, "time", *said]].rename(columns={"time": "ex_date"}).reset_index(drop=True)
+    part = raw.iloc[rows].reset_index(drop=True)
     lineage = part[[name for name in part if str(name).startswith("_")]]
-    if DIVIDEND in said:
+    if DIVIDEND in said and rules.reading.prices == SPLIT_ADJUSTED:
         splits = clean_actions(plain.drop(columns=DIVIDEND).assign(split=plain.get(SPLIT, 0.0)).join(lineage), rules)
-        shares = _split_since(plain[INSTRUMENT], _dates(plain["ex_date"]), _receipts(part), splits.silver, rules)
-        plain[DIVIDEND] = plain[DIVIDEND] * shares
+        typed = bars.iloc[rows].reset_index(drop=True)
+        dates = local_dates(typed[TS].fillna(typed[START]), rules.sessions.zone)
+        shares = _split_since(typed[INSTRUMENT], dates, _receipts(part), splits.silver, rules)
+        cash = pd.Series(said[DIVIDEND].to_numpy()[rows] * shares, index=plain.index)
+        # What is written and cannot be read stays as it is, to be judged.
+        plain[DIVIDEND] = cash.astype(object).where(cash.notna(), plain[DIVIDEND].astype(object))
     return clean_actions(plain.join(lineage), rules)
+
+
+def _read(values: pd.Series, kind: str) -> pd.Series:
+    written = kind == SPLIT and not pd.api.types.is_numeric_dtype(values)
+    return as_ratios(values) if written else as_numbers(values)
+
+
+def _is_something(delivered: pd.Series, value: pd.Series, kind: str) -> np.ndarray:
+    """Rows that say that something happened, or say something that cannot be read."""
+    something = (value.notna() & (value != 0) & (value != NEUTRAL[kind])).to_numpy()
+    if not pd.api.types.is_numeric_dtype(delivered):
+        something |= (value.isna() & delivered.notna() & (delivered.astype("str").str.strip() != "")).to_numpy()
+    return np.asarray(something)
 
 
 def as_traded(bars: pd.DataFrame, raw: pd.DataFrame, actions: pd.DataFrame, rules: Rules) -> pd.DataFrame:
@@ -89,7 +110,9 @@ def as_traded(bars: pd.DataFrame, raw: pd.DataFrame, actions: pd.DataFrame, rule
     return bars.assign(**prices, **{VOLUME: bars[VOLUME] / shares})
 
 
-def total_return(bars: pd.DataFrame, actions: pd.DataFrame, rules: Rules) -> TotalReturn:
+def total_return(
+    bars: pd.DataFrame, actions: pd.DataFrame, rules: Rules, rows: np.ndarray | None = None
+) -> TotalReturn:
     """What makes closes as traded comparable over splits and dividends, forward from the first bar.
 
     A split of ``s`` new shares per old one multiplies every close from its ex-date on by ``s``; a dividend ``D`` by
@@ -102,6 +125,7 @@ def total_return(bars: pd.DataFrame, actions: pd.DataFrame, rules: Rules) -> Tot
         bars: Bars with ``instrument, ts`` (NaT is passed over) and ``close`` as traded; any order, keys may repeat.
         actions: ``SILVER_ACTIONS``, every version.
         rules: How they are read; the zone of the exchange tells its dates.
+        rows: (n,) booleans, which bars there are; None is all. Others have no say and the factor 1.
 
     Returns:
         Factors (n), and a note of each dividend that is not below the price before it.
@@ -110,13 +134,13 @@ def total_return(bars: pd.DataFrame, actions: pd.DataFrame, rules: Rules) -> Tot
     dates = local_dates(bars[TS], rules.sessions.zone).to_numpy()
     times, closes = bars[TS].dt.tz_localize(None).to_numpy(), bars["close"].to_numpy()
     affected = bars[INSTRUMENT].isin(set(actions[INSTRUMENT])).to_numpy() & bars[TS].notna().to_numpy()
-    rows = np.flatnonzero(affected)
-    order = rows[np.argsort(times[rows], kind="stable")]
+    there = np.flatnonzero(affected if rows is None else affected & rows)
+    order = there[np.argsort(times[there], kind="stable")]
     for name, own in pd.Series(order).groupby(bars[INSTRUMENT].to_numpy()[order]):
         place = own.to_numpy()
         steps = np.ones(len(place) + 1)
         theirs = actions[actions[INSTRUMENT] == name].sort_values(KNOWN_AT, kind="stable")
-        splits = theirs[theirs["kind"] == SPLIT].drop_duplicates("ex_date", keep="last")
+        splits = theirs[theirs["kind"] == SPLIT]
         told: dict[tuple[str, pd.Timestamp], float] = {}
         for action in theirs.itertuples(index=False):
             now = _growth(action, dates[place], closes[place], splits)
@@ -147,25 +171,31 @@ def _growth(action: Any, dates: np.ndarray, closes: Vector, splits: pd.DataFrame
         return 1.0
     last = before[-1]
     between = (splits["ex_date"] > pd.Timestamp(dates[last])) & (splits["ex_date"] <= ex_date)
-    price = closes[last] / splits.loc[between, "value"].prod()
+    # As they were known with the dividend: a split that is corrected later does not change what it was worth then.
+    known = splits[between & (splits[KNOWN_AT] <= action.known_at)].drop_duplicates("ex_date", keep="last")
+    price = closes[last] / known["value"].prod()
     return float(1.0 / (1.0 - value / price)) if value < price else None
 
 
 def _split_since(
     names: pd.Series, dates: pd.Series, received: pd.Series, actions: pd.DataFrame, rules: Rules
 ) -> Vector:
-    """New shares per share of each row's date, by the splits between that date and the receipt of the row."""
+    """New shares per share of each row's date, by the splits between that date and the receipt of the row.
+
+    A split counts in rows that were received when it was known, by its value then: what is told later changes no row
+    that was there before.
+    """
     shares = np.ones(len(names))
     splits = actions[actions["kind"] == SPLIT].sort_values(KNOWN_AT, kind="stable")
-    splits = splits.drop_duplicates([INSTRUMENT, "ex_date"], keep="last")
     groups = names.reset_index(drop=True).groupby(names.to_numpy()).indices
-    for name, own in splits.groupby(INSTRUMENT, sort=False):
+    for (name, ex_date), own in splits.groupby([INSTRUMENT, "ex_date"], sort=False):
         place = groups.get(name, np.array([], dtype=np.intp))
-        begun = own["ex_date"].dt.tz_localize(rules.sessions.zone, ambiguous="NaT", nonexistent="shift_forward")
-        for ex_date, begins, ratio in zip(own["ex_date"], begun, own["value"], strict=True):
-            then = (dates.iloc[place] < ex_date).to_numpy()
-            after = (received.iloc[place].isna() | (received.iloc[place] >= begins)).to_numpy()
-            shares[place[then & after]] *= ratio
+        begins = ex_date.tz_localize(rules.sessions.zone, ambiguous=False, nonexistent="shift_forward")
+        then, heard, before = (dates.iloc[place] < ex_date).to_numpy(), received.iloc[place], 1.0
+        for known, ratio in zip(own[KNOWN_AT], own["value"], strict=True):
+            after = (heard.isna() | (heard >= max(begins, known))).to_numpy()
+            shares[place[then & after]] *= ratio / before
+            before = ratio
     return shares
 
 
@@ -177,7 +207,3 @@ def _receipts(raw: pd.DataFrame) -> pd.Series:
     if PRICES in raw:
         received = received.mask((raw[PRICES] == AS_TRADED).to_numpy(), pd.Timestamp(0, tz="UTC").as_unit("us"))
     return received
-
-
-def _dates(written: pd.Series) -> pd.Series:
-    return pd.to_datetime(written.astype("str").str.slice(0, 10), errors="coerce")

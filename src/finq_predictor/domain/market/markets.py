@@ -154,12 +154,27 @@ class Market:
         }
         return frozenset(trait for trait, has in had.items() if has)
 
+    @property
+    def has_actions(self) -> bool:
+        """Whether its instruments have splits and dividends, which are delivered beside its bars."""
+        return self.instruments.has_actions
+
+    @property
+    def reuses_names(self) -> bool:
+        """Whether an instrument may end, so that another one may come to have its name."""
+        return self.delisting_return is not None
+
     # Tables ---------------------------------------------------------------------------------------------------------
 
     @property
     def source_tables(self) -> tuple[str, ...]:
         """Tables that are delivered, in the order in which they are cleaned."""
         return ("bars", *(("benchmark",) if self.has_benchmark else ()), "articles", "macro")
+
+    @property
+    def derived_tables(self) -> tuple[str, ...]:
+        """Tables of silver that are made of its bars as they are cleaned."""
+        return ("actions", "repairs") if self.has_actions else ()
 
     @property
     def required_tables(self) -> tuple[str, ...]:
@@ -178,7 +193,7 @@ class Market:
     @property
     def price_columns(self) -> tuple[str, ...]:
         """Prices without which a bar is of no use."""
-        return (*OHLC, ADJ_CLOSE) if self.instruments.has_actions else OHLC
+        return (*OHLC, ADJ_CLOSE) if self.has_actions else OHLC
 
     @property
     def quote_columns(self) -> tuple[str, ...]:

@@ -115,7 +115,7 @@ SILVER_ACTIONS = Table(
     Layer.SILVER,
     "ingestion",
     "A split or a cash dividend as it was known from a time on; a later row under the same date and kind replaces it "
-    "from its own known time.",
+    "from its own known time. A market without them has no such table.",
     (
         _INSTRUMENT,
         Column("ex_date", DATE, "First session that trades without it, as the exchange dates it.", "date"),
@@ -124,7 +124,8 @@ SILVER_ACTIONS = Table(
             "value",
             NUMBER,
             "Of a split new shares per old one; of a dividend cash per share in the currency of the price, in terms of "
-            "the prices traded on that date. A split of 1 and a dividend of 0 take back what was known before.",
+            "the prices that `silver_bars` has on that date. A split of 1 and a dividend of 0 take back what was known "
+            "before.",
             "shares or price",
             low=0.0,
             high=_HIGHEST_PRICE,
@@ -139,16 +140,24 @@ SILVER_REPAIRS = Table(
     Layer.SILVER,
     "ingestion",
     "A value of a bar or of an action that was delivered wrong, and what it was repaired to. Where nothing is repaired "
-    "to, the value is doubted and nobody can tell the right one.",
+    "to, the value is doubted and nobody can tell the right one. A fault of an adjusted close goes back to the first "
+    "bar; it has one row, of its last bar.",
     (
         _INSTRUMENT,
         Column(TS, TIME, "Close of the bar; of a dividend the close of the bar of its date.", "UTC"),
         Column("kind", TEXT, "The fault.", choices=("unit", "split", "dividend", "adjustment")),
         Column("column", TEXT, "The column that is wrong."),
-        Column("delivered", NUMBER, "The value as it was delivered.", "of the column"),
+        Column("delivered", NUMBER, "The value as it was delivered, in the shares of `silver_bars`.", "of the column"),
         Column("repaired", NUMBER, "The value that takes its place.", "of the column", known=0.0),
         Column(KNOWN_AT, TIME, "When the row that decided it was known; the repair counts from then on.", "UTC"),
         Column(REASON, TEXT, "Why it is taken for wrong."),
+        Column(
+            "in_time",
+            FLAG,
+            "Whether it was known by the decision of the bar: then `silver_bars` has the repaired value, else what one "
+            "had. A repaired dividend counts in adjusted closes from its known time on.",
+            optional=True,
+        ),
     ),
     key=(INSTRUMENT, TS, "column", KNOWN_AT),
     not_below=((KNOWN_AT, TS),),

@@ -17,7 +17,7 @@ from finq_predictor.domain.ingestion.gates import IngestionChecks, judge
 from finq_predictor.domain.ingestion.judging import Case, ask_every_gate
 from finq_predictor.domain.ingestion.provenance import Provenance, trace
 from finq_predictor.domain.ingestion.quarantine import Cleaned
-from finq_predictor.domain.ingestion.tally import Delivery
+from finq_predictor.domain.ingestion.tally import Delivery, Tally
 from finq_predictor.domain.ingestion.two_providers import opinions_in
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.pipelines.ingestion.params import IngestionParams
@@ -32,7 +32,9 @@ def receive(source: pd.DataFrame | Iterator[pd.DataFrame]) -> pd.DataFrame | Ite
     return source
 
 
-def clean_bars(bronze: pd.DataFrame, params: IngestionParams, *, market: Market) -> Divided:
+def clean_bars(
+    bronze: pd.DataFrame, params: IngestionParams, *, market: Market
+) -> tuple[pd.DataFrame, pd.DataFrame, Delivery, pd.DataFrame]:
     """Divide bars into silver and quarantine.
 
     Args:
@@ -41,14 +43,35 @@ def clean_bars(bronze: pd.DataFrame, params: IngestionParams, *, market: Market)
         market: The market they are of.
 
     Returns:
-        Silver to be, quarantine, and the tally of the delivery.
+        Silver to be, quarantine, the tally of the delivery, and where providers differ about the same bars.
     """
-    return _divided("bars", bronze, cleaning.clean_bars(_not_empty("bars", bronze), params.rules(market)))
+    found = cleaning.clean_bars_and_actions(_not_empty("bars", bronze), params.rules(market))
+    return (*_divided("bars", bronze, found.bars), found.compared.differences)
 
 
-def compare_providers(bronze: pd.DataFrame, params: IngestionParams, *, market: Market) -> pd.DataFrame:
-    """Where two providers differ about the same bars; no rows where one delivered alone."""
-    return cleaning.compare_bars(bronze, params.rules(market)).differences
+def clean_bars_and_actions(
+    bronze: pd.DataFrame, params: IngestionParams, *, market: Market
+) -> tuple[
+    pd.DataFrame, pd.DataFrame, Delivery, pd.DataFrame,
+    pd.DataFrame, pd.DataFrame, Delivery, pd.DataFrame, Delivery,
+]:  # fmt: skip
+    """Divide bars as `clean_bars`, and the splits and dividends that stand beside them; each row is read once.
+
+    Args:
+        bronze: Bars as received.
+        params: How to read, judge and repair them.
+        market: The market they are of; it has splits and dividends.
+
+    Returns:
+        What `clean_bars` gives; silver to be, quarantine and tally of the actions; the repairs and their tally.
+    """
+    found = cleaning.clean_bars_and_actions(_not_empty("bars", bronze), params.rules(market))
+    bars = _divided("bars", bronze, found.bars)
+    actions = _divided("actions", bronze, found.actions, made_of="bars")
+    tally = Tally(rows=len(found.repairs), kept=len(found.repairs), notes=found.repair_notes)
+    listed = replace(found.actions, silver=found.repairs, tally=tally)
+    repairs, _, repaired = _divided("repairs", bronze, listed, made_of="bars")
+    return (*bars, found.compared.differences, *actions, repairs, repaired)
 
 
 def clean_benchmark(bronze: pd.DataFrame, params: IngestionParams, *, market: Market) -> Divided:
@@ -136,8 +159,10 @@ def _not_empty(table: str, bronze: pd.DataFrame) -> pd.DataFrame:
     return bronze
 
 
-def _divided(table: str, bronze: pd.DataFrame, cleaned: Cleaned) -> Divided:
-    tally = replace(cleaned.tally, notes=(*cleaned.tally.notes, *bronze.attrs.get(NOTES, ())))
+def _divided(table: str, bronze: pd.DataFrame, cleaned: Cleaned, made_of: str = "") -> Divided:
+    # What is to be said of a delivery is said with what was delivered, once.
+    noted = () if made_of else bronze.attrs.get(NOTES, ())
+    tally = replace(cleaned.tally, notes=(*cleaned.tally.notes, *noted))
     for note in tally.notes:
         logger.info("%s: %s", table, note)
     if tally.rules:
@@ -146,4 +171,4 @@ def _divided(table: str, bronze: pd.DataFrame, cleaned: Cleaned) -> Divided:
     for frame in (cleaned.silver, cleaned.quarantine):
         # A note about a delivery is no part of what was made of it: equal rows are stored as equal bytes.
         frame.attrs.clear()
-    return cleaned.silver, cleaned.quarantine, Delivery.of(table, bronze, tally)
+    return cleaned.silver, cleaned.quarantine, replace(Delivery.of(table, bronze, tally), made_of=made_of)

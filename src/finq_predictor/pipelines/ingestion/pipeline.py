@@ -30,12 +30,11 @@ def create_pipeline(market: Market) -> Pipeline:
     Args:
         market: The market it will run for; the registry adds its namespace.
     """
-    tallies = [f"tally_{table}" for table in market.source_tables]
+    tallies = [f"tally_{table}" for table in (*market.source_tables, *market.derived_tables)]
     judged = {table: f"cleaned_{table}" for table in market.required_tables}
     return Pipeline(
         [
             *(part for table in market.source_tables for part in _table(market, table)),
-            step(nodes.compare_providers, ["bronze_bars", "params:ingestion"], "provider_differences", market=market),
             step(
                 nodes.ask_gates,
                 {"params": "params:ingestion", **judged, **{name: name for name in tallies}},
@@ -52,9 +51,17 @@ def create_pipeline(market: Market) -> Pipeline:
 
 def _table(market: Market, table: str) -> list[Node]:
     cleaned = [f"cleaned_{table}", f"quarantine_{table}", f"tally_{table}"]
-    checked = [f"cleaned_{table}", "ingestion_checks"]
+    cleaner, made = CLEANERS[table], [table]
+    if table == "bars":
+        cleaned.append("provider_differences")
+    if table == "bars" and market.has_actions:
+        cleaner, made = nodes.clean_bars_and_actions, [table, *market.derived_tables]
+        cleaned += ["cleaned_actions", "quarantine_actions", "tally_actions", "cleaned_repairs", "tally_repairs"]
     return [
         step(nodes.receive, f"source_{table}", f"bronze_{table}", market=market, table=table),
-        step(CLEANERS[table], [f"bronze_{table}", "params:ingestion"], cleaned, market=market),
-        step(nodes.publish, checked, f"silver_{table}", market=market, table=table),
+        step(cleaner, [f"bronze_{table}", "params:ingestion"], cleaned, market=market),
+        *(
+            step(nodes.publish, [f"cleaned_{one}", "ingestion_checks"], f"silver_{one}", market=market, table=one)
+            for one in made
+        ),
     ]
