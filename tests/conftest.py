@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
@@ -40,6 +41,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files that take long first; all others stay in their order."""
     rank = {PROJECT / "tests" / name: place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: rank.get(item.path, len(LONG)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Let every test find the loggers as they are after an import, whatever a run before it has configured."""
+    logging.disable(logging.NOTSET)
+    for name, logger in list(logging.root.manager.loggerDict.items()):
+        if name.partition(".")[0] == "finq_predictor" and isinstance(logger, logging.Logger):
+            logger.disabled, logger.propagate, logger.handlers = False, True, []
+            logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")
