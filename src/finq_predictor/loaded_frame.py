@@ -155,6 +155,7 @@ def _checks(silver: Mapping[str, pd.DataFrame], deliveries: Mapping[str, Deliver
     limits = GateLimits()
     checks = [check for delivery in deliveries.values() for check in gates.check_nulls(delivery, limits)]
     checks += [gates.check_quarantine(delivery, limits) for delivery in deliveries.values()]
+    checks += [gates.check_times(deliveries[table], limits) for table in ("bars", "benchmark") if table in deliveries]
     checks += [gates.check_not_empty(deliveries[name]) for name in rules.market.required_tables if name in deliveries]
     bars, benchmark = silver["bars"], silver.get("benchmark")
     if benchmark is not None and len(bars) and len(benchmark):

@@ -27,6 +27,7 @@ from finq_predictor.domain.columns import (
 )
 from finq_predictor.domain.ingestion.column_mapping import Mapped, map_columns
 from finq_predictor.domain.ingestion.corporate_actions import ACTION, DIVIDEND, SPLIT
+from finq_predictor.domain.ingestion.misread_times import find_misread
 from finq_predictor.domain.ingestion.parsing import COMPLETE, START, typed_bars
 from finq_predictor.domain.ingestion.price_outliers import unconfirmed_jumps, wild_wicks
 from finq_predictor.domain.ingestion.quarantine import HARMLESS, Cleaned, Ledger
@@ -93,13 +94,19 @@ def _clean(raw: pd.DataFrame, table: str, rules: Rules) -> Cleaned:
         kept = kept.assign(close=kept[ADJ_CLOSE])
     silver = kept.sort_values([TS, INSTRUMENT], kind="stable", ignore_index=True)
     missing = _missing(bars, mapped)
+    misread = find_misread(bars, rules)
     tally = replace(
         ledger.tally(lambda rows: _names(bars, rows)),
         null_shares={name: float(share) for name, share in missing.mean().items()},
         null_rows=_first_missing(bars, missing),
         columns=mapped.columns,
-        notes=(*mapped.notes, *(_notes(mapped, silver, table, rules) if adjusted is None else adjusted)),
+        notes=(
+            *mapped.notes,
+            *(_notes(mapped, silver, table, rules) if adjusted is None else adjusted),
+            *(found.sentence for found in misread),
+        ),
         out_of_order=_out_of_order(kept),
+        misread={found.sentence: found.weeks for found in misread},
     )
     declared = SILVER_BENCHMARK if table == "benchmark" else rules.market.bars_table
     return Cleaned(declared.typed(silver), ledger.quarantine(raw), tally)

@@ -93,6 +93,8 @@ class GateLimits:
         min_instruments: Fewest instruments to go on with.
         max_null_share: Largest share of missing values per column of a delivery.
         max_quarantine_share: Largest share of a delivery's rows in quarantine; duplicates do not count.
+        max_misread_weeks: Most weeks whose bars fit the calendar only if their times are moved by whole or half hours,
+            or by a day: they look read in the wrong zone.
         max_benchmark_age: Most sessions without benchmark up to ``as_of``.
         max_benchmark_gap: Most consecutive sessions without benchmark between the first and the last bar.
     """
@@ -102,6 +104,7 @@ class GateLimits:
     min_instruments: Annotated[int, Field(gt=0)] = 1
     max_null_share: _Share = 0.10
     max_quarantine_share: _Share = 0.05
+    max_misread_weeks: Annotated[int, Field(ge=0)] = 0
     max_benchmark_age: Annotated[int, Field(ge=0)] = 2
     max_benchmark_gap: Annotated[int, Field(ge=0)] = 1
 

@@ -25,6 +25,7 @@ class Tally:
         columns: Our name of a column to the delivered name.
         notes: What was decided about the delivery as a whole, one sentence each.
         out_of_order: Rows that came after a later one.
+        misread: Whose times look read in the wrong zone, one sentence each, and in how many weeks.
     """
 
     rows: int
@@ -36,6 +37,7 @@ class Tally:
     columns: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     out_of_order: int = 0
+    misread: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

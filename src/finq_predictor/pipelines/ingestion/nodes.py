@@ -88,6 +88,7 @@ def check_gates(
     by_table = {delivery.table: delivery for delivery in tallies.values()}
     checks = [check for delivery in by_table.values() for check in gates.check_nulls(delivery, limits)]
     checks += [gates.check_quarantine(delivery, limits) for delivery in by_table.values()]
+    checks += [gates.check_times(by_table[table], limits) for table in ("bars", "benchmark") if table in by_table]
     checks.append(gates.check_one_origin(tuple(by_table.values())))
     checks.append(gates.check_not_empty(by_table["bars"]))
     checks.append(gates.check_instruments(bars, limits))
