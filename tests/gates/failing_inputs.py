@@ -94,6 +94,11 @@ def _() -> Case:
     return delivered("bars", agreement=Agreement(100, 20, ("A 2024-01-05: 10 of own:a, 1000 of own:b",)))
 
 
+@closes("max_misread_weeks")
+def _() -> Case:
+    return delivered("bars", misread={"EUR_USD: times look like New York local time read as UTC": 26})
+
+
 @closes("one_origin")
 def _() -> Case:
     return delivered("macro", "simulated:b")

@@ -61,6 +61,32 @@ def test_good_news_for_the_quote_currency_lowers_the_pair():
     assert tone["tone_sum"].iloc[0] < 0
 
 
+def test_a_story_that_came_three_times_counts_once():
+    news = pd.concat([NEWS["equity"].iloc[:1]] * 3, ignore_index=True).assign(duplicate_of=["", "1", "1"], quality=0.5)
+    news["known_at"] += pd.to_timedelta([0, 1, 2], unit="h")
+    scored, once, coverage = run("equity", news)
+    assert scored["weight"].tolist() == [1.0, 0.0, 0.0]
+    assert once["article_count"].tolist() == [1]
+    _, single, _ = run("equity", news.iloc[:1])
+    pd.testing.assert_frame_equal(once, single)
+    # That it is repeated still says that articles come in.
+    assert coverage["newest"].iloc[-1] == news["known_at"].max()
+    _, thrice, _ = run("equity", news, SentimentParams(count_repeats=True))
+    assert thrice["article_count"].tolist() == [3]
+    assert thrice["tone_sum"].tolist() == pytest.approx((3 * once["tone_sum"]).tolist())
+
+
+def test_articles_count_by_their_quality_only_where_that_is_asked_for():
+    news = NEWS["equity"].assign(duplicate_of="", quality=[0.5, 0.5, 1.0])
+    _, usual, _ = run("equity", news)
+    _, before, _ = run("equity", NEWS["equity"])
+    pd.testing.assert_frame_equal(usual, before)
+    scored, weighed, _ = run("equity", news, SentimentParams(weigh_by_quality=True))
+    assert scored["weight"].tolist() == [0.5, 0.5, 1.0]
+    assert weighed["tone_sum"].tolist() == pytest.approx((usual["tone_sum"] / 2).tolist())
+    assert weighed["article_count"].tolist() == usual["article_count"].tolist()
+
+
 @pytest.mark.parametrize("market", ["equity", "fx"])
 def test_no_articles_give_typed_empty_tables(market):
     scored, tone, _ = run(market, NEWS[market].iloc[:0])

@@ -12,7 +12,7 @@ from finq_predictor.domain.ingestion.rollover import note_on_bids
 from finq_predictor.domain.ingestion.rules import Rules
 
 
-def missing_values(bars: pd.DataFrame, mapped: Mapped) -> pd.DataFrame:
+def missing_in(bars: pd.DataFrame, mapped: Mapped) -> pd.DataFrame:
     """Which values of the delivered columns are missing."""
     # Volume is not delivered by every market and sectors are labels.
     return bars[[name for name in (*OHLC, ADJ_CLOSE, VOLUME, *BID, *ASK) if name in mapped.frame]].isna()

@@ -26,16 +26,11 @@ from finq_predictor.domain.columns import (
     UTC_MICROSECONDS,
     VOLUME,
 )
-from finq_predictor.domain.ingestion.bar_notes import (
-    first_missing,
-    missing_values,
-    notes_on_bars,
-    out_of_order,
-    row_names,
-)
+from finq_predictor.domain.ingestion.bar_notes import first_missing, missing_in, notes_on_bars, out_of_order, row_names
 from finq_predictor.domain.ingestion.bar_repairs import Beside, repair_in_time
 from finq_predictor.domain.ingestion.column_mapping import Mapped, map_columns
 from finq_predictor.domain.ingestion.corporate_actions import ACTION, DIVIDEND, SPLIT
+from finq_predictor.domain.ingestion.misread_times import find_misread
 from finq_predictor.domain.ingestion.parsing import COMPLETE, START, TICKER, typed_bars
 from finq_predictor.domain.ingestion.price_outliers import suspected_reuses, unconfirmed_jumps, wild_wicks
 from finq_predictor.domain.ingestion.quarantine import HARMLESS, Cleaned, Ledger
@@ -150,16 +145,23 @@ def _clean(raw: pd.DataFrame, table: str, rules: Rules, opinions: pd.DataFrame |
     if table == "benchmark":
         kept = kept.assign(close=kept[ADJ_CLOSE])
     silver = kept.sort_values([TS, INSTRUMENT], kind="stable", ignore_index=True)
-    missing = missing_values(bars, mapped)
+    missing = missing_in(bars, mapped)
+    misread = find_misread(bars, rules)
     tally = replace(
         ledger.tally(lambda rows: row_names(bars, rows)),
         null_shares={name: float(share) for name, share in missing.mean().items()},
         null_rows=first_missing(bars, missing),
         columns=mapped.columns,
-        notes=(*mapped.notes, *(notes if traded else notes_on_bars(mapped, silver, table, rules)), *compared.notes),
+        notes=(
+            *mapped.notes,
+            *(notes if traded else notes_on_bars(mapped, silver, table, rules)),
+            *compared.notes,
+            *(one.sentence for one in misread),
+        ),
         out_of_order=out_of_order(kept),
         agreement=compared.agreement,
         rewrites=rewrites,
+        misread={one.sentence: one.weeks for one in misread},
     )
     declared = SILVER_BENCHMARK if table == "benchmark" else rules.market.bars_table
     cleaned = Cleaned(declared.typed(silver), ledger.quarantine(raw), tally)

@@ -198,6 +198,22 @@ def check_revisions(delivery: Delivery, limits: GateLimits) -> Check:
     )
 
 
+def check_times(delivery: Delivery, limits: GateLimits) -> Check:
+    """Times are those of the market: a bar that is hours late or early is not what was known when it counts."""
+    misread = delivery.tally.misread
+    weeks = max(misread.values(), default=0)
+    return Check(
+        delivery.table,
+        "max_misread_weeks",
+        weeks <= limits.max_misread_weeks,
+        weeks,
+        limits.max_misread_weeks,
+        tuple(misread)[:_SHOWN],
+        "Say in which zone the times are, or deliver them right; where the market really had other hours, raise "
+        "`gates.max_misread_weeks`.",
+    )
+
+
 def check_not_empty(delivery: Delivery) -> Check:
     """A needed table has rows left."""
     return Check(

@@ -82,6 +82,12 @@ def _providers(case: Case) -> Iterable[Check]:
     return gates.check_providers(case.deliveries["bars"], case.limits)
 
 
+@GATES.register("max_misread_weeks")
+def _times(case: Case) -> Iterable[Check]:
+    tables = [table for table in ("bars", "benchmark") if table in case.deliveries]
+    return [gates.check_times(case.deliveries[table], case.limits) for table in tables]
+
+
 @GATES.register("one_origin")
 def _origin(case: Case) -> Iterable[Check]:
     return [gates.check_one_origin(tuple(case.deliveries.values()))]

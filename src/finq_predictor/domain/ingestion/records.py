@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT, KNOWN_AT, RECEIVED_AT, UTC_MICROSECONDS
+from finq_predictor.domain.ingestion.article_quality import note_on_quality, quality_of
 from finq_predictor.domain.ingestion.column_mapping import Mapped, map_columns
+from finq_predictor.domain.ingestion.near_duplicates import WINDOW, first_told
 from finq_predictor.domain.ingestion.parsing import as_names, as_numbers, named_on
 from finq_predictor.domain.ingestion.quarantine import Cleaned, Ledger
 from finq_predictor.domain.ingestion.revisions import known_on_receipt, revised_times
@@ -31,13 +33,17 @@ def clean_articles(raw: pd.DataFrame, rules: Rules) -> Cleaned:
     same identity was known when it was received. So is, whatever it claims, an article whose source says `ON_RECEIPT`:
     what it claims to be its publication counts as far as it lies before.
 
+    What tells a story again in nearly the same words stays and says so, see
+    :func:`~finq_predictor.domain.ingestion.near_duplicates.first_told`: another threshold, or the wish to count how
+    often a story came, must not need the delivery again.
+
     Args:
         raw: Articles as delivered, with lineage columns; no rows at all where there is no such source.
         rules: How to read them.
 
     Returns:
-        Silver: ``article_id, instrument, published_at, known_at, title, body, source``, sorted by ``known_at,
-        instrument, article_id``; ``body`` and ``source`` are empty where not delivered.
+        Silver: ``article_id, instrument, published_at, known_at, title, body, source, duplicate_of, quality``, sorted
+        by ``known_at, instrument, article_id``; ``body`` and ``source`` are empty where not delivered.
 
     Raises:
         MappingError: If the columns are not recognised.
@@ -53,7 +59,9 @@ def clean_articles(raw: pd.DataFrame, rules: Rules) -> Cleaned:
     _judge_moment(frame, raw, ledger, rules)
     _drop_repeated(frame, ledger)
     kept = frame[ledger.alive].sort_values([KNOWN_AT, INSTRUMENT, "article_id"], kind="stable", ignore_index=True)
-    return Cleaned(SILVER_ARTICLES.typed(kept), ledger.quarantine(raw), _tally(frame, ledger, mapped, "title", notes))
+    kept, judged = _judge_news(kept, rules)
+    tally = _tally(frame, ledger, mapped, "title", (*notes, *judged))
+    return Cleaned(SILVER_ARTICLES.typed(kept), ledger.quarantine(raw), tally)
 
 
 def clean_macro(raw: pd.DataFrame, rules: Rules) -> Cleaned:
@@ -157,6 +165,15 @@ def _dated(dated: pd.Series, table: str, rules: Rules) -> tuple[str, ...]:
         f"{int(dated.sum())} of {len(dated)} rows have a date without a time of day; each counts as known {moment} of "
         f"that day ({rules.reading.zone})",
     )
+
+
+def _judge_news(articles: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Articles as they became known, with what each repeats and its quality; and what there is to say of it."""
+    articles = articles.assign(duplicate_of=first_told(articles))
+    factors = quality_of(articles, rules.market.instruments)
+    repeats = int((articles["duplicate_of"] != "").sum())
+    told = f"{repeats} of {len(articles)} articles tell again what another one told up to {WINDOW.days} days before"
+    return articles.assign(quality=factors.prod(axis=1)), (*((told,) if repeats else ()), *note_on_quality(factors))
 
 
 def _text(frame: pd.DataFrame, name: str) -> pd.Series:

@@ -138,6 +138,8 @@ class GateLimits:
             has looked.
         max_article_days: A warning is given when the newest article is so many days older than ``as_of``.
         max_macro_days: The same of the newest macro release.
+        max_misread_weeks: Most weeks whose bars fit the calendar only if their times are moved by whole or half hours,
+            or by a day: they look read in the wrong zone.
         max_benchmark_age: Most sessions without benchmark up to ``as_of``.
         max_benchmark_gap: Most consecutive sessions without benchmark between the first and the last bar.
     """
@@ -155,6 +157,7 @@ class GateLimits:
     revisions_accepted: str | None = None
     max_article_days: Annotated[float, Field(gt=0)] = 7.0
     max_macro_days: Annotated[float, Field(gt=0)] = 45.0
+    max_misread_weeks: Annotated[int, Field(ge=0)] = 0
     max_benchmark_age: Annotated[int, Field(ge=0)] = 2
     max_benchmark_gap: Annotated[int, Field(ge=0)] = 1
 

@@ -58,6 +58,7 @@ class Tally:
         agreement: How far providers agree, where several delivered the same bars.
         newest: When the newest row that goes on was known, where the table has no bars; None without rows.
         rewrites: Of bars, the deliveries that changed what was held.
+        misread: Whose times look read in the wrong zone, one sentence each, and in how many weeks.
     """
 
     rows: int
@@ -72,6 +73,7 @@ class Tally:
     agreement: Agreement = Agreement()
     newest: pd.Timestamp | None = None
     rewrites: tuple[Rewrite, ...] = ()
+    misread: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,35 @@ ARTICLE_ID = "article_id"
 TONE_SUM = "tone_sum"
 ARTICLE_COUNT = "article_count"
 NEWEST = "newest"
+WEIGHT = "weight"
 
 
-def scored_frame(articles: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+def weights_of(articles: pd.DataFrame, *, count_repeats: bool = False, by_quality: bool = False) -> pd.Series:
+    """Say how much each article counts.
+
+    Args:
+        articles: Silver articles; without ``duplicate_of`` nothing repeats, without ``quality`` all are of the best.
+        count_repeats: Whether what tells a story again counts like the first that told it.
+        by_quality: Whether an article counts by its quality.
+
+    Returns:
+        Weights in [0, 1] with the index of ``articles``; 0 counts not at all. Known when the article is.
+    """
+    weights = pd.Series(1.0, index=articles.index)
+    if by_quality and "quality" in articles:
+        weights = weights * articles["quality"]
+    if not count_repeats and "duplicate_of" in articles:
+        weights = weights.where(articles["duplicate_of"] == "", 0.0)
+    return weights
+
+
+def scored_frame(articles: pd.DataFrame, scores: pd.DataFrame, weights: pd.Series | None = None) -> pd.DataFrame:
     """Put scores beside the articles they belong to, with fixed columns and types, empty input included.
 
     Args:
         articles: N articles with ``article_id``, ``instrument`` and ``known_at``.
         scores: N rows ``tone``, ``confidence``, ``scorer`` in the same order.
+        weights: N weights in the same order; None gives each the weight 1.
 
     Raises:
         DataError: If there is not one score per article.
@@ -35,6 +56,7 @@ def scored_frame(articles: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
                 INSTRUMENT: articles[INSTRUMENT].array,
                 KNOWN_AT: pd.to_datetime(articles[KNOWN_AT], utc=True).array,
                 **{name: scores[name].array for name in ("tone", "confidence", "scorer")},
+                WEIGHT: 1.0 if weights is None else weights.array,
             }
         )
     )
@@ -46,12 +68,13 @@ def aggregate_tone(
     """Add up the tone of the articles that became known since an instrument's bar before.
 
     Each article counts once, at the first bar of its instrument whose close is not before the article was known.
-    It counts with tone x confidence; one about a side, such as a currency, counts for
-    every instrument that has it, + as base and - as quote.
+    It counts with tone x confidence x weight, one of weight 0 not at all; one about a side, such as a currency, counts
+    for every instrument that has it, + as base and - as quote.
 
     Args:
         scored: ``article_id, instrument, known_at, tone, confidence``; where instruments have two sides, the
-            instrument is one of them or a side. Rows with NaN in known_at, tone or confidence are left out.
+            instrument is one of them or a side. Rows with NaN in known_at, tone or confidence are left out. Without a
+            column ``weight`` every article has the weight 1.
         bars_index: The bars that exist, ``ts`` and ``instrument``, in any order.
         market: The market, whose instruments are meant.
         max_wait: Articles that waited longer than this for a bar are stale and left out; None keeps all.
@@ -102,8 +125,11 @@ def cover(scored: pd.DataFrame, bars_index: pd.DataFrame, max_silence: pd.Timede
 def _route(scored: pd.DataFrame, bars_index: pd.DataFrame, instruments: InstrumentKind) -> pd.DataFrame:
     """Give each article the instruments it counts for, signed, in an order that rows given do not change."""
     usable = scored.dropna(subset=[KNOWN_AT, "tone", "confidence"])
+    weighted = usable["tone"].astype("float64") * usable["confidence"].astype("float64")
+    if WEIGHT in usable:
+        usable, weighted = usable[usable[WEIGHT] > 0], weighted * usable[WEIGHT]
     usable = usable.assign(
-        weighted=usable["tone"].astype("float64") * usable["confidence"].astype("float64"),
+        weighted=weighted,
         known_at=pd.to_datetime(usable[KNOWN_AT], utc=True).astype(UTC_MICROSECONDS),
         instrument=usable[INSTRUMENT].astype("str"),
     )[[ARTICLE_ID, INSTRUMENT, KNOWN_AT, "weighted"]]
@@ -120,4 +146,4 @@ def _route(scored: pd.DataFrame, bars_index: pd.DataFrame, instruments: Instrume
     return usable.sort_values([KNOWN_AT, INSTRUMENT, ARTICLE_ID, "weighted"]).reset_index(drop=True)
 
 
-__all__ = ["ARTICLE_COUNT", "TONE_SUM", "aggregate_tone", "cover", "scored_frame"]
+__all__ = ["ARTICLE_COUNT", "TONE_SUM", "aggregate_tone", "cover", "scored_frame", "weights_of"]

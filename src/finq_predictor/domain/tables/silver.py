@@ -92,6 +92,21 @@ SILVER_ARTICLES = Table(
         Column("title", TEXT, "Its title."),
         Column("body", TEXT, "Its text; empty where not delivered."),
         Column("source", TEXT, "Who published it; empty where not delivered."),
+        Column(
+            "duplicate_of",
+            TEXT,
+            "Identity of the article up to three days before it whose story it tells again in nearly the same words; "
+            "empty where it tells its own.",
+        ),
+        Column(
+            "quality",
+            NUMBER,
+            "How much it is worth listening to by what could be seen of it when it became known; the reasons are the "
+            "factors of `quality_of`.",
+            "0 to 1",
+            low=0.0,
+            high=1.0,
+        ),
     ),
     not_below=((KNOWN_AT, "published_at"),),
 )
@@ -175,6 +190,7 @@ SCORED_ARTICLES = Table(
         Column("tone", NUMBER, "From bad to good for the instrument.", "-1 to 1", low=-1.0, high=1.0),
         Column("confidence", NUMBER, "How sure the scorer is.", "0 to 1", low=0.0, high=1.0),
         Column("scorer", TEXT, "Name of the scorer."),
+        Column("weight", NUMBER, "How much it counts in the tone of a bar; 0 not at all.", "0 to 1", low=0.0, high=1.0),
     ),
 )
 
@@ -186,7 +202,7 @@ SILVER_SENTIMENT = Table(
     (
         _BAR,
         _INSTRUMENT,
-        Column("tone_sum", NUMBER, "Sum of tone x confidence.", "articles"),
+        Column("tone_sum", NUMBER, "Sum of tone x confidence x weight.", "articles"),
         Column("article_count", COUNT, "Articles that count.", "articles", low=1),
     ),
     key=(INSTRUMENT, TS),

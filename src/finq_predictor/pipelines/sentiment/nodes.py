@@ -7,7 +7,7 @@ import logging
 import pandas as pd
 
 from finq_predictor.domain.market.markets import Market
-from finq_predictor.domain.sentiment.aggregation import aggregate_tone, cover, scored_frame
+from finq_predictor.domain.sentiment.aggregation import aggregate_tone, cover, scored_frame, weights_of
 from finq_predictor.domain.sentiment.scorers import score_with_ladder
 from finq_predictor.pipelines.sentiment.params import SentimentParams
 
@@ -21,17 +21,18 @@ def score_articles(articles: pd.DataFrame, params: SentimentParams, *, market: M
 
     Args:
         articles: Silver articles; ``title`` and ``body`` may be missing.
-        params: Order of scorers and length of text to read.
+        params: Order of scorers, length of text to read, and what counts how much.
         market: The market whose language is read.
 
     Returns:
-        ``article_id, instrument, known_at, tone, confidence, scorer``, one row per article, same order.
+        ``article_id, instrument, known_at, tone, confidence, scorer, weight``, one row per article, same order.
     """
     texts = article_texts(articles, params.max_text_length)
     result = score_with_ladder(texts, params.scorers, market.vocabulary, params.scorer_options)
     for fallback in result.fallbacks:
         logger.warning("Scorer %r passed %d articles down: %s", fallback.scorer, fallback.rows, fallback.reason)
-    return scored_frame(articles, result.scores)
+    weights = weights_of(articles, count_repeats=params.count_repeats, by_quality=params.weigh_by_quality)
+    return scored_frame(articles, result.scores, weights)
 
 
 def article_texts(articles: pd.DataFrame, max_length: int) -> list[str]:

@@ -17,6 +17,8 @@ class SentimentParams(BaseModel):
         max_silence_hours: Longest time without an article about any instrument of the market; after it, articles
             seem to come in no more, and the tone of a bar is missing, not zero.
         max_wait_hours: An article that waits longer than this for its instrument's next bar is stale and left out.
+        count_repeats: Whether an article that tells a story again in nearly the same words counts like the first one.
+        weigh_by_quality: Whether an article counts by its quality, see ``silver_articles``, in place of fully.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -26,3 +28,5 @@ class SentimentParams(BaseModel):
     max_text_length: int = Field(default=600, gt=0)
     max_silence_hours: float = Field(default=336.0, gt=0)
     max_wait_hours: float = Field(default=120.0, gt=0)
+    count_repeats: bool = False
+    weigh_by_quality: bool = False
