@@ -40,10 +40,10 @@ def test_a_run_is_a_line_for_each_node_and_where_the_time_went(project_path, tmp
     result = ingest(project_path, tmp_path)
     assert result.returncode == 0, result.stderr
     assert not result.stderr
-    nodes = [line for line in result.stdout.splitlines() if " of 12  " in line]
-    assert len(nodes) == 12
+    nodes = [line for line in result.stdout.splitlines() if " of 13  " in line]
+    assert len(nodes) == 13
     assert all(LINE.fullmatch(line) for line in nodes), nodes
-    assert [int(line.split()[0]) for line in nodes] == list(range(1, 13))
+    assert [int(line.split()[0]) for line in nodes] == list(range(1, 14))
     others = [line for line in result.stdout.splitlines() if line not in nodes]
     assert [line for line in others if not line.startswith("    ")] == others[-2:]
     assert re.fullmatch(r"Done in .*: ingestion .* s\.", others[-2])
@@ -90,7 +90,7 @@ def test_the_long_form_is_for_debug_level(project_path, tmp_path):
     assert "Traceback (most recent call last)" in result.stderr
     assert result.stderr.rstrip().endswith("Where: node ingestion.fx.check_gates")
     assert "INFO kedro.runner" in result.stdout
-    assert result.stdout.count("1 of 12  ingestion.fx") == 1
+    assert result.stdout.count("1 of 13  ingestion.fx") == 1
 
 
 def test_an_unknown_pipeline_is_answered_with_the_nearest(project_path):

@@ -52,8 +52,7 @@ def clean_bars(
 def clean_bars_and_actions(
     bronze: pd.DataFrame, params: IngestionParams, *, market: Market
 ) -> tuple[
-    pd.DataFrame, pd.DataFrame, Delivery, pd.DataFrame,
-    pd.DataFrame, pd.DataFrame, Delivery, pd.DataFrame, Delivery,
+    pd.DataFrame, pd.DataFrame, tuple[Delivery, ...], pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame,
 ]:  # fmt: skip
     """Divide bars as `clean_bars`, and the splits and dividends that stand beside them; each row is read once.
 
@@ -63,15 +62,17 @@ def clean_bars_and_actions(
         market: The market they are of; it has splits and dividends.
 
     Returns:
-        What `clean_bars` gives; silver to be, quarantine and tally of the actions; the repairs and their tally.
+        Silver to be and quarantine of the bars; the tallies of bars, actions and repairs; where providers differ;
+        silver to be and quarantine of the actions; the repairs.
     """
     found = cleaning.clean_bars_and_actions(_not_empty("bars", bronze), params.rules(market))
-    bars = _divided("bars", bronze, found.bars)
-    actions = _divided("actions", bronze, found.actions, made_of="bars")
+    bars, rejected, delivery = _divided("bars", bronze, found.bars)
+    actions, unusable, beside = _divided("actions", bronze, found.actions, made_of="bars")
     tally = Tally(rows=len(found.repairs), kept=len(found.repairs), notes=found.repair_notes)
     listed = replace(found.actions, silver=found.repairs, tally=tally)
     repairs, _, repaired = _divided("repairs", bronze, listed, made_of="bars")
-    return (*bars, found.compared.differences, *actions, repairs, repaired)
+    tallies = (delivery, beside, repaired)
+    return bars, rejected, tallies, found.compared.differences, actions, unusable, repairs
 
 
 def clean_benchmark(bronze: pd.DataFrame, params: IngestionParams, *, market: Market) -> Divided:
@@ -91,27 +92,32 @@ def clean_macro(bronze: pd.DataFrame, params: IngestionParams, *, market: Market
     return _divided("macro", bronze, cleaning_records.clean_macro(bronze, params.rules(market)))
 
 
+def gather_deliveries(*tallies: Delivery | tuple[Delivery, ...]) -> tuple[Delivery, ...]:
+    """What was delivered of each table, as one value; bars first, and after them what is made of them."""
+    return tuple(one for each in tallies for one in (each if isinstance(each, tuple) else (each,)))
+
+
 def ask_gates(
     params: IngestionParams,
+    deliveries: tuple[Delivery, ...],
     bars: pd.DataFrame,
     benchmark: pd.DataFrame | None = None,
     *,
     market: Market,
-    **tallies: Delivery,
 ) -> tuple[IngestionChecks, pd.DataFrame]:
     """Ask every gate about the delivery; the answers are kept even if they stop the run.
 
     Args:
         params: The limits.
+        deliveries: What was delivered of each table.
         bars: Cleaned bars.
         benchmark: Cleaned benchmark.
         market: The market, which says when it is open.
-        tallies: What was delivered of each table, as ``tally_<table>``.
 
     Returns:
         The answer of every gate, and the same as the table ``gate_results``.
     """
-    by_table = {delivery.table: delivery for delivery in tallies.values()}
+    by_table = {delivery.table: delivery for delivery in deliveries}
     case = Case(bars, benchmark, by_table, params.rules(market), params.gates)
     answers = IngestionChecks(
         market=market.name,
@@ -140,15 +146,19 @@ def publish(cleaned: pd.DataFrame, checks: IngestionChecks) -> pd.DataFrame:  # 
     return cleaned
 
 
-def describe_provenance(checks: IngestionChecks, bars: pd.DataFrame, *tallies: Delivery) -> Provenance:  # noqa: ARG001
+def describe_provenance(
+    checks: IngestionChecks,  # noqa: ARG001 - provenance belongs to data that passed
+    bars: pd.DataFrame,
+    deliveries: tuple[Delivery, ...],
+) -> Provenance:
     """Say where the data come from, for everything that is made of them.
 
     Args:
         checks: Answers of the gates; provenance belongs to data that passed.
         bars: Cleaned bars.
-        tallies: What was delivered of each table, bars first.
+        deliveries: What was delivered of each table, bars first.
     """
-    return trace(bars, tallies)
+    return trace(bars, deliveries)
 
 
 def _not_empty(table: str, bronze: pd.DataFrame) -> pd.DataFrame:

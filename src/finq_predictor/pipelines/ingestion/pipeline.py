@@ -30,20 +30,24 @@ def create_pipeline(market: Market) -> Pipeline:
     Args:
         market: The market it will run for; the registry adds its namespace.
     """
-    tallies = [f"tally_{table}" for table in (*market.source_tables, *market.derived_tables)]
+    tallies = [f"tally_{table}" for table in market.source_tables]
     judged = {table: f"cleaned_{table}" for table in market.required_tables}
     return Pipeline(
         [
             *(part for table in market.source_tables for part in _table(market, table)),
+            step(nodes.gather_deliveries, tallies, "deliveries", market=market),
             step(
                 nodes.ask_gates,
-                {"params": "params:ingestion", **judged, **{name: name for name in tallies}},
+                {"params": "params:ingestion", "deliveries": "deliveries", **judged},
                 ["answered_gates", "gate_results"],
                 market=market,
             ),
             step(nodes.check_gates, "answered_gates", "ingestion_checks", market=market),
             step(
-                nodes.describe_provenance, ["ingestion_checks", "cleaned_bars", *tallies], "provenance", market=market
+                nodes.describe_provenance,
+                ["ingestion_checks", "cleaned_bars", "deliveries"],
+                "provenance",
+                market=market,
             ),
         ]
     )
@@ -56,7 +60,7 @@ def _table(market: Market, table: str) -> list[Node]:
         cleaned.append("provider_differences")
     if table == "bars" and market.has_actions:
         cleaner, made = nodes.clean_bars_and_actions, [table, *market.derived_tables]
-        cleaned += ["cleaned_actions", "quarantine_actions", "tally_actions", "cleaned_repairs", "tally_repairs"]
+        cleaned += ["cleaned_actions", "quarantine_actions", "cleaned_repairs"]
     return [
         step(nodes.receive, f"source_{table}", f"bronze_{table}", market=market, table=table),
         step(cleaner, [f"bronze_{table}", "params:ingestion"], cleaned, market=market),
