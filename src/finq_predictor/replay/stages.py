@@ -16,7 +16,7 @@ from finq_predictor.pipelines.ingestion.pipeline import create_pipeline as inges
 from finq_predictor.pipelines.sentiment.params import SentimentParams
 from finq_predictor.pipelines.sentiment.pipeline import create_pipeline as sentiment
 
-SILVER = ("bars", "benchmark", "articles", "macro", "sentiment", "coverage")
+SILVER = ("bars", "benchmark", "articles", "macro", "membership", "sentiment", "coverage")
 
 
 @dataclass(frozen=True)
@@ -65,5 +65,6 @@ class Stages:
             silver["coverage"],
             silver["macro"],
             silver.get("benchmark"),
+            silver.get("membership"),
             market=self.market,
         )

@@ -14,7 +14,7 @@ from finq_predictor.domain.market.calendars import Calendar, get_calendar
 from finq_predictor.domain.market.markets import Market
 
 _DAY = 1440
-_RELEASED = ("articles", "macro")
+_RELEASED = ("articles", "macro", "membership")
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -95,6 +95,8 @@ class GateLimits:
         max_quarantine_share: Largest share of a delivery's rows in quarantine; duplicates do not count.
         max_benchmark_age: Most sessions without benchmark up to ``as_of``.
         max_benchmark_gap: Most consecutive sessions without benchmark between the first and the last bar.
+        max_leaving_share: Largest share of the members of an index that leaves it at one time; more is a list that was
+            cut off.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -104,6 +106,7 @@ class GateLimits:
     max_quarantine_share: _Share = 0.05
     max_benchmark_age: Annotated[int, Field(ge=0)] = 2
     max_benchmark_gap: Annotated[int, Field(ge=0)] = 1
+    max_leaving_share: _Share = 0.5
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ class Tally:
         columns: Our name of a column to the delivered name.
         notes: What was decided about the delivery as a whole, one sentence each.
         out_of_order: Rows that came after a later one.
+        newest: The newest time that a delivery speaks of, ISO 8601, where that is not the time of a bar; else empty.
     """
 
     rows: int
@@ -36,6 +37,7 @@ class Tally:
     columns: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     out_of_order: int = 0
+    newest: str = ""
 
 
 @dataclass(frozen=True)

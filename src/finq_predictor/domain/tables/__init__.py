@@ -27,6 +27,7 @@ from finq_predictor.domain.tables.silver import (
     SILVER_BENCHMARK,
     SILVER_COVERAGE,
     SILVER_MACRO,
+    SILVER_MEMBERSHIP,
     SILVER_REPAIRS,
     SILVER_SENTIMENT,
 )
@@ -39,6 +40,7 @@ TABLES: Registry[Table] = Registry.of(
     SILVER_BENCHMARK,
     SILVER_ARTICLES,
     SILVER_MACRO,
+    SILVER_MEMBERSHIP,
     SCORED_ARTICLES,
     SILVER_SENTIMENT,
     SILVER_COVERAGE,
@@ -101,6 +103,7 @@ __all__ = [
     "SILVER_BENCHMARK",
     "SILVER_COVERAGE",
     "SILVER_MACRO",
+    "SILVER_MEMBERSHIP",
     "SILVER_REPAIRS",
     "SILVER_SENTIMENT",
     "TABLES",

@@ -14,6 +14,7 @@ from finq_predictor.domain.ingestion import bars as cleaning
 from finq_predictor.domain.ingestion import gates
 from finq_predictor.domain.ingestion import records as cleaning_records
 from finq_predictor.domain.ingestion.gates import IngestionChecks
+from finq_predictor.domain.ingestion.membership_records import clean_membership as cleaning_membership
 from finq_predictor.domain.ingestion.provenance import Provenance, trace
 from finq_predictor.domain.ingestion.quarantine import Cleaned
 from finq_predictor.domain.ingestion.tally import Delivery
@@ -61,22 +62,34 @@ def clean_macro(bronze: pd.DataFrame, params: IngestionParams, *, market: Market
     return _divided("macro", bronze, cleaning_records.clean_macro(bronze, params.rules(market)))
 
 
+def clean_membership(bronze: pd.DataFrame, params: IngestionParams, *, market: Market) -> Divided:
+    """Divide the membership of the index into silver and quarantine; as `clean_bars`, but there may be none."""
+    return _divided("membership", bronze, cleaning_membership(bronze, params.rules(market)))
+
+
+def gather_deliveries(*tallies: Delivery) -> tuple[Delivery, ...]:
+    """Put together what was delivered of each table, bars first."""
+    return tallies
+
+
 def check_gates(
     params: IngestionParams,
+    deliveries: tuple[Delivery, ...],
     bars: pd.DataFrame,
     benchmark: pd.DataFrame | None = None,
+    membership: pd.DataFrame | None = None,
     *,
     market: Market,
-    **tallies: Delivery,
 ) -> IngestionChecks:
     """Stop the run before silver is touched, if the delivery is not fit for use.
 
     Args:
         params: The limits.
+        deliveries: What was delivered of each table.
         bars: Cleaned bars.
         benchmark: Cleaned benchmark.
+        membership: Cleaned membership; without rows there is none.
         market: The market, which says when it is open.
-        tallies: What was delivered of each table, as ``tally_<table>``.
 
     Returns:
         The answer of every gate.
@@ -85,10 +98,10 @@ def check_gates(
         GateError: If any gate is closed.
     """
     rules, limits = params.rules(market), params.gates
-    by_table = {delivery.table: delivery for delivery in tallies.values()}
+    by_table = {delivery.table: delivery for delivery in deliveries}
     checks = [check for delivery in by_table.values() for check in gates.check_nulls(delivery, limits)]
     checks += [gates.check_quarantine(delivery, limits) for delivery in by_table.values()]
-    checks.append(gates.check_one_origin(tuple(by_table.values())))
+    checks.append(gates.check_one_origin(deliveries))
     checks.append(gates.check_not_empty(by_table["bars"]))
     checks.append(gates.check_instruments(bars, limits))
     if benchmark is not None:
@@ -96,6 +109,9 @@ def check_gates(
         if len(bars) and len(benchmark):
             checks.append(gates.check_benchmark_age(bars, benchmark, rules.sessions, rules.as_of, limits))
             checks.append(gates.check_benchmark_gaps(bars, benchmark, rules.sessions, limits, daily=rules.daily))
+    if membership is not None and len(membership):
+        checks.append(gates.check_members(bars, membership, limits))
+        checks.append(gates.check_leavers(membership, limits))
     return IngestionChecks(
         market=market.name,
         checks=gates.judge(checks),
@@ -109,15 +125,19 @@ def publish(cleaned: pd.DataFrame, checks: IngestionChecks) -> pd.DataFrame:  # 
     return cleaned
 
 
-def describe_provenance(checks: IngestionChecks, bars: pd.DataFrame, *tallies: Delivery) -> Provenance:  # noqa: ARG001
+def describe_provenance(
+    checks: IngestionChecks,  # noqa: ARG001 - the gates come first
+    bars: pd.DataFrame,
+    deliveries: tuple[Delivery, ...],
+) -> Provenance:
     """Say where the data come from, for everything that is made of them.
 
     Args:
         checks: Answers of the gates; provenance belongs to data that passed.
         bars: Cleaned bars.
-        tallies: What was delivered of each table, bars first.
+        deliveries: What was delivered of each table, bars first.
     """
-    return trace(bars, tallies)
+    return trace(bars, deliveries)
 
 
 def _not_empty(table: str, bronze: pd.DataFrame) -> pd.DataFrame:

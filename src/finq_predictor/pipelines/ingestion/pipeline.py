@@ -17,6 +17,7 @@ CLEANERS: dict[str, Callable[..., Any]] = {
     "benchmark": nodes.clean_benchmark,
     "articles": nodes.clean_articles,
     "macro": nodes.clean_macro,
+    "membership": nodes.clean_membership,
 }
 
 
@@ -30,18 +31,24 @@ def create_pipeline(market: Market) -> Pipeline:
         market: The market it will run for; the registry adds its namespace.
     """
     tallies = [f"tally_{table}" for table in market.source_tables]
-    judged = {table: f"cleaned_{table}" for table in market.required_tables}
+    judged = {
+        table: f"cleaned_{table}" for table in market.source_tables if table in (*market.required_tables, "membership")
+    }
     return Pipeline(
         [
             *(part for table in market.source_tables for part in _table(market, table)),
+            step(nodes.gather_deliveries, tallies, "deliveries", market=market),
             step(
                 nodes.check_gates,
-                {"params": "params:ingestion", **judged, **{name: name for name in tallies}},
+                {"params": "params:ingestion", "deliveries": "deliveries", **judged},
                 "ingestion_checks",
                 market=market,
             ),
             step(
-                nodes.describe_provenance, ["ingestion_checks", "cleaned_bars", *tallies], "provenance", market=market
+                nodes.describe_provenance,
+                ["ingestion_checks", "cleaned_bars", "deliveries"],
+                "provenance",
+                market=market,
             ),
         ]
     )
