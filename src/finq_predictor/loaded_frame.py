@@ -12,6 +12,7 @@ from finq_predictor.domain.errors import ConfigurationError, MappingError
 from finq_predictor.domain.ingestion.bars import clean_bars, clean_benchmark
 from finq_predictor.domain.ingestion.gates import Check
 from finq_predictor.domain.ingestion.judging import Case, ask_every_gate
+from finq_predictor.domain.ingestion.membership_records import clean_membership
 from finq_predictor.domain.ingestion.recognition import Recognition, recognise
 from finq_predictor.domain.ingestion.records import clean_articles, clean_macro
 from finq_predictor.domain.ingestion.rules import CleaningRules, GateLimits, Rules
@@ -22,7 +23,13 @@ from finq_predictor.domain.market.markets import get_market
 if TYPE_CHECKING:
     from finq_predictor.domain.ingestion.quarantine import Cleaned
 
-_CLEANING = {"bars": clean_bars, "benchmark": clean_benchmark, "articles": clean_articles, "macro": clean_macro}
+_CLEANING = {
+    "bars": clean_bars,
+    "benchmark": clean_benchmark,
+    "articles": clean_articles,
+    "macro": clean_macro,
+    "membership": clean_membership,
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,7 @@ class LoadedFrame:
         benchmark: Silver benchmark, ``ts, close, known_at``; None where none was given.
         articles: Silver articles; None where none were given.
         macro: Silver macro releases; None where none were given.
+        membership: Silver membership of the index; None where none was given.
         quarantine: Rejected rows of all tables as text, each with its ``table``, ``rule`` and ``reason``.
         recognition: What the bars were recognised as.
         rules: How the tables were read and cleaned.
@@ -50,6 +58,7 @@ class LoadedFrame:
     rules: Rules
     deliveries: Mapping[str, Delivery] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()
+    membership: pd.DataFrame | None = None
 
     @property
     def report(self) -> str:
@@ -83,6 +92,7 @@ def load_frame(
     macro: pd.DataFrame | None = None,
     market: str | None = None,
     cleaning: CleaningRules | None = None,
+    membership: pd.DataFrame | None = None,
     **reading: Any,
 ) -> LoadedFrame:
     """Recognise and clean tables of your own, as a run would do it.
@@ -95,6 +105,7 @@ def load_frame(
         macro: Releases of macro series, with the time at which each was known.
         market: Name of the market; None tells it by the instruments.
         cleaning: What makes a row unusable; None takes the defaults. A project may have others in its parameters.
+        membership: Who was in the index, by stays or by dated lists.
         **reading: Reading rules that are known, such as ``timezone="Europe/Berlin"``, ``calendar="XLON"`` or
             ``columns={"bars": {"close": "PX"}}``; the rest is recognised.
 
@@ -109,12 +120,14 @@ def load_frame(
     found = recognise(_table(df, "df"), None if market is None else get_market(market), **reading)
     rules = Rules(found.rules.market, found.rules.reading, cleaning or CleaningRules())
     given = {"bars": found.frame, "benchmark": benchmark, "articles": articles, "macro": macro}
+    given["membership"] = membership
     raw = {name: _table(each, name) for name, each in given.items() if each is not None}
-    if "benchmark" in raw and "benchmark" not in rules.market.source_tables:
-        raise ConfigurationError(
-            f"A benchmark was given, but bars of the market {rules.market.name!r} have none; leave it out, or say "
-            "`market` if they are of another one."
-        )
+    for name in raw:
+        if name not in rules.market.source_tables:
+            raise ConfigurationError(
+                f"A {name} was given, but bars of the market {rules.market.name!r} have none; leave it out, or say "
+                "`market` if they are of another one."
+            )
     cleaned = {name: _CLEANING[name](each, rules) for name, each in raw.items()}
     deliveries = {name: Delivery.of(name, raw[name], each.tally) for name, each in cleaned.items()}
     silver = {name: each.silver for name, each in cleaned.items()}
@@ -123,6 +136,7 @@ def load_frame(
         benchmark=silver.get("benchmark"),
         articles=silver.get("articles"),
         macro=silver.get("macro"),
+        membership=silver.get("membership"),
         quarantine=_quarantine(cleaned),
         recognition=found.recognition,
         rules=rules,

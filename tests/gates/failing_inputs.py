@@ -15,6 +15,7 @@ import pandas as pd
 from finq_predictor.domain.ingestion.bars import clean_bars
 from finq_predictor.domain.ingestion.corporate_actions import clean_actions
 from finq_predictor.domain.ingestion.judging import Case
+from finq_predictor.domain.ingestion.membership_records import clean_membership
 from finq_predictor.domain.ingestion.quarantine import Cleaned
 from finq_predictor.domain.ingestion.records import clean_articles, clean_macro
 from finq_predictor.domain.ingestion.rules import CleaningRules, GateLimits, ReadingRules, Rules
@@ -48,6 +49,13 @@ def utc(text: str) -> pd.Timestamp:
 # Gates ------------------------------------------------------------------------------------------------------------
 
 
+def stays(*untils: str | None) -> pd.DataFrame:
+    """Members A, B, C ... since long ago, each up to a time."""
+    ends = [pd.NaT if until is None else utc(until) for until in untils]
+    names = [chr(65 + number) for number in range(len(ends))]
+    return pd.DataFrame({"instrument": names, "since": utc("2020-01-01"), "until": ends, "known_at": utc("2020-01-01")})
+
+
 def good_case(**changes: Any) -> Case:
     """Three instruments on every session, with a benchmark, an article and a release."""
     bars = pd.DataFrame({"ts": SESSIONS.repeat(3).to_numpy(), "instrument": ["A", "B", "C"] * len(SESSIONS)})
@@ -64,6 +72,7 @@ def good_case(**changes: Any) -> Case:
         },
         rules=EQUITY,
         limits=GateLimits(min_instruments=3),
+        membership=stays(None, None, None),
     )
     return replace(case, **changes)
 
@@ -112,6 +121,12 @@ def _() -> Case:
 @closes("min_instruments")
 def _() -> Case:
     return good_case(limits=GateLimits(min_instruments=4))
+
+
+@closes("max_leaving_share")
+def _() -> Case:
+    """Of three members two left at one time."""
+    return good_case(membership=stays(None, "2023-01-01", "2023-01-01"))
 
 
 @closes("max_bars_age")
@@ -209,6 +224,10 @@ def release(**changes: Any) -> dict[str, Any]:
     return {"series": "cpi", "period": "2024-01-01", "value": 1.0, "released_at": "2024-02-01", **changes}
 
 
+def stay(**changes: Any) -> dict[str, Any]:
+    return {"symbol": "A", "start_date": "2020-01-02", "end_date": "2024-01-02", **changes}
+
+
 def action(**changes: Any) -> dict[str, Any]:
     return {
         "symbol": "A", "ex_date": "2024-03-05", "kind": "dividend", "value": 0.5,
@@ -273,6 +292,13 @@ _RECORDS = {
     "missing_value": _rows(clean_macro, release(value="n/a"), release()),
     "known_too_early": _rows(clean_macro, release(released_at="2023-12-01"), release()),
 }
+_MEMBERSHIP = {
+    "bad_time": _rows(clean_membership, stay(start_date="soon"), stay()),
+    "no_instrument": _rows(clean_membership, stay(symbol=None), stay()),
+    "ends_before_it_begins": _rows(clean_membership, stay(end_date="2019-01-01"), stay()),
+    "future": _rows(clean_membership, stay(known_at="2024-05-01", _received_at=utc("2024-04-01"))),
+    "duplicate": _rows(clean_membership, stay(), stay()),
+}
 _ACTIONS = {
     "no_action": _rows(clean_actions, _silent(0.0), _silent(0.5, "2024-03-12")),
     "no_instrument": _rows(clean_actions, action(symbol=None), action()),
@@ -286,6 +312,7 @@ _ACTIONS = {
 }
 for _module, _each in (
     ("bars", _BARS), ("revisions", _REVISIONS), ("records", _RECORDS), ("corporate_actions", _ACTIONS),
+    ("membership_records", _MEMBERSHIP),
 ):  # fmt: skip
     DELIVERIES |= {(_module, rule): make for rule, make in _each.items()}
 

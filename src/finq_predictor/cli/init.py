@@ -23,6 +23,7 @@ _file = click.Path(dir_okay=False, path_type=str)
 @click.option("--benchmark", type=_file, help="File of the benchmark.")
 @click.option("--articles", type=_file, help="File of articles.")
 @click.option("--macro", type=_file, help="File of macro releases.")
+@click.option("--membership", type=_file, help="File of the dated members of the index.")
 @market_option
 @click.option("--name", help="Name of the overlay; that of the file if not given.")
 @click.option("--instrument", help="Instrument of a file with one, and no such column.")
@@ -36,6 +37,7 @@ def init(
     benchmark: str | None,
     articles: str | None,
     macro: str | None,
+    membership: str | None,
     market: str | None,
     name: str | None,
     instrument: str | None,
@@ -49,6 +51,7 @@ def init(
     name = name or overlay_name(Path(bars))
     check_place(conf, name, force)
     given = {"bars": bars, "benchmark": benchmark, "articles": articles, "macro": macro}
+    given["membership"] = membership
     files = {table: file for table, file in given.items() if file is not None}
     loaded = _loaded(files, market, instrument, columns)
     click.echo(loaded.report)
@@ -69,7 +72,7 @@ def _loaded(files: dict[str, str], market: str | None, instrument: str | None, c
     reading: dict[str, Any] = {"instrument": instrument} if instrument else {}
     if columns:
         reading["columns"] = {"bars": dict(map(_named, columns))}
-    others = {table: tables.get(table) for table in ("benchmark", "articles", "macro")}
+    others = {table: tables.get(table) for table in ("benchmark", "articles", "macro", "membership")}
     loaded = load_frame(tables["bars"], **others, market=market, **reading)
     if loaded.recognition.wide:
         raise ConfigurationError(

@@ -7,6 +7,7 @@ from typing import Literal
 TS = "ts"
 INSTRUMENT = "instrument"
 KNOWN_AT = "known_at"
+SINCE, UNTIL = "since", "until"
 
 # Every time of every table: microseconds, UTC.
 UTC_MICROSECONDS = "datetime64[us, UTC]"

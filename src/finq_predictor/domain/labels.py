@@ -37,7 +37,7 @@ def make_labels(panel: Panel, market: Market, horizons: Iterable[int]) -> pd.Dat
         benchmark has no price), ``label_h`` (1.0 when it is above zero, 0.0 when it is below; NaN where it is unknown
         or a tie, which is neither), ``label_end_h`` (when the outcome is known: time of the exit bar, of the later
         price, or of the bar that shows that there will be none; NaT where it lies after the panel). One row wherever an
-        instrument has a close, sorted.
+        instrument has a close and is a member, see ``Panel.universe``, sorted; whoever leaves the index has prices on.
 
     Raises:
         DataError: If the benchmark is missing.
@@ -48,8 +48,7 @@ def make_labels(panel: Panel, market: Market, horizons: Iterable[int]) -> pd.Dat
     benchmark = panel.fields.get(BENCHMARK_CLOSE)
     if market.has_benchmark and benchmark is None:
         raise DataError(f"Labels of {market.name} are relative to a benchmark, and the panel has none; deliver one.")
-    close = panel.fields["close"]
-    row, column = np.nonzero(np.isfinite(close))
+    row, column = np.nonzero(panel.universe)
     names = np.array(panel.instruments, dtype=object)
     columns: dict[str, object] = {TS: panel.ts[row], INSTRUMENT: pd.array(names[column], dtype="str")}
     path = _Path.of(panel, market)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.arrays import Matrix
+from finq_predictor.domain.arrays import Flags, Matrix
 from finq_predictor.domain.columns import (
     ADJ_CLOSE,
     ASK,
@@ -28,11 +28,13 @@ from finq_predictor.domain.columns import (
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.market.instruments import InstrumentKind
 from finq_predictor.domain.market.markets import Market
+from finq_predictor.domain.membership import members_at
 
 BENCHMARK_CLOSE = "benchmark_close"
 CROSS_SECTION = "cross_section"
+MEMBER = "member"
 NEWS_FIELDS = ("tone_sum", "article_count")
-OPTIONAL_TABLES = ("sentiment", "coverage", "macro")
+OPTIONAL_TABLES = ("sentiment", "coverage", "macro", "membership")
 MIN_CROSS_SECTION = 3
 MACRO_MEMORY = 60
 MACRO_MIN = 6
@@ -63,6 +65,16 @@ class Panel:
                     f"Field {name!r} has shape {values.shape}; expected {len(self.ts)} bars x {len(self.instruments)} "
                     "instruments (or x 1 for what is the same for all)."
                 )
+
+    @cached_property
+    def universe(self) -> Flags:
+        """Who is asked about at each bar (T, N): has a close, and is a member where membership is delivered.
+
+        These are the rows of gold and of what is served, and those among which instruments are ranked and averaged.
+        """
+        present = np.isfinite(self.fields["close"])
+        member = self.fields.get(MEMBER)
+        return present if member is None else present & (member > 0.0)
 
     @cached_property
     def available(self) -> frozenset[str]:
@@ -98,7 +110,8 @@ class Panel:
 
 def panel_tables(market: Market) -> tuple[str, ...]:
     """Names of the silver tables that a panel of a market is built from; the optional ones may be absent."""
-    return (*market.required_tables, *OPTIONAL_TABLES)
+    optional = [table for table in OPTIONAL_TABLES if table != "membership" or table in market.source_tables]
+    return (*market.required_tables, *optional)
 
 
 def delivered(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
@@ -113,6 +126,7 @@ def build_panel(
     sentiment: pd.DataFrame | None = None,
     macro: pd.DataFrame | None = None,
     coverage: pd.DataFrame | None = None,
+    membership: pd.DataFrame | None = None,
 ) -> Panel:
     """Bring silver tables onto the bars of a market, each value from when it was known.
 
@@ -134,6 +148,8 @@ def build_panel(
         macro: ``series, period, value, known_at`` with revisions; becomes ``macro_<series>`` and what describes it,
             see :func:`macro_state`. Where instruments compare two economies, series that end in a currency
             (``cpi_usd``) become the difference of base and quote currency.
+        membership: ``instrument, since, until, known_at``, see :func:`~finq_predictor.domain.membership.members_at`;
+            becomes ``member``, 1 for members by what was known at the close, else 0. None: everybody is asked about.
 
     Returns:
         The panel; bars x instruments that do not exist are NaN.
@@ -164,6 +180,8 @@ def build_panel(
         fields |= _sentiment_fields(sentiment, coverage, place)
     if macro is not None:
         fields |= _macro_fields(macro, ts, names, market.instruments)
+    if membership is not None:
+        fields[MEMBER] = members_at(membership, ts, names).astype(np.float64)
     return Panel(market.name, ts, names, fields)
 
 

@@ -96,6 +96,8 @@ def audit_history(
     whole = stages.silver(history.until(EVER))
     panel = stages.panel(whole)
     later = np.arange(len(panel.ts) // 2, len(panel.ts))
+    # Before anybody is known to be a member there is nothing to recompute.
+    later = later[panel.universe[later].any(axis=1)]
     chosen = np.random.default_rng(seed).choice(later, size=min(times, len(later)), replace=False)
     at = [panel.ts[index] for index in sorted(chosen)]
     tables: dict[str, Difference] = {}

@@ -16,7 +16,9 @@ from finq_predictor.pipelines.ingestion.pipeline import create_pipeline as inges
 from finq_predictor.pipelines.sentiment.params import SentimentParams
 from finq_predictor.pipelines.sentiment.pipeline import create_pipeline as sentiment
 
-SILVER = ("bars", "benchmark", "actions", "repairs", "articles", "macro", "sentiment", "coverage")
+SILVER = (
+    "bars", "benchmark", "actions", "repairs", "articles", "macro", "membership", "sentiment", "coverage",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,5 +67,6 @@ class Stages:
             silver["coverage"],
             silver["macro"],
             silver.get("benchmark"),
+            silver.get("membership"),
             market=self.market,
         )

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.columns import INSTRUMENT, KNOWN_AT, TS
+from finq_predictor.domain.columns import INSTRUMENT, KNOWN_AT, SINCE, TS
 from finq_predictor.domain.errors import DataError, GateError
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
@@ -27,6 +27,7 @@ KEYS = {
     "macro": (KNOWN_AT, "series", "period"),
     "actions": (KNOWN_AT, INSTRUMENT, "ex_date", "kind"),
     "repairs": (KNOWN_AT, INSTRUMENT, TS, "column"),
+    "membership": (KNOWN_AT, INSTRUMENT, SINCE),
     "sentiment": (TS, INSTRUMENT),
     "coverage": (TS,),
     "scored_articles": (KNOWN_AT, INSTRUMENT, "article_id"),

@@ -104,6 +104,11 @@ class Served:
         """The answers of all instruments at a bar, by instrument, computed once."""
         return self._answers.get(ts, lambda: self.describe(self._decided(ts)))
 
+    def members(self, ts: pd.Timestamp, answers: dict[str, Answer]) -> dict[str, Answer]:
+        """The answers about members of the index at a bar, which are to be ranked; all where there is no index."""
+        members = self.predictor.members_at(ts)
+        return {name: answer for name, answer in answers.items() if name in members}
+
     def now(self, clock: pd.Timestamp) -> pd.Timestamp:
         """What time it is on this market: that of the clock; a made-up market stands at its newest bar."""
         return self.predictor.newest if self.simulated else clock

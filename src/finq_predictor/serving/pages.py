@@ -60,7 +60,8 @@ async def index(request: Request) -> Response:
 
 def _page(answered: list[tuple[Served, dict[str, Answer]]], ready: bool, standing: dict[str, Any]) -> str:
     states = standing["markets"]
-    sections = [_section(one, one.predictor.newest, rank(found), states[one.market.name]) for one, found in answered]
+    newest = [(one, one.predictor.newest, found) for one, found in answered]
+    sections = [_section(one, ts, rank(one.members(ts, found)), states[one.market.name]) for one, ts, found in newest]
     shown = {section["market"] for section in sections}
     missing = {MARKETS[name].short_name: state for name, state in states.items() if name not in shown}
     template = _templates().get_template("index.html")

@@ -234,7 +234,7 @@ def _item_error(one: PredictRequest, error: FinqError) -> dict[str, Any]:
 
 
 async def ranking(request: Request) -> Response:
-    """GET /ranking: the instruments of a market, the most probable first."""
+    """GET /ranking: the instruments of a market that are members of its index, the most probable first."""
     api, view = runtime(request), runtime(request).store.view()
     market, given = (_query(request, name) for name in ("market", "prediction_date"))
     served = view.only() if market is None else view.get(market)
@@ -256,7 +256,7 @@ def _ranking(
     request_id: str,
 ) -> Response:
     timed = served.timer(api.clock())
-    ranked = rank({name: timed(one, current) for name, one in answers.items()})
+    ranked = rank({name: timed(one, current) for name, one in served.members(ts, answers).items()})
     return JsonResponse(
         {
             "market": served.market.name,

@@ -59,7 +59,7 @@ def test_traits(market, traits):
 @pytest.mark.parametrize(
     ("market", "sources", "required", "parameter"),
     [
-        (EQUITY, ("bars", "benchmark", "articles", "macro"), ("bars", "benchmark"), "bars"),
+        (EQUITY, ("bars", "benchmark", "articles", "macro", "membership"), ("bars", "benchmark"), "bars"),
         (FX, ("bars", "articles", "macro"), ("bars",), "quotes"),
         (CRYPTO, ("bars", "articles", "macro"), ("bars",), "bars"),
     ],

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from finq_predictor.domain.errors import UnknownNameError
 from finq_predictor.domain.market.markets import MARKETS, Market
+from finq_predictor.domain.tables import SILVER_MEMBERSHIP
 from finq_predictor.pipelines.features.nodes import assemble_panel, build_gold
 from finq_predictor.pipelines.features.params import FeaturesParams
 from finq_predictor.pipelines.features.pipeline import create_pipeline
@@ -57,6 +58,8 @@ def silver(market: Market) -> dict[str, pd.DataFrame]:
     }
     if market.has_benchmark:
         tables["silver_benchmark"] = pd.DataFrame({"ts": ts, "close": np.exp(np.cumsum(rng.normal(0, 0.01, BARS)))})
+    if "membership" in market.source_tables:
+        tables["silver_membership"] = SILVER_MEMBERSHIP.empty()
     return tables
 
 

@@ -26,7 +26,7 @@ def test_the_pages_of_a_market_open_without_a_network(ingestion, tmp_path):
     assert done.output == f"equity: {index}\n"
     first = index.read_text(encoding="utf-8")
     links = [link.replace("%20", " ") for link in re.findall(r'href="([^"]+)"', first)]
-    assert len(links) == 8, "four tables as delivered and as silver"
+    assert len(links) == 10, "five tables as delivered and as silver"
     assert all((index.parent / link).is_file() for link in links)
     assert 'class="failed"' not in first
     assert "min_bar_share" in first

@@ -33,7 +33,7 @@ def test_splits_and_dividends_are_published_with_their_notes(ingestion, market):
     assert not SILVER_REPAIRS.misfits(repairs)
     provenance = catalog.load("equity.provenance")
     assert (provenance.rows["actions"], provenance.rows["repairs"]) == (len(actions), 0)
-    assert set(provenance.content_hashes) == {"bars", "benchmark", "articles", "macro"}
+    assert set(provenance.content_hashes) == {"bars", "benchmark", "articles", "macro", "membership"}
 
 
 def test_actions_that_cannot_be_used_stop_the_run_before_any_table_is_touched(ingestion, market):

@@ -15,6 +15,7 @@ from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
 from finq_predictor.domain.ingestion.provenance import simulated_id
 from finq_predictor.domain.registry import Registry
 from finq_predictor.simulation import PRESETS, DirtConfig, PlantingConfig, simulate_equity, simulate_fx
+from finq_predictor.simulation.members import largest_members
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,11 @@ class Simulation:
     tables: Mapping[str, str]
 
 
+_MEMBERSHIP = "membership"
 _SHARED = {"articles": "articles", "macro": "macro", "truth": "truth"}
 SIMULATIONS: Registry[Simulation] = Registry.of(
     "simulated market",
-    Simulation("equity", simulate_equity, {"bars": "bars", "benchmark": "benchmark", **_SHARED}),
+    Simulation("equity", simulate_equity, {"bars": "bars", "benchmark": "benchmark", _MEMBERSHIP: "bars", **_SHARED}),
     Simulation("fx", simulate_fx, {"bars": "quotes", "quotes": "quotes", **_SHARED}),
 )
 
@@ -47,11 +49,14 @@ class SimulatedSource:
 
     Args:
         market: A market that can be simulated.
-        table: ``bars``, ``benchmark``, ``articles``, ``macro`` or ``truth``; ``quotes`` is FX's other name of bars.
+        table: ``bars``, ``benchmark``, ``articles``, ``macro``, ``membership`` or ``truth``; ``quotes`` is FX's other
+            name of bars.
         seed: Same seed, same bytes.
         signal: Factor on everything predictable that the preset plants; 0 plants nothing. Where the preset plants
             nothing, as ``noise`` does, it multiplies zero.
         preset: How kind the market is, see ``simulation.presets``: ``easy``, ``realistic`` or ``noise``.
+        index_size: How many instruments an index has of which ``membership`` tells the members; None: there is no such
+            index, and the table has no rows.
         options: Any other field of the market's configuration, in place of the preset's; ``dirt`` is a factor on the
             default rates, or a mapping of rates; ``planting`` a mapping of what differs from the preset's.
 
@@ -69,24 +74,35 @@ class SimulatedSource:
         seed: int = 20240115,
         signal: float = 1.0,
         preset: str = "easy",
+        index_size: int | None = None,
         **options: Any,
     ) -> None:
         simulation = SIMULATIONS[market]
         if table not in simulation.tables:
             raise UnknownNameError(f"table of the simulated {market} market", table, simulation.tables)
-        self.market, self.preset, self._attribute = market, preset, simulation.tables[table]
+        if index_size is not None and int(index_size) < 1:
+            raise ConfigurationError(f"An index has at least one member; got index_size={index_size}.")
+        self.market, self.preset, self._table, self._attribute = market, preset, table, simulation.tables[table]
+        self._index_size = None if index_size is None else int(index_size)
         self.config = _config(market, preset, {"seed": seed, "signal": signal, **options})
 
     @property
     def source_id(self) -> str:
         """``simulated-``, the preset and a hash of the whole configuration; the same for all tables of a market."""
-        content = json.dumps({"market": self.market, **asdict(self.config)}, sort_keys=True)
+        chosen = {} if self._index_size is None else {"index_size": self._index_size}
+        content = json.dumps({"market": self.market, **asdict(self.config), **chosen}, sort_keys=True)
         return simulated_id(self.preset, sha256(content.encode()).hexdigest()[:12])
 
     def read(self) -> pd.DataFrame:
         """Simulate, or take from memory, and return a copy of the table."""
+        if self._table == _MEMBERSHIP:
+            size = self._index_size
+            return pd.DataFrame() if size is None else largest_members(self._simulated(), size)
+        return self._simulated().copy()
+
+    def _simulated(self) -> pd.DataFrame:
         frame: pd.DataFrame = getattr(_simulate(self.market, self.config), self._attribute)
-        return frame.copy()
+        return frame
 
 
 def _config(market: str, preset: str, options: dict[str, Any]) -> Any:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.evaluation.backtest import PriceGrid, make_price_grid, run_backtest
+from finq_predictor.domain.evaluation.membership_coverage import MembershipCoverage, cover_membership
 from finq_predictor.domain.evaluation.performance import days_per_year
 from finq_predictor.domain.evaluation.skill import daily_skill
 from finq_predictor.domain.evaluation.trading_rules import BacktestRules
@@ -50,6 +51,8 @@ class SurvivorshipBill:
         skill: Mean daily skill of all rows; None where there is none.
         skill_of_lasting: The same of the instruments that did not end.
         net_return: Annual return after costs, by the return of a delisting that is assumed, as text.
+        membership: How much of the dated membership of the index the bars cover; None where none was delivered, so that
+            everybody who has bars is asked about.
     """
 
     model: str
@@ -61,6 +64,7 @@ class SurvivorshipBill:
     skill: float | None
     skill_of_lasting: float | None
     net_return: Mapping[str, float]
+    membership: MembershipCoverage | None = None
 
 
 def bill_survivorship(
@@ -73,6 +77,7 @@ def bill_survivorship(
     strategy: str,
     skill: str,
     benchmark: pd.DataFrame | None = None,
+    membership: pd.DataFrame | None = None,
 ) -> SurvivorshipBill:
     """Bill one model.
 
@@ -85,6 +90,7 @@ def bill_survivorship(
         strategy: How probabilities become positions.
         skill: Measure of skill.
         benchmark: ``ts`` and ``close``; hedges what is net long or short.
+        membership: Silver membership; without rows there is none.
     """
     lasted = _last_bars(bars, market)
     asked = sorted(set(map(str, oos[INSTRUMENT])))
@@ -111,6 +117,7 @@ def bill_survivorship(
             )
             for loss in ASSUMED
         },
+        membership=cover_membership(membership, bars, market) if membership is not None and len(membership) else None,
     )
 
 

@@ -206,19 +206,19 @@ class Bars(Windows):
         """Simple return over n bars."""
         return self.close / self.lag(self.close, n) - 1.0
 
-    # Across instruments: only those that have a bar, for one that is not listed yet must not count ------------------
+    # Across instruments: only those that are asked about, for one that is not listed yet must not count -------------
 
     def rank(self, x: Matrix) -> Matrix:
-        """Rank among the instruments with a close at the bar, in [-0.5, 0.5]; ties share; NaN with fewer than 3."""
+        """Rank in the universe of the bar, in [-0.5, 0.5]; ties share; NaN with fewer than 3."""
         return super().rank(self._present(x))
 
     def row_mean(self, x: Matrix) -> Matrix:
-        """Mean of the instruments with a close at the bar, (T, 1); NaN with fewer than 3."""
+        """Mean of the universe of the bar, (T, 1); NaN with fewer than 3."""
         return super().row_mean(self._present(x))
 
     def group_mean(self, x: Matrix, group: Matrix) -> Matrix:
-        """Mean of the instruments of the group with a close at the bar; NaN with fewer than 3."""
+        """Mean of the instruments of the group in the universe of the bar; NaN with fewer than 3."""
         return super().group_mean(self._present(x), group)
 
     def _present(self, x: Matrix) -> Matrix:
-        return np.where(np.isnan(self.close), np.nan, x)
+        return np.where(self.panel.universe, x, np.nan)

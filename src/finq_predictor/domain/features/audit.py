@@ -56,6 +56,8 @@ def audit_tables(tables: Mapping[str, pd.DataFrame], market: Market, *, times: i
     panel = build_panel(market=market, **tables)
     specs = select_features(market, panel.available)
     later = np.arange(len(panel.ts) // 2, len(panel.ts))
+    # Before anybody is known to be a member there is nothing to recompute.
+    later = later[panel.universe[later].any(axis=1)]
     chosen = np.random.default_rng(seed).choice(later, size=min(times, len(later)), replace=False)
     at = [panel.ts[index] for index in sorted(chosen)]
     ahead = audit_look_ahead(panel, specs, at, rebuild=lambda ts: build_panel(market=market, **cut(tables, ts, market)))

@@ -114,7 +114,8 @@ def compute_features(panel: Panel, feature_set: FeatureSet, at: pd.DatetimeIndex
 
     Returns:
         ``ts, instrument``, then one float64 column per feature; sorted by ts and instrument; a row for every wanted bar
-        at which an instrument has a close. NaN where a feature is not known, never infinite.
+        at which an instrument has a close and is a member, see ``Panel.universe``. NaN where a feature is not known,
+        never infinite.
 
     Raises:
         DataError: If the panel is of another market, lacks an input, or has no bar at a wanted time.
@@ -131,8 +132,7 @@ def compute_features(panel: Panel, feature_set: FeatureSet, at: pd.DatetimeIndex
     start = max(0, int(wanted[0]) - feature_set.lookback + 1)
     part = panel.rows(start, int(wanted[-1]) + 1)
     bars = Bars(part, int(wanted[0]) - start)
-    present = np.isfinite(part.fields["close"][wanted - start])
-    row, column = np.nonzero(present)
+    row, column = np.nonzero(part.universe[wanted - start])
     row = wanted[row] - start
     values = compute_columns(bars, specs, row, column)
     return _to_frame(part, row, column, values, feature_set.names)

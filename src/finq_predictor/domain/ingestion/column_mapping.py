@@ -83,6 +83,23 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
         "value": ("value", "val", "level", "actual", "observation"),
         "known_at": ("releasedat", "releasedate", "knownat", "releasetime", "vintagedate", "realtimestart"),
     },
+    "membership": {
+        "instrument": _INSTRUMENT,
+        "members": ("members", "tickers", "symbols", "constituents", "components", "instruments"),
+        "since": (
+            "since", "start", "startdate", "from", "fromdate", "begin", "begindate", "added", "dateadded",
+            "datefirstadded", "addeddate", "joined", "entrydate", "validfrom", "effectivefrom",
+        ),
+        "until": (
+            "until", "end", "enddate", "to", "todate", "removed", "dateremoved", "removeddate", "left", "exitdate",
+            "validto", "validuntil", "effectiveto",
+        ),
+        "date": (
+            "snapshot", "snapshotdate", "asof", "asofdate", "date", "day", "effectivedate", "datetime", "timestamp",
+            "ts", "time", "index", "unnamed0",
+        ),
+        "known_at": (*_KNOWN, "announced", "announcedat", "announcementdate"),
+    },
     "actions": {
         "instrument": _INSTRUMENT,
         "ex_date": (
@@ -102,6 +119,8 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "articles": ("instrument", "published_at", "title"),
     "macro": ("series", "period", "value", "known_at"),
     "actions": ("instrument", "ex_date"),
+    # Either form has columns of its own, see `membership_records`.
+    "membership": (),
 }
 _HINTS = {
     "known_at": "A macro series needs the time of each release: by its period alone a model would see it early.",
@@ -139,7 +158,7 @@ def map_columns(
 
     Args:
         frame: The delivered table.
-        table: ``bars``, ``benchmark``, ``articles``, ``macro`` or ``actions``.
+        table: ``bars``, ``benchmark``, ``articles``, ``macro``, ``membership`` or ``actions``.
         overrides: Our name to the delivered name, where it is not recognised or wrongly so.
         instrument: Instrument of a table of bars or actions without such a column; None asks the name of the file.
         named_in: Finds an instrument in the name of a file, or None, see ``InstrumentKind.named_in``.

@@ -9,7 +9,7 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.columns import INSTRUMENT, TS
+from finq_predictor.domain.columns import INSTRUMENT, SINCE, TS, UNTIL
 from finq_predictor.domain.errors import GateError
 from finq_predictor.domain.ingestion.quarantine import HARMLESS
 from finq_predictor.domain.ingestion.rules import GateLimits
@@ -296,6 +296,43 @@ def check_benchmark_gaps(
         limits.max_benchmark_gap,
         tuple(_dates(closes[missing])),
         "Deliver the missing sessions of the benchmark.",
+    )
+
+
+def check_members(bars: pd.DataFrame, membership: pd.DataFrame, limits: GateLimits) -> Check:
+    """Enough instruments with bars were ever in the index: names that are spelled otherwise are nobody's."""
+    members = sorted(set(bars[INSTRUMENT]) & set(membership[INSTRUMENT]))
+    strangers = sorted(set(bars[INSTRUMENT]) - set(members))
+    return Check(
+        "membership",
+        "min_instruments",
+        len(members) >= limits.min_instruments,
+        len(members),
+        limits.min_instruments,
+        (*(f"{name} has bars only" for name in strangers[:_SHOWN]),),
+        "Deliver the membership of the index that the bars are of, in their spelling of names.",
+    )
+
+
+def check_leavers(membership: pd.DataFrame, limits: GateLimits) -> Check:
+    """No list of members that was cut off: then nearly everybody would have left at once."""
+    newest = membership.drop_duplicates([INSTRUMENT, SINCE], keep="last")
+    newest = newest[newest[UNTIL].isna() | (newest[UNTIL] > newest[SINCE])]
+    left = newest.groupby(UNTIL).size()
+    times = left.index
+    begun = np.searchsorted(np.sort(newest[SINCE].to_numpy()), times.to_numpy(), side="left")
+    ended = np.searchsorted(np.sort(newest[UNTIL].dropna().to_numpy()), times.to_numpy(), side="left")
+    shares = left.to_numpy() / np.maximum(begun - ended, 1)
+    worst = int(np.argmax(shares)) if len(shares) else 0
+    share = float(shares[worst]) if len(shares) else 0.0
+    return Check(
+        "membership",
+        "max_leaving_share",
+        share <= limits.max_leaving_share,
+        share,
+        limits.max_leaving_share,
+        (f"{int(left.iloc[worst])} leave at {times[worst]:%Y-%m-%d}",) if len(shares) else (),
+        "Look whether the list of that date is whole, or raise `gates.max_leaving_share`.",
     )
 
 

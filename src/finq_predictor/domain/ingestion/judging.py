@@ -27,6 +27,7 @@ class Case:
         deliveries: What was delivered, by table; bars are among them.
         rules: How it was read and cleaned.
         limits: Where the gates close.
+        membership: Cleaned membership of the index; None where the market has none.
     """
 
     bars: pd.DataFrame
@@ -34,6 +35,7 @@ class Case:
     deliveries: Mapping[str, Delivery]
     rules: Rules
     limits: GateLimits
+    membership: pd.DataFrame | None = None
 
     @property
     def now(self) -> pd.Timestamp:
@@ -101,7 +103,16 @@ def _not_empty(case: Case) -> Iterable[Check]:
 
 @GATES.register("min_instruments")
 def _instruments(case: Case) -> Iterable[Check]:
-    return [gates.check_instruments(case.bars, case.limits)]
+    members = case.membership if case.membership is not None and len(case.membership) else None
+    compared = [] if members is None else [gates.check_members(case.bars, members, case.limits)]
+    return [gates.check_instruments(case.bars, case.limits), *compared]
+
+
+@GATES.register("max_leaving_share")
+def _leavers(case: Case) -> Iterable[Check]:
+    if case.membership is None or case.membership.empty:
+        return []
+    return [gates.check_leavers(case.membership, case.limits)]
 
 
 @GATES.register("max_bars_age")

@@ -7,6 +7,7 @@ import pandas as pd
 from finq_predictor.domain.columns import INSTRUMENT, KNOWN_AT, TS, UTC_MICROSECONDS
 from finq_predictor.domain.ingestion.column_mapping import map_columns
 from finq_predictor.domain.ingestion.corporate_actions import known_times_of_actions
+from finq_predictor.domain.ingestion.membership_records import known_times_of_membership
 from finq_predictor.domain.ingestion.parsing import COMPLETE, typed_bars
 from finq_predictor.domain.ingestion.records import known_times_of_articles, known_times_of_macro
 from finq_predictor.domain.ingestion.revisions import known_times
@@ -19,7 +20,7 @@ def known_times_of(raw: pd.DataFrame, table: str, rules: Rules) -> pd.Series:
 
     Args:
         raw: A table as delivered, with lineage columns; may be empty.
-        table: ``bars``, ``benchmark``, ``articles``, ``macro`` or ``actions``.
+        table: ``bars``, ``benchmark``, ``articles``, ``macro``, ``membership`` or ``actions``.
         rules: How it is read.
 
     Returns:
@@ -31,6 +32,8 @@ def known_times_of(raw: pd.DataFrame, table: str, rules: Rules) -> pd.Series:
     """
     if raw.empty:
         return pd.Series(pd.NaT, index=raw.index, dtype=UTC_MICROSECONDS)
+    if table == "membership":
+        return known_times_of_membership(raw, rules)[0].set_axis(raw.index)
     reading = rules.reading
     mapped = map_columns(
         raw,
@@ -56,3 +59,20 @@ def known_times_of(raw: pd.DataFrame, table: str, rules: Rules) -> pd.Series:
         known = bars[TS].copy()
         known[own] = known_times(bars[own].reset_index(drop=True), raw[own], keyed.to_numpy()[own])[KNOWN_AT].to_numpy()
     return known.set_axis(raw.index)
+
+
+def later_values_of(raw: pd.DataFrame, table: str, rules: Rules) -> dict[str, pd.Series]:
+    """Say which values of a delivery were known later than the rows they stand in.
+
+    Args:
+        raw: As in :func:`known_times_of`.
+        table: As there.
+        rules: How it is read.
+
+    Returns:
+        For each such column, under the name it was delivered with, when its values were known: ``datetime64[us, UTC]``
+        with the index of ``raw``, NaT where a value was known with its row.
+    """
+    if raw.empty or table != "membership":
+        return {}
+    return {name: known.set_axis(raw.index) for name, known in known_times_of_membership(raw, rules)[1].items()}

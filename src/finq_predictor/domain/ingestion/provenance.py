@@ -68,6 +68,10 @@ class Provenance:
         return preset_of(self.source_id) if self.simulated else None
 
 
+_MEMBERSHIP_DAYS = 100
+"""After so many days a membership is called old: the large indices choose their members anew each quarter."""
+
+
 def trace(bars: pd.DataFrame, deliveries: Sequence[Delivery]) -> Provenance:
     """Say where cleaned data come from.
 
@@ -85,5 +89,16 @@ def trace(bars: pd.DataFrame, deliveries: Sequence[Delivery]) -> Provenance:
         first_ts=bars[TS].min().isoformat(),
         last_ts=bars[TS].max().isoformat(),
         instruments=int(bars[INSTRUMENT].nunique()),
-        notes={delivery.table: delivery.tally.notes for delivery in deliveries if delivery.tally.notes},
+        notes={delivery.table: notes for delivery in deliveries if (notes := _notes(delivery, bars[TS].max()))},
     )
+
+
+def _notes(delivery: Delivery, last: pd.Timestamp) -> tuple[str, ...]:
+    """What was noticed about a delivery, and that it is old, where it says up to when it speaks."""
+    notes = delivery.tally.notes
+    newest = delivery.tally.newest if delivery.table == "membership" else None
+    age = 0 if newest is None else (last - newest).days
+    if age <= _MEMBERSHIP_DAYS:
+        return notes
+    old = f"the newest entry is of {newest:%Y-%m-%d}, {age} days before the last bar; what came since lacks"
+    return (*notes, old)

@@ -16,7 +16,7 @@ from finq_predictor.domain.market.calendars import Calendar, get_calendar
 from finq_predictor.domain.market.markets import Market
 
 _DAY = 1440
-_RELEASED = ("articles", "macro")
+_RELEASED = ("articles", "macro", "membership")
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -142,6 +142,8 @@ class GateLimits:
             or by a day: they look read in the wrong zone.
         max_benchmark_age: Most sessions without benchmark up to ``as_of``.
         max_benchmark_gap: Most consecutive sessions without benchmark between the first and the last bar.
+        max_leaving_share: Largest share of the members of an index that leaves it at one time; more is a list that was
+            cut off.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -160,6 +162,7 @@ class GateLimits:
     max_misread_weeks: Annotated[int, Field(ge=0)] = 0
     max_benchmark_age: Annotated[int, Field(ge=0)] = 2
     max_benchmark_gap: Annotated[int, Field(ge=0)] = 1
+    max_leaving_share: _Share = 0.5
 
     def __post_init__(self) -> None:
         as_moment(self.revisions_accepted, "revisions_accepted")

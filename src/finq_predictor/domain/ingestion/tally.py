@@ -56,7 +56,8 @@ class Tally:
         notes: What was decided about the delivery as a whole, one sentence each.
         out_of_order: Rows that came after a later one.
         agreement: How far providers agree, where several delivered the same bars.
-        newest: When the newest row that goes on was known, where the table has no bars; None without rows.
+        newest: When the newest row that goes on was known, where the table has no bars; of membership, the newest time
+            that it speaks of. None without rows.
         rewrites: Of bars, the deliveries that changed what was held.
         misread: Whose times look read in the wrong zone, one sentence each, and in how many weeks.
     """

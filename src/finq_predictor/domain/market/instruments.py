@@ -49,6 +49,11 @@ class InstrumentKind(StrEnum):
         return self is InstrumentKind.STOCK
 
     @property
+    def join_indices(self) -> bool:
+        """Whether they are members of an index, which they join and leave."""
+        return self is InstrumentKind.STOCK
+
+    @property
     def two_sided(self) -> bool:
         """Whether they are the price of one thing in another, so that news about either side counts."""
         return self in _TWO_SIDED
@@ -108,8 +113,8 @@ _TWO_SIDED = {InstrumentKind.PAIR: _PAIR, InstrumentKind.COIN: _COIN}
 _SURVIVORSHIP = {
     InstrumentKind.STOCK: (
         "Survivorship: if the list of instruments was made with hindsight (only companies that still exist), results "
-        "are too good. The simulator lists and delists companies; for your own files, say from when and to when each "
-        "instrument was a member."
+        "are too good. The simulator lists and delists companies; with your own files deliver the dated membership of "
+        "the index, and bars of those that left it."
     ),
     InstrumentKind.PAIR: (
         "Survivorship: currency pairs do not disappear, but a list of today knows which ones stayed liquid."

@@ -169,7 +169,8 @@ class Market:
     @property
     def source_tables(self) -> tuple[str, ...]:
         """Tables that are delivered, in the order in which they are cleaned."""
-        return ("bars", *(("benchmark",) if self.has_benchmark else ()), "articles", "macro")
+        membership = ("membership",) if self.instruments.join_indices else ()
+        return ("bars", *(("benchmark",) if self.has_benchmark else ()), "articles", "macro", *membership)
 
     @property
     def derived_tables(self) -> tuple[str, ...]:

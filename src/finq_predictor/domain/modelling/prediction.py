@@ -14,7 +14,7 @@ from finq_predictor.domain.features import compute_features
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.decisions import AbstentionRules, Action, decide_rows
-from finq_predictor.domain.panel import Panel
+from finq_predictor.domain.panel import MEMBER, Panel
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
@@ -99,7 +99,7 @@ class Predictor:
         return self.panel.ts[position]
 
     def features_at(self, ts: pd.Timestamp) -> pd.DataFrame:
-        """Features of every instrument that closed at a bar: ts, instrument, then the feature set's columns.
+        """Features of every member that closed at a bar: ts, instrument, then the feature set's columns.
 
         Raises:
             PredictionRefusedError: If the panel has no bar at ``ts``.
@@ -135,8 +135,16 @@ class Predictor:
         rows = decide_rows(features, scored, self.bundle.feature_set, self.rules, self._market)
         here = set(rows[INSTRUMENT])
         if absent := [name for name in self.panel.instruments if name not in here]:
-            rows = pd.concat([rows, self._stale(ts, absent)], ignore_index=True)
+            rows = pd.concat([rows, self._absent(ts, absent)], ignore_index=True)
         return rows.iloc[pd.Index(rows[INSTRUMENT]).get_indexer(list(self.panel.instruments))].reset_index(drop=True)
+
+    def members_at(self, ts: pd.Timestamp) -> frozenset[str]:
+        """Who is a member at a bar of the panel, by what was known at it; everybody where nothing says who is."""
+        member = self.panel.fields.get(MEMBER)
+        if member is None:
+            return frozenset(self.panel.instruments)
+        flags = member[self.panel.position(ts)] > 0.0
+        return frozenset(name for name, is_one in zip(self.panel.instruments, flags, strict=True) if is_one)
 
     def last_bar(self, instrument: str, ts: pd.Timestamp) -> pd.Timestamp | None:
         """The last bar at or before ``ts`` at which an instrument closed; None when there is none."""
@@ -145,8 +153,9 @@ class Predictor:
         closed = np.flatnonzero(np.isfinite(self.panel.fields["close"][:upto, column]))
         return self.panel.ts[closed[-1]] if closed.size else None
 
-    def _stale(self, ts: pd.Timestamp, names: list[str]) -> pd.DataFrame:
-        """Rows of instruments that did not close at a bar."""
+    def _absent(self, ts: pd.Timestamp, names: list[str]) -> pd.DataFrame:
+        """Rows of instruments that did not close at a bar, or were no members at it."""
+        members = self.members_at(ts)
         nothing = np.full(len(names), np.nan)
         return pd.DataFrame(
             {
@@ -157,11 +166,13 @@ class Predictor:
                 "prediction": pd.array([pd.NA] * len(names), dtype="boolean"),
                 "confidence": nothing,
                 "decision": Action.ABSTAIN.value,
-                "reason": pd.Series([self._why_stale(ts, name) for name in names], dtype=object),
+                "reason": pd.Series([self._why_absent(ts, name, name in members) for name in names], dtype=object),
             }
         )
 
-    def _why_stale(self, ts: pd.Timestamp, name: str) -> str:
+    def _why_absent(self, ts: pd.Timestamp, name: str, member: bool) -> str:
+        if not member:
+            return f"not a member: {name} was not in the index at {ts.isoformat()}, by what was known then"
         last = self.last_bar(name, ts)
         since = f"its last bar closed at {last.isoformat()}" if last is not None else "it has no earlier bar"
         return f"stale: no bar at {ts.isoformat()}, {since}"

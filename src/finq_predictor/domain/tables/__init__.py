@@ -29,6 +29,7 @@ from finq_predictor.domain.tables.silver import (
     SILVER_BENCHMARK,
     SILVER_COVERAGE,
     SILVER_MACRO,
+    SILVER_MEMBERSHIP,
     SILVER_REPAIRS,
     SILVER_SENTIMENT,
 )
@@ -43,6 +44,7 @@ TABLES: Registry[Table] = Registry.of(
     SILVER_MACRO,
     SILVER_ACTIONS,
     SILVER_REPAIRS,
+    SILVER_MEMBERSHIP,
     SCORED_ARTICLES,
     SILVER_SENTIMENT,
     SILVER_COVERAGE,
@@ -111,6 +113,7 @@ __all__ = [
     "SILVER_BENCHMARK",
     "SILVER_COVERAGE",
     "SILVER_MACRO",
+    "SILVER_MEMBERSHIP",
     "SILVER_REPAIRS",
     "SILVER_SENTIMENT",
     "TABLES",

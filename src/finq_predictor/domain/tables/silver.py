@@ -14,8 +14,10 @@ from finq_predictor.domain.columns import (
     RECEIVED_AT,
     RULE,
     SECTOR,
+    SINCE,
     SOURCE,
     TS,
+    UNTIL,
     VOLUME,
 )
 from finq_predictor.domain.tables.schema import ANY, COUNT, DATE, FLAG, NUMBER, TEXT, TIME, Column, Layer, Table, Within
@@ -123,6 +125,22 @@ SILVER_MACRO = Table(
         Column(KNOWN_AT, TIME, "When it was released.", "UTC"),
     ),
     key=("series", "period", KNOWN_AT),
+)
+
+SILVER_MEMBERSHIP = Table(
+    "silver_membership",
+    Layer.SILVER,
+    "ingestion",
+    "A stay of an instrument in the index, as it was known from a time on: a later row about the same stay replaces it "
+    "from its own known time. None where there is no such source.",
+    (
+        _INSTRUMENT,
+        Column(SINCE, TIME, "Begin of the stay, which with the instrument names it.", "UTC"),
+        Column(UNTIL, TIME, "First moment outside; missing while the stay lasts.", "UTC", known=0.0),
+        Column(KNOWN_AT, TIME, "When that was known.", "UTC"),
+    ),
+    key=(INSTRUMENT, SINCE, KNOWN_AT),
+    not_below=((UNTIL, SINCE),),
 )
 
 SILVER_ACTIONS = Table(

@@ -246,6 +246,7 @@ def bill_survivors(
     training_summary: TrainingSummary,
     params: EvaluationParams,
     silver_benchmark: pd.DataFrame | None = None,
+    silver_membership: pd.DataFrame | None = None,
     *,
     market: Market,
 ) -> SurvivorshipBill:
@@ -259,6 +260,7 @@ def bill_survivors(
         strategy=gate_strategy(oos_predictions, params),
         skill=params.promotion.skill,
         benchmark=silver_benchmark,
+        membership=silver_membership,
     )
 
 

@@ -31,6 +31,7 @@ PARAMS = "params:evaluation"
 def create_pipeline(market: Market) -> Pipeline:
     """Wire the evaluation of one market."""
     benchmark = [f"silver_{table}" for table in market.reference_tables]
+    membership = [table for table in market.source_tables if table == "membership"]
     pictures = {f"plot_{name}": f"plot_{name}" for name in PICTURES} | {"plot_images": "plot_images"}
     return Pipeline(
         [
@@ -96,7 +97,11 @@ def create_pipeline(market: Market) -> Pipeline:
             step(prepare_registration, ["evaluation_results", "tracked_run"], "champion", market=market),
             step(
                 bill_survivors,
-                ["oos_predictions", "silver_bars", "promotion", "training_summary", PARAMS, *benchmark],
+                {
+                    "params": PARAMS,
+                    **{name: name for name in ("oos_predictions", "silver_bars", "promotion", "training_summary")},
+                    **{f"silver_{table}": f"silver_{table}" for table in (*market.reference_tables, *membership)},
+                },
                 "survivorship",
                 market=market,
             ),

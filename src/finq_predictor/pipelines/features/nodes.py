@@ -30,6 +30,7 @@ def assemble_panel(
     coverage: pd.DataFrame,
     macro: pd.DataFrame,
     benchmark: pd.DataFrame | None = None,
+    membership: pd.DataFrame | None = None,
     *,
     market: Market,
 ) -> Panel:
@@ -41,9 +42,12 @@ def assemble_panel(
         coverage: The bars for which it is known what was written.
         macro: Macro releases and revisions; may be empty.
         benchmark: The benchmark, where the market has one.
+        membership: Who was in the index; an empty table means that there is no such source.
         market: The market.
     """
     others = delivered({"sentiment": sentiment, "coverage": coverage, "macro": macro})
+    if membership is not None:
+        others |= delivered({"membership": membership})
     return build_panel(bars, market, benchmark, **others)
 
 
@@ -75,7 +79,7 @@ def build_gold(panel: Panel, params: FeaturesParams, *, market: Market) -> tuple
     feature_set = make_feature_set(specs, left_out=(*left_out, *sorted(sparse)))
     logger.info("%d features of %s, lookback %d bars", len(specs), market.name, feature_set.lookback)
     labels = make_labels(panel, market, params.horizons or market.horizons)
-    # Both have a row wherever an instrument has a close, in the same order.
+    # Both have a row for the universe of each bar, in the same order.
     outcome = labels.drop(columns=[TS, INSTRUMENT])
     return feature_set, pd.concat([features, outcome], axis=1)
 

@@ -18,6 +18,8 @@ def create_pipeline(market: Market) -> Pipeline:
     inputs = {name: f"silver_{name}" for name in ("bars", "sentiment", "coverage", "macro")}
     if market.has_benchmark:
         inputs["benchmark"] = "silver_benchmark"
+    if "membership" in market.source_tables:
+        inputs["membership"] = "silver_membership"
     return Pipeline(
         [
             step(assemble_panel, inputs, "panel", market=market),

@@ -15,6 +15,7 @@ from finq_predictor.domain.ingestion import records as cleaning_records
 from finq_predictor.domain.ingestion.gate_results import results_table
 from finq_predictor.domain.ingestion.gates import IngestionChecks, judge
 from finq_predictor.domain.ingestion.judging import Case, ask_every_gate
+from finq_predictor.domain.ingestion.membership_records import clean_membership as cleaning_membership
 from finq_predictor.domain.ingestion.provenance import Provenance, trace
 from finq_predictor.domain.ingestion.quarantine import Cleaned
 from finq_predictor.domain.ingestion.tally import Delivery, Tally
@@ -92,6 +93,11 @@ def clean_macro(bronze: pd.DataFrame, params: IngestionParams, *, market: Market
     return _divided("macro", bronze, cleaning_records.clean_macro(bronze, params.rules(market)))
 
 
+def clean_membership(bronze: pd.DataFrame, params: IngestionParams, *, market: Market) -> Divided:
+    """Divide the membership of the index into silver and quarantine; as `clean_bars`, but there may be none."""
+    return _divided("membership", bronze, cleaning_membership(bronze, params.rules(market)))
+
+
 def gather_deliveries(*tallies: Delivery | tuple[Delivery, ...]) -> tuple[Delivery, ...]:
     """What was delivered of each table, as one value; bars first, and after them what is made of them."""
     return tuple(one for each in tallies for one in (each if isinstance(each, tuple) else (each,)))
@@ -102,6 +108,7 @@ def ask_gates(
     deliveries: tuple[Delivery, ...],
     bars: pd.DataFrame,
     benchmark: pd.DataFrame | None = None,
+    membership: pd.DataFrame | None = None,
     *,
     market: Market,
 ) -> tuple[IngestionChecks, pd.DataFrame]:
@@ -112,13 +119,14 @@ def ask_gates(
         deliveries: What was delivered of each table.
         bars: Cleaned bars.
         benchmark: Cleaned benchmark.
+        membership: Cleaned membership; without rows there is none.
         market: The market, which says when it is open.
 
     Returns:
         The answer of every gate, and the same as the table ``gate_results``.
     """
     by_table = {delivery.table: delivery for delivery in deliveries}
-    case = Case(bars, benchmark, by_table, params.rules(market), params.gates)
+    case = Case(bars, benchmark, by_table, params.rules(market), params.gates, membership)
     answers = IngestionChecks(
         market=market.name,
         checks=tuple(ask_every_gate(case)),

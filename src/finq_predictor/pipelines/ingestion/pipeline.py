@@ -17,6 +17,7 @@ CLEANERS: dict[str, Callable[..., Any]] = {
     "benchmark": nodes.clean_benchmark,
     "articles": nodes.clean_articles,
     "macro": nodes.clean_macro,
+    "membership": nodes.clean_membership,
 }
 
 
@@ -31,7 +32,9 @@ def create_pipeline(market: Market) -> Pipeline:
         market: The market it will run for; the registry adds its namespace.
     """
     tallies = [f"tally_{table}" for table in market.source_tables]
-    judged = {table: f"cleaned_{table}" for table in market.required_tables}
+    judged = {
+        table: f"cleaned_{table}" for table in market.source_tables if table in (*market.required_tables, "membership")
+    }
     return Pipeline(
         [
             *(part for table in market.source_tables for part in _table(market, table)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from finq_predictor.domain.evaluation.membership_coverage import WHOLE
 from finq_predictor.domain.evaluation.survivorship import SurvivorshipBill, YearCoverage
 from finq_predictor.reports.evaluation.results import ReportMaterial
 from finq_predictor.reports.formatting import percent, thousands
@@ -26,6 +27,7 @@ class DataOrigin:
         n_features: Features that it reads.
         survivorship: What a list of instruments that was made today hides.
         bill: What it costs that instruments end; None where it was not counted.
+        whole_from: Share of member-bars with bars from which on a universe is called that of its time.
         coverage: Instruments by year; without rows where it was not counted.
         net: Annual return after costs by what a delisting costs; without rows where no instrument ends.
         notes: What was decided or noticed about the deliveries; without rows where nothing was.
@@ -43,6 +45,7 @@ class DataOrigin:
     n_features: int
     survivorship: str
     bill: SurvivorshipBill | None
+    whole_from: float
     coverage: Table
     net: Table
     notes: Table
@@ -65,6 +68,7 @@ def build(material: ReportMaterial) -> DataOrigin:
         n_features=len(bundle.feature_set.names),
         survivorship=results.market.instruments.survivorship,
         bill=bill,
+        whole_from=WHOLE,
         coverage=Table(
             ["Year", "Instruments", "New", "Ended"],
             plain_rows(
