@@ -34,8 +34,9 @@ def _newest(root: Path) -> Snapshot:
 
 
 def test_datasets_are_those_of_the_market():
-    assert list(silver_datasets(EQUITY)) == ["bars", "benchmark", "sentiment", "coverage", "macro"]
+    assert list(silver_datasets(EQUITY)) == ["bars", "benchmark", "sentiment", "coverage", "macro", "membership"]
     assert silver_datasets(MARKETS["fx"])["macro"] == "silver_macro"
+    assert "membership" not in silver_datasets(MARKETS["fx"])
 
 
 def test_absent_and_empty_optional_tables_are_no_source(root):

@@ -194,7 +194,7 @@ def test_the_knobs_of_the_simulator_reach_every_table_of_both_markets(project_pa
 
 def test_own_files_share_everything_but_their_table(project_path):
     bootstrap_project(project_path)
-    given = {"bars": "B", "benchmark": "I", "quotes": "Q", "articles": "A", "macro": "M"}
+    given = {"bars": "B", "benchmark": "I", "quotes": "Q", "articles": "A", "macro": "M", "membership": "E"}
     with KedroSession.create(project_path, env="own", runtime_params=given) as session:
         catalog = session.load_context().config_loader["catalog"]
     sources = {name: entry["source"] for name, entry in catalog.items() if ".source_" in name and "{" not in name}
@@ -205,6 +205,7 @@ def test_own_files_share_everything_but_their_table(project_path):
         for table in ("articles", "macro")
     }
     assert sources == optional | {
+        "equity.source_membership": {"class": own, "table": "membership", "filepath": "E"},
         "equity.source_bars": {"class": own, "table": "bars", "required": True, "filepath": "B"},
         "equity.source_benchmark": {"class": own, "table": "benchmark", "required": True, "filepath": "I"},
         "fx.source_bars": {"class": own, "table": "bars", "parameter": "quotes", "required": True, "filepath": "Q"},

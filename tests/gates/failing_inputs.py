@@ -51,9 +51,10 @@ def utc(text: str) -> pd.Timestamp:
 
 def stays(*untils: str | None) -> pd.DataFrame:
     """Members A, B, C ... since long ago, each up to a time."""
-    ends = [pd.NaT if until is None else utc(until) for until in untils]
-    names = [chr(65 + number) for number in range(len(ends))]
-    return pd.DataFrame({"instrument": names, "since": utc("2020-01-01"), "until": ends, "known_at": utc("2020-01-01")})
+    names = [chr(65 + number) for number in range(len(untils))]
+    begin = utc("2020-01-01")
+    table = pd.DataFrame({"instrument": names, "since": begin, "known_at": begin})
+    return table.assign(until=pd.to_datetime(pd.Series(untils), utc=True))
 
 
 def good_case(**changes: Any) -> Case:
@@ -120,7 +121,7 @@ def _() -> Case:
 
 @closes("min_instruments")
 def _() -> Case:
-    return good_case(limits=GateLimits(min_instruments=4))
+    return good_case(limits=GateLimits(min_instruments=4), membership=None)
 
 
 @closes("max_leaving_share")
