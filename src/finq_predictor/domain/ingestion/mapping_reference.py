@@ -12,12 +12,13 @@ from finq_predictor.domain.tables import (
     SILVER_BARS,
     SILVER_BENCHMARK,
     SILVER_MACRO,
+    SILVER_MEMBERSHIP,
     Table,
 )
 
 _SILVER = {
     "bars": SILVER_BARS, "benchmark": SILVER_BENCHMARK, "articles": SILVER_ARTICLES, "macro": SILVER_MACRO,
-    "actions": SILVER_ACTIONS,
+    "actions": SILVER_ACTIONS, "membership": SILVER_MEMBERSHIP,
 }  # fmt: skip
 _INTRO = f"""# Columns of deliveries
 
