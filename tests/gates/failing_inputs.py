@@ -72,8 +72,9 @@ def good_case(**changes: Any) -> Case:
             "macro": make_delivery("macro", newest=last),
         },
         rules=EQUITY,
-        limits=GateLimits(min_instruments=3),
+        limits=GateLimits(min_instruments=3, max_clock_age=2),
         membership=stays(None, None, None),
+        clock=last,
     )
     return replace(case, **changes)
 
@@ -136,6 +137,12 @@ def _() -> Case:
     more = EQUITY.sessions.closes(pd.Timestamp("2024-01-02"), pd.Timestamp("2024-03-05")).reset_index(drop=True)
     benchmark = pd.DataFrame({"ts": more, "close": 1.0})
     return good_case(rules=replace(EQUITY, as_of=more.iloc[-1]), benchmark=benchmark)
+
+
+@closes("max_clock_age")
+def _() -> Case:
+    """A week has passed since the last bar, in a run that is meant to be up to date."""
+    return good_case(clock=SESSIONS.iloc[-1] + pd.Timedelta(days=7))
 
 
 @closes("max_stale_share")

@@ -23,7 +23,7 @@ from finq_predictor.domain.ingestion.tally import Delivery
 from finq_predictor.domain.promotion.checks import CHECKS
 from synthetic_values import make_delivery
 
-WARNING = {"max_article_days", "max_macro_days"}
+WARNING = {"max_clock_age", "max_article_days", "max_macro_days"}
 """A run can do without these tables, and that nothing is written may be true."""
 
 

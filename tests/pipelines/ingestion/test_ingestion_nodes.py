@@ -20,6 +20,9 @@ def bars() -> pd.DataFrame:
     )  # fmt: skip
 
 
+LATER = pd.Timestamp("2024-03-01", tz="UTC")
+
+
 def test_what_could_not_be_had_is_said_and_changes_no_row():
     noted = bars()
     noted.attrs[NOTES] = ("not all of it could be had: the provider was down",)
@@ -50,7 +53,7 @@ def test_providers_that_differ_are_listed_and_close_the_gate():
     assert silver.empty
     assert set(quarantine["rule"]) == {"provider_disagreement"}
     with pytest.raises(GateError, match=r"rule max_provider_difference_share: found 1, allowed 0.1\..*AAA 2024-02-05"):
-        nodes.check_gates(nodes.ask_gates(params, (delivery,), silver, None, market=market)[0])
+        nodes.check_gates(nodes.ask_gates(params, (delivery,), LATER, silver, None, market=market)[0])
 
 
 def test_second_opinions_alone_are_no_delivery():

@@ -97,6 +97,29 @@ def check_bars_age(bars: pd.DataFrame, rules: Rules, limits: GateLimits) -> Chec
     )
 
 
+def check_clock_age(bars: pd.DataFrame, rules: Rules, limit: int, clock: pd.Timestamp) -> Check:
+    """The table reaches up to now, but for a few bars. It only warns: who fills up the past knows how old it is.
+
+    Args:
+        bars: Silver bars, at least one.
+        rules: Calendar and length of a bar.
+        limit: Most bars that may lack.
+        clock: What time it is (UTC).
+    """
+    last = bars[TS].max()
+    missed = rules.sessions.missed(last, max(last, clock), rules.bar)
+    return Check(
+        "bars",
+        "max_clock_age",
+        missed <= limit,
+        missed,
+        limit,
+        (f"last bar {last}", f"now {clock:%Y-%m-%d %H:%M} UTC"),
+        "Predictions speak of the past: see whether the provider answers, and the notes of the delivery.",
+        Severity.WARN,
+    )
+
+
 def check_stale_share(seen: Attendance, rules: Rules, limits: GateLimits) -> Check:
     """Not too many instruments have fallen silent; one that is silent for long has ended and is not stale."""
     ended = seen.silent > rules.market.ended_after

@@ -28,6 +28,7 @@ class Case:
         rules: How it was read and cleaned.
         limits: Where the gates close.
         membership: Cleaned membership of the index; None where the market has none.
+        clock: What time it is (UTC); None where nobody asks.
     """
 
     bars: pd.DataFrame
@@ -36,6 +37,7 @@ class Case:
     rules: Rules
     limits: GateLimits
     membership: pd.DataFrame | None = None
+    clock: pd.Timestamp | None = None
 
     @property
     def now(self) -> pd.Timestamp:
@@ -118,6 +120,14 @@ def _leavers(case: Case) -> Iterable[Check]:
 @GATES.register("max_bars_age")
 def _age(case: Case) -> Iterable[Check]:
     return [calendar_gates.check_bars_age(case.bars, case.rules, case.limits)] if len(case.bars) else []
+
+
+@GATES.register("max_clock_age")
+def _clock(case: Case) -> Iterable[Check]:
+    limit = case.limits.max_clock_age
+    if limit is None or case.clock is None or not len(case.bars):
+        return []
+    return [calendar_gates.check_clock_age(case.bars, case.rules, limit, case.clock)]
 
 
 @GATES.register("max_stale_share")

@@ -130,6 +130,8 @@ class GateLimits:
         max_provider_difference_share: Largest share of bars that two providers differ about, of those both delivered.
         max_bars_age: Most bars that the market made after the last one up to ``as_of``: sessions or, of hourly bars,
             open hours.
+        max_clock_age: The same up to the clock, of runs that are meant to be up to date: beyond it a warning is given,
+            whatever the age that stops a run. None asks nobody what time it is, as for files of the past.
         max_stale_share: Largest share of instruments that fell silent more bars ago than these and have not ended.
         min_bar_share: Smallest share of the bars that the calendar expects between an instrument's first and last one.
         max_revised_share: Largest share of the bars that one delivery spoke about whose prices it changed after they
@@ -153,6 +155,7 @@ class GateLimits:
     max_quarantine_share: _Share = 0.05
     max_provider_difference_share: _Share = 0.10
     max_bars_age: Annotated[int, Field(ge=0)] = 2
+    max_clock_age: Annotated[int, Field(ge=0)] | None = None
     max_stale_share: _Share = 0.2
     min_bar_share: _Share = 0.9
     max_revised_share: _Share = 0.2

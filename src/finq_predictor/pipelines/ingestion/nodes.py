@@ -106,6 +106,7 @@ def gather_deliveries(*tallies: Delivery | tuple[Delivery, ...]) -> tuple[Delive
 def ask_gates(
     params: IngestionParams,
     deliveries: tuple[Delivery, ...],
+    clock: pd.Timestamp,
     bars: pd.DataFrame,
     benchmark: pd.DataFrame | None = None,
     membership: pd.DataFrame | None = None,
@@ -117,6 +118,7 @@ def ask_gates(
     Args:
         params: The limits.
         deliveries: What was delivered of each table.
+        clock: The moment of the run.
         bars: Cleaned bars.
         benchmark: Cleaned benchmark.
         membership: Cleaned membership; without rows there is none.
@@ -126,7 +128,7 @@ def ask_gates(
         The answer of every gate, and the same as the table ``gate_results``.
     """
     by_table = {delivery.table: delivery for delivery in deliveries}
-    case = Case(bars, benchmark, by_table, params.rules(market), params.gates, membership)
+    case = Case(bars, benchmark, by_table, params.rules(market), params.gates, membership, clock)
     answers = IngestionChecks(
         market=market.name,
         checks=tuple(ask_every_gate(case)),

@@ -41,7 +41,7 @@ def create_pipeline(market: Market) -> Pipeline:
             step(nodes.gather_deliveries, tallies, "deliveries", market=market),
             step(
                 nodes.ask_gates,
-                {"params": "params:ingestion", "deliveries": "deliveries", **judged},
+                {"params": "params:ingestion", "deliveries": "deliveries", "clock": "clock", **judged},
                 ["answered_gates", "gate_results"],
                 market=market,
             ),
