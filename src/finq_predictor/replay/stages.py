@@ -51,6 +51,8 @@ class Stages:
             **{f"bronze_{table}": raw for table, raw in bronze.items()},
             "params:ingestion": self.ingestion,
             "params:sentiment": self.sentiment,
+            # What time it is says nothing about what was known at a bar.
+            "clock": None,
         }
         for pipeline in (ingestion(self.market), sentiment(self.market)):
             for node in pipeline.nodes:

@@ -106,7 +106,7 @@ def gather_deliveries(*tallies: Delivery | tuple[Delivery, ...]) -> tuple[Delive
 def ask_gates(
     params: IngestionParams,
     deliveries: tuple[Delivery, ...],
-    clock: pd.Timestamp,
+    clock: pd.Timestamp | None,
     bars: pd.DataFrame,
     benchmark: pd.DataFrame | None = None,
     membership: pd.DataFrame | None = None,
@@ -118,7 +118,7 @@ def ask_gates(
     Args:
         params: The limits.
         deliveries: What was delivered of each table.
-        clock: The moment of the run.
+        clock: The moment of the run; None where it does not count.
         bars: Cleaned bars.
         benchmark: Cleaned benchmark.
         membership: Cleaned membership; without rows there is none.
