@@ -41,7 +41,7 @@ class SilverStages:
 
 
 def texts(ts: pd.DatetimeIndex) -> dict[str, pd.DataFrame]:
-    """An article, a release, a dividend and a repair a day, and the tone of the articles."""
+    """An article, a release, a dividend and a repair a day, the tone of the articles, and everybody in the index."""
     days, every = len(ts), {"instrument": "AAPL", "known_at": ts}
     ids = [f"a{day}" for day in range(days)]
     periods = (ts - pd.Timedelta(days=30)).tz_localize(None).normalize()
@@ -53,6 +53,14 @@ def texts(ts: pd.DatetimeIndex) -> dict[str, pd.DataFrame]:
         "repairs": pd.DataFrame({**every, "ts": ts, "column": "low", "repaired": 1.0}),
         "sentiment": pd.DataFrame({"ts": ts, "instrument": "AAPL", "tone_sum": 0.45, "article_count": 1.0}),
         "coverage": pd.DataFrame({"ts": ts, "newest": ts, "complete": True}),
+        "membership": pd.DataFrame(
+            {
+                "instrument": sorted(small_market.STOCKS),
+                "since": ts[0] - pd.Timedelta(days=1000),
+                "until": ts[-1] + pd.Timedelta(days=1000),
+                "known_at": ts[0],
+            }
+        ),
     }
 
 
@@ -85,6 +93,8 @@ def changed(table: pd.DataFrame, row: int, column: str) -> pd.DataFrame:
     place = other.columns.get_loc(column)
     if isinstance(value, bool | np.bool_):
         other.iloc[row, place] = not value
+    elif isinstance(value, pd.Timestamp):
+        other.iloc[row, place] = value + pd.Timedelta(days=1)
     else:
         other.iloc[row, place] = f"not {value}" if isinstance(value, str) or value is None else value + 1.0
     return other
