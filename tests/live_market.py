@@ -101,9 +101,10 @@ def _of_candles(candles: pd.DataFrame, pair: str) -> Listing:
 def _candles(end: pd.Timestamp, hours: int) -> pd.DataFrame:
     generator = np.random.default_rng(5)
     times = pd.date_range(end=end.ceil("h"), periods=hours, freq="h")
-    # The week of foreign exchange: from Sunday 22:00 to Friday 22:00.
-    late = (times.day_of_week == 4) & (times.hour >= 22)
-    times = times[~(late | (times.day_of_week == 5) | ((times.day_of_week == 6) & (times.hour < 22)))]
+    # The week of foreign exchange: from Sunday to Friday 17:00 in New York.
+    local = times.tz_convert(NEW_YORK)
+    late = (local.day_of_week == 4) & (local.hour >= 17)
+    times = times[~(late | (local.day_of_week == 5) | ((local.day_of_week == 6) & (local.hour < 17)))]
     parts = []
     for level, pair in zip((1.1, 1.35), PAIRS, strict=True):
         close = level * np.exp(generator.normal(0, 0.001, len(times)).cumsum())

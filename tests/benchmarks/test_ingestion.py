@@ -164,9 +164,10 @@ def serve(candles: pd.DataFrame, end: pd.Timestamp, told: Connection) -> None:
 
 def candles_of_a_year(end: pd.Timestamp) -> pd.DataFrame:
     times = pd.date_range(end - pd.Timedelta("365D"), end, freq="h")
-    # The week of foreign exchange: from Sunday 22:00 to Friday 21:00.
-    day, hour = times.day_of_week, times.hour
-    times = times[~(((day == 4) & (hour >= 21)) | (day == 5) | ((day == 6) & (hour < 22)))]
+    # The week of foreign exchange: from Sunday to Friday 17:00 in New York.
+    local = times.tz_convert("America/New_York")
+    day, hour = local.day_of_week, local.hour
+    times = times[~(((day == 4) & (hour >= 17)) | (day == 5) | ((day == 6) & (hour < 17)))]
     parts = []
     for number, pair in enumerate(PAIRS):
         close = 1.2 * np.exp(np.random.default_rng(number).normal(0, 0.001, len(times)).cumsum())

@@ -107,7 +107,7 @@ def _() -> Case:
 
 @closes("max_misread_weeks")
 def _() -> Case:
-    return delivered("bars", misread={"EUR_USD: times look like New York local time read as UTC": 26})
+    return delivered("bars", misread={"EUR_USD: times look like New York local time read as UTC": 26}, misread_fit=0.96)
 
 
 @closes("one_origin")

@@ -38,6 +38,7 @@ class Booster:
     def __init__(self, model_file): pass
     def set_param(self, param): pass
     def inplace_predict(self, matrix, validate_features): return np.full(len(matrix), 0.25, np.float32)
+__version__ = "99.0.0"
 class core:
     XGBoostError = ArithmeticError
 """,

@@ -21,6 +21,7 @@ from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.snapshots.store import path_of
 from finq_predictor.adapters.tracking import connect
 from finq_predictor.domain.market.markets import get_market
+from finq_predictor.domain.tables import SILVER_MEMBERSHIP
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.pipeline import create_pipeline
 from finq_predictor.reports.evaluation.pictures import OF_ONE_MODEL, PICTURES
@@ -54,6 +55,7 @@ def run(folder, world) -> dict:
         "tracked_run": TrackedRunDataset(**store, filepath=str(folder / "tracked_runs.json")),
         "tracked_report": TrackedReportDataset(**store),
         "replay": MemoryDataset(None),
+        "silver_membership": MemoryDataset(SILVER_MEMBERSHIP.empty()),
         "snapshot": SnapshotIdDataset(root=str(folder), market="equity"),
         "report": TextDataset(filepath=str(folder / "report.html")),
         **{f"plot_{name}": MatplotlibDataset(filepath=str(folder / f"plots/{name}.png")) for name in PICTURES},

@@ -162,6 +162,7 @@ def _clean(raw: pd.DataFrame, table: str, rules: Rules, opinions: pd.DataFrame |
         agreement=compared.agreement,
         rewrites=rewrites,
         misread={one.sentence: one.weeks for one in misread},
+        misread_fit=min((one.fit for one in misread), default=1.0),
     )
     declared = SILVER_BENCHMARK if table == "benchmark" else rules.market.bars_table
     cleaned = Cleaned(declared.typed(silver), ledger.quarantine(raw), tally)

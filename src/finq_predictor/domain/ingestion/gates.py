@@ -18,6 +18,8 @@ from finq_predictor.domain.ingestion.times import as_moment
 from finq_predictor.domain.market.calendars import Calendar
 
 _SHOWN = 5
+# An hour at either end of a week of currencies is one time in sixty.
+_ODD_WEEK_ENDS = 0.98
 
 
 class Severity(StrEnum):
@@ -199,7 +201,11 @@ def check_revisions(delivery: Delivery, limits: GateLimits) -> Check:
 
 
 def check_times(delivery: Delivery, limits: GateLimits) -> Check:
-    """Times are those of the market: a bar that is hours late or early is not what was known when it counts."""
+    """Times are those of the market: a bar that is hours late or early is not what was known when it counts.
+
+    Where nearly all times fit as they were read, only the ends of the week are odd: another broker may have such a
+    week. Then it only warns.
+    """
     misread = delivery.tally.misread
     weeks = max(misread.values(), default=0)
     return Check(
@@ -211,6 +217,7 @@ def check_times(delivery: Delivery, limits: GateLimits) -> Check:
         tuple(misread)[:_SHOWN],
         "Say in which zone the times are, or deliver them right; where the market really had other hours, raise "
         "`gates.max_misread_weeks`.",
+        Severity.WARN if delivery.tally.misread_fit >= _ODD_WEEK_ENDS else Severity.STOP,
     )
 
 

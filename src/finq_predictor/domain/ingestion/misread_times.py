@@ -46,10 +46,12 @@ class Misread:
     Attributes:
         weeks: Weeks that speak for it.
         sentence: Of whom, since when, what it looks like, how well that fits, and what to do.
+        fit: Share of their times that fit the calendar as they were read, in [0, 1].
     """
 
     weeks: int
     sentence: str
+    fit: float
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,8 @@ def _judged(bars: pd.DataFrame, names: list[str], rules: Rules) -> list[Misread]
     moved = weeks.counts(best)[span] != weeks.counts(_Move(0))[span]
     if most < FEWEST_WEEKS or (votes > 0).sum() < _SUREST * moved.sum():
         return []
-    return [Misread(int((votes > 0).sum()), _sentence(weeks, best, span, names, rules))]
+    fit = float(weeks.counts(_Move(0))[span].sum() / weeks.size[span].sum())
+    return [Misread(int((votes > 0).sum()), _sentence(weeks, best, span, names, rules), fit)]
 
 
 def _best_span(votes: Array) -> tuple[int, int, int]:

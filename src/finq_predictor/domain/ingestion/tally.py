@@ -60,6 +60,7 @@ class Tally:
             that it speaks of. None without rows.
         rewrites: Of bars, the deliveries that changed what was held.
         misread: Whose times look read in the wrong zone, one sentence each, and in how many weeks.
+        misread_fit: Smallest share of their times that fit the calendar as they were read; 1 where none look misread.
     """
 
     rows: int
@@ -75,6 +76,7 @@ class Tally:
     newest: pd.Timestamp | None = None
     rewrites: tuple[Rewrite, ...] = ()
     misread: Mapping[str, int] = field(default_factory=dict)
+    misread_fit: float = 1.0
 
 
 @dataclass(frozen=True)
