@@ -86,7 +86,7 @@ def test_sp500_with_benchmark_and_tweets(project_path, shared_data, tmp_path):
 @pytest.mark.parametrize(
     ("file", "pair"),
     [
-        ("EUR_USD_H1_mid_bid_ask_2016-01_2021-12.parquet", "EUR_USD"),
+        pytest.param("EUR_USD_H1_mid_bid_ask_2016-01_2021-12.parquet", "EUR_USD", marks=pytest.mark.proof),
         ("USD_SGD_H1_mid_bid_ask_2025-01_2025-06.ndjson.gz", "USD_SGD"),
     ],
 )

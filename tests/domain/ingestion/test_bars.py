@@ -385,7 +385,7 @@ def dirty_bars(draw):
 
 
 @given(dirty_bars())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 def test_every_row_is_in_one_place_and_cleaning_again_changes_nothing(frame):
     cleaned = clean_bars(frame, EQUITY)
     silver = cleaned.silver

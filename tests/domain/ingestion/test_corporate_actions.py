@@ -302,7 +302,7 @@ def history(drawn):
     return bars, actions_of(*rows)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(HISTORY, st.integers(1, 39), st.integers(1, 39))
 def test_what_comes_later_multiplies_all_that_was_seen_by_one_constant(drawn, first, second):
     bars, actions = history(drawn)
