@@ -19,6 +19,7 @@ from finq_predictor.adapters.sources.making import make_source
 from finq_predictor.adapters.sources.own_file import OwnFileSource
 from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.domain.ingestion.bars import clean_bars
+from finq_predictor.domain.ingestion.membership_records import clean_membership
 from finq_predictor.domain.ingestion.records import clean_articles
 from finq_predictor.domain.ingestion.rules import Rules
 from finq_predictor.domain.market.markets import MARKETS
@@ -268,3 +269,14 @@ def test_posts_in_a_file_for_each_share_are_about_that_share(folder):
     for name in ("GME.csv", "AMC.csv"):
         posts.assign(id=name).to_csv(folder / name, index=False)
     assert sorted(clean_articles(run(folder, "articles"), RULES).silver["instrument"]) == ["AMC", "GME"]
+
+
+@pytest.mark.parametrize("form", ["rows", "lists"])
+def test_lists_of_the_members_of_an_index_may_come_one_by_one(folder, form):
+    for day, names in (("2024-01-02", ["AAA", "BBB"]), ("2024-02-01", ["AAA", "CCC"])):
+        members = {"tickers": [",".join(names)]} if form == "lists" else {"ticker": names}
+        pd.DataFrame({"date": day, **members}).to_csv(folder / f"{day}.csv", index=False)
+        found = clean_membership(run(folder, "membership"), RULES)
+    assert found.quarantine.empty
+    newest = found.silver.drop_duplicates(["instrument", "since"], keep="last").set_index("instrument")["until"]
+    assert newest.isna().to_dict() == {"AAA": True, "BBB": False, "CCC": True}

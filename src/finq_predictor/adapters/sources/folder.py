@@ -29,6 +29,7 @@ _IDENTITY = {
     "benchmark": (TIME,),
     "articles": ("instrument", "article_id", "published_at", "title"),
     "macro": ("series", "period", "known_at"),
+    "membership": ("date", "since", "instrument"),
 }
 
 
