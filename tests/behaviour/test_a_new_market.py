@@ -56,6 +56,7 @@ def made(listed) -> dict[str, Any]:
         "params:ingestion": IngestionParams(),
         "params:sentiment": SentimentParams(),
         "params:features": FeaturesParams(),
+        "clock": None,
     }
     for stage in (ingestion, sentiment, features):
         pipeline = __import__(f"{stage.__name__}.pipeline", fromlist=["create_pipeline"]).create_pipeline(CRYPTO)

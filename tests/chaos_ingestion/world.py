@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from chaos.small_world import PATIENCE_S, PROJECT, ChaosError
 from provider_replays import OandaReplay
@@ -37,7 +38,7 @@ FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>x</title>
 <item><guid>1</guid><title>EUR/USD climbs</title><link>https://example.org/1</link>
 <pubDate>Mon, 04 Mar 2024 12:00:00 GMT</pubDate></item></channel></rss>"""
 
-LIMITS = "fx: {ingestion: {cleaning: {max_bad_share: 1.0}, gates: {max_quarantine_share: 1.0}}}\n"
+LIMITS: dict[str, dict[str, float]] = {"cleaning": {"max_bad_share": 1.0}, "gates": {"max_quarantine_share": 1.0}}
 
 Key = tuple[str, pd.Timestamp]
 """A pair and the begin of a bar."""
@@ -151,8 +152,11 @@ def make_conf(folder: Path) -> Path:
         file.write_text(text)
         # Candles of week-ends and late revisions are what this provider has most of, and a killed run may have seen
         # fewer of them: their share decides nothing here.
-        with (folder / "live" / "parameters" / "ingestion.yml").open("a") as parameters:
-            parameters.write(LIMITS)
+        parameters = folder / "live" / "parameters" / "ingestion.yml"
+        said = yaml.safe_load(parameters.read_text())
+        for part, limits in LIMITS.items():
+            said["fx"]["ingestion"].setdefault(part, {}).update(limits)
+        parameters.write_text(yaml.safe_dump(said))
     return folder
 
 

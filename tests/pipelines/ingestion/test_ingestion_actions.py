@@ -59,5 +59,5 @@ def test_repairs_are_looked_for_where_real_providers_deliver_shares(project_path
     given = yaml.safe_load((project_path / "conf/live/parameters/ingestion.yml").read_text(encoding="utf-8"))
     params = IngestionParams.model_validate(given["equity"]["ingestion"])
     assert params.rules(MARKETS["equity"]).cleaning.repair
-    assert "fx" not in given
+    assert set(given["fx"]["ingestion"]) == {"gates"}
     assert not IngestionParams().cleaning.repair
