@@ -1,7 +1,7 @@
 """Stream many rows out of a warehouse into bronze, then one day more, and say what it cost.
 
 Run it by ``python tests/endurance/stream.py --rows 50000000``. The warehouse is a SQLite file in a folder of its own,
-which needs 60 bytes a row. Memory is that of the process that streams, and nothing else is done in it.
+which needs a hundred bytes a row. Memory is that of the process that streams, and nothing else is done in it.
 """
 
 from __future__ import annotations
