@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finq_predictor.domain.ingestion.near_duplicates import first_told
+from finq_predictor.domain.ingestion.near_duplicates import first_told, parts_of
 from finq_predictor.domain.ingestion.records import clean_articles
 from finq_predictor.domain.ingestion.rules import Rules
 from finq_predictor.domain.market.markets import get_market
@@ -188,3 +188,9 @@ def test_a_wire_of_nine_years_repeats_little_within_three_days(shared_data):
     first, again = titles[repeats["duplicate_of"]].str.lower(), repeats["title"].str.lower()
     digits = [[sorted(re.findall(r"\d+", title)) for title in each] for each in (first, again)]
     assert digits[0] == digits[1]
+
+
+def test_a_line_of_dashes_is_one_dash_and_holds_up_nobody():
+    """Tried from each dash to the end, this headline would take minutes."""
+    assert parts_of(f"profit of apple rises {'-' * 100_000} reuters") == parts_of("profit of apple rises -- reuters")
+    assert parts_of(f"profit of apple rises {'-' * 100_000} x") == parts_of("profit of apple rises -- x")

@@ -42,6 +42,8 @@ _AGENCY = (
     r"fxstreet|forex|nasdaq|business wire|pr newswire|globenewswire|[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|uk|de|co|in))"
 )
 _FEED = re.compile(rf" [-–—|]+ ?{_AGENCY}(?:\.com)?$")
+# A line of dashes would be tried from each of them to the end.
+_DASHES = re.compile(r"[-–—|]{3,}")
 _TAG = re.compile(r"[$#]+[^\W\d]|…")
 _LINK = re.compile(r"https?://\S+|\bpic\.twitter\.com/\S+")
 _WORD = re.compile(r"[$#]?[^\W\d_]+(?:['’&-][^\W\d_]+)*|[-+]?[$€£]?\d+(?:[.,:/]\d+)*%?[a-z]*")
@@ -134,7 +136,7 @@ def first_told(articles: pd.DataFrame) -> pd.Series:
 
 def parts_of(title: str) -> tuple[frozenset[str], frozenset[str]]:
     """The words and the numbers of a headline, without what changes when it is only sent again."""
-    text = " ".join(_LINK.sub(" ", title.lower()).split())
+    text = _DASHES.sub("--", " ".join(_LINK.sub(" ", title.lower()).split()))
     while mark := _MARK.match(text):
         text = text[mark.end() :]
     parts = _FEED.sub("", text).split()
