@@ -234,11 +234,29 @@ def test_what_a_lost_manifest_named_is_never_removed(store):
     store.merge()
     (merged,) = store.folder.glob("merged-*")
     (store.folder / "manifest.jsonl").unlink()
-    for number in range(3, 6):
+    for number in range(2, 6):
         store.keep_part(rows(("A", number, 1.0)), asked(number, number + 1))
     store.merge()
     assert merged.exists()
-    assert held(store) == [("A", number, 1.0) for number in range(3, 6)]
+    assert held(store) == [("A", number, 1.0) for number in range(2, 6)]
+
+
+def test_what_killed_merges_wrote_is_cleared_away_by_the_next(store, monkeypatch):
+    def killed(*given):
+        raise KeyboardInterrupt
+
+    for day in range(3):
+        store.keep_part(rows(("A", day, 1.0)), asked(day, day + 1))
+        with monkeypatch.context() as patch:
+            patch.setattr(bronze_store, "write_manifest" if day else "superfluous", killed)
+            with pytest.raises(KeyboardInterrupt):
+                store.merge()
+    store.keep_part(rows(("A", 3, 1.0)), asked(3, 4))
+    damaged = store.folder / "merged-0000000000000000.parquet"
+    damaged.write_bytes(b"what is no Parquet")
+    store.merge()
+    assert {file.name for file in store.folder.glob("*.parquet")} == {damaged.name, store.entries()[0].file}
+    assert held(store) == [("A", day, 1.0) for day in range(4)]
 
 
 def test_each_state_has_a_name_of_its_own(store):

@@ -20,6 +20,8 @@ _GROUP_ROWS = 100_000
 LARGE = 2_000_000
 """From so many rows on a file is merged no more: copying all of history for each new day would take ever longer."""
 PART, MERGED = "part-", "merged-"
+_DELIVERIES = b"finq_deliveries"
+"""Where a merged file says which deliveries it holds, in case nothing else does."""
 
 
 def merge(folder: Path, entries: Sequence[Entry]) -> list[Entry]:
@@ -41,6 +43,7 @@ def merge(folder: Path, entries: Sequence[Entry]) -> list[Entry]:
     for entry in {entry.file: entry for entry in entries}.values():
         if not is_whole(folder, entry):
             raise StoreError(f"{folder / entry.file} is damaged or gone; nothing was merged. Restore it from a backup.")
+    _clear_interrupted(folder, entries)
     places: dict[str, Entry] = {}
     for run in _mergeable(folder, list({entry.hash: entry for entry in entries}.values())):
         places |= {moved.hash: moved for moved in (_merged(folder, run) if len(run) > 1 else run)}
@@ -50,7 +53,8 @@ def merge(folder: Path, entries: Sequence[Entry]) -> list[Entry]:
 def superfluous(folder: Path, before: Sequence[Entry], after: Sequence[Entry]) -> None:
     """Remove the files whose deliveries all lie in another file by now.
 
-    A file that neither manifest names stays: it may be all that is left of a manifest that was lost.
+    A file that neither manifest names stays: it may be all that is left of a manifest that was lost. What was written
+    by a merge that was killed before its manifest is cleared away by the next :func:`merge`.
 
     Args:
         folder: Where they lie.
@@ -70,6 +74,24 @@ def small_files(entries: Sequence[Entry]) -> int:
 def part_name(content: str) -> str:
     """Name of the file of one delivery."""
     return f"{PART}{content[:16]}.parquet"
+
+
+def _clear_interrupted(folder: Path, entries: Sequence[Entry]) -> None:
+    """Remove merged files that no manifest names, each of whose deliveries lies whole where the manifest says."""
+    from pyarrow import ArrowInvalid
+    from pyarrow.parquet import read_metadata
+
+    known, named = {entry.hash for entry in entries}, {entry.file for entry in entries}
+    for file in folder.glob(f"{MERGED}*.parquet"):
+        if file.name in named:
+            continue
+        try:
+            said = (read_metadata(file).metadata or {}).get(_DELIVERIES)
+        except ArrowInvalid:
+            # Whatever became of it, it cannot be said to be told elsewhere.
+            continue
+        if said is not None and known.issuperset(json.loads(said)):
+            file.unlink()
 
 
 def _mergeable(folder: Path, entries: Sequence[Entry]) -> Iterator[list[Entry]]:
@@ -139,4 +161,5 @@ def _write(folder: Path, run: list[Entry], target: Path) -> list[str]:
             if sum(len(part) for part in waiting) >= _GROUP_ROWS or entry is run[-1]:
                 writer.write_table(pa.concat_tables(waiting))
                 waiting = []
+        writer.add_key_value_metadata({_DELIVERIES: json.dumps([entry.hash for entry in run])})
     return hashes
