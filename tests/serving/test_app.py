@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from finq_predictor.serving.app import PATHS
-from finq_predictor.serving.openapi import OPERATIONS
+from finq_predictor.serving.routes import OPERATIONS
 from finq_predictor.serving.schemas import (
     BatchAnswer,
     ErrorAnswer,
@@ -252,9 +252,24 @@ def test_metrics_count_requests_errors_and_models(client):
 def test_openapi_documents_every_route_and_schema(client):
     document = client.get("/openapi.json").json()
     assert document["openapi"] == "3.1.0"
-    assert set(document["paths"]) == PATHS == {operation.path for operation in OPERATIONS}
+    assert set(document["paths"]) == {operation.paths[0] for operation in OPERATIONS}
+    assert set(PATHS) == {path for operation in OPERATIONS for path in operation.paths}
+    assert {"/v1/predict", "/v1/models", "/livez"} <= set(document["paths"])
     referred = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(document)))
     assert referred <= set(document["components"]["schemas"])
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.method == "get"], ids=lambda one: one.path)
+def test_every_path_of_a_route_says_the_same_and_is_counted_as_one(client, operation):
+    query = {"market": "fx"} if operation.path == "/ranking" else {}
+    same = {"X-Request-ID": "the-same"}
+    answers = [client.get(path, params=query, headers=same) for path in operation.paths]
+    assert len(operation.paths) == (1 if operation.plain else 2)
+    if not operation.plain:
+        assert answers[0].json() == answers[1].json()
+        counted = f'finq_prediction_requests_total{{route="{operation.path}",status="200"}}'
+        assert counted in client.get("/metrics").text
+        assert '"/v1' not in client.get("/metrics").text
 
 
 def test_pages_stand_alone(client):

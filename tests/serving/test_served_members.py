@@ -10,7 +10,7 @@ from finq_predictor.domain.modelling.prediction import Predictor
 from finq_predictor.domain.panel import build_panel
 from finq_predictor.domain.tables import SILVER_MEMBERSHIP
 from finq_predictor.serving.answers import Served
-from finq_predictor.serving.routes import rank
+from finq_predictor.serving.routes.listing import rank
 from serving.small_market import LEAVER, STOCKS, silver, train
 
 EQUITY = MARKETS["equity"]

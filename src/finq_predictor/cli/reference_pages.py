@@ -88,12 +88,13 @@ def _errors() -> str:
 def _api() -> str:
     from finq_predictor import __name__ as package
     from finq_predictor.serving.openapi import document
+    from finq_predictor.serving.routes import OPERATIONS
 
-    described = document("")
+    described = document(OPERATIONS, "")
     rows = "\n".join(f"| {method} | `{path}` | {summary} |" for method, path, summary in _operations(described))
     return (
         "# HTTP API\n\n`make serve` answers on port 8000; the whole contract is at `/openapi.json`, "
-        "readable at `/docs`.\n\n"
+        "readable at `/docs`. A path under `/v1` means the same without it.\n\n"
         f"| method | path | what it does |\n|---|---|---|\n{rows}\n\nThe routes live in `{package}.serving`.\n"
     )
 

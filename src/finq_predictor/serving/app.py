@@ -15,38 +15,25 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from finq_predictor.domain.errors import ConfigurationError, FinqError
-from finq_predictor.serving import pages, routes
 from finq_predictor.serving.inference import RemoteModel
 from finq_predictor.serving.media_types import NoPickles
 from finq_predictor.serving.metrics import Metrics
 from finq_predictor.serving.middleware import Observed, error_handlers
-from finq_predictor.serving.routes import Runtime
+from finq_predictor.serving.operation import names_by_path
+from finq_predictor.serving.routes import OPERATIONS
+from finq_predictor.serving.runtime import Runtime
 from finq_predictor.serving.settings import InferenceMode, Settings
 from finq_predictor.serving.store import Store
 from finq_predictor.serving.supervisor import end_with_supervisor
 
 logger = logging.getLogger(__name__)
-_ROUTES = (
-    Route("/", pages.index, methods=["GET"]),
-    Route("/predict", routes.predict, methods=["POST"]),
-    Route("/batch_predict", routes.batch_predict, methods=["POST"]),
-    Route("/ranking", routes.ranking, methods=["GET"]),
-    Route("/models", routes.models, methods=["GET"]),
-    Route("/health", routes.health, methods=["GET"]),
-    Route("/ready", routes.health, methods=["GET"]),
-    Route("/livez", routes.alive, methods=["GET"]),
-    Route("/healthz", routes.alive, methods=["GET"]),
-    Route("/readyz", routes.health, methods=["GET"]),
-    Route("/metrics", routes.metrics, methods=["GET"]),
-    Route("/openapi.json", pages.openapi, methods=["GET"]),
-    Route("/docs", pages.docs, methods=["GET"]),
-)
 # A worker takes no requests before its models are loaded; one that takes longer (compiling, a cold disk) answers 503.
 _START_SECONDS = 20.0
 _SHORTEST_GUARD_S = 0.1
 _SHORTEST_PAUSE_S = 0.5
 _SWITCH_S = 0.001
-PATHS = frozenset(route.path for route in _ROUTES)
+PATHS = dict(names_by_path(OPERATIONS))
+"""Each path of the API, and the name under which requests to it are counted."""
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -73,14 +60,14 @@ def create_app(settings: Settings | None = None) -> Starlette:
         await run_in_threadpool(store.stop)
 
     app = Starlette(
-        routes=list(_ROUTES),
+        routes=[Route(path, one.endpoint, methods=[one.method]) for one in OPERATIONS for path in one.paths],
         middleware=[Middleware(Observed, metrics=metrics, routes=PATHS), Middleware(NoPickles, metrics=metrics)],
         exception_handlers=error_handlers(metrics, PATHS),
         lifespan=lifespan,
     )
     # It would send clients to whatever host they name.
     app.router.redirect_slashes = False
-    app.state.remote = None
+    app.state.remote, app.state.operations = None, OPERATIONS
     return app
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 from uuid import uuid4
@@ -62,10 +62,10 @@ class Observed:
     Args:
         app: The application.
         metrics: Returns where to count.
-        routes: The paths that are counted by name; all others are counted together.
+        routes: The paths that are counted, and by which names; all others are counted together.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, routes: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, routes: Mapping[str, str]) -> None:
         self.app = app
         self.metrics = metrics
         self.routes = routes
@@ -77,7 +77,7 @@ class Observed:
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
-        path = scope["path"] if scope["path"] in self.routes else "other"
+        path = self.routes.get(scope["path"], "other")
         request_id = _request_id(scope)
         scope["finq_request_id"], scope["finq_route"], scope["finq_served"] = request_id.decode(), path, {}
         status, left = 0, False
@@ -253,7 +253,7 @@ def error_response(
     return JsonResponse(content, status, headers)
 
 
-def error_handlers(metrics: Metrics, paths: frozenset[str]) -> dict[Any, Callable[..., Any]]:
+def error_handlers(metrics: Metrics, paths: Iterable[str]) -> dict[Any, Callable[..., Any]]:
     """Handlers that turn the product's and the framework's exceptions into answers."""
 
     async def product(request: Request, error: FinqError) -> Response:

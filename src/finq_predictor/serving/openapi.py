@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -10,22 +9,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from finq_predictor.serving import schemas
+from finq_predictor.serving.operation import Operation
 
-_MODELS: tuple[tuple[type[BaseModel], Any], ...] = (
-    (schemas.PredictRequest, "validation"),
-    (schemas.BatchRequest, "validation"),
-    *(
-        (model, "serialization")
-        for model in (
-            schemas.PredictAnswer,
-            schemas.BatchAnswer,
-            schemas.RankingAnswer,
-            schemas.Standing,
-            schemas.ModelsAnswer,
-            schemas.ErrorAnswer,
-        )
-    ),
-)
 _ERRORS = {
     400: "The body is not a JSON object.",
     404: "The instrument or market does not exist; near misses are suggested.",
@@ -41,75 +26,18 @@ _RETRY = {"Retry-After": {"description": "Seconds until it is worth trying again
 _ALIVE = ("/livez", "/healthz")
 
 
-@dataclass(frozen=True)
-class Operation:
-    """One documented route."""
-
-    method: str
-    path: str
-    summary: str
-    answer: type[BaseModel] | str
-    body: type[BaseModel] | None = None
-    example: dict[str, Any] = field(default_factory=dict)
-    query: tuple[tuple[str, str], ...] = ()
-    errors: tuple[int, ...] = ()
-
-
-OPERATIONS = (
-    Operation(
-        "post",
-        "/predict",
-        "One calibrated prediction.",
-        schemas.PredictAnswer,
-        schemas.PredictRequest,
-        {"instrument": "AAPL"},
-        errors=(400, 404, 413, 415, 422, 503),
-    ),
-    Operation(
-        "post",
-        "/batch_predict",
-        "Every instrument at every date, or a list of single requests; what cannot be answered is listed.",
-        schemas.BatchAnswer,
-        schemas.BatchRequest,
-        {"instruments": ["AAPL", "MSFT"], "prediction_dates": ["2024-01-31"]},
-        errors=(400, 404, 413, 415, 422, 503),
-    ),
-    Operation(
-        "get",
-        "/ranking",
-        "All instruments of a market at one bar, the most probable first.",
-        schemas.RankingAnswer,
-        query=(
-            ("market", f"{schemas.MARKET_NAMES}; may be left out when only one is served."),
-            ("prediction_date", "As in /predict."),
-            ("limit", "How many to show; all when left out."),
-        ),
-        errors=(404, 422, 503),
-    ),
-    Operation("get", "/models", "The models that are served and where they come from.", schemas.ModelsAnswer),
-    Operation("get", "/health", "200 when requests can be answered, else 503 with the reason.", schemas.Standing),
-    Operation("get", "/ready", "Like /health; for load balancers.", schemas.Standing),
-    Operation("get", "/readyz", "Like /ready; where orchestrators look for it.", schemas.Standing),
-    Operation("get", "/livez", "200 as long as the process answers, with what /health says.", schemas.Standing),
-    Operation("get", "/healthz", "Like /livez.", schemas.Standing),
-    Operation("get", "/metrics", "Prometheus metrics.", "text/plain"),
-    Operation("get", "/openapi.json", "This document.", "application/json"),
-    Operation("get", "/docs", "This document as a page.", "text/html"),
-    Operation("get", "/", "Today's ranking as a page.", "text/html"),
-)
-
-
 @cache
-def document(version: str) -> dict[str, Any]:
+def document(operations: tuple[Operation, ...], version: str) -> dict[str, Any]:
     """The OpenAPI document.
 
     Args:
+        operations: What can be asked.
         version: Version of the product.
     """
-    _, definitions = models_json_schema(list(_MODELS), ref_template="#/components/schemas/{model}")
+    _, definitions = models_json_schema(_models(operations), ref_template="#/components/schemas/{model}")
     paths: dict[str, Any] = {}
-    for operation in OPERATIONS:
-        paths.setdefault(operation.path, {})[operation.method] = _describe(operation)
+    for operation in operations:
+        paths.setdefault(operation.paths[0], {})[operation.method] = _describe(operation)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -120,6 +48,15 @@ def document(version: str) -> dict[str, Any]:
         "paths": paths,
         "components": {"schemas": definitions["$defs"]},
     }
+
+
+def _models(operations: tuple[Operation, ...]) -> list[Any]:
+    bodies = {operation.body for operation in operations if operation.body is not None}
+    answers = {operation.answer for operation in operations if not isinstance(operation.answer, str)}
+    models = [(one, "validation") for one in bodies] + [
+        (one, "serialization") for one in answers | {schemas.ErrorAnswer}
+    ]
+    return sorted(models, key=lambda model: model[0].__name__)
 
 
 def _describe(operation: Operation) -> dict[str, Any]:

@@ -17,7 +17,9 @@ from finq_predictor.domain.modelling.decisions import Action
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.middleware import JsonResponse, note
 from finq_predictor.serving.openapi import document
-from finq_predictor.serving.routes import rank, runtime
+from finq_predictor.serving.operation import Operation
+from finq_predictor.serving.routes.listing import rank
+from finq_predictor.serving.runtime import runtime
 
 _ENDS = 10
 _POLICY = {
@@ -106,20 +108,20 @@ def _reach(scored: list[Answer]) -> float:
     return next(reach for reach in (0.02, 0.05, 0.1, 0.2, 0.5) if widest <= reach)
 
 
-async def openapi(_: Request) -> Response:
+async def openapi(request: Request) -> Response:
     """GET /openapi.json."""
-    return JsonResponse(document(_version()))
+    return JsonResponse(document(request.app.state.operations, _version()))
 
 
 async def docs(request: Request) -> Response:
     """GET /docs: the OpenAPI document as one page that needs nothing from elsewhere."""
-    return HTMLResponse(await runtime(request).gate.run(_docs), headers=_POLICY)
+    return HTMLResponse(await runtime(request).gate.run(_docs, request.app.state.operations), headers=_POLICY)
 
 
 @cache
-def _docs() -> str:
+def _docs(operations: tuple[Operation, ...]) -> str:
     version = _version()
-    page: str = _templates().get_template("docs.html").render(document=document(version), version=version)
+    page: str = _templates().get_template("docs.html").render(document=document(operations, version), version=version)
     return page
 
 
@@ -129,3 +131,10 @@ def _version() -> str:
         return installed_version("finq-predictor")
     except PackageNotFoundError:
         return "from source"
+
+
+OPERATIONS = (
+    Operation("get", "/openapi.json", openapi, "This document.", "application/json", plain=True),
+    Operation("get", "/docs", docs, "This document as a page.", "text/html", plain=True),
+    Operation("get", "/", index, "Today's ranking as a page.", "text/html", plain=True),
+)

@@ -1,0 +1,193 @@
+"""POST /predict and POST /batch_predict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from finq_predictor.domain.errors import FinqError
+from finq_predictor.serving import schemas
+from finq_predictor.serving.answers import Answer, Served
+from finq_predictor.serving.errors import (
+    InvalidRequestError,
+    TooLargeError,
+    UnsuggestedNameError,
+    status_of,
+    type_of,
+)
+from finq_predictor.serving.middleware import JsonResponse, note, read_body, request_id
+from finq_predictor.serving.operation import Operation
+from finq_predictor.serving.resolution import Found, Resolver
+from finq_predictor.serving.runtime import Runtime, runtime
+from finq_predictor.serving.schemas import BatchRequest, PredictRequest, parse_body
+from finq_predictor.serving.settings import Settings
+from finq_predictor.serving.view import View
+
+# Whatever such a body holds is read within a millisecond.
+_SMALL_BODY = 4096
+# No single request is nearly as long; reading a megabyte stops everybody for as long as that takes.
+_LONGEST_SINGLE = 16_384
+
+
+async def predict(request: Request) -> Response:
+    """POST /predict: at once where the answer is remembered, else through the gate."""
+    api = runtime(request)
+    body = await read_body(request, min(api.settings.body_limit, _LONGEST_SINGLE))
+    view = api.store.view()
+    if len(body) <= _SMALL_BODY and not api.hops:
+        asked = parse_body(body, PredictRequest)
+        easy = _easily(view, asked)
+        if easy is not None and (known := easy.served.remembered(easy.ts)) is not None:
+            return _prediction(request, easy, known, asked)
+    with api.gate.entered():
+        asked, found = await api.gate.run(_read, view, body)
+        answers = await api.answers(found.served, found.ts, (found.instrument,))
+    return _prediction(request, found, answers, asked)
+
+
+def _easily(view: View, asked: PredictRequest) -> Found | None:
+    """What a prediction is asked of; None where that takes a search for near misses."""
+    try:
+        return Resolver(view, suggestions=0).find(asked)
+    except UnsuggestedNameError:
+        return None
+
+
+def _read(view: View, body: bytes) -> tuple[PredictRequest, Found]:
+    asked = parse_body(body, PredictRequest)
+    return asked, Resolver(view).find(asked)
+
+
+def _prediction(request: Request, found: Found, answers: dict[str, Answer], asked: PredictRequest) -> Response:
+    api = runtime(request)
+    note(request, found.served)
+    answer = found.served.timed(answers[found.instrument], api.clock(), current=asked.prediction_date is None)
+    api.count((answer,))
+    return JsonResponse({**answer, "request_id": request_id(request)})
+
+
+@dataclass
+class Batch:
+    """What a batch asks for, all of one view.
+
+    Attributes:
+        found: What can be answered, and whether it was asked for now, in the order of the request.
+        errors: The rest, and why.
+        bars: The instruments that are wanted, by market and bar.
+    """
+
+    found: list[tuple[Found, bool]] = field(default_factory=list)
+    errors: list[tuple[PredictRequest, FinqError]] = field(default_factory=list)
+    bars: dict[tuple[str, pd.Timestamp], tuple[Served, list[str]]] = field(default_factory=dict)
+
+
+async def batch_predict(request: Request) -> Response:
+    """POST /batch_predict: what can be answered is; the rest is listed under `errors`."""
+    api = runtime(request)
+    body = await read_body(request, api.settings.body_limit)
+    with api.gate.entered():
+        batch = await api.gate.run(_plan, api.settings, api.store.view(), body)
+        tables = {}
+        for key, (served, names) in batch.bars.items():
+            if await request.is_disconnected():
+                raise ClientDisconnect
+            note(request, served)
+            tables[key] = await api.answers(served, key[1], names)
+        return await api.gate.run(_batch_answer, api, batch, tables, request_id(request))
+
+
+def _plan(settings: Settings, view: View, body: bytes) -> Batch:
+    asked = _single_requests(settings, view, parse_body(body, BatchRequest, settings.batch_limit))
+    resolver, batch = Resolver(view), Batch()
+    for one in asked:
+        found = resolver.look(one)
+        if isinstance(found, FinqError):
+            batch.errors.append((one, found))
+            continue
+        batch.found.append((found, one.prediction_date is None))
+        key = (found.served.market.name, found.ts)
+        batch.bars.setdefault(key, (found.served, []))[1].append(found.instrument)
+    if batch.errors and not batch.found:
+        raise batch.errors[0][1]
+    if len(batch.bars) > settings.batch_bars:
+        raise TooLargeError(
+            f"The batch asks for {len(batch.bars):,} different bars; at most {settings.batch_bars:,} are computed at a "
+            "time."
+        )
+    return batch
+
+
+def _single_requests(settings: Settings, view: View, batch: BatchRequest) -> list[PredictRequest]:
+    crossed = batch.instruments is not None or batch.prediction_dates is not None or batch.market is not None
+    if batch.requests is not None and crossed:
+        raise InvalidRequestError("Give either 'requests' or the fields 'instruments', 'prediction_dates', 'market'.")
+    if batch.requests is None and batch.instruments is None and batch.market is None:
+        raise InvalidRequestError("Give 'instruments', 'market' (for all of its instruments) or 'requests'.")
+    if batch.requests is not None:
+        return batch.requests
+    names: Iterable[str] = batch.instruments or view.get(str(batch.market)).predictor.panel.instruments
+    dates: list[str] | list[None] = batch.prediction_dates or [None]
+    names = list(names)
+    if len(names) * len(dates) > settings.batch_limit:
+        raise TooLargeError(
+            f"The batch asks for {len(names) * len(dates):,} predictions; at most {settings.batch_limit:,} are given "
+            "at a time."
+        )
+    return [
+        PredictRequest.model_construct(instrument=name, prediction_date=date, market=batch.market)
+        for date in dates
+        for name in names
+    ]
+
+
+def _batch_answer(
+    api: Runtime, batch: Batch, tables: dict[tuple[str, pd.Timestamp], dict[str, Answer]], request_id: str
+) -> Response:
+    clock = api.clock()
+    timers = {served.market.name: served.timer(clock) for served, _ in batch.bars.values()}
+    answers = [
+        timers[one.served.market.name](tables[one.served.market.name, one.ts][one.instrument], now)
+        for one, now in batch.found
+    ]
+    api.count(answers)
+    errors = [_item_error(one, error) for one, error in batch.errors]
+    return JsonResponse({"count": len(answers), "predictions": answers, "errors": errors, "request_id": request_id})
+
+
+def _item_error(one: PredictRequest, error: FinqError) -> dict[str, Any]:
+    return {
+        "instrument": one.instrument,
+        "prediction_date": one.prediction_date,
+        "type": type_of(error),
+        "status": status_of(error),
+        "message": str(error),
+    }
+
+
+OPERATIONS = (
+    Operation(
+        "post",
+        "/predict",
+        predict,
+        "One calibrated prediction.",
+        schemas.PredictAnswer,
+        schemas.PredictRequest,
+        {"instrument": "AAPL"},
+        errors=(400, 404, 413, 415, 422, 503),
+    ),
+    Operation(
+        "post",
+        "/batch_predict",
+        batch_predict,
+        "Every instrument at every date, or a list of single requests; what cannot be answered is listed.",
+        schemas.BatchAnswer,
+        schemas.BatchRequest,
+        {"instruments": ["AAPL", "MSFT"], "prediction_dates": ["2024-01-31"]},
+        errors=(400, 404, 413, 415, 422, 503),
+    ),
+)

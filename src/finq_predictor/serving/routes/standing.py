@@ -1,0 +1,46 @@
+"""How the service itself is: GET /health, /ready, /livez and /metrics."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from finq_predictor.serving import schemas
+from finq_predictor.serving.metrics import CONTENT_TYPE
+from finq_predictor.serving.middleware import JsonResponse, request_id
+from finq_predictor.serving.operation import Operation
+from finq_predictor.serving.runtime import runtime
+
+
+async def health(request: Request) -> Response:
+    """GET /health and GET /ready: 200 when requests can be answered, else 503 with the reason."""
+    healthy, standing = runtime(request).store.standing()
+    return JsonResponse({**standing, "request_id": request_id(request)}, 200 if healthy else 503)
+
+
+async def alive(request: Request) -> Response:
+    """GET /livez and GET /healthz: 200 as long as the process answers, with the same standing.
+
+    A process whose files cannot be read is not mended by starting it again; it goes on with what it has read.
+    """
+    _, standing = runtime(request).store.standing()
+    return JsonResponse({**standing, "request_id": request_id(request)})
+
+
+async def metrics(request: Request) -> Response:
+    """GET /metrics."""
+    api = runtime(request)
+    api.observe()
+    return Response(api.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+
+
+_HEALTH = "200 when requests can be answered, else 503 with the reason."
+_ALIVE = "200 as long as the process answers, with what /health says."
+OPERATIONS = (
+    Operation("get", "/health", health, _HEALTH, schemas.Standing),
+    Operation("get", "/ready", health, "Like /health; for load balancers.", schemas.Standing),
+    Operation("get", "/readyz", health, "Like /ready; where orchestrators look for it.", schemas.Standing, plain=True),
+    Operation("get", "/livez", alive, _ALIVE, schemas.Standing, plain=True),
+    Operation("get", "/healthz", alive, "Like /livez.", schemas.Standing, plain=True),
+    Operation("get", "/metrics", metrics, "Prometheus metrics.", "text/plain", plain=True),
+)

@@ -1,0 +1,78 @@
+"""What the routes work with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pandas as pd
+from starlette.requests import Request
+
+from finq_predictor.serving.answers import Answer, Served
+from finq_predictor.serving.gate import Gate
+from finq_predictor.serving.inference import InProcess, Remote, RemoteModel, Scoring
+from finq_predictor.serving.metrics import Metrics
+from finq_predictor.serving.settings import InferenceMode, Settings
+from finq_predictor.serving.store import Store
+
+
+@dataclass
+class Runtime:
+    """What the routes work with.
+
+    Attributes:
+        settings: The settings.
+        store: The markets that are served.
+        metrics: Where to count.
+        remote: The inference service, where there is one.
+        clock: Tells the moment, UTC.
+        gate: Where whatever takes long is worked on.
+    """
+
+    settings: Settings
+    store: Store
+    metrics: Metrics
+    remote: RemoteModel | None = None
+    clock: Callable[[], pd.Timestamp] = lambda: pd.Timestamp.now("UTC")
+    gate: Gate = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.gate = Gate(self.settings.work_threads, self.settings.work_waiting)
+
+    @property
+    def hops(self) -> bool:
+        """Whether probabilities come from the inference service."""
+        return self.settings.inference == InferenceMode.SERVICE and self.remote is not None
+
+    @cached_property
+    def scoring(self) -> Scoring:
+        """Where probabilities are computed."""
+        if self.hops and self.remote is not None:
+            return Remote(self.remote, self.metrics, self.settings.inference_timeout_seconds)
+        return InProcess()
+
+    async def answers(self, served: Served, ts: pd.Timestamp, names: Iterable[str] | None) -> dict[str, Answer]:
+        """Answers at a bar; what is not remembered is computed inside the gate."""
+        if self.hops:
+            if not served.prepared(ts):
+                await self.gate.run(served.features_at, ts)
+        elif served.remembered(ts) is None:
+            await self.gate.run(served.answers, ts)
+        return await self.scoring.answers(served, ts, names)
+
+    def observe(self) -> None:
+        """Note the state of this process in the metrics."""
+        self.metrics.observe(self.store.served, self.store.standing()[0], self.store.age)
+
+    def count(self, answers: Iterable[Answer]) -> None:
+        """Count predictions by market and decision."""
+        for labels, number in Counter((answer["market"], answer["decision"]) for answer in answers).items():
+            self.metrics.predictions.labels(*labels).inc(number)
+
+
+def runtime(request: Request) -> Runtime:
+    """The runtime of the application a request came to."""
+    found: Runtime = request.app.state.runtime
+    return found
