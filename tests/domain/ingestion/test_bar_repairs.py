@@ -137,7 +137,11 @@ def test_nothing_that_is_delivered_later_changes_a_row_that_was_there(splits, di
 def test_a_share_without_a_fault_is_left_alone(splits, dividends, runs, again):
     parts = deliveries(Truth(splits, dividends), sorted(runs), again)
     found, plain = cleaned(parts), cleaned(parts, PLAIN)
-    assert found.repairs.empty
+    # Two dividends within two bars may be one that is told twice: of that nobody can be sure, and it is said.
+    near = [day for day in dividends for other in dividends if 0 < abs(day - other) <= 2]
+    doubted = set(pd.DatetimeIndex(found.repairs["ts"]).tz_convert("America/New_York").date)
+    assert doubted <= {DAYS[day].date() for day in near}
+    assert found.repairs["repaired"].isna().all()
     pd.testing.assert_frame_equal(found.bars.silver, plain.bars.silver, check_exact=True)
 
 

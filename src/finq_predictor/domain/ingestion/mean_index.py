@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from finq_predictor.domain.columns import ADJ_CLOSE, INSTRUMENT, TS
+from finq_predictor.domain.exact_sums import SIZE, SUM, sums_by
 
 BEGIN = 100.0
 
@@ -23,7 +24,8 @@ def mean_index(bars: pd.DataFrame) -> pd.DataFrame:
         count as the adjusted closes of the bars count them.
     """
     ordered = bars.sort_values([INSTRUMENT, TS], kind="stable")
-    earned = ordered.groupby(INSTRUMENT, sort=False)[ADJ_CLOSE].pct_change()
-    mean = earned.groupby(ordered[TS]).mean().sort_index().fillna(0.0)
+    earned = ordered[[TS]].assign(earned=ordered.groupby(INSTRUMENT, sort=False)[ADJ_CLOSE].pct_change())
+    sums = sums_by(earned, [TS], "earned").set_index(TS)
+    mean = (sums[SUM] / sums[SIZE]).reindex(pd.Index(ordered[TS].unique(), name=TS).sort_values(), fill_value=0.0)
     level = BEGIN * (1.0 + mean).cumprod()
     return pd.DataFrame({TS: level.index, "close": level.to_numpy(), ADJ_CLOSE: level.to_numpy()})

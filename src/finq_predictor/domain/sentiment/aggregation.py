@@ -6,6 +6,7 @@ import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT, KNOWN_AT, TS, UTC_MICROSECONDS
 from finq_predictor.domain.errors import DataError
+from finq_predictor.domain.exact_sums import SIZE, SUM, sums_by
 from finq_predictor.domain.market.instruments import InstrumentKind
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.tables import SCORED_ARTICLES, SILVER_COVERAGE, SILVER_SENTIMENT
@@ -94,8 +95,7 @@ def aggregate_tone(
         placed = placed[placed[TS] - placed[KNOWN_AT] <= max_wait]
     if placed.empty:
         return SILVER_SENTIMENT.empty()
-    sums = placed.groupby([TS, INSTRUMENT], sort=True)["weighted"].agg(["sum", "size"]).reset_index()
-    sums.columns = pd.Index([TS, INSTRUMENT, TONE_SUM, ARTICLE_COUNT])
+    sums = sums_by(placed, [TS, INSTRUMENT], "weighted").rename(columns={SUM: TONE_SUM, SIZE: ARTICLE_COUNT})
     return SILVER_SENTIMENT.typed(sums)
 
 
