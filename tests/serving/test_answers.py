@@ -70,7 +70,7 @@ def test_the_limit_can_be_set_and_a_made_up_market_is_never_stale(real, simulate
 def test_the_api_looks_at_the_clock(two_markets, real):
     with started(Settings(data_root=two_markets)) as client:
         runtime = client.app.state.runtime
-        runtime.clock = lambda: real.predictor.newest + pd.Timedelta(days=3)
+        runtime.now = lambda: (real.predictor.newest + pd.Timedelta(days=3)).timestamp()
         runtime.store._markets["fx"].value = real
         answers = [
             client.post("/predict", {"instrument": "EUR_USD"}).json(),

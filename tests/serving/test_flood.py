@@ -11,6 +11,8 @@ import pytest
 
 from attack.attacks import ATTACKS, DAYS
 from attack.siege import ARGUMENTS, COMMAND, SETTINGS, SIEGES, under_flood, under_siege, warm_up, wide_market
+from finq_predictor.serving.settings import Settings
+from serving.conftest import started, wait_until
 from serving.servers import UVICORN, Server, running
 
 SECONDS = 0.5
@@ -68,3 +70,18 @@ def test_no_more_wait_than_there_is_room_for(wide, tmp_path):
         text = httpx.get(f"{server.url}/metrics", timeout=10).text
         assert "none" not in text
         assert len({line.split(" ")[0] for line in text.splitlines() if line.startswith("finq_")}) < 400
+
+
+def test_what_takes_too_long_is_given_up_and_said(two_markets):
+    days = [f"2022-0{month}-{day:02d}" for month in (1, 2, 3) for day in range(1, 29)]
+    with started(Settings(data_root=two_markets, markets=("equity",), answer_seconds=0.05)) as client:
+        answer = client.post("/batch_predict", {"market": "equity", "prediction_dates": days})
+        assert answer.status_code == 503
+        assert answer.json()["error"]["type"] == "slow_answer"
+        assert answer.json()["error"]["message"].startswith("The answer took longer than 0.05 s")
+        assert answer.headers["retry-after"] == "2"
+        # Nothing of it is worked on any more, and what is quick is answered.
+        wait_until(lambda: client.app.state.runtime.gate.inside == 0, 10)
+        assert client.post("/predict", {"instrument": "AAPL"}).status_code == 200
+        counted = 'finq_prediction_errors_total{route="/batch_predict",type="slow_answer"} 1.0'
+        assert counted in client.get("/metrics").text

@@ -89,14 +89,10 @@ def short_folder():
         yield Path(folder)
 
 
-def _score(market: str) -> dict[str, object]:
-    return {"market": market, "model": {}, "rows": []}
-
-
 def test_the_inference_service_reads_no_pickle(over_tcp, tmp_path):
     _, inference = over_tcp
     for media_type in (PICKLE, PICKLE.upper(), f"{PICKLE}; charset=utf-8", "multipart/form-data", "text/plain"):
-        content = pickle.dumps({**_score("fx"), "rows": Deed(tmp_path / "done")})
+        content = pickle.dumps({"questions": Deed(tmp_path / "done")})
         headers = {"content-type": media_type}
         answer = httpx.post(f"{inference}/score", content=content, headers=headers, timeout=30)
         assert not (tmp_path / "done").exists(), "the pickle was run"

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-FORBIDDEN = ("kedro", "mlflow", "great_expectations", "optuna", "torch", "finq_predictor.pipelines")
+FORBIDDEN = ("kedro", "mlflow", "great_expectations", "optuna", "torch", "sklearn", "finq_predictor.pipelines")
 
 
 @pytest.mark.parametrize("module", ["finq_predictor.serving.app", "finq_predictor.serving.service"])

@@ -7,7 +7,7 @@ import pytest
 from finq_predictor.domain.modelling.models import MODELS, Model
 from finq_predictor.domain.modelling.prediction import Predictor
 from finq_predictor.serving import inference
-from finq_predictor.serving.inference import Models, Remote, describe_device
+from finq_predictor.serving.inference import Models, Remote, describe_device, identity
 from finq_predictor.serving.metrics import Metrics
 from finq_predictor.serving.settings import Settings
 from serving.conftest import started
@@ -19,9 +19,9 @@ class Near:
     def __init__(self, models: Models, seconds: float = 0.0) -> None:
         self.models, self.seconds = models, seconds
 
-    async def score(self, market, model, rows):
+    async def score(self, questions):
         await asyncio.sleep(self.seconds)
-        return self.models.score(market, model, rows)
+        return self.models.score(questions)
 
 
 @pytest.fixture
@@ -54,6 +54,37 @@ def test_trouble_with_the_service_is_answered_in_process_and_counted(served, two
     ts = served.predictor.newest
     assert asyncio.run(remote.answers(served, ts, ("AAPL",)))["AAPL"] == served.answers(ts)["AAPL"]
     assert _fallbacks(metrics) == 1
+
+
+def test_questions_of_several_requests_are_answered_together_and_what_is_wrong_with_one_holds_up_no_other(
+    two_markets, served, monkeypatch
+):
+    models = Models(Settings(data_root=two_markets))
+    models.refresh()
+    bundle = served.predictor.bundle
+    ours, width = identity(bundle), len(bundle.feature_set.names)
+    rows = [[0.1 * number] * width for number in range(4)]
+    asked = [
+        {"market": "equity", "model": ours, "rows": rows[:1]},
+        {"market": "equity", "model": {**ours, "version": "9"}, "rows": rows[:1]},
+        {"market": "equity", "model": ours, "rows": []},
+        {"market": "gold", "model": ours, "rows": rows[:1]},
+        {"market": "equity", "model": ours, "rows": [[None] * width, *rows[1:]]},
+    ]
+    alone = [models.score([one])[0] for one in asked]
+    calls = []
+    scored = models._scored
+    monkeypatch.setattr(models, "_scored", lambda bundle, rows: calls.append(len(rows)) or scored(bundle, rows))
+    assert models.score(asked) == alone
+    assert calls == [5], "rows for one model go through it at once"
+    assert [said["problem"] is None for said in alone] == [True, False, True, False, True]
+    assert [len(said["scored"] or ()) for said in alone] == [1, 0, 0, 0, 4]
+    assert "the inference service holds" in alone[1]["problem"]
+    broken = [*asked, {"market": "equity", "model": ours, "rows": [["high"] * width]}, asked[0]]
+    answers = models.score(broken)
+    assert answers[:5] == alone
+    assert answers[6] == alone[0]
+    assert "could not convert string" in answers[5]["problem"]
 
 
 def test_predictor_is_shared_by_requests(served):

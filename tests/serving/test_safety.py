@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
+from typing import Any
 
 import httpx
+import pandas as pd
 import pytest
 
 from finq_predictor.serving.settings import Settings
@@ -33,10 +36,6 @@ ASKED = (
     ("OPTIONS", "/predict", None),
     ("GET", "/" + "a" * 9_000, None),
 )
-LINE = re.compile(
-    r"request id=(?P<id>\S+) method=(?P<method>[A-Z]+) route=(?P<route>\S+) status=(?P<status>\d{3}) "
-    r"ms=\d+\.\d model=(?P<model>\S+) snapshot=(?P<snapshot>\S+)( \(trace=.*)?$"
-)
 
 
 @pytest.mark.slow
@@ -59,14 +58,15 @@ def test_every_answer_carries_the_headers(either_server):
     assert statuses == {200, 400, 404, 405, 413, 414, 422}
 
 
-def _lines(text: str) -> list[dict[str, str]]:
-    return [found.groupdict() for line in text.splitlines() if (found := LINE.search(line))]
+def _lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines() if line.startswith('{"at"')]
 
 
 @pytest.mark.slow
 def test_every_request_leaves_a_line_without_what_was_asked(either_server):
     url = either_server.url
-    headers = {"X-Request-ID": "order-42"}
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    headers = {"X-Request-ID": "order-42", "traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
     answer = httpx.post(f"{url}/predict", json={"instrument": "MSFT"}, headers=headers, timeout=30)
     assert answer.headers["x-request-id"] == answer.json()["request_id"] == "order-42"
     httpx.get(f"{url}/ranking?market=fx&secret=hidden", headers={"X-Request-ID": "order-43"}, timeout=30)
@@ -77,12 +77,12 @@ def test_every_request_leaves_a_line_without_what_was_asked(either_server):
     log = either_server.log.read_text()
     lines = {line["id"]: line for line in _lines(log)}
     one = lines["order-42"]
-    assert (one["method"], one["route"], one["status"]) == ("POST", "/predict", "200")
-    assert one["model"] == "equity:logistic@1"
-    assert one["snapshot"] == answer.json()["snapshot"]
-    assert (lines["order-43"]["route"], lines["order-43"]["model"]) == ("/ranking", "fx:xgboost@3")
-    assert (lines["order-44"]["route"], lines["order-44"]["status"]) == ("other", "404")
-    assert lines["order-45"]["model"] == "equity:logistic@1,fx:xgboost@3"
+    assert (one["method"], one["route"], one["status"], one["trace"]) == ("POST", "/predict", 200, trace)
+    assert (one["models"], one["snapshots"]) == (["equity:logistic@1"], [answer.json()["snapshot"]])
+    assert abs(pd.Timestamp(one["at"]) - pd.Timestamp.now("UTC")) < pd.Timedelta(minutes=2)
+    assert (lines["order-43"]["route"], lines["order-43"]["models"]) == ("/ranking", ["fx:xgboost@3"])
+    assert (lines["order-44"]["route"], lines["order-44"]["status"]) == ("other", 404)
+    assert (lines["order-45"]["models"], lines["order-45"]["trace"]) == (["equity:logistic@1", "fx:xgboost@3"], None)
     assert "forged" not in lines
     for asked in ("MSFT", "hidden", "market=fx"):
         assert asked not in log

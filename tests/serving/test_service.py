@@ -8,7 +8,6 @@ import pytest
 from finq_predictor.adapters.bundle_store import load_bundle
 from finq_predictor.adapters.silver import read_panel
 from finq_predictor.adapters.snapshots.store import SnapshotStore, path_of
-from finq_predictor.domain.errors import StoreError
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.serving.inference import Models, describe_device, identity
 from finq_predictor.serving.settings import Settings
@@ -69,14 +68,17 @@ def test_models_score_what_the_bundle_predicts(two_markets):
     rows = values.astype(object).where(values.notna(), None).to_numpy().tolist()
     models = Models(Settings(data_root=two_markets))
     expected = bundle.predict(features)[["score", "probability"]].to_numpy().tolist()
-    assert models.score("fx", identity(bundle), rows) == expected
+    (said,) = models.score([{"market": "fx", "model": identity(bundle), "rows": rows}])
+    assert said == {"scored": expected, "problem": None}
 
 
 @pytest.mark.parametrize(("market", "change"), [("fx", {"version": "9"}), ("bonds", {}), ("equity", {})])
 def test_models_refuse_a_caller_who_holds_another_model(two_markets, market, change):
     bundle = load_bundle(path_of(two_markets, "fx", "champion"))
-    with pytest.raises(StoreError, match=r"holds|hold a model"):
-        Models(Settings(data_root=two_markets)).score(market, identity(bundle) | change, [])
+    question = {"market": market, "model": identity(bundle) | change, "rows": []}
+    (said,) = Models(Settings(data_root=two_markets)).score([question])
+    assert said["scored"] is None
+    assert re.search("holds|hold a model", said["problem"])
 
 
 def test_device_is_chosen_in_code():

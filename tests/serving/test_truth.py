@@ -81,7 +81,7 @@ def test_a_client_that_leaves_is_recorded_and_no_failure(either_server):
     wait_until(both, 20)
     assert 'status="500"' not in httpx.get(f"{url}/metrics", timeout=10).text
     log = either_server.log.read_text()[told:]
-    assert log.count("status=499") == 2, log[-3000:]
+    assert log.count('"status":499') == 2, log[-3000:]
     for word in ("Traceback", "ClientDisconnect", "CancelledError", "ERROR"):
         assert word not in log, log[-3000:]
 

@@ -37,6 +37,8 @@ class Served:
         fresh_hours: Newest bars older than this, counted while the market is open, answer nothing that may be acted
             upon; None takes the market's.
         snapshot: Id of the snapshot that model and bars are from; None where they are from none.
+        model: Name, version and standing of the model, as answers show them.
+        signature: Market, model and version in a word, and the snapshot: what the log says of an answer.
     """
 
     market: Market
@@ -45,10 +47,13 @@ class Served:
     fresh_hours: float | None = None
     snapshot: str | None = None
     model: Answer = field(init=False)
+    signature: tuple[str, str | None] = field(init=False)
     _names: dict[str, str] = field(init=False, repr=False)
     _features: BoundedCache[pd.Timestamp, pd.DataFrame] = field(init=False, repr=False)
     _answers: BoundedCache[pd.Timestamp, dict[str, Answer]] = field(init=False, repr=False)
     _open_hours: BoundedCache[pd.Timestamp, float] = field(init=False, repr=False)
+    _stale: list[tuple[int, str | None] | None] = field(init=False, repr=False)
+    _newest_s: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -58,6 +63,10 @@ class Served:
         put(self, "_features", BoundedCache(self.cache_bars + 1, newest))
         put(self, "_answers", BoundedCache(self.cache_bars + 1, newest))
         put(self, "_open_hours", BoundedCache(2))
+        model = f"{self.market.name}:{self.model['name']}@{self.model['version']}"
+        put(self, "signature", (model, self.snapshot))
+        put(self, "_stale", [None])
+        put(self, "_newest_s", newest.timestamp())
 
     @property
     def simulated(self) -> bool:
@@ -112,6 +121,22 @@ class Served:
     def now(self, clock: pd.Timestamp) -> pd.Timestamp:
         """What time it is on this market: that of the clock; a made-up market stands at its newest bar."""
         return self.predictor.newest if self.simulated else clock
+
+    def second(self, clock: float) -> float:
+        """Like :meth:`now`, in seconds since 1970."""
+        return self._newest_s if self.simulated else clock
+
+    def seconds_of(self, bar: str) -> float:
+        """Close of a bar as an answer shows it, in seconds since 1970."""
+        return float(pd.Timestamp(bar).timestamp())
+
+    def stale_at(self, clock: float) -> str | None:
+        """Like :meth:`stale`, for seconds since 1970; looked at once a minute."""
+        minute = int(clock // 60.0)
+        known = self._stale[0]
+        if known is None or known[0] != minute:
+            known = self._stale[0] = (minute, self.stale(pd.Timestamp(60 * minute, unit="s", tz="UTC")))
+        return known[1]
 
     def stale(self, clock: pd.Timestamp) -> str | None:
         """Why the newest bar is too old to act upon, or None where it is not.

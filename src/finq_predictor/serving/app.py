@@ -9,17 +9,19 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from finq_predictor.domain.errors import ConfigurationError, FinqError
+from finq_predictor.serving import request_log
+from finq_predictor.serving.application import Application
 from finq_predictor.serving.inference import RemoteModel
 from finq_predictor.serving.media_types import NoPickles
 from finq_predictor.serving.metrics import Metrics
 from finq_predictor.serving.middleware import Observed, error_handlers
 from finq_predictor.serving.operation import names_by_path
+from finq_predictor.serving.request_log import RequestLog
 from finq_predictor.serving.routes import OPERATIONS
 from finq_predictor.serving.runtime import Runtime
 from finq_predictor.serving.settings import InferenceMode, Settings
@@ -34,34 +36,40 @@ _SHORTEST_PAUSE_S = 0.5
 _SWITCH_S = 0.001
 PATHS = dict(names_by_path(OPERATIONS))
 """Each path of the API, and the name under which requests to it are counted."""
+_SINGLE = frozenset(path for path, name in PATHS.items() if name == "/predict")
 
 
-def create_app(settings: Settings | None = None) -> Starlette:
+def create_app(settings: Settings | None = None) -> Application:
     """Make the application; it loads nothing before it is started.
 
     Args:
         settings: The settings; read from the environment at start when None.
     """
-    metrics = Metrics()
+    metrics, log = Metrics(), RequestLog()
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Application) -> AsyncIterator[None]:
         end_with_supervisor()
         app.state.runtime = make_runtime(settings, metrics, app.state.remote)
         _keep_a_log()
         store: Store = app.state.runtime.store
         store.start()
         await run_in_threadpool(store.wait, _START_SECONDS)
+        app.shorten(app.state.runtime, _SINGLE, metrics, log)
         _hurry()
         keeping = [asyncio.create_task(task) for task in (_guard(store), _observe(app.state.runtime))]
         yield
         for task in keeping:
             task.cancel()
+        log.write()
         await run_in_threadpool(store.stop)
 
-    app = Starlette(
+    app = Application(
         routes=[Route(path, one.endpoint, methods=[one.method]) for one in OPERATIONS for path in one.paths],
-        middleware=[Middleware(Observed, metrics=metrics, routes=PATHS), Middleware(NoPickles, metrics=metrics)],
+        middleware=[
+            Middleware(Observed, metrics=metrics, routes=PATHS, log=log),
+            Middleware(NoPickles, metrics=metrics),
+        ],
         exception_handlers=error_handlers(metrics, PATHS),
         lifespan=lifespan,
     )
@@ -93,9 +101,28 @@ def _keep_a_log() -> None:
     if log.level == logging.NOTSET:
         log.setLevel(logging.INFO)
     if not log.hasHandlers():
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-        log.addHandler(handler)
+        log.addHandler(_handler("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    if not request_log.logger.handlers:
+        # Lines of JSON, which nothing may stand before; whoever wants them elsewhere gives the logger its handler.
+        request_log.logger.addHandler(_handler("%(message)s"))
+        request_log.logger.propagate = False
+
+
+def _handler(form: str) -> logging.Handler:
+    handler = _ToStderr()
+    handler.setFormatter(logging.Formatter(form))
+    return handler
+
+
+class _ToStderr(logging.Handler):
+    """Writes to what is the error output of the process at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(self.format(record) + "\n")
+            sys.stderr.flush()
+        except Exception:
+            self.handleError(record)
 
 
 async def _observe(api: Runtime) -> None:

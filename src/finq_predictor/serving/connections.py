@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -30,10 +30,19 @@ class Connection(HttpToolsProtocol):
 
     An idle connection that has never asked for anything is one whose headers do not come; one that has waits as long
     as uvicorn's `timeout_keep_alive` says.
+
+    Attributes:
+        straight_to: The application that takes the requests in place of the one that uvicorn was started with, whose
+            life goes on. BentoML's puts a span, a task and a timer of a minute around each of them; ten thousands of
+            those timers wait at any time, and every collection of garbage walks through all they hold.
     """
+
+    straight_to: ClassVar[Any] = None
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
+        if self.straight_to is not None:
+            self.app = self.straight_to
         self._head = 0
         self._in_head = True
         self._got_on = False

@@ -6,6 +6,7 @@ RequestError
 ├── TooLargeError         413  the body or the batch is over its limit
 ├── MediaTypeError        415  the body is compressed
 ├── OverloadedError       503  too many requests are being worked on; try again later
+├── SlowAnswerError       503  the answer took too long and was given up
 └── UnavailableError      503  the market is not served now; says why
 """
 
@@ -46,6 +47,12 @@ class MediaTypeError(RequestError):
 
 class OverloadedError(RequestError):
     """Too many requests are being worked on."""
+
+    status = 503
+
+
+class SlowAnswerError(RequestError):
+    """The answer took too long and was given up."""
 
     status = 503
 

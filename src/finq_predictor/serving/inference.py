@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Iterable
-from typing import Protocol
+from itertools import chain, islice
+from typing import Protocol, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -17,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 
 from finq_predictor.adapters.snapshots.store import SnapshotStore
 from finq_predictor.domain.columns import INSTRUMENT, TS
-from finq_predictor.domain.errors import StoreError
+from finq_predictor.domain.errors import FinqError, StoreError
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.models import MODELS
 from finq_predictor.domain.modelling.models.base import Device
@@ -52,11 +54,37 @@ class InProcess:
         return remembered if remembered is not None else await run_in_threadpool(served.answers, ts)
 
 
+class Question(TypedDict):
+    """What the inference service is asked by one request.
+
+    Attributes:
+        market: The market of the model.
+        model: The :func:`identity` the caller holds.
+        rows: Features in the order of the model's feature set; None is missing.
+    """
+
+    market: str
+    model: dict[str, str]
+    rows: list[list[float | None]]
+
+
+class Scores(TypedDict):
+    """What it says to that.
+
+    Attributes:
+        scored: Uncalibrated score and calibrated probability of each row; None where there is a problem.
+        problem: Why it cannot say.
+    """
+
+    scored: list[list[float]] | None
+    problem: str | None
+
+
 class RemoteModel(Protocol):
     """The asynchronous face of the inference service."""
 
-    async def score(self, market: str, model: dict[str, str], rows: list[list[float | None]]) -> list[list[float]]:
-        """Scores and probabilities of feature rows, see :meth:`Models.score`."""
+    async def score(self, questions: list[Question]) -> list[Scores]:
+        """An answer to each question, see :meth:`Models.score`."""
         ...
 
 
@@ -100,8 +128,12 @@ class Remote:
         rows: list[list[float | None]] = [
             [None if value != value else value for value in row] for row in values.tolist()
         ]
-        result = await self._model.score(market=served.market.name, model=identity(served.predictor.bundle), rows=rows)
-        return pd.DataFrame(result, columns=["score", "probability"])
+        bundle = served.predictor.bundle
+        question = Question(market=served.market.name, model=identity(bundle), rows=rows)
+        (said,) = await self._model.score(questions=[question])
+        if said["scored"] is None:
+            raise StoreError(str(said["problem"]))
+        return pd.DataFrame(said["scored"], columns=["score", "probability"])
 
 
 def identity(bundle: ModelBundle) -> dict[str, str]:
@@ -139,20 +171,34 @@ class Models:
         for watched in self._models.values():
             watched.refresh()
 
-    def score(self, market: str, model: dict[str, str], rows: list[list[float | None]]) -> list[list[float]]:
-        """Score feature rows.
-
-        Args:
-            market: The market of the model.
-            model: The :func:`identity` the caller holds.
-            rows: Features in the order of the model's feature set; None is missing.
+    def score(self, questions: list[Question]) -> list[Scores]:
+        """Answer the questions of several requests; rows for the same model go through it together.
 
         Returns:
-            Uncalibrated score and calibrated probability of each row.
-
-        Raises:
-            StoreError: If the model here is not the caller's.
+            An answer to each question, in their order. What is wrong with one does not hold up the others.
         """
+        answers: list[Scores] = [Scores(scored=None, problem="nothing was asked") for _ in questions]
+        alike: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for place, one in enumerate(questions):
+            alike[one["market"], *chain(*sorted(one["model"].items()))].append(place)
+        for places in alike.values():
+            for place, said in zip(places, self._together([questions[place] for place in places]), strict=True):
+                answers[place] = said
+        return answers
+
+    def _together(self, questions: list[Question]) -> list[Scores]:
+        """Answer questions to one model; one by one where they cannot be answered together."""
+        try:
+            bundle = self._held(questions[0]["market"], questions[0]["model"])
+            rows = [row for one in questions for row in one["rows"]]
+            scored = iter(self._scored(bundle, rows))
+            return [Scores(scored=list(islice(scored, len(one["rows"]))), problem=None) for one in questions]
+        except (FinqError, TypeError, ValueError) as error:
+            if len(questions) > 1:
+                return [said for one in questions for said in self._together([one])]
+            return [Scores(scored=None, problem=str(error))]
+
+    def _held(self, market: str, model: dict[str, str]) -> ModelBundle:
         watched = self._models.get(market)
         if watched is None:
             raise StoreError(f"The inference service does not hold a model of {market!r}.")
@@ -162,6 +208,11 @@ class Models:
         if bundle is None or identity(bundle) != model:
             held = identity(bundle) if bundle is not None else watched.problem
             raise StoreError(f"The API asks for {model}, the inference service holds {held}.")
+        return bundle
+
+    def _scored(self, bundle: ModelBundle, rows: list[list[float | None]]) -> list[list[float]]:
+        if not rows:
+            return []
         frame = pd.DataFrame(np.array(rows, dtype=np.float64), columns=list(bundle.feature_set.names))
         frame.insert(0, INSTRUMENT, np.arange(len(frame)).astype(str))
         frame.insert(0, TS, pd.Timestamp(0, unit="us", tz="UTC"))

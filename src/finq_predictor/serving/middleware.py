@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
+from itertools import count
 from typing import Any
-from uuid import uuid4
 
 import anyio
 import orjson
@@ -19,20 +21,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from finq_predictor.domain.errors import FinqError, closest
 from finq_predictor.serving.answers import Served
-from finq_predictor.serving.errors import MediaTypeError, TooLargeError, status_of, type_of
+from finq_predictor.serving.errors import MediaTypeError, SlowAnswerError, TooLargeError, status_of, type_of
 from finq_predictor.serving.metrics import Metrics
 from finq_predictor.serving.reasons import Reasons
+from finq_predictor.serving.request_log import RequestLog, trace_of
 
 logger = logging.getLogger(__name__)
-requests_log = logging.getLogger("finq_predictor.serving.requests")
 CLIENT_LEFT = 499
 URL_LIMIT = 8192
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:@+=-]{0,127}")
+# Workers are forked from nobody: each reads this anew.
+_PROCESS, _NUMBERS = os.urandom(10).hex().encode(), count(1)
 _HOST = re.compile(r"(\[[0-9a-f:.]*\]|[^:]*)(:\d*)?")
-_UNSAFE = re.compile(r"[^\w.:,@+-]")
 _HTTP_TYPES = {404: "not_found", 405: "method_not_allowed"}
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_HEADERS = {
+SAFETY_HEADERS = {
     b"x-content-type-options": b"nosniff",
     b"cache-control": b"no-store",
     b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
@@ -63,12 +66,14 @@ class Observed:
         app: The application.
         metrics: Returns where to count.
         routes: The paths that are counted, and by which names; all others are counted together.
+        log: Takes a line about each request.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, routes: Mapping[str, str]) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, routes: Mapping[str, str], log: RequestLog) -> None:
         self.app = app
         self.metrics = metrics
         self.routes = routes
+        self.log = log
         self._children: dict[tuple[str, int], Any] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,11 +104,16 @@ class Observed:
 
         try:
             refusal = self._refusal(scope)
-            await (refusal or self.app)(scope, observed_receive, observed_send)
+            await _in_time(refusal or self.app, scope, observed_receive, observed_send)
         except ClientDisconnect:
             status = CLIENT_LEFT
             # Nobody reads it; but what is around us, such as BentoML's time-out, waits for an answer to begin.
             await Response(status_code=CLIENT_LEFT)(scope, receive, send)
+        except SlowAnswerError as error:
+            if status:
+                raise
+            slow = error_response(scope, 503, type_of(error), str(error), self.metrics, {"Retry-After": "2"})
+            await slow(scope, observed_receive, observed_send)
         except Exception as error:
             logger.exception("Request %s to %s failed", request_id.decode(), path)
             if status:
@@ -124,7 +134,7 @@ class Observed:
             message = f"The URL is longer than {URL_LIMIT:,} bytes; send what is asked in the body."
             return error_response(scope, 414, "url_too_long", message, self.metrics)
         api = getattr(scope["app"].state, "runtime", None)
-        if api is not None and not _called_by(scope, api.settings.allowed_hosts):
+        if api is not None and not called_by(scope, api.settings.allowed_hosts):
             message = "The service is not called by this name; FINQ_ALLOWED_HOSTS lists those it has."
             return error_response(scope, 400, "unknown_host", message, self.metrics)
         return None
@@ -133,15 +143,14 @@ class Observed:
         requests, duration = self._counters(scope["finq_route"], status)
         requests.inc()
         duration.observe(seconds)
-        requests_log.info(
-            "request id=%s method=%s route=%s status=%d ms=%.1f model=%s snapshot=%s",
+        self.log.told(
             scope["finq_request_id"],
             scope["method"] if scope["method"] in _METHODS else "OTHER",
             scope["finq_route"],
             status,
-            1e3 * seconds,
-            _written(model for model, _ in scope["finq_served"].values()),
-            _written(snapshot or "-" for _, snapshot in scope["finq_served"].values()),
+            seconds,
+            tuple(scope["finq_served"].values()),
+            next((trace_of(value) for name, value in scope["headers"] if name == b"traceparent"), None),
         )
 
     def _counters(self, path: str, status: int) -> Any:
@@ -171,6 +180,22 @@ class Whole:
         await (self.app if scope["type"] == "lifespan" else self.ours)(scope, receive, send)
 
 
+async def _in_time(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Let an application answer, but no longer than is set; it ends after the piece of work that it is at."""
+    api = getattr(scope["app"].state, "runtime", None)
+    seconds = None if api is None else api.settings.answer_seconds
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            await app(scope, receive, send)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise SlowAnswerError(
+            f"The answer took longer than {seconds:g} s and was given up; ask for less at a time, or try again later."
+        ) from None
+
+
 async def _glance(receive: Receive) -> None:
     """Take what has come from the client since, without waiting for it."""
     with anyio.CancelScope() as scope:
@@ -183,12 +208,12 @@ def _with_headers(given: Iterable[tuple[bytes, bytes]], request_id: bytes) -> li
     here = {name.lower() for name, _ in headers}
     return [
         *headers,
-        *((name, value) for name, value in _HEADERS.items() if name not in here),
+        *((name, value) for name, value in SAFETY_HEADERS.items() if name not in here),
         (b"x-request-id", request_id),
     ]
 
 
-def _called_by(scope: Scope, allowed: tuple[str, ...]) -> bool:
+def called_by(scope: Scope, allowed: tuple[str, ...]) -> bool:
     """Whether every name that the client called the service by is one of its names."""
     if not allowed:
         return True
@@ -197,15 +222,21 @@ def _called_by(scope: Scope, allowed: tuple[str, ...]) -> bool:
     return bool(given) and all(one and any(fnmatchcase(one[1], name) for name in allowed) for one in matches)
 
 
-def _written(words: Iterable[str]) -> str:
-    return ",".join(_UNSAFE.sub("?", word) for word in words) or "-"
+def new_request_id() -> bytes:
+    """An id that nobody has had: by chance for this process, and by counting within it."""
+    return b"%b%012x" % (_PROCESS, next(_NUMBERS))
+
+
+def is_request_id(given: bytes) -> bool:
+    """Whether what a client sent as `X-Request-ID` is taken as it is."""
+    return _REQUEST_ID.fullmatch(given) is not None
 
 
 def _request_id(scope: Scope) -> bytes:
     for name, value in scope["headers"]:
-        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+        if name == b"x-request-id" and is_request_id(value):
             return bytes(value)
-    return uuid4().hex.encode()
+    return new_request_id()
 
 
 def request_id(request: Request) -> str:
@@ -215,8 +246,7 @@ def request_id(request: Request) -> str:
 
 def note(request: Request, served: Served) -> None:
     """Remember for the log what answers a request."""
-    model = f"{served.market.name}:{served.model['name']}@{served.model['version']}"
-    request.scope["finq_served"][served.market.name] = (model, served.snapshot)
+    request.scope["finq_served"][served.market.name] = served.signature
 
 
 async def read_body(request: Request, limit: int) -> bytes:

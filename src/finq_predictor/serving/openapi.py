@@ -65,6 +65,8 @@ def _describe(operation: Operation) -> dict[str, Any]:
         "operationId": operation.path.strip("/").replace(".", "_") or "page",
         "responses": {"200": {"description": "The answer.", "content": _content(operation.answer)}},
     }
+    for media_type in operation.tables:
+        described["responses"]["200"]["content"][media_type] = {"schema": {"type": "string", "format": "binary"}}
     if operation.answer is schemas.Standing and operation.path not in _ALIVE:
         described["responses"]["503"] = {"description": "Not able to answer.", "content": _content(schemas.Standing)}
     for status in operation.errors:

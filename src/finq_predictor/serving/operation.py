@@ -28,6 +28,7 @@ class Operation:
         example: A body.
         query: Names and meanings of what may stand in the query.
         errors: The statuses of errors that it answers with.
+        tables: Media types in which it answers besides JSON.
         plain: Whether it has no version: pages, probes, and what other programs look for at a place of their own.
     """
 
@@ -40,6 +41,7 @@ class Operation:
     example: dict[str, Any] = field(default_factory=dict)
     query: tuple[tuple[str, str], ...] = ()
     errors: tuple[int, ...] = ()
+    tables: tuple[str, ...] = ()
     plain: bool = False
 
     @property

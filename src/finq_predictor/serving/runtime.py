@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ class Runtime:
         store: The markets that are served.
         metrics: Where to count.
         remote: The inference service, where there is one.
-        clock: Tells the moment, UTC.
+        now: Tells the moment in seconds since 1970.
         gate: Where whatever takes long is worked on.
     """
 
@@ -35,11 +36,15 @@ class Runtime:
     store: Store
     metrics: Metrics
     remote: RemoteModel | None = None
-    clock: Callable[[], pd.Timestamp] = lambda: pd.Timestamp.now("UTC")
+    now: Callable[[], float] = time.time
     gate: Gate = field(init=False)
 
     def __post_init__(self) -> None:
         self.gate = Gate(self.settings.work_threads, self.settings.work_waiting)
+
+    def clock(self) -> pd.Timestamp:
+        """The moment, UTC."""
+        return pd.Timestamp(self.now(), unit="s", tz="UTC")
 
     @property
     def hops(self) -> bool:

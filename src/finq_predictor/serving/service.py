@@ -8,6 +8,7 @@ and `/healthz` as well, so that BentoML's own routes tell nothing else.
 from __future__ import annotations
 
 import logging
+from typing import Any, cast
 
 import bentoml
 
@@ -15,7 +16,8 @@ from finq_predictor.domain.errors import FinqError
 from finq_predictor.domain.modelling.models.base import Device
 from finq_predictor.serving import hosting
 from finq_predictor.serving.app import app
-from finq_predictor.serving.inference import Models, describe_device
+from finq_predictor.serving.connections import Connection
+from finq_predictor.serving.inference import Models, Question, describe_device
 from finq_predictor.serving.media_types import JsonOnly
 from finq_predictor.serving.middleware import Whole
 from finq_predictor.serving.settings import Settings
@@ -23,6 +25,8 @@ from finq_predictor.serving.supervisor import end_with_supervisor
 
 logger = logging.getLogger(__name__)
 _QUIET = {"access": {"enabled": False}}
+# Requests that are scored together at most, and how long they may wait for it; BentoML finds out what is best.
+_TOGETHER, _LATEST_MS = 64, 1000
 hosting.arrange()
 
 
@@ -49,10 +53,10 @@ class Inference:
         self.models = Models(settings, Device(self.where["device"]))
         self.models.refresh()
 
-    @bentoml.api  # type: ignore[untyped-decorator]
-    def score(self, market: str, model: dict[str, str], rows: list[list[float | None]]) -> list[list[float]]:
-        """Scores and calibrated probabilities of feature rows, see :meth:`Models.score`."""
-        return self.models.score(market, model, rows)
+    @bentoml.api(batchable=True, max_batch_size=_TOGETHER, max_latency_ms=_LATEST_MS)  # type: ignore[untyped-decorator]
+    def score(self, questions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """An answer to each of the questions of requests that wait together, see :meth:`Models.score`."""
+        return cast("list[dict[str, Any]]", self.models.score(cast("list[Question]", questions)))
 
     @bentoml.api  # type: ignore[untyped-decorator]
     def device(self) -> dict[str, str]:
@@ -79,6 +83,8 @@ class Api:
         app.state.remote = self.inference.to_async
         # BentoML would send pickles, and `Inference` would have to read them from anybody.
         app.state.remote.media_type = "application/json"
+        # This is a worker of the API, and not one of `Inference`, whose requests BentoML has to take.
+        Connection.straight_to = app
 
 
 Api.add_asgi_middleware(Whole, ours=app)  # type: ignore[attr-defined]

@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     work_waiting: int = Field(
         default=64, ge=0, description="Requests that may wait for that; beyond, they get 503 and Retry-After"
     )
+    answer_seconds: float = Field(
+        default=60.0, ge=0.01, description="Longest time for an answer; what takes longer is given up with 503"
+    )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Names the service may be called by (`Host`), separated by commas, `*.example.com` for all below; "

@@ -73,6 +73,7 @@ class Store:
         self._loaded = threading.Event()
         self._watcher = Watcher(self.refresh, settings.poll_seconds, settings.watch_polls, settings.retry_seconds)
         self._markets = {name: self._watch(MARKETS[name]) for name in settings.markets if failure is None}
+        self._watched = tuple(self._markets.values())
 
     def _watch(self, market: Market) -> Watched[Served]:
         pointer = SnapshotStore(self.settings.data_root, market.name).pointer
@@ -104,6 +105,11 @@ class Store:
     def age(self) -> float:
         """Seconds since every market was last looked at."""
         return self._watcher.age
+
+    @property
+    def values(self) -> tuple[Served | None, ...]:
+        """What is served of each market at this moment; None where it cannot answer."""
+        return tuple([watched.value for watched in self._watched])
 
     @property
     def served(self) -> list[Served]:

@@ -28,6 +28,7 @@ from finq_predictor.adapters.signing import KEY, KEY_FILE
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import StoreError
 from finq_predictor.domain.modelling.bundle import PROBABILITY, SCORE, ModelBundle
+from finq_predictor.serving.lean_imports import without_learning
 
 logger = logging.getLogger(__name__)
 MEMORY = 4 * 2**30
@@ -63,7 +64,7 @@ def load_tried(folder: Path, seconds: float) -> ModelBundle:
         tried = json.loads(kept.read_text()) if kept and kept.exists() else _try(parts, folder, seconds)
         if kept:
             kept.write_text(json.dumps(tried))
-    bundle = build_bundle(parts, folder)
+    bundle = without_learning(lambda: build_bundle(parts, folder))
     if ask(bundle) != tried:
         raise StoreError(f"The model in {folder} gave other numbers in its trial than here. Train or export it again.")
     _tried.add(digest)

@@ -23,18 +23,13 @@ def main(memory: int, seconds: int, given: BinaryIO, said: TextIO) -> None:
     # After the limits, so that they hold for the imports too.
     from finq_predictor.adapters.bundle_store import build_bundle
     from finq_predictor.domain.errors import FinqError
+    from finq_predictor.serving.lean_imports import without_learning
     from finq_predictor.serving.trial import ask
 
     head = json.loads(given.readline())
     parts = {name: given.read(size) for name, size in head["sizes"].items()}
-    # Libraries of trees take it with them where it is, for learning only, and it takes longer than all else together.
-    sys.modules["sklearn"] = None  # type: ignore[assignment]
     try:
-        try:
-            answers = ask(build_bundle(parts, head["folder"]))
-        except ImportError:
-            del sys.modules["sklearn"]
-            answers = ask(build_bundle(parts, head["folder"]))
+        answers = without_learning(lambda: ask(build_bundle(parts, head["folder"])))
         json.dump({"answers": answers}, said)
     except FinqError as error:
         json.dump({"problem": str(error)}, said)

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from finq_predictor.domain.errors import FinqError
-from finq_predictor.serving import schemas
+from finq_predictor.serving import bulk, schemas
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.errors import (
     InvalidRequestError,
@@ -98,7 +98,7 @@ async def batch_predict(request: Request) -> Response:
                 raise ClientDisconnect
             note(request, served)
             tables[key] = await api.answers(served, key[1], names)
-        return await api.gate.run(_batch_answer, api, batch, tables, request_id(request))
+        return await api.gate.run(_batch_answer, api, batch, tables, request_id(request), bulk.wanted(request))
 
 
 def _plan(settings: Settings, view: View, body: bytes) -> Batch:
@@ -146,7 +146,11 @@ def _single_requests(settings: Settings, view: View, batch: BatchRequest) -> lis
 
 
 def _batch_answer(
-    api: Runtime, batch: Batch, tables: dict[tuple[str, pd.Timestamp], dict[str, Answer]], request_id: str
+    api: Runtime,
+    batch: Batch,
+    tables: dict[tuple[str, pd.Timestamp], dict[str, Answer]],
+    request_id: str,
+    table: str | None,
 ) -> Response:
     clock = api.clock()
     timers = {served.market.name: served.timer(clock) for served, _ in batch.bars.values()}
@@ -156,6 +160,8 @@ def _batch_answer(
     ]
     api.count(answers)
     errors = [_item_error(one, error) for one, error in batch.errors]
+    if table is not None:
+        return bulk.table_response(table, answers, errors, request_id)
     return JsonResponse({"count": len(answers), "predictions": answers, "errors": errors, "request_id": request_id})
 
 
@@ -184,10 +190,12 @@ OPERATIONS = (
         "post",
         "/batch_predict",
         batch_predict,
-        "Every instrument at every date, or a list of single requests; what cannot be answered is listed.",
+        "Every instrument at every date, or a list of single requests; what cannot be answered is listed. As a table "
+        "of Arrow or Parquet where `Accept` asks for one.",
         schemas.BatchAnswer,
         schemas.BatchRequest,
         {"instruments": ["AAPL", "MSFT"], "prediction_dates": ["2024-01-31"]},
         errors=(400, 404, 413, 415, 422, 503),
+        tables=(bulk.ARROW, bulk.PARQUET),
     ),
 )

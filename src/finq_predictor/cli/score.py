@@ -1,0 +1,55 @@
+"""The command that scores a file of features with the promoted model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from finq_predictor.cli.options import root_option
+from finq_predictor.domain.market.markets import MARKETS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@root_option
+@click.option("--market", type=click.Choice(sorted(MARKETS)), required=True, help="Whose model scores.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where the scores go, by default beside FILE; Parquet, Arrow or CSV by its ending.",
+)
+def score(file: Path, root: Path, market: str, out: Path | None) -> None:
+    """Score a FILE of features (Parquet, Arrow or CSV) as the API would.
+
+    FILE holds ts, instrument and a column for each feature of the model. What comes out has a row for each row of FILE,
+    in the same order: score, calibrated probability, prediction, confidence, decision and reason.
+    """
+    from finq_predictor.adapters.bundle_store import load_bundle
+    from finq_predictor.adapters.feature_files import read_features, require_known, write_rows
+    from finq_predictor.adapters.snapshots.store import SnapshotStore
+    from finq_predictor.domain.modelling.prediction import predict_rows
+    from finq_predictor.serving.settings import Settings
+
+    target = out or file.with_name(f"{file.stem}-scored.parquet")
+    require_known(target)
+    bundle = load_bundle(SnapshotStore(root, market).newest().path("champion"))
+    bundle.feature_set.verify()
+    rules = Settings.from_environment().rules
+    began = time.perf_counter()
+
+    def scored() -> Iterator[pd.DataFrame]:
+        done = 0
+        for rows in read_features(file, bundle.feature_set.names):
+            done += len(rows)
+            yield predict_rows(bundle, rows, rules)
+            click.echo(f"{done:,} rows, {done / (time.perf_counter() - began):,.0f} a second", err=True)
+
+    rows = write_rows(target, scored())
+    click.echo(f"{rows:,} rows scored by {bundle.name} version {bundle.version} of {market}: {target}")

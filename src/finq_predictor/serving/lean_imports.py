@@ -1,0 +1,29 @@
+"""Imports that a service can do without."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+_FOR_LEARNING = "sklearn"
+
+
+def without_learning(work: Callable[[], T]) -> T:
+    """Do something while scikit-learn cannot be imported, or with it where it cannot be done without.
+
+    Libraries of trees take it with them wherever it is installed, for the sake of learning only. It costs a process
+    more time than all else together, and 60 MB.
+    """
+    if _FOR_LEARNING in sys.modules:
+        return work()
+    sys.modules[_FOR_LEARNING] = None  # type: ignore[assignment]
+    try:
+        return work()
+    except ImportError:
+        del sys.modules[_FOR_LEARNING]
+        return work()
+    finally:
+        if _FOR_LEARNING in sys.modules and sys.modules[_FOR_LEARNING] is None:
+            del sys.modules[_FOR_LEARNING]

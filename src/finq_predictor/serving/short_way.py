@@ -1,0 +1,118 @@
+"""The short way of a single prediction: from the bytes that came to the bytes that go, where everything is known.
+
+It answers what nearly every request asks, `{"instrument": "AAPL"}` about the newest bar, and nothing else. Whatever
+needs a second look (another field, another spelling, an error, a stale bar) goes the long way through the application,
+which says the same: what both have in common is taken from :class:`~finq_predictor.serving.answers.Served`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import orjson
+
+from finq_predictor.domain.modelling.decisions import Action
+from finq_predictor.serving.answers import Served
+from finq_predictor.serving.runtime import Runtime
+
+LONGEST_BODY = 256
+_NAMES = frozenset({"instrument", "ticker", "symbol"})
+
+
+class Ready(NamedTuple):
+    """An answer that only lacks what belongs to the request.
+
+    Attributes:
+        served: What gives it.
+        head: The answer as JSON without its age, its request id and its last brace.
+        bar: Close of its bar in seconds since 1970; None where it has none.
+        acts: Whether it is one to act upon, which a stale bar would change.
+    """
+
+    served: Served
+    head: bytes
+    bar: float | None
+    acts: bool
+
+
+class ShortWay:
+    """Answers single predictions from what is remembered of the newest bars.
+
+    Args:
+        api: What the routes work with.
+    """
+
+    def __init__(self, api: Runtime) -> None:
+        self._api = api
+        self._of: tuple[Served | None, ...] = ()
+        self._ready: dict[str, Ready] = {}
+        self._counters: dict[tuple[str, bool], Any] = {}
+
+    def answer(self, body: bytes, request_id: str) -> tuple[bytes, Served] | None:
+        """The answer to a body, and what gave it; None where it has to go the long way.
+
+        Args:
+            body: What the client sent, all of it.
+            request_id: As the answer shows it: letters that need no escape in JSON.
+        """
+        name = _asked(body)
+        if name is None:
+            return None
+        api = self._api
+        values = api.store.values
+        if len(values) != len(self._of) or any(one is not other for one, other in zip(values, self._of, strict=True)):
+            self._look(values)
+        ready = self._ready.get(name)
+        if ready is None:
+            return None
+        served = ready.served
+        now = served.second(api.now())
+        if ready.acts and served.stale_at(now) is not None:
+            return None
+        self._count(served.market.name, ready.acts)
+        age = b"null" if ready.bar is None else repr((now - ready.bar) / 3600.0).encode()
+        return b'%b,"feature_age_hours":%b,"request_id":"%b"}' % (ready.head, age, request_id.encode()), served
+
+    def _count(self, market: str, acts: bool) -> None:
+        counter = self._counters.get((market, acts))
+        if counter is None:
+            decision = Action.PREDICT if acts else Action.ABSTAIN
+            counter = self._counters[market, acts] = self._api.metrics.predictions.labels(market, decision.value)
+        counter.inc()
+
+    def _look(self, values: tuple[Served | None, ...]) -> None:
+        """Write down the answers of all instruments of what is served by now, but for names of several markets."""
+        self._of, self._ready = values, {}
+        if self._api.hops:
+            return
+        twice: set[str] = set()
+        for served in values:
+            for name, ready in _written(served) if served is not None else ():
+                twice |= {name} & self._ready.keys()
+                self._ready[name] = ready
+        for name in twice:
+            del self._ready[name]
+
+
+def _asked(body: bytes) -> str | None:
+    """The name that a body asks for and nothing else; None where it holds anything else."""
+    if len(body) > LONGEST_BODY:
+        return None
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    if type(content) is not dict or len(content) != 1:
+        return None
+    ((field, name),) = content.items()
+    return name if field in _NAMES and type(name) is str else None
+
+
+def _written(served: Served) -> Iterable[tuple[str, Ready]]:
+    answers = served.remembered(served.predictor.newest)
+    for name, answer in (answers or {}).items():
+        said = {key: value for key, value in answer.items() if key != "feature_age_hours"}
+        bar = answer["feature_ts"]
+        seconds = None if bar is None else served.seconds_of(bar)
+        yield name, Ready(served, orjson.dumps(said)[:-1], seconds, answer["decision"] == Action.PREDICT)

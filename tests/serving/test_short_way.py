@@ -1,0 +1,171 @@
+"""What is answered before the application says the same as the application would, and what it does not know is left."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from finq_predictor.serving.request_log import trace_of
+from finq_predictor.serving.settings import Settings
+from finq_predictor.serving.short_way import ShortWay
+from serving.conftest import started
+
+SAME = {"X-Request-ID": "the-same"}
+
+
+def names_of(client) -> list[str]:
+    return [name for served in client.store.served for name in served.predictor.panel.instruments]
+
+
+def shortly(client, body: object, clock: float | None = None):
+    api = client.app.state.runtime
+    way = ShortWay(api if clock is None else replace(api, now=lambda: clock))
+    return way.answer(json.dumps(body).encode(), "the-same")
+
+
+def test_both_ways_say_the_same_of_every_instrument(client):
+    assert len(names_of(client)) == 12
+    for served in client.store.served:
+        for name in served.predictor.panel.instruments:
+            body, by = shortly(client, {"instrument": name})
+            at_length = client.post("/predict", {"instrument": name, "market": served.market.name}, headers=SAME)
+            answered = client.post("/predict", {"ticker": name}, headers=SAME)
+            assert json.loads(body) == at_length.json() == answered.json()
+            assert by is served
+            same = {"content-type", "content-length", "x-request-id", "cache-control", "content-security-policy"}
+            assert same <= set(answered.headers)
+            assert dict(answered.headers) == dict(at_length.headers)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"instrument": "eur/usd"},
+        {"instrument": "NOPE"},
+        {"instrument": 1},
+        {"instrument": ["AAPL"]},
+        {"instruments": "AAPL"},
+        {"instrument": "AAPL", "prediction_date": None},
+        {"instrument": "AAPL", "ticker": "AAPL"},
+        {"instrument": "A" * 300},
+        {},
+        [],
+        "AAPL",
+        None,
+    ],
+)
+def test_what_is_not_plain_goes_at_length(client, body):
+    assert shortly(client, body) is None
+
+
+def test_a_request_that_says_more_of_itself_goes_at_length(client):
+    def status(body=b'{"instrument": "AAPL"}', path="/predict", **headers):
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        return client.post(path, content=body, headers=given).status_code
+
+    assert status() == status(content_type="application/json") == status(path="/v1/predict") == 200
+    assert status(content_type="application/vnd.bentoml+pickle") == 415
+    assert status(content_encoding="gzip") == 415
+    assert status(path="/predict?x=1") == 200
+    assert status(body=b'{"instrument": "AAPL"') == 400
+    assert client.get("/predict").status_code == 405
+    made = client.post("/predict", {"instrument": "AAPL"}, headers={"X-Request-ID": "not ok"})
+    assert made.json()["request_id"] == made.headers["x-request-id"] != "not ok"
+
+
+def test_a_body_in_pieces_and_a_name_that_is_not_ours(two_markets):
+    async def pieces():
+        for piece in (b'{"instrument"', b': "AAPL"}'):
+            yield piece
+
+    with started(Settings(data_root=two_markets, markets=("equity",), allowed_hosts=("finq.example.com",))) as client:
+        known = {"Host": "finq.example.com"}
+        assert client.post("/predict", content=pieces(), headers=known).json()["instrument"] == "AAPL"
+        assert client.post("/predict", {"instrument": "AAPL"}, headers=known).status_code == 200
+        assert client.post("/predict", {"instrument": "AAPL"}, headers={"Host": "evil.com"}).status_code == 400
+
+
+def test_both_ways_are_counted_and_written_down_alike(two_markets, capsys):
+    counted = 'finq_prediction_requests_total{route="/predict",status="200"} 2.0'
+    with started(Settings(data_root=two_markets, markets=("fx",))) as client:
+        client.post("/predict", {"instrument": "EUR_USD"}, headers={"X-Request-ID": "short"})
+        client.post("/predict", {"instrument": "EUR_USD", "market": "fx"}, headers={"X-Request-ID": "long"})
+        text = client.get("/metrics").text
+        assert counted in text
+        assert 'finq_prediction_duration_seconds_count{route="/predict"} 2.0' in text
+        assert 'finq_predictions_total{decision="predict",market="fx"} 2.0' in text
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith('{"at"')]
+    short, long = (next(line for line in lines if line["id"] == one) for one in ("short", "long"))
+    assert {**short, "at": 0, "id": 0, "ms": 0} == {**long, "at": 0, "id": 0, "ms": 0}
+
+
+@pytest.mark.parametrize(("hours", "acts"), [(0.0, True), (1.0, True), (72.0, False)])
+def test_of_a_real_market_the_age_grows_and_what_is_stale_is_looked_at_again(client, hours, acts):
+    served = client.store.get("fx")
+    origin = replace(served.predictor.bundle.origin, simulated=False)
+    predictor = SimpleNamespace(**vars(served.predictor), **_parts(served.predictor))
+    predictor.bundle = replace(served.predictor.bundle, origin=origin)
+    real = replace(served, predictor=predictor)
+    real.answers(real.predictor.newest)
+    clock = (real.predictor.newest + pd.Timedelta(hours=hours)).timestamp()
+    api = replace(client.app.state.runtime, now=lambda: clock, store=SimpleNamespace(values=(real,)))
+    found = ShortWay(api).answer(b'{"instrument": "EUR_USD"}', "the-same")
+    assert (found is not None) == acts
+    if found is not None:
+        answer = real.answers(real.predictor.newest)["EUR_USD"]
+        timed = real.timed(answer, api.clock(), current=True)
+        assert json.loads(found[0]) == {**timed, "request_id": "the-same"}
+        assert timed["feature_age_hours"] == hours
+
+
+def _parts(predictor):
+    names = ("newest", "oldest", "bar_at", "features_at", "decide", "members_at", "last_bar")
+    return {name: getattr(predictor, name) for name in names}
+
+
+def test_a_name_of_two_markets_is_asked_back_and_what_is_new_is_seen(client):
+    equity, fx = (client.store.get(name) for name in ("equity", "fx"))
+    store = SimpleNamespace(values=(equity, fx))
+    way = ShortWay(replace(client.app.state.runtime, store=store))
+    ask = b'{"instrument": "EUR_USD"}'
+    assert way.answer(ask, "a")[1] is fx
+    other = replace(fx, snapshot="another")
+    other.answers(other.predictor.newest)
+    store.values = (equity, other)
+    body, by = way.answer(ask, "a")
+    assert by is other
+    assert json.loads(body)["snapshot"] == "another"
+    store.values = (fx, other)
+    assert way.answer(ask, "a") is None
+    store.values = (None, None)
+    assert way.answer(ask, "a") is None
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.binary(max_size=60) | st.text(max_size=40).map(lambda name: json.dumps({"symbol": name}).encode()))
+def test_no_bytes_are_answered_that_the_application_would_refuse(client, body):
+    found = ShortWay(client.app.state.runtime).answer(body, "the-same")
+    if found is not None:
+        assert client.post("/predict", content=body).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("given", "trace"),
+    [
+        (b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "4bf92f3577b34da6a3ce929d0e0e4736"),
+        (b"01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more", "4bf92f3577b34da6a3ce929d0e0e4736"),
+        (b"ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", None),
+        (b"00-" + b"0" * 32 + b"-00f067aa0ba902b7-01", None),
+        (b"00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01", None),
+        (b"00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", None),
+        (b"forged\nid=x", None),
+    ],
+)
+def test_a_trace_is_taken_where_it_is_well_formed(given, trace):
+    assert trace_of(given) == trace
