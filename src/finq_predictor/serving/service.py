@@ -20,7 +20,7 @@ from finq_predictor.serving.connections import Connection
 from finq_predictor.serving.inference import Models, Question, describe_device
 from finq_predictor.serving.media_types import JsonOnly
 from finq_predictor.serving.middleware import Whole
-from finq_predictor.serving.settings import Settings
+from finq_predictor.serving.settings import InferenceMode, Settings
 from finq_predictor.serving.supervisor import end_with_supervisor
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,9 @@ class Inference:
         self.where = describe_device(settings.device)
         logger.info("Inference runs on %s: %s", self.where["device"], self.where["reason"])
         self.models = Models(settings, Device(self.where["device"]))
-        self.models.refresh()
+        if settings.inference == InferenceMode.SERVICE:
+            # Else nobody may ever ask, and the API would have to share the machine with it while it starts.
+            self.models.refresh()
 
     @bentoml.api(batchable=True, max_batch_size=_TOGETHER, max_latency_ms=_LATEST_MS)  # type: ignore[untyped-decorator]
     def score(self, questions: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from finq_predictor.adapters.silver import read_panel
@@ -39,10 +40,12 @@ def load_market(settings: Settings, market: Market) -> Served:
             f"No promoted model of {market.name} below {settings.data_root}; run `make run` or point FINQ_DATA_ROOT."
         )
     started = time.perf_counter()
-    bundle = load_tried(snapshot.path("champion"), settings.trial_seconds)
-    loaded = time.perf_counter()
-    panel = read_panel(snapshot, market)
-    predictor = Predictor(bundle, panel, settings.rules)
+    with ThreadPoolExecutor(1) as beside:
+        # A trial runs in a process of its own.
+        panel = beside.submit(read_panel, snapshot, market)
+        bundle = load_tried(snapshot.path("champion"), settings.trial_seconds)
+        loaded = time.perf_counter()
+    predictor = Predictor(bundle, panel.result(), settings.rules)
     served = Served(market, predictor, settings.cache_bars, settings.fresh_hours, snapshot.id)
     served.answers(served.predictor.newest)
     logger.info(
