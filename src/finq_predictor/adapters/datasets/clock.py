@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from kedro.io import AbstractDataset, DatasetError
+
+from finq_predictor.adapters.datasets.read_only import ReadOnlyDataset
 
 
-class ClockDataset(AbstractDataset[None, pd.Timestamp]):
+class ClockDataset(ReadOnlyDataset[pd.Timestamp]):
     """Read-only dataset: the moment of the run, UTC.
 
     Nodes are pure, and time comes to them like any other input; two runs that must agree give ``as_of`` instead.
@@ -17,16 +18,14 @@ class ClockDataset(AbstractDataset[None, pd.Timestamp]):
         metadata: For other tools, such as kedro-viz.
     """
 
+    refusal = "The clock cannot be set; measure at another time with `monitoring.as_of`."
+
     def __init__(self, metadata: dict[str, Any] | None = None) -> None:
         self.metadata = metadata
 
     def load(self) -> pd.Timestamp:
         """Look at the clock."""
         return pd.Timestamp.now("UTC").as_unit("us")
-
-    def save(self, data: None) -> None:  # noqa: ARG002 - the interface of Kedro
-        """Refuse: nobody sets the clock."""
-        raise DatasetError("The clock cannot be set; measure at another time with `monitoring.as_of`.")
 
     def _describe(self) -> dict[str, Any]:
         return {}

@@ -7,8 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
-
+from finq_predictor.adapters.datasets.read_only import ReadOnlyDataset
 from finq_predictor.adapters.distributions import installed, needed_by
 from finq_predictor.domain.modelling.models import MODELS
 from finq_predictor.domain.modelling.origin import CodeVersion
@@ -47,12 +46,14 @@ def git_commit(folder: Path = PACKAGE) -> str | None:
     return commit + ("+" if dirty else "")
 
 
-class CodeVersionDataset(AbstractDataset[None, CodeVersion]):
+class CodeVersionDataset(ReadOnlyDataset[CodeVersion]):
     """Read-only dataset: which code runs.
 
     Args:
         metadata: For other tools, such as kedro-viz.
     """
+
+    refusal = "The code version is read-only; remove it from the outputs of the node."
 
     def __init__(self, metadata: dict[str, Any] | None = None) -> None:
         self.metadata = metadata
@@ -61,10 +62,6 @@ class CodeVersionDataset(AbstractDataset[None, CodeVersion]):
         """Read the hash of the code, the commit and the versions of what computes."""
         versions = installed((*needed_by(MODELS.values()), *FRAMEWORKS))
         return CodeVersion(code_hash=code_hash(), git_commit=git_commit(), packages=versions)
-
-    def save(self, data: None) -> None:  # noqa: ARG002 - the signature is Kedro's
-        """Refuse: the code is not written by a pipeline."""
-        raise DatasetError("The code version is read-only; remove it from the outputs of the node.")
 
     def _describe(self) -> dict[str, Any]:
         return {"package": PACKAGE.name}

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from kedro.io import AbstractDataset, DatasetError
 
 from finq_predictor.adapters.datasets.json_value import JsonValueDataset
+from finq_predictor.adapters.datasets.read_only import ReadOnlyDataset
 from finq_predictor.adapters.snapshots import writer
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import UnknownNameError
@@ -17,7 +17,7 @@ from finq_predictor.domain.errors import UnknownNameError
 _FEATURE_SET = "finq_predictor.domain.features.FeatureSet"
 
 
-class FeatureFamiliesDataset(AbstractDataset[None, pd.DataFrame]):
+class FeatureFamiliesDataset(ReadOnlyDataset[pd.DataFrame]):
     """Read-only dataset: bars with the features of some families.
 
     Gold holds them once; a copy for each family would have to be kept in step with it. Only the columns that are wanted
@@ -32,6 +32,8 @@ class FeatureFamiliesDataset(AbstractDataset[None, pd.DataFrame]):
     Raises:
         UnknownNameError: If there is no such family; near misses are suggested.
     """
+
+    refusal = "Families of features cannot be saved by themselves; they are columns of gold."
 
     def __init__(
         self, *, root: str, market: str, families: Sequence[str], metadata: dict[str, Any] | None = None
@@ -55,10 +57,6 @@ class FeatureFamiliesDataset(AbstractDataset[None, pd.DataFrame]):
         features = JsonValueDataset(value=_FEATURE_SET, filepath=described.as_posix()).load()
         names = [spec.name for spec in features.specs() if spec.family in self._families]
         return pd.read_parquet(path, columns=[TS, INSTRUMENT, *names])
-
-    def save(self, data: None) -> None:  # noqa: ARG002 - the interface of Kedro
-        """Refuse: gold is written by the pipeline of the features."""
-        raise DatasetError("Families of features cannot be saved by themselves; they are columns of gold.")
 
     def _exists(self) -> bool:
         return writer.view(self._root, self._market).has("gold")

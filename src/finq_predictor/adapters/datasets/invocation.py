@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
-
+from finq_predictor.adapters.datasets.read_only import ReadOnlyDataset
 from finq_predictor.adapters.invocation import Invocation
 
 
-class InvocationDataset(AbstractDataset[None, Invocation]):
+class InvocationDataset(ReadOnlyDataset[Invocation]):
     """Read-only dataset: how the run that loads it was started; a hook tells it before the first node.
 
     Args:
         metadata: For other tools, such as kedro-viz.
     """
+
+    refusal = "The invocation is read-only; remove it from the outputs of the node."
 
     def __init__(self, metadata: dict[str, Any] | None = None) -> None:
         self.metadata = metadata
@@ -27,10 +28,6 @@ class InvocationDataset(AbstractDataset[None, Invocation]):
     def load(self) -> Invocation:
         """How the run was started; outside a run, as if nothing had been given."""
         return self._invocation
-
-    def save(self, data: None) -> None:  # noqa: ARG002 - the signature is Kedro's
-        """Refuse: a run is not started by its own nodes."""
-        raise DatasetError("The invocation is read-only; remove it from the outputs of the node.")
 
     def _describe(self) -> dict[str, Any]:
         return {"command": self._invocation.command}

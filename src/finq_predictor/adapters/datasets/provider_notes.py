@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from kedro.io import AbstractDataset, DatasetError
 
 from finq_predictor.adapters.bronze.call_notes import read_calls, read_outages
+from finq_predictor.adapters.datasets.read_only import ReadOnlyDataset
 from finq_predictor.adapters.layout import Folder
 from finq_predictor.domain.columns import UTC_MICROSECONDS
 from finq_predictor.domain.monitoring.providers import ProviderNotes
@@ -16,7 +16,7 @@ from finq_predictor.domain.monitoring.providers import ProviderNotes
 _CALL = {"table": "str", "source": "str", "started_at": UTC_MICROSECONDS, "outcome": "str"}
 
 
-class ProviderNotesDataset(AbstractDataset[None, ProviderNotes]):
+class ProviderNotesDataset(ReadOnlyDataset[ProviderNotes]):
     """Read-only dataset: the calls and outages that sources noted; none where nobody was asked.
 
     Args:
@@ -24,6 +24,8 @@ class ProviderNotesDataset(AbstractDataset[None, ProviderNotes]):
         market: Name of the market.
         metadata: For other tools, such as kedro-viz.
     """
+
+    refusal = "The notes of calls cannot be saved; sources write them when they are asked."
 
     def __init__(self, *, root: str, market: str, metadata: dict[str, Any] | None = None) -> None:
         self._folder = Path(root) / Folder.BRONZE / market
@@ -37,10 +39,6 @@ class ProviderNotesDataset(AbstractDataset[None, ProviderNotes]):
         outages = {folder.name: read_outages(folder) for folder in folders}
         together = pd.concat(parts, ignore_index=True) if parts else _typed(pd.DataFrame(columns=list(_CALL)))
         return ProviderNotes(together, {table: said for table, said in outages.items() if said})
-
-    def save(self, data: None) -> None:  # noqa: ARG002 - the interface of Kedro
-        """Refuse: a source notes its calls itself."""
-        raise DatasetError("The notes of calls cannot be saved; sources write them when they are asked.")
 
     def _describe(self) -> dict[str, Any]:
         return {"folder": self._folder.as_posix()}

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
-
+from finq_predictor.adapters.datasets.read_only import ReadOnlyDataset
 from finq_predictor.adapters.snapshots.store import SnapshotStore
 
 
-class SnapshotIdDataset(AbstractDataset[None, str]):
+class SnapshotIdDataset(ReadOnlyDataset[str]):
     """Read-only dataset: the id of the snapshot of a market that was published last; empty before the first.
 
     Args:
@@ -18,6 +17,8 @@ class SnapshotIdDataset(AbstractDataset[None, str]):
         market: Name of the market.
         metadata: For other tools, such as kedro-viz.
     """
+
+    refusal = "The id of a snapshot cannot be saved; it follows from what is stored."
 
     def __init__(self, *, root: str, market: str, metadata: dict[str, Any] | None = None) -> None:
         self._store = SnapshotStore(Path(root), market)
@@ -27,10 +28,6 @@ class SnapshotIdDataset(AbstractDataset[None, str]):
         """Read the pointer."""
         newest = self._store.newest()
         return newest.id if newest.manifest.entries else ""
-
-    def save(self, data: None) -> None:  # noqa: ARG002 - the interface of Kedro
-        """Refuse: a snapshot is published by the runs that store something."""
-        raise DatasetError("The id of a snapshot cannot be saved; it follows from what is stored.")
 
     def _describe(self) -> dict[str, Any]:
         return {"root": self._store.root.as_posix(), "market": self._store.market}
