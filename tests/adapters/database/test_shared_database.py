@@ -106,7 +106,7 @@ def test_the_steps_lead_up_and_down_and_twice_is_once(engine):
     assert downgrade(engine) == ""
     assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
     assert upgrade(engine) == newest()
-    with pytest.raises(StoreError, match=r"There is no way to the step '9999'.*Known: base, 0001"):
+    with pytest.raises(StoreError, match=r"There is no way to the step '9999'.*Known: base, \d{4}"):
         upgrade(engine, "9999")
 
 
