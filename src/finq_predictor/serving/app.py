@@ -15,6 +15,9 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from finq_predictor.domain.errors import ConfigurationError, FinqError
+from finq_predictor.serving.access.cors import Cors
+from finq_predictor.serving.access.guarding import guarded
+from finq_predictor.serving.access.issuer import issuer_of
 from finq_predictor.serving.inference import RemoteModel
 from finq_predictor.serving.media_types import NoPickles
 from finq_predictor.serving.metrics import Metrics
@@ -50,6 +53,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
         app.state.runtime = make_runtime(settings, metrics, app.state.remote)
         _keep_a_log()
         store: Store = app.state.runtime.store
+        for part in (app.state.runtime.access, app.state.runtime.rates):
+            await run_in_threadpool(part.start)
         store.start()
         await run_in_threadpool(store.wait, _START_SECONDS)
         _hurry()
@@ -57,11 +62,17 @@ def create_app(settings: Settings | None = None) -> Starlette:
         yield
         for task in keeping:
             task.cancel()
+        for part in (app.state.runtime.access, app.state.runtime.rates):
+            await run_in_threadpool(part.stop)
         await run_in_threadpool(store.stop)
 
     app = Starlette(
-        routes=[Route(path, one.endpoint, methods=[one.method]) for one in OPERATIONS for path in one.paths],
-        middleware=[Middleware(Observed, metrics=metrics, routes=PATHS), Middleware(NoPickles, metrics=metrics)],
+        routes=[Route(path, guarded(one), methods=[one.method]) for one in OPERATIONS for path in one.paths],
+        middleware=[
+            Middleware(Observed, metrics=metrics, routes=PATHS),
+            Middleware(Cors),
+            Middleware(NoPickles, metrics=metrics),
+        ],
         exception_handlers=error_handlers(metrics, PATHS),
         lifespan=lifespan,
     )
@@ -118,6 +129,7 @@ def make_runtime(settings: Settings | None, metrics: Metrics, remote: RemoteMode
                 "FINQ_INFERENCE is 'service', but there is no inference service; start with `bentoml serve` or use "
                 f"FINQ_INFERENCE={InferenceMode.IN_PROCESS}."
             )
+        issuer_of(settings)
         store = Store(settings)
     except FinqError as error:
         logger.error("The service starts without serving anything: %s", error)
