@@ -182,11 +182,11 @@ def test_signing_in_works_through_it(url, bearer):
         assert browser.get("/auth/me").status_code == 401
 
 
-def test_the_id_of_a_request_goes_through_when_it_is_one(url):
-    told = httpx.post(f"{url}/predict", content=BODY, headers={"X-Request-ID": "trace-7"}, timeout=LONG)
+def test_the_id_of_a_request_goes_through_when_it_is_one(url, bearer):
+    told = httpx.post(f"{url}/predict", content=BODY, headers={"X-Request-ID": "trace-7", **bearer}, timeout=LONG)
     assert told.headers["x-request-id"] == told.json()["request_id"] == "trace-7"
     for odd in ("a" * 200, "<script>", 'a"b'):
-        told = httpx.post(f"{url}/predict", content=BODY, headers={"X-Request-ID": odd}, timeout=LONG)
+        told = httpx.post(f"{url}/predict", content=BODY, headers={"X-Request-ID": odd, **bearer}, timeout=LONG)
         assert re.fullmatch(r"[0-9a-f]{32}", told.json()["request_id"])
 
 
