@@ -16,13 +16,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from finq_predictor.adapters.database.engine import downgrade, engine_of, upgrade
-from finq_predictor.domain.errors import ConfigurationError
+from finq_predictor.domain.errors import ConfigurationError, StoreError
 from finq_predictor.serving.access import signing_in as signing_in_module
 from finq_predictor.serving.access.access import Access
 from finq_predictor.serving.access.callers import Role
 from finq_predictor.serving.access.passwords import hash_password
 from finq_predictor.serving.access.signing_in import SigningIn
-from finq_predictor.serving.access.store import AccessStore, folder_of
+from finq_predictor.serving.access.store import AccessStore, folder_of, open_store
 from finq_predictor.serving.access.token_keys import FILE, SECRET, read_token_keys, rotate
 from finq_predictor.serving.access.tokens import ISSUER, LONGEST, Purpose
 from finq_predictor.serving.errors import ForbiddenError, TooManyError, UnauthenticatedError, UnavailableError
@@ -185,6 +185,22 @@ def test_a_rotated_secret_reads_what_the_former_one_signed(signing_in, door):
         with pytest.raises(UnauthenticatedError):
             access.caller(bearer(made.access))
     assert "secret" not in repr(access.token_keys).replace("token.secret", "")
+
+
+def test_a_forgotten_secret_is_forgotten_although_accounts_could_not_be_read(signing_in, door, monkeypatch):
+    access, made = signing_in.access, tokens_of(signing_in)
+    access.caller(bearer(made.access))
+    rotate(folder_of(door.root), forget=True)
+
+    def away() -> None:
+        raise StoreError("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(access.store, "snapshot", away)
+        access.refresh()
+    access.refresh()
+    with pytest.raises(UnauthenticatedError):
+        access.caller(bearer(made.access))
 
 
 def test_without_a_secret_keys_work_and_tokens_are_not_made(door):
@@ -361,9 +377,6 @@ def test_accounts_and_keys_come_back_as_they_were_put(store):
 
 
 def test_the_service_never_makes_its_tables(tmp_path):
-    from finq_predictor.domain.errors import StoreError
-    from finq_predictor.serving.access.store import open_store
-
     with pytest.raises(ConfigurationError, match="Make one: finq auth add NAME --role admin"):
         open_store(tmp_path)
     make_door(tmp_path)

@@ -69,6 +69,7 @@ class _Held:
 
     snapshot: Snapshot
     keys: dict[bytes, _HeldKey] = field(repr=False)
+    token_keys: TokenKeys | None = None
     seen: dict[bytes, tuple[Caller, float]] = field(default_factory=dict, repr=False)
 
 
@@ -95,7 +96,6 @@ class Access:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.mode, self.root, self.origins, self.issuer = mode, root, origins, issuer
-        self.token_keys: TokenKeys | None = None
         self._pause, self._clock = max(pause, 0.05), clock
         self._store: AccessStore | None = None
         self._held = _Held(NOBODY, {})
@@ -122,7 +122,7 @@ class Access:
         """
         given = dict(headers)
         if self.mode is AuthMode.OFF or (self.open_here and is_local(given, peer)):
-            self._require_this_site(given)
+            self._require_this_site(given, self.origins)
             return ANYONE
         now = self._clock()
         if now - self._read_at > STALE_S:
@@ -135,7 +135,8 @@ class Access:
         if (shown := given.get(b"x-api-key")) is not None:
             return self._by_key(shown.strip(), now)
         if (session := _session(given.get(b"cookie", b""))) is not None:
-            self._require_this_site(given)
+            # Not even a listed origin asks in somebody's name: its own name for a sister of ours would let it.
+            self._require_this_site(given, frozenset())
             return self._by_token(session, now, Purpose.PAGE)
         raise UnauthenticatedError(f"Nobody says who asks. {_WHO if self._held.snapshot.accounts else self._none()}")
 
@@ -165,20 +166,20 @@ class Access:
         return found[0]
 
     def _verified(self, held: _Held, token: str, purpose: Purpose) -> tuple[Caller, float]:
-        if self.issuer is not None and purpose is Purpose.API and not tokens.is_ours(self.token_keys, token):
+        if self.issuer is not None and purpose is Purpose.API and not tokens.is_ours(held.token_keys, token):
             found, expires = self.issuer.caller(token)
             ours = held.snapshot.accounts.get(found.name)
             if ours is not None and ours.disabled:
                 raise UnauthenticatedError("The account is closed here; ask whoever runs this.")
             return found, expires
-        claims = tokens.read(self.token_keys, purpose, token)
+        claims = tokens.read(held.token_keys, purpose, token)
         account = held.snapshot.accounts.get(claims.account)
         if account is None or not _is_valid(claims, account, held.snapshot):
             raise UnauthenticatedError("The token was revoked, or its account is closed; sign in again.")
         return account.caller("token" if purpose is Purpose.API else "session", claims.session), claims.expires
 
-    def _require_this_site(self, given: dict[bytes, bytes]) -> None:
-        if b"origin" in given and not is_of_this_site(given, self.origins):
+    def _require_this_site(self, given: dict[bytes, bytes], others: frozenset[bytes]) -> None:
+        if b"origin" in given and not is_of_this_site(given, others):
             raise ForbiddenError("A page of another site sent this request; FINQ_CORS_ORIGINS lists those that may.")
 
     def _none(self) -> str:
@@ -191,6 +192,11 @@ class Access:
         """Whether whoever is on this machine is asked nothing."""
         known = self._held.snapshot.accounts or self.issuer is not None or self._trouble
         return self.mode is AuthMode.AUTO and not known
+
+    @property
+    def token_keys(self) -> TokenKeys | None:
+        """What signs tokens now; None where there is nothing."""
+        return self._held.token_keys
 
     @property
     def snapshot(self) -> Snapshot:
@@ -254,7 +260,7 @@ class Access:
         if self._store is None and is_there(self.root):
             self._store = open_store(self.root)
         keys = read_token_keys(folder_of(self.root), self.token_keys)
-        changed, self.token_keys = keys is not self.token_keys, keys
+        changed, snapshot = keys is not self.token_keys, self._held.snapshot
         if self._store is not None:
             if self._used:
                 used, self._used = self._used, set()
@@ -262,7 +268,9 @@ class Access:
             if not self._quiet(self._store):
                 changed = changed or self._store.number() != self._held.snapshot.number
             if changed:
-                self._hold(self._store.snapshot())
+                snapshot = self._store.snapshot()
+        if changed:
+            self._hold(snapshot, keys)
         self._read_at = self._clock()
 
     def _quiet(self, store: AccessStore) -> bool:
@@ -271,7 +279,7 @@ class Access:
         # Two changes within a tick of the disk's clock look like one.
         return self._stamp is not None and self._stamp == before and self._clock() - self._stamp[0] / 1e9 > _TICK_S
 
-    def _hold(self, snapshot: Snapshot) -> None:
+    def _hold(self, snapshot: Snapshot, token_keys: TokenKeys | None) -> None:
         before = self._held.keys
         keys = {}
         for prefix, key in snapshot.keys.items():
@@ -282,7 +290,8 @@ class Access:
             known = before.get(prefix.encode())
             used_on = known.used_on if known else (key.last_used.toordinal() - _EPOCH if key.last_used else -1)
             keys[prefix.encode()] = _HeldKey(key.digest, expires, account.caller("key", prefix), used_on)
-        self._held = _Held(snapshot, keys)
+        # In one step: a token that a former secret signed is not remembered under the next one.
+        self._held = _Held(snapshot, keys, token_keys)
 
     def _follow(self) -> None:
         while not self._stop.wait(self._pause):
