@@ -14,6 +14,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from attack.attacks import ATTACKS
+from attack.intrude import guarded, intrude
+from attack.intruders import INTRUSIONS
 from attack.siege import (
     ARGUMENTS,
     COMMAND,
@@ -47,11 +49,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     if given.only is None or name in given.only:
                         reports.append(attack(server, name, given.seconds))
                         print(reports[-1].line(), flush=True)
+        print("\nWhat somebody sends who has no account, or wants more than theirs")
+        refused = []
+        with guarded(root, Path(folder)) as (server, door):
+            for name in INTRUSIONS:
+                if given.only is None or name in given.only:
+                    line, well = intrude(server, door, name)
+                    refused.append(well)
+                    print(line, flush=True)
+        print(f"{sum(refused)} of {len(refused)} were refused.")
     held = [report for report in reports if not report.wrong]
     late = [report.name for report in reports if report.worst_ms > LONGEST_MS]
     print(f"{len(held)} of {len(reports)} held.")
     print(f"Others waited more than {LONGEST_MS:g} ms at {len(late)}: {', '.join(late) or 'none of them'}")
-    return 0 if len(held) == len(reports) else 1
+    return 0 if len(held) == len(reports) and all(refused) else 1
 
 
 if __name__ == "__main__":

@@ -18,11 +18,16 @@ import httpx
 import pytest
 
 from debian_servers import installed
+from finq_predictor.serving.access.callers import Role
+from finq_predictor.serving.access.passwords import hash_password
+from finq_predictor.serving.access.store import folder_of, open_store
+from finq_predictor.serving.access.token_keys import rotate
 from serving import small_market
 from serving.servers import BENTO, free_port, running
 
 pytestmark = pytest.mark.slow
 
+PASSWORD = "through a proxy and back"
 LONG = 30.0
 """Seconds after which something that should have ended in two never will."""
 
@@ -33,9 +38,23 @@ def nginx() -> str:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory):
+def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("root")
     small_market.build(root, "fx", bars=400)
+    return root
+
+
+@pytest.fixture(scope="module")
+def bearer(root):
+    """What an account sends that may predict; its password is `PASSWORD`."""
+    store = open_store(root, make=True)
+    rotate(folder_of(root))
+    store.add_account("desk", Role.PREDICTOR, password=hash_password(PASSWORD))
+    return {"Authorization": f"Bearer {store.make_key('desk').text}"}
+
+
+@pytest.fixture(scope="module")
+def service(root, bearer, tmp_path_factory):
     with running(BENTO, tmp_path_factory.mktemp("service"), FINQ_DATA_ROOT=str(root), FINQ_MARKETS="fx") as server:
         yield server
 
@@ -125,27 +144,49 @@ BODY = json.dumps({"instrument": "EUR_USD"}).encode()
 HEAD = b"POST /predict HTTP/1.1\r\nHost: finq\r\nContent-Type: application/json\r\n"
 
 
-def test_an_honest_request_gets_the_answer_of_the_service(url, service):
+def test_an_honest_request_gets_the_answer_of_the_service(url, service, bearer):
     for ask_of in (url, service.url):
-        httpx.post(f"{ask_of}/predict", content=BODY, timeout=LONG)
+        httpx.post(f"{ask_of}/predict", content=BODY, headers=bearer, timeout=LONG)
     answers = [
-        httpx.post(f"{at}/predict", content=BODY, headers={"X-Request-ID": "one-1"}, timeout=LONG)
-        for at in (url, service.url)
+        httpx.post(f"{at}/predict", content=BODY, headers={"X-Request-ID": "one-1", **bearer}, timeout=LONG)
+        for at in (url, f"{service.url}/v1")
     ]
     assert [answer.status_code for answer in answers] == [200, 200]
     left, right = (dict(answer.json()) for answer in answers)
     for moving in ("age_hours", "age_open_hours", "answered_at"):
         left.pop(moving, None), right.pop(moving, None)
     assert left == right
-    for path in ("/", "/docs", "/openapi.json", "/ready", "/health", "/models", "/ranking?market=fx"):
-        assert httpx.get(url + path, timeout=LONG).status_code == 200, path
+    for path in ("/", "/docs", "/openapi.json", "/ready", "/health", "/v1/models", "/ranking?market=fx", "/auth/me"):
+        assert httpx.get(url + path, headers=bearer, timeout=LONG).status_code == 200, path
 
 
-def test_the_id_of_a_request_goes_through_when_it_is_one(url):
-    told = httpx.post(f"{url}/predict", content=BODY, headers={"X-Request-ID": "trace-7"}, timeout=LONG)
+def test_whoever_does_not_say_who_they_are_is_let_in_by_neither(url, service):
+    for at in (url, service.url):
+        for path in ("/models", "/v1/ranking", "/auth/me"):
+            assert httpx.get(at + path, timeout=LONG).status_code == 401
+        assert httpx.post(f"{at}/predict", content=BODY, timeout=LONG).status_code == 401
+    led = httpx.get(url, timeout=LONG)
+    assert (led.status_code, led.headers["location"]) == (303, "/login")
+
+
+def test_signing_in_works_through_it(url, bearer):
+    pair = httpx.post(f"{url}/auth/token", headers=bearer, timeout=LONG).json()
+    mine = {"Authorization": f"Bearer {pair['access_token']}"}
+    assert httpx.get(f"{url}/auth/me", headers=mine, timeout=LONG).json()["way"] == "token"
+    with httpx.Client(base_url=url, timeout=LONG, headers={"Origin": url}) as browser:
+        assert browser.get("/login").status_code == 200
+        led = browser.post("/session", data={"name": "desk", "password": PASSWORD})
+        assert (led.status_code, led.headers["location"]) == (303, "/")
+        assert browser.get("/auth/me").json()["way"] == "session"
+        assert browser.post("/session/end").status_code == 303
+        assert browser.get("/auth/me").status_code == 401
+
+
+def test_the_id_of_a_request_goes_through_when_it_is_one(url, bearer):
+    told = httpx.post(f"{url}/predict", content=BODY, headers={"X-Request-ID": "trace-7", **bearer}, timeout=LONG)
     assert told.headers["x-request-id"] == told.json()["request_id"] == "trace-7"
     for odd in ("a" * 200, "<script>", 'a"b'):
-        told = httpx.post(f"{url}/predict", content=BODY, headers={"X-Request-ID": odd}, timeout=LONG)
+        told = httpx.post(f"{url}/predict", content=BODY, headers={"X-Request-ID": odd, **bearer}, timeout=LONG)
         assert re.fullmatch(r"[0-9a-f]{32}", told.json()["request_id"])
 
 
@@ -179,7 +220,7 @@ def test_what_does_not_come_is_not_waited_for(content, url):
 
 
 def test_an_answered_client_that_is_silent_is_let_go(url):
-    received = ask(url, HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
+    received = ask(url, b"GET /ready HTTP/1.1\r\nHost: finq\r\n\r\n")
     assert received.startswith(b"HTTP/1.1 200 ")
 
 

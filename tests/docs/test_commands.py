@@ -230,6 +230,8 @@ def test_a_command_of_the_project_runs(command: Command, small_project: Path, tm
             pytest.skip("it needs an object store; tests/adapters/object_store and tests/cli run it against one")
         case "db":
             pytest.skip("it needs a database; tests/adapters/database runs it against one")
+        case "auth":
+            pytest.skip("it makes accounts; tests/cli/test_auth_commands.py runs them in a folder of its own")
         case "data" if words[1] == "rollback":
             root = Path(shutil.copytree(small_project, tmp_path / "data"))
             oldest = SnapshotStore(root, "equity").ids()[0]

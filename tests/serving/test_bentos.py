@@ -60,7 +60,7 @@ def test_bento_holds_package_models_data_and_pins(bento):
     docker = (bento / "env" / "docker" / "Dockerfile").read_text()
     assert "libgomp1" in docker
     assert "BENTOML_HOST=0.0.0.0" in docker
-    assert "FINQ_PUBLIC" not in docker, "that it is intended is said by whoever runs it"
+    assert "FINQ_AUTH" not in docker, "who may ask is said by whoever runs it"
 
 
 def test_bento_serves_by_itself(bento, tmp_path):

@@ -16,6 +16,9 @@ import httpx
 import psutil
 import pytest
 
+from finq_predictor.serving.access.callers import Role
+from finq_predictor.serving.access.store import open_store
+from finq_predictor.serving.hosting import why_closed
 from serving.servers import BENTO, BIN, UVICORN, free_port, running
 
 pytestmark = pytest.mark.slow
@@ -148,10 +151,25 @@ def test_a_public_server_is_one_only_when_it_is_intended(host, two_markets, tmp_
     )
     assert done.returncode != 0
     assert f"would listen on {host}, where others can reach it" in done.stdout + done.stderr
-    assert "FINQ_PUBLIC=true" in done.stdout + done.stderr
+    assert "finq auth add NAME --role admin" in done.stdout + done.stderr
+    assert "FINQ_AUTH=off" in done.stdout + done.stderr
     if host == "0.0.0.0":
-        with running(WITHOUT_HOST, tmp_path, FINQ_PUBLIC="true", seconds=240.0, **variables) as server:
+        with running(WITHOUT_HOST, tmp_path, FINQ_AUTH="off", seconds=240.0, **variables) as server:
             assert addresses(server.pid) == {(host, port_of(server))}
+
+
+def test_whoever_has_accounts_may_be_reached(tmp_path, monkeypatch):
+    monkeypatch.setenv("FINQ_DATA_ROOT", str(tmp_path))
+    for mode in ("auto", "on"):
+        monkeypatch.setenv("FINQ_AUTH", mode)
+        assert "finq auth add NAME" in why_closed()
+    monkeypatch.setenv("FINQ_AUTH", "off")
+    assert why_closed() is None, "that was said"
+    monkeypatch.setenv("FINQ_AUTH", "sometimes")
+    assert "expected one of on, off, auto" in why_closed()
+    monkeypatch.delenv("FINQ_AUTH")
+    open_store(tmp_path, make=True).add_account("first", Role.ADMIN)
+    assert why_closed() is None
 
 
 def killed(server) -> None:

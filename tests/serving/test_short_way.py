@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from finq_predictor.serving.access.callers import Caller, Role
 from finq_predictor.serving.request_log import trace_of
 from finq_predictor.serving.settings import Settings
 from finq_predictor.serving.short_way import ShortWay
@@ -33,7 +34,7 @@ def test_both_ways_say_the_same_of_every_instrument(client):
     assert len(names_of(client)) == 12
     for served in client.store.served:
         for name in served.predictor.panel.instruments:
-            body, by = shortly(client, {"instrument": name})
+            body, by, _ = shortly(client, {"instrument": name})
             at_length = client.post("/predict", {"instrument": name, "market": served.market.name}, headers=SAME)
             answered = client.post("/predict", {"ticker": name}, headers=SAME)
             assert json.loads(body) == at_length.json() == answered.json()
@@ -84,7 +85,8 @@ def test_a_body_in_pieces_and_a_name_that_is_not_ours(two_markets):
         for piece in (b'{"instrument"', b': "AAPL"}'):
             yield piece
 
-    with started(Settings(data_root=two_markets, markets=("equity",), allowed_hosts=("finq.example.com",))) as client:
+    ours = Settings(data_root=two_markets, markets=("equity",), allowed_hosts=("finq.example.com",), auth="off")
+    with started(ours) as client:
         known = {"Host": "finq.example.com"}
         assert client.post("/predict", content=pieces(), headers=known).json()["instrument"] == "AAPL"
         assert client.post("/predict", {"instrument": "AAPL"}, headers=known).status_code == 200
@@ -103,6 +105,23 @@ def test_both_ways_are_counted_and_written_down_alike(two_markets, capsys):
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith('{"at"')]
     short, long = (next(line for line in lines if line["id"] == one) for one in ("short", "long"))
     assert {**short, "at": 0, "id": 0, "ms": 0} == {**long, "at": 0, "id": 0, "ms": 0}
+
+
+def test_a_caller_gets_what_the_long_way_would_give_him(client):
+    api = client.app.state.runtime
+    way, ask = ShortWay(api), b'{"instrument": "EUR_USD"}'
+    someone = Caller("someone", Role.PREDICTOR)
+    assert way.answer(ask, "a", someone) is not None
+    for other in (
+        replace(someone, role=Role.VIEWER),
+        replace(someone, markets=frozenset({"equity"})),
+        replace(someone, models=frozenset({"logistic"})),
+    ):
+        assert way.answer(ask, "a", other) is None
+    limited = ShortWay(replace(api, settings=api.settings.model_copy(update={"caller_rate": 2, "total_rate": 0})))
+    left = [found and found[2].left for found in (limited.answer(ask, "a", someone) for _ in range(3))]
+    assert left == [1, 0, None], "whoever has asked too often is told so at length"
+    assert limited.answer(ask, "a", replace(someone, name="another")) is not None
 
 
 @pytest.mark.parametrize(("hours", "acts"), [(0.0, True), (1.0, True), (72.0, False)])
@@ -138,7 +157,7 @@ def test_a_name_of_two_markets_is_asked_back_and_what_is_new_is_seen(client):
     other = replace(fx, snapshot="another")
     other.answers(other.predictor.newest)
     store.values = (equity, other)
-    body, by = way.answer(ask, "a")
+    body, by, _ = way.answer(ask, "a")
     assert by is other
     assert json.loads(body)["snapshot"] == "another"
     store.values = (fx, other)

@@ -104,6 +104,11 @@ class Layout:
         return f"sqlite:///{self.database.resolve()}"
 
     @property
+    def access(self) -> Path:
+        """The folder of accounts and of what signs tokens; only its owner may look into it."""
+        return self.root / "07_access"
+
+    @property
     def artifacts(self) -> Path:
         """Where the files of the experiments lie."""
         return self.root / "mlartifacts"

@@ -10,14 +10,13 @@ from __future__ import annotations
 import hmac
 import os
 from hashlib import sha256
-from pathlib import Path
 
+from finq_predictor.adapters.secret_values import read_secret
 from finq_predictor.domain.errors import ConfigurationError
 
 KEY = "FINQ_SIGNING_KEY"
 KEY_FILE = "FINQ_SIGNING_KEY_FILE"
 SHORTEST = 32
-_LONGEST = 4096
 
 
 def signing_key() -> bytes | None:
@@ -26,14 +25,11 @@ def signing_key() -> bytes | None:
     Raises:
         ConfigurationError: If both are given, the file cannot be read or the key is too short; never shows the key.
     """
-    given, file = os.environ.get(KEY, "").strip(), os.environ.get(KEY_FILE, "").strip()
-    if given and file:
-        raise ConfigurationError(f"{KEY} and {KEY_FILE} are both set; give the key once, best as a file.")
-    if not given and not file:
+    key = read_secret(KEY, "the key")
+    if key is None:
         return None
-    key = _read(Path(file)) if file else given.encode()
     if len(key) < SHORTEST:
-        name = KEY_FILE if file else KEY
+        name = KEY_FILE if os.environ.get(KEY_FILE, "").strip() else KEY
         raise ConfigurationError(
             f"The key that {name} gives has {len(key)} bytes, expected {SHORTEST} or more. Make one with "
             "`openssl rand -hex 32`."
@@ -49,13 +45,3 @@ def sign(key: bytes, content: bytes) -> str:
 def is_signed(key: bytes, content: bytes, signature: object) -> bool:
     """Whether a signature is the one of a file, compared in constant time."""
     return isinstance(signature, str) and hmac.compare_digest(sign(key, content).encode(), signature.encode())
-
-
-def _read(file: Path) -> bytes:
-    try:
-        with file.open("rb") as opened:
-            return opened.read(_LONGEST).strip()
-    except OSError as error:
-        raise ConfigurationError(
-            f"{KEY_FILE} names {file}, which cannot be read: {error.strerror}. Name a file that this user may read."
-        ) from None

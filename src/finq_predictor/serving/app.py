@@ -15,6 +15,9 @@ from starlette.routing import Route
 
 from finq_predictor.domain.errors import ConfigurationError, FinqError
 from finq_predictor.serving import request_log
+from finq_predictor.serving.access.cors import Cors
+from finq_predictor.serving.access.guarding import guarded
+from finq_predictor.serving.access.issuer import issuer_of
 from finq_predictor.serving.application import Application
 from finq_predictor.serving.inference import RemoteModel
 from finq_predictor.serving.media_types import NoPickles
@@ -53,6 +56,8 @@ def create_app(settings: Settings | None = None) -> Application:
         app.state.runtime = make_runtime(settings, metrics, app.state.remote)
         _keep_a_log()
         store: Store = app.state.runtime.store
+        for part in (app.state.runtime.access, app.state.runtime.rates):
+            await run_in_threadpool(part.start)
         store.start()
         await run_in_threadpool(store.wait, _START_SECONDS)
         app.shorten(app.state.runtime, _SINGLE, metrics, log)
@@ -62,12 +67,15 @@ def create_app(settings: Settings | None = None) -> Application:
         for task in keeping:
             task.cancel()
         log.write()
+        for part in (app.state.runtime.access, app.state.runtime.rates):
+            await run_in_threadpool(part.stop)
         await run_in_threadpool(store.stop)
 
     app = Application(
-        routes=[Route(path, one.endpoint, methods=[one.method]) for one in OPERATIONS for path in one.paths],
+        routes=[Route(path, guarded(one), methods=[one.method]) for one in OPERATIONS for path in one.paths],
         middleware=[
             Middleware(Observed, metrics=metrics, routes=PATHS, log=log),
+            Middleware(Cors),
             Middleware(NoPickles, metrics=metrics),
         ],
         exception_handlers=error_handlers(metrics, PATHS),
@@ -145,6 +153,7 @@ def make_runtime(settings: Settings | None, metrics: Metrics, remote: RemoteMode
                 "FINQ_INFERENCE is 'service', but there is no inference service; start with `bentoml serve` or use "
                 f"FINQ_INFERENCE={InferenceMode.IN_PROCESS}."
             )
+        issuer_of(settings)
         store = Store(settings)
     except FinqError as error:
         logger.error("The service starts without serving anything: %s", error)

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
 
+from finq_predictor.domain.errors import FinqError
 from finq_predictor.serving.metrics import Metrics
 from finq_predictor.serving.middleware import SAFETY_HEADERS, called_by, is_request_id, new_request_id
 from finq_predictor.serving.request_log import RequestLog, trace_of
@@ -17,7 +18,7 @@ from finq_predictor.serving.short_way import ShortWay
 _ROUTE = "/predict"
 # Whoever says more of the body than that it is JSON is listened to at length.
 _PLAIN = frozenset({b"application/json", b""})
-_AT_LENGTH = frozenset({b"content-encoding", b"expect"})
+_AT_LENGTH = frozenset({b"content-encoding", b"expect", b"origin"})
 _HEADERS = [(b"content-type", b"application/json"), *SAFETY_HEADERS.items()]
 
 
@@ -41,6 +42,7 @@ class Application(Starlette):
             log: Takes a line about each request.
         """
         self._way, self._paths, self._allowed, self._log = ShortWay(api), paths, api.settings.allowed_hosts, log
+        self._access = api.access
         self._counters: tuple[Any, Any] = (metrics.requests.labels(_ROUTE, "200"), metrics.duration.labels(_ROUTE))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,7 +61,8 @@ class Application(Starlette):
         if scope["method"] != "POST" or message.get("more_body") or scope["query_string"]:
             return message
         request_id, trace = b"", None
-        for name, value in scope["headers"]:
+        given = scope["headers"]
+        for name, value in given:
             if name == b"x-request-id":
                 if not is_request_id(value):
                     return message
@@ -70,14 +73,20 @@ class Application(Starlette):
                 return message
         if self._allowed and not called_by(scope, self._allowed):
             return message
+        try:
+            caller = self._access.caller(given, scope["client"][0] if scope.get("client") else None)
+        except FinqError:
+            return message
         request_id = request_id or new_request_id()
         word = request_id.decode()
-        found = way.answer(message.get("body", b""), word)
+        found = way.answer(message.get("body", b""), word, caller)
         if found is None:
             return message
-        body, served = found
+        body, served, taken = found
         length = b"%d" % len(body)
         headers = [*_HEADERS, (b"content-length", length), (b"x-request-id", request_id)]
+        if taken is not None:
+            headers += taken.headers()
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
         seconds = time.perf_counter() - started

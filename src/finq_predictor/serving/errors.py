@@ -5,6 +5,9 @@ RequestError
 ├── InvalidRequestError   422  a field is absent, unknown, or of the wrong type or value
 ├── TooLargeError         413  the body or the batch is over its limit
 ├── MediaTypeError        415  the body is compressed
+├── UnauthenticatedError  401  nobody says who asks, or what they send is not valid any more
+├── ForbiddenError        403  they may not ask for this
+├── TooManyError          429  they ask too often; says when to come again
 ├── OverloadedError       503  too many requests are being worked on; try again later
 ├── SlowAnswerError       503  the answer took too long and was given up
 └── UnavailableError      503  the market is not served now; says why
@@ -12,15 +15,25 @@ RequestError
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from finq_predictor.domain.errors import DataError, FinqError, PredictionRefusedError, UnknownNameError
 
 
 class RequestError(FinqError):
-    """A request that cannot be answered."""
+    """A request that cannot be answered.
+
+    Attributes:
+        status: The HTTP status of the answer.
+        headers: What the answer carries beside the usual.
+    """
 
     status: ClassVar[int] = 400
+
+    def __init__(self, message: str, headers: Mapping[str, str] | None = None) -> None:
+        self.headers = dict(headers or {})
+        super().__init__(message)
 
 
 class MalformedBodyError(RequestError):
@@ -43,6 +56,27 @@ class MediaTypeError(RequestError):
     """The body is in a form that is not read."""
 
     status = 415
+
+
+class UnauthenticatedError(RequestError):
+    """Nobody says who asks, or what they send is not valid, or not any more."""
+
+    status = 401
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, {"WWW-Authenticate": 'Bearer realm="finq"'})
+
+
+class ForbiddenError(RequestError):
+    """They may not ask for this."""
+
+    status = 403
+
+
+class TooManyError(RequestError):
+    """They ask too often."""
+
+    status = 429
 
 
 class OverloadedError(RequestError):

@@ -20,7 +20,7 @@ from typing import Any
 
 from finq_predictor.domain.errors import FinqError
 from finq_predictor.serving.metrics import MULTIPROCESS
-from finq_predictor.serving.settings import Settings
+from finq_predictor.serving.settings import AuthMode, Settings
 from finq_predictor.serving.supervisor import SUPERVISOR, is_alive
 from finq_predictor.serving.trial import TRIALS
 
@@ -60,7 +60,7 @@ def make_arbiter(watchers: list[Any], *, threaded: bool = False, check_delay: fl
         given: What else an arbiter takes, such as its sockets.
 
     Raises:
-        BentoMLConfigException: If others could reach the API and nobody said that they may.
+        BentoMLConfigException: If others could reach the API and there is nobody to let in.
     """
     from bentoml._internal.utils.circus import Arbiter, ThreadedArbiter
 
@@ -88,17 +88,35 @@ def make_arbiter(watchers: list[Any], *, threaded: bool = False, check_delay: fl
 def _require_private(sockets: Any) -> None:
     from bentoml.exceptions import BentoMLConfigException
 
+    hosts = [socket.host for socket in sockets if getattr(socket, "path", None) is None]
+    reached = [host for host in hosts if not _is_loopback(host)]
+    if reached and (why := why_closed()) is not None:
+        raise BentoMLConfigException(
+            f"The API would listen on {reached[0]}, where others can reach it, and {why} Or leave --host and "
+            "BENTOML_HOST out to listen on 127.0.0.1; see docs/how-to/serve-to-others.md."
+        )
+
+
+def why_closed() -> str | None:
+    """Why a service must not listen where others can reach it, and what to type; None where it may."""
+    from finq_predictor.serving.access.access import Access
+    from finq_predictor.serving.access.store import FIRST
+
     try:
-        allowed = Settings.from_environment().public
-    except FinqError:
-        allowed = False
-    for socket in sockets:
-        if not allowed and getattr(socket, "path", None) is None and not _is_loopback(socket.host):
-            raise BentoMLConfigException(
-                f"The API would listen on {socket.host}, where others can reach it, and it asks nobody who they are. "
-                "Leave --host and BENTOML_HOST out to listen on 127.0.0.1 behind a proxy that asks, or say that it is "
-                "intended with FINQ_PUBLIC=true; see docs/how-to/serve-to-others.md."
-            )
+        settings = Settings.from_environment()
+        if settings.auth is AuthMode.OFF:
+            # That has to be said, and was.
+            return None
+        access = Access(settings.auth, settings.data_root)
+        access.refresh()
+    except FinqError as error:
+        return f"its settings cannot work: {error}"
+    if access.snapshot.accounts:
+        return None
+    return (
+        f"nobody has an account to ask it with. Make one: {FIRST}; or say with FINQ_AUTH=off that whoever can reach it "
+        "may ask without."
+    )
 
 
 def _is_loopback(host: str) -> bool:

@@ -291,7 +291,7 @@ def error_handlers(metrics: Metrics, paths: Iterable[str]) -> dict[Any, Callable
         if status >= 500:
             reasons: Reasons = request.app.state.runtime.store.reasons
             message = reasons.told(message)
-        headers = {"Retry-After": "2"} if status == 503 else None
+        headers = {**({"Retry-After": "2"} if status == 503 else {}), **getattr(error, "headers", {})}
         return error_response(request.scope, status, type_of(error), message, metrics, headers)
 
     async def framework(request: Request, error: HTTPException) -> Response:

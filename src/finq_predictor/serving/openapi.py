@@ -13,16 +13,23 @@ from finq_predictor.serving.operation import Operation
 
 _ERRORS = {
     400: "The body is not a JSON object.",
+    401: "Nobody says who asks, or what they show is not valid.",
+    403: "The caller may not ask for this; says what it takes.",
     404: "The instrument or market does not exist; near misses are suggested.",
     413: "The body or the batch is over its limit.",
     415: "The body is compressed.",
     422: "A field or date is wrong; says what was expected, and the valid dates.",
+    429: "Too many requests. Try again after the seconds of `Retry-After`.",
     503: "The market is not served now, or too many requests are being worked on; says which. Try again after the "
     "seconds of `Retry-After`.",
 }
 
 
 _RETRY = {"Retry-After": {"description": "Seconds until it is worth trying again.", "schema": {"type": "integer"}}}
+_SCHEMES = {
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
+    "token": {"type": "http", "scheme": "bearer", "description": "An access token of POST /auth/token, or an API key."},
+}
 _ALIVE = ("/livez", "/healthz")
 
 
@@ -36,7 +43,7 @@ def document(operations: tuple[Operation, ...], version: str) -> dict[str, Any]:
     """
     _, definitions = models_json_schema(_models(operations), ref_template="#/components/schemas/{model}")
     paths: dict[str, Any] = {}
-    for operation in operations:
+    for operation in filter(lambda one: one.listed, operations):
         paths.setdefault(operation.paths[0], {})[operation.method] = _describe(operation)
     return {
         "openapi": "3.1.0",
@@ -46,7 +53,7 @@ def document(operations: tuple[Operation, ...], version: str) -> dict[str, Any]:
             "description": "Calibrated probabilities that a stock beats its benchmark or that an FX pair rises.",
         },
         "paths": paths,
-        "components": {"schemas": definitions["$defs"]},
+        "components": {"schemas": definitions["$defs"], "securitySchemes": _SCHEMES},
     }
 
 
@@ -69,10 +76,13 @@ def _describe(operation: Operation) -> dict[str, Any]:
         described["responses"]["200"]["content"][media_type] = {"schema": {"type": "string", "format": "binary"}}
     if operation.answer is schemas.Standing and operation.path not in _ALIVE:
         described["responses"]["503"] = {"description": "Not able to answer.", "content": _content(schemas.Standing)}
-    for status in operation.errors:
+    guards = () if operation.role is None else (401, 403, 429)
+    if guards:
+        described["security"] = [{"key": []}, {"token": []}]
+    for status in sorted({*guards, *operation.errors}):
         described["responses"][str(status)] = {
             "description": _ERRORS[status],
-            **({"headers": _RETRY} if status == 503 else {}),
+            **({"headers": _RETRY} if status in (429, 503) else {}),
             "content": _content(schemas.ErrorAnswer),
         }
     if operation.body is not None:

@@ -10,6 +10,8 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from finq_predictor.serving.access.callers import Role
+
 VERSION = "/v1"
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -29,6 +31,8 @@ class Operation:
         query: Names and meanings of what may stand in the query.
         errors: The statuses of errors that it answers with.
         tables: Media types in which it answers besides JSON.
+        listed: Whether the document tells of it; what only the page's own forms send is no part of the contract.
+        role: What a caller must be to ask it; None where nobody is asked who they are, which has to be said.
         plain: Whether it has no version: pages, probes, and what other programs look for at a place of their own.
     """
 
@@ -43,6 +47,8 @@ class Operation:
     errors: tuple[int, ...] = ()
     tables: tuple[str, ...] = ()
     plain: bool = False
+    role: Role | None = Role.ADMIN
+    listed: bool = True
 
     @property
     def paths(self) -> tuple[str, ...]:

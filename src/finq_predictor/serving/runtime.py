@@ -11,9 +11,13 @@ from functools import cached_property
 import pandas as pd
 from starlette.requests import Request
 
+from finq_predictor.serving.access.access import Access
+from finq_predictor.serving.access.issuer import issuer_of
+from finq_predictor.serving.access.signing_in import SigningIn
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.gate import Gate
 from finq_predictor.serving.inference import InProcess, Remote, RemoteModel, Scoring
+from finq_predictor.serving.limits_of_callers import Rates
 from finq_predictor.serving.metrics import Metrics
 from finq_predictor.serving.settings import InferenceMode, Settings
 from finq_predictor.serving.store import Store
@@ -30,6 +34,9 @@ class Runtime:
         remote: The inference service, where there is one.
         now: Tells the moment in seconds since 1970.
         gate: Where whatever takes long is worked on.
+        access: Who may ask.
+        rates: How often.
+        signing_in: Where tokens are handed out.
     """
 
     settings: Settings
@@ -38,9 +45,22 @@ class Runtime:
     remote: RemoteModel | None = None
     now: Callable[[], float] = time.time
     gate: Gate = field(init=False)
+    access: Access = field(init=False)
+    rates: Rates = field(init=False)
+    signing_in: SigningIn = field(init=False)
 
     def __post_init__(self) -> None:
-        self.gate = Gate(self.settings.work_threads, self.settings.work_waiting)
+        settings = self.settings
+        self.gate = Gate(settings.work_threads, settings.work_waiting)
+        self.access = Access(
+            settings.auth,
+            settings.data_root,
+            settings.poll_seconds,
+            frozenset(map(str.encode, settings.cors_origins)),
+            issuer_of(settings),
+        )
+        self.rates = Rates(settings.caller_rate, settings.total_rate)
+        self.signing_in = SigningIn(self.access, settings)
 
     def clock(self) -> pd.Timestamp:
         """The moment, UTC."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import orjson
 from pydantic import (
@@ -69,6 +69,7 @@ class Request(BaseModel):
     """A request body: unknown fields are refused, so that a misspelt one is not silently ignored."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True, strict=True)
+    example: ClassVar[str] = '{"instrument": "AAPL"}'
 
 
 RequestT = TypeVar("RequestT", bound=Request)
@@ -92,6 +93,8 @@ class PredictRequest(Request):
 
 class BatchRequest(Request):
     """Many predictions: every instrument at every date, or a list of single requests."""
+
+    example: ClassVar[str] = '{"instruments": ["AAPL", "MSFT"], "prediction_dates": ["2024-01-31"]}'
 
     instruments: Names | None = Field(
         default=None,
@@ -273,9 +276,9 @@ def parse_body(body: bytes, schema: type[RequestT], most: int = _MOST_VALUES) ->
         content = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         given = "is empty" if not body.strip() else f"is not JSON ({error})"
-        raise MalformedBodyError(f"The body {given}; send an object like {_example(schema)}.") from None
+        raise MalformedBodyError(f"The body {given}; send an object like {schema.example}.") from None
     if not isinstance(content, dict):
-        raise MalformedBodyError(f"The body is a JSON {_kind(content)}; send an object like {_example(schema)}.")
+        raise MalformedBodyError(f"The body is a JSON {_kind(content)}; send an object like {schema.example}.")
     _count(content, most)
     try:
         return schema.model_validate(content)
@@ -313,20 +316,14 @@ def _few_fields(given: dict[str, Any], what: str) -> None:
         raise InvalidRequestError(f"{what} has {len(given):,} fields; no request has more than {_MOST_FIELDS}.")
 
 
-def _sentence(error: Any, schema: type[BaseModel]) -> str:
+def _sentence(error: Any, schema: type[Request]) -> str:
     field = ".".join(map(str, error["loc"])) or "body"
     if error["type"] == "extra_forbidden":
         known = PredictRequest.model_fields if error["loc"][0] == "requests" else schema.model_fields
         return f"Unknown field {field[:60]!r}. {closest(str(error['loc'][-1])[:60], known)}"
     if error["type"] == "missing":
-        return f"Field {field!r} is missing; send an object like {_example(schema)}."
+        return f"Field {field!r} is missing; send an object like {schema.example}."
     return f"Field {field!r}: {error['msg'].removeprefix('Value error, ')}."
-
-
-def _example(schema: type[BaseModel]) -> str:
-    if schema is BatchRequest:
-        return '{"instruments": ["AAPL", "MSFT"], "prediction_dates": ["2024-01-31"]}'
-    return '{"instrument": "AAPL"}'
 
 
 def _kind(content: Any) -> str:

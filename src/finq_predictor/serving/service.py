@@ -69,7 +69,7 @@ class Inference:
 @bentoml.service(
     name="finq-api",
     workers=hosting.workers(),
-    # A container, where nobody else is, says BENTOML_HOST=0.0.0.0 and FINQ_PUBLIC=true.
+    # A container, where nobody else is, says BENTOML_HOST=0.0.0.0.
     http={"host": "127.0.0.1", "port": 8000},
     metrics={"enabled": False},
     tracing={"sample_rate": 0.0},

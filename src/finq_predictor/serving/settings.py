@@ -30,6 +30,14 @@ class InferenceMode(StrEnum):
     SERVICE = "service"
 
 
+class AuthMode(StrEnum):
+    """Who is asked who they are."""
+
+    ON = "on"
+    OFF = "off"
+    AUTO = "auto"
+
+
 class Settings(BaseSettings):
     """What an operator can set; the description of a field says what it means.
 
@@ -97,9 +105,42 @@ class Settings(BaseSettings):
     )
 
     workers: int = Field(default=1, ge=1, le=256, description="Processes of the API that `bentoml serve` starts")
-    public: bool = Field(
-        default=False,
-        description="Whether `bentoml serve` may listen where others reach it: the service asks nobody who they are",
+    auth: AuthMode = Field(
+        default=AuthMode.AUTO,
+        description="Who is asked who they are: `on` everybody; `auto` everybody as soon as there are accounts, and "
+        "before that only whoever is on this machine may ask; `off` nobody",
+    )
+    token_seconds: int = Field(default=900, ge=10, le=86_400, description="How long an access token is valid")
+    refresh_seconds: int = Field(
+        default=1_209_600, ge=60, description="How long a refresh token is valid, which can be used once"
+    )
+    session_seconds: int = Field(default=43_200, ge=60, description="How long somebody stays signed in on the page")
+    caller_rate: int = Field(default=0, ge=0, description="Most requests of one caller in a minute; 0: any number")
+    total_rate: int = Field(
+        default=0,
+        ge=0,
+        description="Most requests of all callers in a minute to one process, or to all that share a Redis; 0: any "
+        "number",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Origins whose pages may ask with a key or token, such as `https://app.example.com`, separated by "
+        "commas; empty: none",
+    )
+    oidc_issuer: str = Field(
+        default="", description="Address of an OpenID Connect issuer whose users may ask and sign in; empty: none"
+    )
+    oidc_client_id: str = Field(default="", description="What the issuer calls this service")
+    oidc_audience: str = Field(
+        default="", description="Audience of the access tokens of the issuer; empty: `FINQ_OIDC_CLIENT_ID`"
+    )
+    oidc_claim: str = Field(
+        default="roles", description="Claim that lists what a user is, dots for depth, such as `realm_access.roles`"
+    )
+    oidc_roles: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="What each value of that claim may do here, such as `traders=predictor`, separated by commas; "
+        "others may nothing",
     )
     header_limit: int = Field(
         default=16_384, ge=1024, description="Longest headers of a request in bytes, URL included"
@@ -146,7 +187,13 @@ class Settings(BaseSettings):
         MARKETS.require(*known)
         return known
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("oidc_roles", mode="before")
+    @classmethod
+    def _pairs(cls, given: Any) -> Any:
+        pairs = given.split(",") if isinstance(given, str) else given
+        return tuple(pair.strip() for pair in pairs if pair.strip())
+
+    @field_validator("allowed_hosts", "cors_origins", mode="before")
     @classmethod
     def _lower(cls, given: Any) -> Any:
         names = given.split(",") if isinstance(given, str) else given

@@ -13,7 +13,10 @@ from typing import Any, NamedTuple
 import orjson
 
 from finq_predictor.domain.modelling.decisions import Action
+from finq_predictor.serving.access.callers import ANYONE, Caller, Role
 from finq_predictor.serving.answers import Served
+from finq_predictor.serving.errors import TooManyError
+from finq_predictor.serving.rates import Taken
 from finq_predictor.serving.runtime import Runtime
 
 LONGEST_BODY = 256
@@ -49,12 +52,15 @@ class ShortWay:
         self._ready: dict[str, Ready] = {}
         self._counters: dict[tuple[str, bool], Any] = {}
 
-    def answer(self, body: bytes, request_id: str) -> tuple[bytes, Served] | None:
-        """The answer to a body, and what gave it; None where it has to go the long way.
+    def answer(
+        self, body: bytes, request_id: str, caller: Caller = ANYONE
+    ) -> tuple[bytes, Served, Taken | None] | None:
+        """The answer to a body, what gave it, and what is left to the caller; None where it has to go the long way.
 
         Args:
             body: What the client sent, all of it.
             request_id: As the answer shows it: letters that need no escape in JSON.
+            caller: Who sent it.
         """
         name = _asked(body)
         if name is None:
@@ -67,12 +73,18 @@ class ShortWay:
         if ready is None:
             return None
         served = ready.served
+        if not caller.role.covers(Role.PREDICTOR) or not caller.sees(served.market.name, served.model["name"]):
+            return None
         now = served.second(api.now())
         if ready.acts and served.stale_at(now) is not None:
             return None
+        try:
+            taken = api.rates.take(caller.name)
+        except TooManyError:
+            return None
         self._count(served.market.name, ready.acts)
         age = b"null" if ready.bar is None else repr((now - ready.bar) / 3600.0).encode()
-        return b'%b,"feature_age_hours":%b,"request_id":"%b"}' % (ready.head, age, request_id.encode()), served
+        return b'%b,"feature_age_hours":%b,"request_id":"%b"}' % (ready.head, age, request_id.encode()), served, taken
 
     def _count(self, market: str, acts: bool) -> None:
         counter = self._counters.get((market, acts))

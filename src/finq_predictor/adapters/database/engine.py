@@ -28,8 +28,13 @@ def connect(credentials: Mapping[str, Any] | None = None) -> Engine:
     return engine_of(secret_of("database", "url", credentials).reveal())
 
 
-def engine_of(url: str) -> Engine:
+def engine_of(url: str, setting: str | None = None, remedy: str = "finq db upgrade") -> Engine:
     """The database of an address of SQLAlchemy: PostgreSQL through psycopg, or SQLite.
+
+    Args:
+        url: The address.
+        setting: Where it was given, for messages; that of the shared database when None.
+        remedy: The command that brings it to the newest step.
 
     Raises:
         ConfigurationError: If it is none; its text is not repeated, because a password may stand in it.
@@ -43,13 +48,16 @@ def engine_of(url: str) -> Engine:
         address = None
     if address is None or address.get_backend_name() not in ("postgresql", "sqlite"):
         raise ConfigurationError(
-            f"The address in {where('database', 'url')} is none that is known; expected "
+            f"The address in {setting or where('database', 'url')} is none that is known; expected "
             "postgresql+psycopg://user:password@host/database, or sqlite:///file."
         )
     if address.get_backend_name() == "sqlite":
-        return create_engine(address, connect_args={"timeout": 60}, poolclass=NullPool)
-    # A command asks a few times and ends: no connection is kept open for the next question.
-    return create_engine(address.set(drivername="postgresql+psycopg"), poolclass=NullPool)
+        engine = create_engine(address, connect_args={"timeout": 60}, poolclass=NullPool)
+    else:
+        # A command asks a few times and ends: no connection is kept open for the next question.
+        engine = create_engine(address.set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    engine.update_execution_options(setting=setting or where("database", "url"), remedy=remedy)
+    return engine
 
 
 @contextmanager
@@ -68,11 +76,12 @@ def working(engine: Engine) -> Iterator[Connection]:
     except OperationalError as error:
         raise SourceUnavailableError(
             f"The database {name_of(engine)} does not answer or lets nobody in ({_first_line(error)}). Look at "
-            f"{where('database', 'url')}."
+            f"{_told(engine, 'setting')}."
         ) from error
     except DBAPIError as error:
         raise StoreError(
-            f"The database {name_of(engine)} refused: {_first_line(error)}. Bring it up to date with: finq db upgrade"
+            f"The database {name_of(engine)} refused: {_first_line(error)}. Bring it up to date with: "
+            f"{_told(engine, 'remedy')}"
         ) from error
 
 
@@ -110,7 +119,7 @@ def require_newest(engine: Engine) -> None:
     if (found := current(engine)) != newest():
         raise StoreError(
             f"The database {name_of(engine)} stands at {found or 'nothing'}, and this code knows {newest()}. Bring it "
-            "there with: finq db upgrade"
+            f"there with: {_told(engine, 'remedy')}"
         )
 
 
@@ -143,6 +152,10 @@ def _configuration() -> Any:
     configuration.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     configuration.set_main_option("path_separator", "os")
     return configuration
+
+
+def _told(engine: Engine, what: str) -> str:
+    return str(engine.get_execution_options()[what])
 
 
 def _first_line(error: Any) -> str:

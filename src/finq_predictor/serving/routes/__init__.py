@@ -1,11 +1,14 @@
 """The routes of the API, one file for each group, and all of them in the order of the document."""
 
 from finq_predictor.serving.operation import Operation
-from finq_predictor.serving.routes import listing, pages, predicting, standing
+from finq_predictor.serving.routes import issuer_login, listing, login, pages, predicting, signing_in, standing
 
 OPERATIONS: tuple[Operation, ...] = (
     *predicting.OPERATIONS,
     *listing.OPERATIONS,
     *standing.OPERATIONS,
+    *signing_in.OPERATIONS,
     *pages.OPERATIONS,
+    *login.OPERATIONS,
+    *issuer_login.OPERATIONS,
 )

@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from finq_predictor.serving import schemas
+from finq_predictor.serving.access.callers import Role
+from finq_predictor.serving.access.guarding import caller, permit
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.errors import InvalidRequestError
 from finq_predictor.serving.middleware import JsonResponse, note, request_id
@@ -25,6 +27,7 @@ async def ranking(request: Request) -> Response:
     market, given = (_query(request, name) for name in ("market", "prediction_date"))
     served = view.only() if market is None else view.get(market)
     ts = bar_at(served, given)
+    permit(request, served)
     note(request, served)
     limit = _query_limit(request.query_params.get("limit"))
     with api.gate.entered():
@@ -77,7 +80,9 @@ def _query_limit(given: str | None) -> int | None:
 
 async def models(request: Request) -> Response:
     """GET /models: the models that are served and where they come from."""
-    listed = [_details(served) for served in runtime(request).store.served]
+    sees = caller(request).sees
+    served = [one for one in runtime(request).store.served if sees(one.market.name, one.model["name"])]
+    listed = [_details(one) for one in served]
     return JsonResponse({"models": listed, "request_id": request_id(request)})
 
 
@@ -119,6 +124,14 @@ OPERATIONS = (
             ("limit", "How many to show; all when left out."),
         ),
         errors=(404, 422, 503),
+        role=Role.VIEWER,
     ),
-    Operation("get", "/models", models, "The models that are served and where they come from.", schemas.ModelsAnswer),
+    Operation(
+        "get",
+        "/models",
+        models,
+        "The models that are served and where they come from.",
+        schemas.ModelsAnswer,
+        role=Role.VIEWER,
+    ),
 )

@@ -14,6 +14,8 @@ from starlette.responses import HTMLResponse, Response
 
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.modelling.decisions import Action
+from finq_predictor.serving.access.callers import Role
+from finq_predictor.serving.access.guarding import caller
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.middleware import JsonResponse, note
 from finq_predictor.serving.openapi import document
@@ -40,6 +42,11 @@ def _templates() -> Any:
     return environment
 
 
+def template(name: str) -> Any:
+    """A template of a page."""
+    return _templates().get_template(name)
+
+
 def _ticks(text: str) -> Any:
     from markupsafe import Markup, escape
 
@@ -49,25 +56,31 @@ def _ticks(text: str) -> Any:
 async def index(request: Request) -> Response:
     """GET /: the ranking of every market at its newest bar, readable without scripts."""
     api = runtime(request)
-    found = api.store.view().served
+    known = caller(request)
+    every = api.store.view().served
+    found = [one for one in every if known.sees(one.market.name, one.model["name"])]
+    hidden = {one.market.name for one in every} - {one.market.name for one in found}
     ready, standing = api.store.standing()
     with api.gate.entered():
         ranked = []
         for served in found:
             note(request, served)
             ranked.append((served, await api.answers(served, served.predictor.newest, None)))
-        page = await api.gate.run(_page, ranked, ready, standing)
-    return HTMLResponse(page, 200 if found else 503, headers=_POLICY)
+        page = await api.gate.run(_page, ranked, hidden, ready, standing)
+    return HTMLResponse(page, 200 if every else 503, headers=_POLICY)
 
 
-def _page(answered: list[tuple[Served, dict[str, Answer]]], ready: bool, standing: dict[str, Any]) -> str:
+def _page(
+    answered: list[tuple[Served, dict[str, Answer]]], hidden: set[str], ready: bool, standing: dict[str, Any]
+) -> str:
     states = standing["markets"]
     newest = [(one, one.predictor.newest, found) for one, found in answered]
     sections = [_section(one, ts, rank(one.members(ts, found)), states[one.market.name]) for one, ts, found in newest]
-    shown = {section["market"] for section in sections}
+    shown = {section["market"] for section in sections} | hidden
     missing = {MARKETS[name].short_name: state for name, state in states.items() if name not in shown}
-    template = _templates().get_template("index.html")
-    page: str = template.render(sections=sections, missing=missing, standing=standing, ready=ready, version=_version())
+    page: str = template("index.html").render(
+        sections=sections, missing=missing, standing=standing, ready=ready, version=_version()
+    )
     return page
 
 
@@ -121,7 +134,7 @@ async def docs(request: Request) -> Response:
 @cache
 def _docs(operations: tuple[Operation, ...]) -> str:
     version = _version()
-    page: str = _templates().get_template("docs.html").render(document=document(operations, version), version=version)
+    page: str = template("docs.html").render(document=document(operations, version), version=version)
     return page
 
 
@@ -134,7 +147,7 @@ def _version() -> str:
 
 
 OPERATIONS = (
-    Operation("get", "/openapi.json", openapi, "This document.", "application/json", plain=True),
-    Operation("get", "/docs", docs, "This document as a page.", "text/html", plain=True),
-    Operation("get", "/", index, "Today's ranking as a page.", "text/html", plain=True),
+    Operation("get", "/openapi.json", openapi, "This document.", "application/json", plain=True, role=None),
+    Operation("get", "/docs", docs, "This document as a page.", "text/html", plain=True, role=None),
+    Operation("get", "/", index, "Today's ranking as a page.", "text/html", plain=True, role=Role.VIEWER),
 )

@@ -12,6 +12,8 @@ from starlette.responses import Response
 
 from finq_predictor.domain.errors import FinqError
 from finq_predictor.serving import bulk, schemas
+from finq_predictor.serving.access.callers import Role
+from finq_predictor.serving.access.guarding import permit
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.errors import (
     InvalidRequestError,
@@ -65,6 +67,7 @@ def _read(view: View, body: bytes) -> tuple[PredictRequest, Found]:
 
 def _prediction(request: Request, found: Found, answers: dict[str, Answer], asked: PredictRequest) -> Response:
     api = runtime(request)
+    permit(request, found.served)
     note(request, found.served)
     answer = found.served.timed(answers[found.instrument], api.clock(), current=asked.prediction_date is None)
     api.count((answer,))
@@ -96,6 +99,7 @@ async def batch_predict(request: Request) -> Response:
         for key, (served, names) in batch.bars.items():
             if await request.is_disconnected():
                 raise ClientDisconnect
+            permit(request, served)
             note(request, served)
             tables[key] = await api.answers(served, key[1], names)
         return await api.gate.run(_batch_answer, api, batch, tables, request_id(request), bulk.wanted(request))
@@ -185,6 +189,7 @@ OPERATIONS = (
         schemas.PredictRequest,
         {"instrument": "AAPL"},
         errors=(400, 404, 413, 415, 422, 503),
+        role=Role.PREDICTOR,
     ),
     Operation(
         "post",
@@ -197,5 +202,6 @@ OPERATIONS = (
         {"instruments": ["AAPL", "MSFT"], "prediction_dates": ["2024-01-31"]},
         errors=(400, 404, 413, 415, 422, 503),
         tables=(bulk.ARROW, bulk.PARQUET),
+        role=Role.PREDICTOR,
     ),
 )

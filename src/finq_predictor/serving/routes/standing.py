@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from finq_predictor.serving import schemas
+from finq_predictor.serving.access.callers import Role
 from finq_predictor.serving.metrics import CONTENT_TYPE
 from finq_predictor.serving.middleware import JsonResponse, request_id
 from finq_predictor.serving.operation import Operation
@@ -37,10 +38,18 @@ async def metrics(request: Request) -> Response:
 _HEALTH = "200 when requests can be answered, else 503 with the reason."
 _ALIVE = "200 as long as the process answers, with what /health says."
 OPERATIONS = (
-    Operation("get", "/health", health, _HEALTH, schemas.Standing),
-    Operation("get", "/ready", health, "Like /health; for load balancers.", schemas.Standing),
-    Operation("get", "/readyz", health, "Like /ready; where orchestrators look for it.", schemas.Standing, plain=True),
-    Operation("get", "/livez", alive, _ALIVE, schemas.Standing, plain=True),
-    Operation("get", "/healthz", alive, "Like /livez.", schemas.Standing, plain=True),
-    Operation("get", "/metrics", metrics, "Prometheus metrics.", "text/plain", plain=True),
+    Operation("get", "/health", health, _HEALTH, schemas.Standing, role=None),
+    Operation("get", "/ready", health, "Like /health; for load balancers.", schemas.Standing, role=None),
+    Operation(
+        "get",
+        "/readyz",
+        health,
+        "Like /ready; where orchestrators look for it.",
+        schemas.Standing,
+        plain=True,
+        role=None,
+    ),
+    Operation("get", "/livez", alive, _ALIVE, schemas.Standing, plain=True, role=None),
+    Operation("get", "/healthz", alive, "Like /livez.", schemas.Standing, plain=True, role=None),
+    Operation("get", "/metrics", metrics, "Prometheus metrics.", "text/plain", plain=True, role=Role.VIEWER),
 )

@@ -11,6 +11,7 @@ let first;
 setInterval(async () => {
   try {
     const answer = await fetch("/models");
+    if (!answer.ok) return;
     const state = JSON.stringify((await answer.json()).models);
     first ??= state;
     if (state !== first) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+from finq_predictor.adapters.database import access_schema as _access  # noqa: F401 - its tables belong to the metadata
 from finq_predictor.adapters.database.partitions import is_partition
 from finq_predictor.adapters.database.schema import metadata
 
