@@ -60,8 +60,8 @@ class Client:
 
 @contextmanager
 def started(settings: Settings, *, loaded: bool = True) -> Iterator[Client]:
-    """A client of a started application, after its first load."""
-    with Client(create_app(settings)) as client:
+    """A client of a started application, after its first load; what it records is kept by tests of the keeper only."""
+    with Client(create_app(settings and settings.model_copy(update={"keeper": False}))) as client:
         if loaded:
             wait_until(lambda: not client.store.loading, 120)
         yield client

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from finq_predictor.cli import audit, backup, data, database, docs, init, predict, replay
+from finq_predictor.cli import audit, backup, data, database, docs, init, predict, replay, served
 from finq_predictor.cli.failures import reporting
 from finq_predictor.cli.options import log_level_option
 from finq_predictor.switches import set_switches
@@ -39,7 +39,7 @@ def finq(log_level: str) -> None:
 
 _COMMANDS = (
     *(init.init, predict.predict, audit.audit, replay.replay),
-    *(data.data, backup.backup, backup.restore, database.db),
+    *(data.data, backup.backup, backup.restore, database.db, served.served),
 )
 for _command in (*_COMMANDS, docs.docs_of(finq)):
     finq.add_command(reporting(_command))

@@ -20,6 +20,7 @@ from finq_predictor.serving.media_types import NoPickles
 from finq_predictor.serving.metrics import Metrics
 from finq_predictor.serving.middleware import Observed, error_handlers
 from finq_predictor.serving.operation import names_by_path
+from finq_predictor.serving.recording import Recording
 from finq_predictor.serving.routes import OPERATIONS
 from finq_predictor.serving.runtime import Runtime
 from finq_predictor.serving.settings import InferenceMode, Settings
@@ -50,14 +51,18 @@ def create_app(settings: Settings | None = None) -> Starlette:
         app.state.runtime = make_runtime(settings, metrics, app.state.remote)
         _keep_a_log()
         store: Store = app.state.runtime.store
+        recording: Recording = app.state.runtime.recording
         store.start()
+        await run_in_threadpool(recording.start)
         await run_in_threadpool(store.wait, _START_SECONDS)
         _hurry()
-        keeping = [asyncio.create_task(task) for task in (_guard(store), _observe(app.state.runtime))]
+        tasks = (_guard(store), _observe(app.state.runtime), recording.follow())
+        keeping = [asyncio.create_task(task) for task in tasks]
         yield
         for task in keeping:
             task.cancel()
         await run_in_threadpool(store.stop)
+        await run_in_threadpool(recording.stop)
 
     app = Starlette(
         routes=[Route(path, one.endpoint, methods=[one.method]) for one in OPERATIONS for path in one.paths],
@@ -121,7 +126,7 @@ def make_runtime(settings: Settings | None, metrics: Metrics, remote: RemoteMode
         store = Store(settings)
     except FinqError as error:
         logger.error("The service starts without serving anything: %s", error)
-        settings = Settings()
+        settings = Settings(record=False)
         store = Store(settings, failure=str(error))
     return Runtime(settings, store, metrics, remote)
 

@@ -14,6 +14,7 @@ from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.gate import Gate
 from finq_predictor.serving.inference import InProcess, Remote, RemoteModel, Scoring
 from finq_predictor.serving.metrics import Metrics
+from finq_predictor.serving.recording import Recording
 from finq_predictor.serving.settings import InferenceMode, Settings
 from finq_predictor.serving.store import Store
 
@@ -29,6 +30,7 @@ class Runtime:
         remote: The inference service, where there is one.
         clock: Tells the moment, UTC.
         gate: Where whatever takes long is worked on.
+        recording: Where answers are recorded.
     """
 
     settings: Settings
@@ -37,8 +39,10 @@ class Runtime:
     remote: RemoteModel | None = None
     clock: Callable[[], pd.Timestamp] = lambda: pd.Timestamp.now("UTC")
     gate: Gate = field(init=False)
+    recording: Recording = field(init=False)
 
     def __post_init__(self) -> None:
+        self.recording = Recording(self.settings, self.metrics.registry)
         self.gate = Gate(self.settings.work_threads, self.settings.work_waiting)
 
     @property

@@ -28,8 +28,12 @@ def connect(credentials: Mapping[str, Any] | None = None) -> Engine:
     return engine_of(secret_of("database", "url", credentials).reveal())
 
 
-def engine_of(url: str) -> Engine:
+def engine_of(url: str, given_in: str | None = None) -> Engine:
     """The database of an address of SQLAlchemy: PostgreSQL through psycopg, or SQLite.
+
+    Args:
+        url: The address.
+        given_in: Where it stands, to be named in messages; None is where that of the shared database stands.
 
     Raises:
         ConfigurationError: If it is none; its text is not repeated, because a password may stand in it.
@@ -43,13 +47,14 @@ def engine_of(url: str) -> Engine:
         address = None
     if address is None or address.get_backend_name() not in ("postgresql", "sqlite"):
         raise ConfigurationError(
-            f"The address in {where('database', 'url')} is none that is known; expected "
+            f"The address in {given_in or where('database', 'url')} is none that is known; expected "
             "postgresql+psycopg://user:password@host/database, or sqlite:///file."
         )
+    named = {"finq_address": given_in or where("database", "url")}
     if address.get_backend_name() == "sqlite":
-        return create_engine(address, connect_args={"timeout": 60}, poolclass=NullPool)
-    # A command asks a few times and ends: no connection is kept open for the next question.
-    return create_engine(address.set(drivername="postgresql+psycopg"), poolclass=NullPool)
+        return create_engine(address, connect_args={"timeout": 60}, poolclass=NullPool, execution_options=named)
+    # Who asks does so a few times and ends: no connection is kept open for the next question.
+    return create_engine(address.set(drivername="postgresql+psycopg"), poolclass=NullPool, execution_options=named)
 
 
 @contextmanager
@@ -68,7 +73,7 @@ def working(engine: Engine) -> Iterator[Connection]:
     except OperationalError as error:
         raise SourceUnavailableError(
             f"The database {name_of(engine)} does not answer or lets nobody in ({_first_line(error)}). Look at "
-            f"{where('database', 'url')}."
+            f"{engine.get_execution_options().get('finq_address', where('database', 'url'))}."
         ) from error
     except DBAPIError as error:
         raise StoreError(
