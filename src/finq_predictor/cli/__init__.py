@@ -40,6 +40,7 @@ def finq(log_level: str) -> None:
 _COMMANDS = (
     *(init.init, predict.predict, audit.audit, replay.replay),
     *(data.data, backup.backup, backup.restore, database.db, served.served),
+    served.score_card,
 )
 for _command in (*_COMMANDS, docs.docs_of(finq)):
     finq.add_command(reporting(_command))

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +85,7 @@ class Keeper:
         root: Folder of the data.
         open_store: Gives the store where the lines go; it is asked when there are some.
         batch: Most lines in one transaction.
+        chores: What is done with the store after each look, see ``Chores``.
         asked_of_the_past: Whether something was said of a bar that was not the newest, whose outcome may be known.
     """
 
@@ -91,6 +93,7 @@ class Keeper:
     open_store: Callable[[], ServedStore]
     batch: int = _BATCH
     standing: Standing = field(default_factory=Standing)
+    chores: Callable[[ServedStore, bool], int] | None = None
     asked_of_the_past: bool = False
     _files: dict[Path, _File] = field(default_factory=dict)
     _store: ServedStore | None = None
@@ -109,6 +112,7 @@ class Keeper:
         began = time.time()
         try:
             self._drain()
+            self._do_chores()
             self.standing.kept_until, self.standing.problem = began, ""
         except (SourceUnavailableError, StoreError) as error:
             self._store = None
@@ -117,6 +121,17 @@ class Keeper:
             self.standing.problem = str(error)
         self._tell()
         return self.standing
+
+    def _do_chores(self) -> None:
+        if self.chores is None:
+            return
+        if self._store is None:
+            from finq_predictor.adapters.database.served_store import has_store
+
+            if not has_store(self.open_store().engine):
+                return
+        past, self.asked_of_the_past = self.asked_of_the_past, False
+        self.standing.outcomes += self.chores(self.store, past)
 
     @property
     def store(self) -> ServedStore:
@@ -282,7 +297,11 @@ def main(words: list[str] | None = None) -> None:
     if given.lock is None and hold_keeping(given.root) is None:
         logger.info("Another process keeps %s; this one has nothing to do.", given.root)
         return
-    keep(Keeper(given.root, lambda: open_store_of(given.root)), given.keeper_seconds, ended, given.parent)
+    from finq_predictor.serving.chores import Chores
+
+    chores = Chores(given.root, timedelta(days=given.keep_predictions_days), timedelta(days=given.keep_users_days))
+    keeper = Keeper(given.root, lambda: open_store_of(given.root), chores=chores.run_once)
+    keep(keeper, given.keeper_seconds, ended, given.parent)
 
 
 def open_store_of(root: Path) -> ServedStore:

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.serving.answers import Answer
@@ -150,6 +151,12 @@ class _Gauges:
             self.spoilt.set(standing["spoilt"])
             self.problem.set(bool(standing["problem"]))
             self.behind.set(max(0.0, time.time() - standing["kept_until"]) if standing["kept_until"] else 0.0)
+
+
+def asked_by(request: Request) -> str | None:
+    """Who asks, as whoever let the request in has noted it in its scope under ``finq_user``; None where nobody has."""
+    user: str | None = request.scope.get("finq_user")
+    return user
 
 
 def said_of(answer: Answer, newest: str, flags: Iterable[str] = ()) -> bytes:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 HEAD, BASE = "head", "base"
+_LONGEST_CONNECT_S = 10
 
 
 def connect(credentials: Mapping[str, Any] | None = None) -> Engine:
@@ -54,7 +55,12 @@ def engine_of(url: str, given_in: str | None = None) -> Engine:
     if address.get_backend_name() == "sqlite":
         return create_engine(address, connect_args={"timeout": 60}, poolclass=NullPool, execution_options=named)
     # Who asks does so a few times and ends: no connection is kept open for the next question.
-    return create_engine(address.set(drivername="postgresql+psycopg"), poolclass=NullPool, execution_options=named)
+    return create_engine(
+        address.set(drivername="postgresql+psycopg"),
+        connect_args={"connect_timeout": _LONGEST_CONNECT_S},
+        poolclass=NullPool,
+        execution_options=named,
+    )
 
 
 @contextmanager

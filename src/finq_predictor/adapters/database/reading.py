@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Engine, Select, and_, func, select
+from sqlalchemy import CompoundSelect, Engine, Select, and_, func, select
 
 from finq_predictor.adapters.database.engine import working
 from finq_predictor.adapters.database.schema import audit_events, feature_values, outcomes, predictions
@@ -100,7 +100,7 @@ def _last_said(frame: pd.DataFrame) -> pd.DataFrame:
     return ordered.drop_duplicates(["ts", "instrument"], keep="last", ignore_index=True)
 
 
-def frame_of(engine: Engine, query: Select[Any]) -> pd.DataFrame:
+def frame_of(engine: Engine, query: Select[Any] | CompoundSelect[Any]) -> pd.DataFrame:
     """The rows that a question is answered with, one column each of what it asks for."""
     with working(engine) as connection:
         result = connection.execute(query)

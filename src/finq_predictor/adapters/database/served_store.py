@@ -50,9 +50,12 @@ def store_engine(root: Path, environment: Mapping[str, str] | None = None) -> En
 
 def is_open(engine: Engine) -> bool:
     """Whether the store is there with all tables that are known here; never makes it."""
-    if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists():
-        return False
-    return current(engine) == newest()
+    return has_store(engine) and current(engine) == newest()
+
+
+def has_store(engine: Engine) -> bool:
+    """Whether there is something to open: a file, or a server that others look after."""
+    return engine.dialect.name != "sqlite" or Path(str(engine.url.database)).exists()
 
 
 class ServedStore:

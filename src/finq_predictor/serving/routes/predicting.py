@@ -22,7 +22,7 @@ from finq_predictor.serving.errors import (
 )
 from finq_predictor.serving.middleware import JsonResponse, note, read_body, request_id
 from finq_predictor.serving.operation import Operation
-from finq_predictor.serving.recording import said_of
+from finq_predictor.serving.recording import asked_by, said_of
 from finq_predictor.serving.resolution import Found, Resolver
 from finq_predictor.serving.runtime import Runtime, runtime
 from finq_predictor.serving.schemas import BatchRequest, PredictRequest, parse_body
@@ -69,7 +69,7 @@ def _prediction(request: Request, found: Found, answers: dict[str, Answer], aske
     note(request, found.served)
     answer = found.served.timed(answers[found.instrument], api.clock(), current=asked.prediction_date is None)
     said = said_of(answer, found.served.predictor.newest.isoformat())
-    prediction_id, recorded = api.recording.one(request_id(request), None, said)
+    prediction_id, recorded = api.recording.one(request_id(request), asked_by(request), said)
     api.count((answer,))
     told = {"prediction_id": prediction_id, "recorded": recorded, "request_id": request_id(request)}
     return JsonResponse({**answer, **told})
@@ -102,7 +102,7 @@ async def batch_predict(request: Request) -> Response:
                 raise ClientDisconnect
             note(request, served)
             tables[key] = await api.answers(served, key[1], names)
-        return await api.gate.run(_batch_answer, api, batch, tables, request_id(request))
+        return await api.gate.run(_batch_answer, api, batch, tables, request_id(request), asked_by(request))
 
 
 def _plan(settings: Settings, view: View, body: bytes) -> Batch:
@@ -150,7 +150,11 @@ def _single_requests(settings: Settings, view: View, batch: BatchRequest) -> lis
 
 
 def _batch_answer(
-    api: Runtime, batch: Batch, tables: dict[tuple[str, pd.Timestamp], dict[str, Answer]], request_id: str
+    api: Runtime,
+    batch: Batch,
+    tables: dict[tuple[str, pd.Timestamp], dict[str, Answer]],
+    request_id: str,
+    user: str | None,
 ) -> Response:
     clock = api.clock()
     timers = {served.market.name: served.timer(clock) for served, _ in batch.bars.values()}
@@ -160,7 +164,7 @@ def _batch_answer(
     ]
     newest = {served.market.name: served.predictor.newest.isoformat() for served, _ in batch.bars.values()}
     said = [said_of(answer, newest[answer["market"]]) for answer in answers]
-    ids, recorded = api.recording.many(request_id, None, said)
+    ids, recorded = api.recording.many(request_id, user, said)
     api.count(answers)
     told = [{**answer, "prediction_id": new} for answer, new in zip(answers, ids, strict=True)]
     errors = [_item_error(one, error) for one, error in batch.errors]
