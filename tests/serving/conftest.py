@@ -87,8 +87,8 @@ def two_markets(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def own_root(two_markets, tmp_path) -> Path:
-    """A copy of it for a test that changes files."""
-    return Path(shutil.copytree(two_markets, tmp_path / "data"))
+    """A copy of it for a test that changes files, without what was served from it."""
+    return Path(shutil.copytree(two_markets, tmp_path / "data", ignore=shutil.ignore_patterns("served")))
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,9 @@ import pytest
 
 from finq_predictor.adapters.database.served_reading import feedback_about
 from finq_predictor.adapters.database.served_store import ServedStore, store_engine
-from finq_predictor.adapters.layout import Layout
 from finq_predictor.domain.labels import make_labels
-from finq_predictor.serving.keeper import FOLDER, Keeper
+from finq_predictor.serving.keeper import Keeper
 from finq_predictor.serving.settings import Settings
-from finq_predictor.serving.spool import files_in
 from serving.conftest import started
 from serving.test_recording import recorded
 
@@ -18,8 +16,6 @@ from serving.test_recording import recorded
 @pytest.fixture
 def root(own_root, monkeypatch):
     monkeypatch.delenv("FINQ_STORE_URL", raising=False)
-    for path in files_in(Layout(own_root).served / FOLDER):
-        path.unlink()
     return own_root
 
 

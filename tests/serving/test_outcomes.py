@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -126,11 +125,9 @@ def write_bars(root: Path, tables: dict[str, pd.DataFrame], until: int) -> None:
 
 
 @pytest.fixture
-def grown(two_markets, tmp_path):
+def grown(own_root):
     """A market that is served at its newest bar, that grows, and whose newest prices are corrected."""
-    root = Path(shutil.copytree(two_markets, tmp_path / "data"))
-    shutil.rmtree(Layout(root).served, ignore_errors=True)
-    return root, small_market.silver(MARKETS["fx"], 400, 7)
+    return own_root, small_market.silver(MARKETS["fx"], 400, 7)
 
 
 def test_outcomes_come_with_the_bars_by_the_labels_of_training_and_revisions_stand_beside(grown, monkeypatch):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -57,7 +55,6 @@ def test_each_prediction_that_is_answered_is_recorded_as_it_was_answered(own_roo
 @pytest.mark.parametrize("required", [False, True])
 def test_where_nothing_can_be_recorded_the_client_is_told(own_root, required):
     served = Layout(own_root).served
-    shutil.rmtree(served, ignore_errors=True)
     served.parent.mkdir(parents=True, exist_ok=True)
     served.write_text("in the way")
     with started(Settings(data_root=own_root, record_required=required)) as client:
@@ -72,7 +69,6 @@ def test_where_nothing_can_be_recorded_the_client_is_told(own_root, required):
 
 
 def test_who_does_not_want_records_gets_none(own_root):
-    shutil.rmtree(Layout(own_root).served, ignore_errors=True)
     with started(Settings(data_root=own_root, record=False, record_required=True)) as client:
         answer = client.post("/predict", {"instrument": "AAPL"}).json()
     assert (answer["recorded"], answer["prediction_id"]) == (False, None)

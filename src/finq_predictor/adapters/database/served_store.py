@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 URL, URL_FILE = "FINQ_STORE_URL", "FINQ_STORE_URL_FILE"
-DATABASE = "served.db"
 _LONGEST_ADDRESS = 4096
 _JUDGED = timedelta(days=92)
 """What is asked of a bar that is older than this, next to the newest one, is remembered but never judged."""
@@ -44,8 +43,8 @@ def store_engine(root: Path, environment: Mapping[str, str] | None = None) -> En
     address = _address(variables)
     if address is not None:
         return engine_of(address, f"the environment variable {URL} or the file that {URL_FILE} names")
-    folder = Layout(root).served
-    return engine_of(f"sqlite:///{folder / DATABASE}", f"the folder {folder.name}")
+    file = Layout(root).store
+    return engine_of(f"sqlite:///{file}", f"the folder {file.parent.name}")
 
 
 def is_open(engine: Engine) -> bool:
