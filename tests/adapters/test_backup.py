@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -38,6 +40,21 @@ def root(tmp_path):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     return root
+
+
+def test_what_was_served_comes_along_while_it_is_written(root, tmp_path):
+    store = Layout(root).store
+    store.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(store)) as writer_of_it:
+        writer_of_it.execute("PRAGMA journal_mode=WAL")
+        writer_of_it.execute("CREATE TABLE said (id)")
+        writer_of_it.execute("INSERT INTO said VALUES (7)")
+        writer_of_it.commit()
+        # It lies in the log beside the file until somebody moves it there.
+        back_up(root, tmp_path / "backup")
+    restore(tmp_path / "backup", tmp_path / "restored")
+    with closing(sqlite3.connect(Layout(tmp_path / "restored").store)) as reader:
+        assert reader.execute("SELECT id FROM said").fetchall() == [(7,)]
 
 
 def content(root: Path) -> dict[str, bytes]:

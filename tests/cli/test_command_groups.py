@@ -12,7 +12,10 @@ from finq_predictor.cli.docs import docs_of
 from finq_predictor.cli.reference_pages import pages
 from finq_predictor.domain.errors import StoreError
 
-COMMANDS = ("audit", "auth", "backup", "data", "db", "docs", "init", "predict", "replay", "restore", "score")
+COMMANDS = (
+    *("audit", "auth", "backup", "data", "db", "docs", "init", "predict", "replay", "restore"),
+    *("score", "score-card", "served"),
+)
 
 
 def test_finq_and_kedro_have_the_same_commands(project_path):

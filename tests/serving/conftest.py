@@ -60,8 +60,8 @@ class Client:
 
 @contextmanager
 def started(settings: Settings, *, loaded: bool = True) -> Iterator[Client]:
-    """A client of a started application, after its first load."""
-    with Client(create_app(settings)) as client:
+    """A client of a started application, after its first load; what it records is kept by tests of the keeper only."""
+    with Client(create_app(settings and settings.model_copy(update={"keeper": False}))) as client:
         if loaded:
             wait_until(lambda: not client.store.loading, 120)
         yield client
@@ -87,8 +87,8 @@ def two_markets(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def own_root(two_markets, tmp_path) -> Path:
-    """A copy of it for a test that changes files."""
-    return Path(shutil.copytree(two_markets, tmp_path / "data"))
+    """A copy of it for a test that changes files, without what was served from it."""
+    return Path(shutil.copytree(two_markets, tmp_path / "data", ignore=shutil.ignore_patterns("served")))
 
 
 @pytest.fixture(scope="session")

@@ -25,13 +25,15 @@ def test_the_table_says_what_the_objects_say(client, kind):
     table = READERS[kind](answer.content)
     said = {key.decode(): value for key, value in table.schema.metadata.items()}
     assert json.loads(said["errors"]) == plain["errors"] != []
-    assert said["request_id"].decode() == answer.headers["x-request-id"]
+    assert json.loads(said["request_id"]) == answer.headers["x-request-id"]
+    assert json.loads(said["recorded"]) is plain["recorded"]
     assert table.num_rows == plain["count"] == 4
     for row, one in zip(table.to_pylist(), plain["predictions"], strict=True):
         model = {name: row.pop(f"model_{name}") for name in ("name", "version", "status")}
         assert model.items() <= one["model"].items()
         when = row.pop("feature_ts")
         assert when == (None if one["feature_ts"] is None else pd.Timestamp(one["feature_ts"]))
+        assert row.pop("prediction_id") is one["prediction_id"] is None or row
         assert row == {name: one[name] for name in row}
     assert table.schema.field("feature_ts").type == pa.timestamp("us", "UTC")
 

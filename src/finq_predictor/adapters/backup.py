@@ -52,8 +52,8 @@ def back_up(root: Path, target: Path, done: Callable[[], object] = bool) -> Inve
     """Copy a folder of data as one state; runs and the service may use it meanwhile.
 
     The snapshots that are kept come with all their files, deliveries up to the last one that was noted when the copy
-    began, the ledger as it was at one moment, the database as it was at one moment, and the files of experiments that
-    it names.
+    began, the ledger as it was at one moment, the database and the store of what was served as they were at one moment,
+    and the files of experiments that the former names. What a service has recorded and not stored yet is left out.
 
     Args:
         root: Folder of the data.
@@ -77,6 +77,7 @@ def back_up(root: Path, target: Path, done: Callable[[], object] = bool) -> Inve
             if (name := _copy_snapshots(root, work, market, held)) is not None:
                 snapshots[market] = name
         _copy_database(Layout(root).database, Layout(work).database)
+        _copy_database(Layout(root).store, Layout(work).store)
         for source in _others(root):
             _copy(source, work / source.relative_to(root))
         files = {}

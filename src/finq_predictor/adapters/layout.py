@@ -113,6 +113,16 @@ class Layout:
         """Where the files of the experiments lie."""
         return self.root / "mlartifacts"
 
+    @property
+    def served(self) -> Path:
+        """What the service has said, and what became of it: spools, store and score-card."""
+        return self.root / Folder.PREDICTIONS / "served"
+
+    @property
+    def store(self) -> Path:
+        """The database of what the service has said, where it has no other address."""
+        return self.served / "served.db"
+
     def place(self, market: str, dataset: str) -> Path:
         """Where a dataset of a market lies.
 

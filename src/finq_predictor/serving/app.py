@@ -24,6 +24,7 @@ from finq_predictor.serving.media_types import NoPickles
 from finq_predictor.serving.metrics import Metrics
 from finq_predictor.serving.middleware import Observed, error_handlers
 from finq_predictor.serving.operation import names_by_path
+from finq_predictor.serving.recording import Recording
 from finq_predictor.serving.request_log import RequestLog
 from finq_predictor.serving.routes import OPERATIONS
 from finq_predictor.serving.runtime import Runtime
@@ -58,11 +59,14 @@ def create_app(settings: Settings | None = None) -> Application:
         store: Store = app.state.runtime.store
         for part in (app.state.runtime.access, app.state.runtime.rates):
             await run_in_threadpool(part.start)
+        recording: Recording = app.state.runtime.recording
         store.start()
+        await run_in_threadpool(recording.start)
         await run_in_threadpool(store.wait, _START_SECONDS)
         app.shorten(app.state.runtime, _SINGLE, metrics, log)
         _hurry()
-        keeping = [asyncio.create_task(task) for task in (_guard(store), _observe(app.state.runtime))]
+        tasks = (_guard(store), _observe(app.state.runtime), recording.follow())
+        keeping = [asyncio.create_task(task) for task in tasks]
         yield
         for task in keeping:
             task.cancel()
@@ -70,6 +74,7 @@ def create_app(settings: Settings | None = None) -> Application:
         for part in (app.state.runtime.access, app.state.runtime.rates):
             await run_in_threadpool(part.stop)
         await run_in_threadpool(store.stop)
+        await run_in_threadpool(recording.stop)
 
     app = Application(
         routes=[Route(path, guarded(one), methods=[one.method]) for one in OPERATIONS for path in one.paths],
@@ -157,7 +162,7 @@ def make_runtime(settings: Settings | None, metrics: Metrics, remote: RemoteMode
         store = Store(settings)
     except FinqError as error:
         logger.error("The service starts without serving anything: %s", error)
-        settings = Settings()
+        settings = Settings(record=False)
         store = Store(settings, failure=str(error))
     return Runtime(settings, store, metrics, remote)
 

@@ -15,7 +15,7 @@ from finq_predictor.serving.answers import Answer
 
 ARROW = "application/vnd.apache.arrow.stream"
 PARQUET = "application/vnd.apache.parquet"
-_WORDS = ("instrument", "market", "direction", "decision", "reason", "snapshot")
+_WORDS = ("prediction_id", "instrument", "market", "direction", "decision", "reason", "snapshot")
 _NUMBERS = ("probability", "confidence", "feature_age_hours")
 
 
@@ -25,18 +25,20 @@ def wanted(request: Request) -> str | None:
     return next((one for one in named if one in _WRITERS), None)
 
 
-def table_response(kind: str, answers: Sequence[Answer], errors: Sequence[dict[str, Any]], request_id: str) -> Response:
+def table_response(
+    kind: str, answers: Sequence[Answer], errors: Sequence[dict[str, Any]], about: dict[str, Any]
+) -> Response:
     """A batch as a table.
 
     Args:
         kind: One of :func:`wanted`.
         answers: One row each, in the order of the request.
         errors: What could not be answered; as JSON under `errors` in the metadata of the table.
-        request_id: Under `request_id` there.
+        about: What else is said of all of them together; there as well, under its names.
     """
     import pyarrow as pa
 
-    said = {"errors": orjson.dumps(errors), "request_id": request_id}
+    said = {name: orjson.dumps(value) for name, value in {**about, "errors": errors}.items()}
     table = pa.table(_columns(answers), schema=_schema().with_metadata(said))
     return Response(_WRITERS[kind](table), media_type=kind)
 

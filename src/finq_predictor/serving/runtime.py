@@ -19,6 +19,7 @@ from finq_predictor.serving.gate import Gate
 from finq_predictor.serving.inference import InProcess, Remote, RemoteModel, Scoring
 from finq_predictor.serving.limits_of_callers import Rates
 from finq_predictor.serving.metrics import Metrics
+from finq_predictor.serving.recording import Recording
 from finq_predictor.serving.settings import InferenceMode, Settings
 from finq_predictor.serving.store import Store
 
@@ -37,6 +38,7 @@ class Runtime:
         access: Who may ask.
         rates: How often.
         signing_in: Where tokens are handed out.
+        recording: Where answers are recorded.
     """
 
     settings: Settings
@@ -48,6 +50,7 @@ class Runtime:
     access: Access = field(init=False)
     rates: Rates = field(init=False)
     signing_in: SigningIn = field(init=False)
+    recording: Recording = field(init=False)
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -61,6 +64,7 @@ class Runtime:
         )
         self.rates = Rates(settings.caller_rate, settings.total_rate)
         self.signing_in = SigningIn(self.access, settings)
+        self.recording = Recording(settings, self.metrics.registry)
 
     def clock(self) -> pd.Timestamp:
         """The moment, UTC."""

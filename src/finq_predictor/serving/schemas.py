@@ -158,9 +158,16 @@ class Prediction(BaseModel):
     snapshot: str | None = Field(description="The state of the stored data that answered.")
 
 
-class PredictAnswer(Prediction):
+class RecordedPrediction(Prediction):
+    """A prediction as it is remembered."""
+
+    prediction_id: str | None = Field(description="Under which it is remembered; null where nothing is recorded.")
+
+
+class PredictAnswer(RecordedPrediction):
     """The answer to POST /predict."""
 
+    recorded: bool = Field(description="Whether it will be in the store, whatever happens to the service.")
     request_id: str
 
 
@@ -178,8 +185,9 @@ class BatchAnswer(BaseModel):
     """The answer to POST /batch_predict."""
 
     count: int
-    predictions: list[Prediction]
+    predictions: list[RecordedPrediction]
     errors: list[ItemError] = Field(description="What could not be answered; the rest is.")
+    recorded: bool = Field(description="Whether all will be in the store, whatever happens to the service.")
     request_id: str
 
 

@@ -104,6 +104,29 @@ class Settings(BaseSettings):
         default=60.0, ge=1.0, description="Longest trial of a model that is new to the service, in a process of its own"
     )
 
+    record: bool = Field(default=True, description="Whether answered predictions are recorded")
+    record_required: bool = Field(
+        default=False, description="Whether a prediction that cannot be recorded is refused with 503"
+    )
+    record_fsync: bool = Field(
+        default=False,
+        description="Whether each record is forced to the disk before the answer, against a power cut; takes "
+        "milliseconds",
+    )
+    record_limit_mb: int = Field(
+        default=1024, ge=1, description="Most megabytes of records that wait to be stored; beyond, nothing is recorded"
+    )
+    keeper: bool = Field(
+        default=True, description="Whether the service starts the process that stores what was recorded"
+    )
+    keeper_seconds: float = Field(default=1.0, ge=0.05, description="Pause between two looks of that process")
+    keep_predictions_days: int = Field(
+        default=1096, ge=31, description="Days after which stored predictions are removed, by whole months"
+    )
+    keep_users_days: int = Field(
+        default=731, ge=31, description="Days after which it is forgotten who asked, by whole months"
+    )
+
     workers: int = Field(default=1, ge=1, le=256, description="Processes of the API that `bentoml serve` starts")
     auth: AuthMode = Field(
         default=AuthMode.AUTO,

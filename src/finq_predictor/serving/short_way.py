@@ -15,11 +15,13 @@ import orjson
 from finq_predictor.domain.modelling.decisions import Action
 from finq_predictor.serving.access.callers import ANYONE, Caller, Role
 from finq_predictor.serving.answers import Served
-from finq_predictor.serving.errors import TooManyError
+from finq_predictor.serving.errors import TooManyError, UnavailableError
 from finq_predictor.serving.rates import Taken
+from finq_predictor.serving.recording import said_of
 from finq_predictor.serving.runtime import Runtime
 
 LONGEST_BODY = 256
+_ANSWER = b'%b,"feature_age_hours":%b,"prediction_id":%b,"recorded":%b,"request_id":"%b"}'
 _NAMES = frozenset({"instrument", "ticker", "symbol"})
 
 
@@ -31,12 +33,14 @@ class Ready(NamedTuple):
         head: The answer as JSON without its age, its request id and its last brace.
         bar: Close of its bar in seconds since 1970; None where it has none.
         acts: Whether it is one to act upon, which a stale bar would change.
+        said: What is recorded of it, see :func:`~finq_predictor.serving.recording.said_of`.
     """
 
     served: Served
     head: bytes
     bar: float | None
     acts: bool
+    said: bytes
 
 
 class ShortWay:
@@ -80,11 +84,14 @@ class ShortWay:
             return None
         try:
             taken = api.rates.take(caller.name)
-        except TooManyError:
+            new, recorded = api.recording.one(request_id, caller.user, ready.said)
+        except (TooManyError, UnavailableError):
             return None
         self._count(served.market.name, ready.acts)
         age = b"null" if ready.bar is None else repr((now - ready.bar) / 3600.0).encode()
-        return b'%b,"feature_age_hours":%b,"request_id":"%b"}' % (ready.head, age, request_id.encode()), served, taken
+        named = b"null" if new is None else b'"%b"' % new.encode()
+        told = (ready.head, age, named, b"true" if recorded else b"false", request_id.encode())
+        return _ANSWER % told, served, taken
 
     def _count(self, market: str, acts: bool) -> None:
         counter = self._counters.get((market, acts))
@@ -127,4 +134,6 @@ def _written(served: Served) -> Iterable[tuple[str, Ready]]:
         said = {key: value for key, value in answer.items() if key != "feature_age_hours"}
         bar = answer["feature_ts"]
         seconds = None if bar is None else served.seconds_of(bar)
-        yield name, Ready(served, orjson.dumps(said)[:-1], seconds, answer["decision"] == Action.PREDICT)
+        acts = answer["decision"] == Action.PREDICT
+        kept = said_of(answer, served.predictor.newest.isoformat())
+        yield name, Ready(served, orjson.dumps(said)[:-1], seconds, acts, kept)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 HEAD, BASE = "head", "base"
+_LONGEST_CONNECT_S = 10
 
 
 def connect(credentials: Mapping[str, Any] | None = None) -> Engine:
@@ -54,8 +55,12 @@ def engine_of(url: str, setting: str | None = None, remedy: str = "finq db upgra
     if address.get_backend_name() == "sqlite":
         engine = create_engine(address, connect_args={"timeout": 60}, poolclass=NullPool)
     else:
-        # A command asks a few times and ends: no connection is kept open for the next question.
-        engine = create_engine(address.set(drivername="postgresql+psycopg"), poolclass=NullPool)
+        # Who asks does so a few times and ends: no connection is kept open for the next question.
+        engine = create_engine(
+            address.set(drivername="postgresql+psycopg"),
+            connect_args={"connect_timeout": _LONGEST_CONNECT_S},
+            poolclass=NullPool,
+        )
     engine.update_execution_options(setting=setting or where("database", "url"), remedy=remedy)
     return engine
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Engine, Select, and_, func, select
+from sqlalchemy import CompoundSelect, Engine, Select, and_, func, select
 
 from finq_predictor.adapters.database.engine import working
 from finq_predictor.adapters.database.schema import audit_events, feature_values, outcomes, predictions
@@ -19,7 +19,7 @@ def latest(engine: Engine, market: str) -> pd.DataFrame:
     """What was said of a market's newest bar, as it was published last."""
     newest = select(func.max(predictions.c.ts)).where(predictions.c.market == market).scalar_subquery()
     said = select(predictions).where(predictions.c.market == market, predictions.c.ts == newest)
-    return _last_said(_frame(engine, said))
+    return _last_said(frame_of(engine, said))
 
 
 def history(engine: Engine, market: str, instrument: str, since: datetime, until: datetime) -> pd.DataFrame:
@@ -38,7 +38,7 @@ def history(engine: Engine, market: str, instrument: str, since: datetime, until
         predictions.c.ts >= since,
         predictions.c.ts < until,
     )
-    return _last_said(_frame(engine, said))
+    return _last_said(frame_of(engine, said))
 
 
 def judged(engine: Engine, market: str, since: datetime, until: datetime, as_of: datetime) -> pd.DataFrame:
@@ -74,13 +74,13 @@ def judged(engine: Engine, market: str, since: datetime, until: datetime, as_of:
             outcomes.c.recorded_at == newest,
         )
     )
-    return _last_said(_frame(engine, found))
+    return _last_said(frame_of(engine, found))
 
 
 def features_behind(engine: Engine, snapshot: str, market: str, instrument: str, ts: datetime) -> pd.Series:
     """The features that a prediction was made from, by name; NaN where one was not known."""
     table = feature_values
-    found = _frame(
+    found = frame_of(
         engine,
         select(table.c.feature, table.c.value).where(
             table.c.snapshot == snapshot, table.c.market == market, table.c.instrument == instrument, table.c.ts == ts
@@ -91,7 +91,7 @@ def features_behind(engine: Engine, snapshot: str, market: str, instrument: str,
 
 def decisions(engine: Engine, market: str) -> pd.DataFrame:
     """Every decision about models of a market, the oldest first."""
-    return _frame(engine, select(audit_events).where(audit_events.c.market == market).order_by(audit_events.c.at))
+    return frame_of(engine, select(audit_events).where(audit_events.c.market == market).order_by(audit_events.c.at))
 
 
 def _last_said(frame: pd.DataFrame) -> pd.DataFrame:
@@ -100,7 +100,8 @@ def _last_said(frame: pd.DataFrame) -> pd.DataFrame:
     return ordered.drop_duplicates(["ts", "instrument"], keep="last", ignore_index=True)
 
 
-def _frame(engine: Engine, query: Select[Any]) -> pd.DataFrame:
+def frame_of(engine: Engine, query: Select[Any] | CompoundSelect[Any]) -> pd.DataFrame:
+    """The rows that a question is answered with, one column each of what it asks for."""
     with working(engine) as connection:
         result = connection.execute(query)
         names: Sequence[str] = list(result.keys())

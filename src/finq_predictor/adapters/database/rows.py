@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 import pandas as pd
@@ -77,33 +79,78 @@ def insert_revisions(connection: Connection, table: Table, rows: pd.DataFrame, r
 
 
 def _insert(connection: Connection, table: Table, staged: Table, condition: Any = None) -> int:
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert as insert_here
-    else:
-        from sqlalchemy.dialects.sqlite import insert as insert_here  # type: ignore[assignment]  # of the other kind
     names = table.c.keys()
     # SQLite needs a condition to tell ON CONFLICT from a join. One order for everybody keeps two from waiting for each
     # other.
     wanted = select(*(staged.c[name] for name in names)).where(true() if condition is None else condition)
     wanted = wanted.order_by(*(staged.c[column.name] for column in table.primary_key.columns))
-    statement = insert_here(table).from_select(names, wanted).on_conflict_do_nothing()
+    statement = _insert_into(connection, table).from_select(names, wanted).on_conflict_do_nothing()
     return connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount
+
+
+def insert_once(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], earlier: str | None = None
+) -> None:
+    """Insert rows whose key is not there, fast enough for what a service answers.
+
+    Args:
+        connection: In a transaction.
+        table: Any table.
+        rows: All of its columns, as Python values; moments with their zone. No two have the same key.
+        earlier: A column with a time; where the key is there, the row with the earlier one stays. None: the one that
+            is there.
+    """
+    if not rows:
+        return
+    names = table.c.keys()
+    records = map(itemgetter(*names), rows)
+    if connection.dialect.name == "postgresql":
+        staged = _staged_of(connection, table)
+        _copy(connection, staged, names, records)
+        chosen = select(*(staged.c[name] for name in names)).order_by(
+            *(staged.c[one.name] for one in table.primary_key)
+        )
+        connection.execute(_kept(_insert_into(connection, table).from_select(names, chosen), table, earlier))
+        staged.drop(connection)
+        return
+    # By the driver: what SQLAlchemy does to each value takes longer than the database does.
+    statement = _kept(_insert_into(connection, table).values(dict.fromkeys(names)), table, earlier)
+    compiled = statement.compile(dialect=connection.dialect, column_keys=names)
+    assert compiled.positiontup is not None
+    order = itemgetter(*map(names.index, compiled.positiontup))
+    connection.exec_driver_sql(str(compiled), [tuple(map(_of_sqlite, order(record))) for record in records])
+
+
+def _kept(statement: Any, table: Table, earlier: str | None) -> Any:
+    if earlier is None:
+        return statement.on_conflict_do_nothing()
+    key = table.primary_key.columns.keys()
+    rest = {name: statement.excluded[name] for name in (column.name for column in table.columns) if name not in key}
+    sooner = statement.excluded[earlier] < table.c[earlier]
+    return statement.on_conflict_do_update(index_elements=key, set_=rest, where=sooner)
+
+
+def _insert_into(connection: Connection, table: Table) -> Any:
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as insert_here
+    else:
+        from sqlalchemy.dialects.sqlite import insert as insert_here  # type: ignore[assignment]  # of the other kind
+    return insert_here(table)
+
+
+def _of_sqlite(value: Any) -> Any:
+    """A value as the type of the column would bind it."""
+    if type(value) is datetime:
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+    return value
 
 
 def _staged(connection: Connection, table: Table, rows: pd.DataFrame) -> Table:
     """The rows in a table that only this connection sees."""
-    columns = [Column(each.name, each.type) for each in table.c]
-    staged = Table(f"staged_{table.name}", MetaData(), *columns, prefixes=["TEMPORARY"])
-    # SQLite keeps it when a transaction is rolled back, and the next one may get the same connection.
-    connection.execute(text(f"DROP TABLE IF EXISTS {staged.name}"))
-    staged.create(connection, checkfirst=False)
+    staged = _staged_of(connection, table)
     names = table.c.keys()
     if connection.dialect.name == "postgresql":
-        driver = connection.connection.driver_connection
-        assert driver is not None
-        with driver.cursor() as cursor, cursor.copy(f"COPY {staged.name} ({', '.join(names)}) FROM STDIN") as copy:
-            for record in _records(rows, names):
-                copy.write_row(record)
+        _copy(connection, staged, names, _records(rows, names))
         connection.execute(text(f"ANALYZE {staged.name}"))
         return staged
     chunk: list[dict[str, Any]] = []
@@ -115,6 +162,24 @@ def _staged(connection: Connection, table: Table, rows: pd.DataFrame) -> Table:
     if chunk:
         connection.execute(insert(staged), chunk)
     return staged
+
+
+def _staged_of(connection: Connection, table: Table) -> Table:
+    """An empty table with the columns of another one."""
+    columns = [Column(each.name, each.type) for each in table.c]
+    staged = Table(f"staged_{table.name}", MetaData(), *columns, prefixes=["TEMPORARY"])
+    # SQLite keeps it when a transaction is rolled back, and the next one may get the same connection.
+    connection.execute(text(f"DROP TABLE IF EXISTS {staged.name}"))
+    staged.create(connection, checkfirst=False)
+    return staged
+
+
+def _copy(connection: Connection, staged: Table, names: list[str], records: Iterable[tuple[Any, ...]]) -> None:
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    with driver.cursor() as cursor, cursor.copy(f"COPY {staged.name} ({', '.join(names)}) FROM STDIN") as copy:
+        for record in records:
+            copy.write_row(record)
 
 
 def _records(rows: pd.DataFrame, names: list[str]) -> Iterator[tuple[Any, ...]]:

@@ -6,7 +6,11 @@ What is asked, and what answers it:
 - what was said of an instrument: ``predictions`` by market, instrument and time;
 - how right it was: ``predictions`` with ``outcomes``, by the key of the latter;
 - what a prediction was made from: ``feature_values`` by their key;
-- what was decided about models: ``audit_events`` by market and time.
+- what was decided about models: ``audit_events`` by market and time;
+- what was answered to a request, and to whom: ``served_predictions`` by id and by request;
+- what was said of a bar before its outcome was known, and what became of it: ``served_statements`` by market,
+  instrument and time, or by market and time, with ``served_outcomes``;
+- what clients say became of it: ``feedback`` by prediction, by request, or by market, instrument and time.
 """
 
 from __future__ import annotations
@@ -19,6 +23,8 @@ from sqlalchemy.types import TypeDecorator
 
 PARTITIONED = ("predictions", "outcomes", "feature_values")
 """Cut by month of ``ts`` where the database can do that."""
+SERVED = {"served_predictions": "served_at", "served_statements": "ts", "served_outcomes": "ts"}
+"""What the service has said, cut by month of the column that is named."""
 
 
 class Utc(TypeDecorator[datetime]):
@@ -114,4 +120,94 @@ audit_events = Table(
     # JSON, as text: it is kept as it was written.
     Column("details", Text, nullable=False),
     Index(None, "market", "at"),
+)
+
+
+def _said() -> list[Column[Any]]:
+    """What a prediction says, whoever asked."""
+    return [
+        Column("newest_ts", Utc),
+        Column("snapshot", String(80)),
+        Column("score", Float(53)),
+        Column("probability", Float(53)),
+        _name("decision"),
+        Column("reason", Text),
+        # Words, separated by commas.
+        Column("flags", Text, nullable=False),
+        # JSON, as text.
+        Column("prediction_set", Text),
+    ]
+
+
+served_predictions = Table(
+    "served_predictions",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("served_at", Utc, primary_key=True),
+    Column("request_id", String(128), nullable=False),
+    Column("asked_by", Text),
+    _name("arm"),
+    _name("market"),
+    _name("instrument"),
+    Column("ts", Utc),
+    Column("horizon", Integer, nullable=False),
+    _name("model"),
+    _name("version"),
+    *_said(),
+    Index(None, "request_id"),
+    postgresql_partition_by="RANGE (served_at)",
+)
+
+served_statements = Table(
+    "served_statements",
+    metadata,
+    _name("market", primary_key=True),
+    _name("instrument", primary_key=True),
+    Column("ts", Utc, primary_key=True),
+    Column("horizon", Integer, primary_key=True),
+    _name("model", primary_key=True),
+    _name("version", primary_key=True),
+    _name("arm", primary_key=True),
+    # When it was said first, and the id of that prediction.
+    Column("served_at", Utc, nullable=False),
+    Column("id", String(128), nullable=False),
+    *_said(),
+    Index(None, "market", "ts"),
+    postgresql_partition_by="RANGE (ts)",
+)
+
+served_outcomes = Table(
+    "served_outcomes",
+    metadata,
+    _name("market", primary_key=True),
+    Column("horizon", Integer, primary_key=True),
+    _name("instrument", primary_key=True),
+    Column("ts", Utc, primary_key=True),
+    # A revision stays beside what was said before it; one without a return takes back what was said.
+    Column("recorded_at", Utc, primary_key=True),
+    Column("forward_return", Float(53)),
+    Column("label", Float(53)),
+    Column("known_at", Utc),
+    _name("snapshot"),
+    postgresql_partition_by="RANGE (ts)",
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    # Of what was said, about what, by whom: the same twice is once.
+    Column("id", String(128), primary_key=True),
+    Column("given_at", Utc, nullable=False),
+    Column("given_by", Text),
+    Column("request_id", String(128)),
+    Column("prediction_id", String(128)),
+    Column("market", String(80)),
+    Column("instrument", String(80)),
+    Column("ts", Utc),
+    Column("outcome", Boolean, nullable=False),
+    Column("forward_return", Float(53)),
+    Column("comment", Text),
+    Index(None, "prediction_id"),
+    Index(None, "request_id"),
+    Index(None, "market", "instrument", "ts"),
 )

@@ -149,8 +149,38 @@ def _intercept(offset: Vector, rate: float) -> float:
     return float(brentq(lambda b: float(expit(offset + b).mean()) - rate, -reach, reach, xtol=1e-13))
 
 
+def calibration_slope(
+    p: np.ndarray[Any, Any], y: np.ndarray[Any, Any], block: np.ndarray[Any, Any], z: float = 1.96
+) -> tuple[float, float, float]:
+    """How steep outcomes follow stated log-odds: 1 is calibrated, less is too sure of itself, below 0 the wrong way.
+
+    Args:
+        p: Probabilities as they were stated (n).
+        y: Labels 0 or 1 (n).
+        block: Code of the block of days of each row (n); rows of one block are one witness.
+        z: Half width of the interval in standard errors.
+
+    Returns:
+        The slope of the logistic regression of the labels on the log-odds (Cox, 1958), and the ends of its interval by
+        the clustered error (Liang and Zeger, 1986); NaN where the probabilities do not vary or there is one class.
+    """
+    x, labels = _log_odds(p), np.asarray(y, dtype=np.float64)
+    center, spread = float(x.mean()), float(x.std())
+    if spread <= 1e-9 or not 0.0 < labels.mean() < 1.0:
+        return (float("nan"),) * 3
+    scaled = (x - center) / spread
+    slope, intercept = _newton(scaled, labels, start=float(_log_odds(labels.mean())))
+    error = float(np.sqrt(_variance(scaled, labels, slope, intercept, np.asarray(block))))
+    return slope / spread, (slope - z * error) / spread, (slope + z * error) / spread
+
+
 def _shrinkage(z: Vector, y: Vector, slope: float, intercept: float, day: np.ndarray[Any, Any]) -> float:
     """Positive-part factor from the day-clustered t-statistic of the slope (Liang and Zeger, 1986)."""
+    return max(0.0, 1.0 - _variance(z, y, slope, intercept, day) / slope**2)
+
+
+def _variance(z: Vector, y: Vector, slope: float, intercept: float, day: np.ndarray[Any, Any]) -> float:
+    """Variance of the slope, clustered by day."""
     from scipy.special import expit
 
     _, codes = np.unique(day, return_inverse=True)
@@ -160,5 +190,4 @@ def _shrinkage(z: Vector, y: Vector, slope: float, intercept: float, day: np.nda
     bread = np.linalg.inv((design * weight[:, None]).T @ design + 1e-12 * np.eye(2))
     residual = design * (y - p)[:, None]
     clusters = np.column_stack([np.bincount(codes, weights=residual[:, k]) for k in range(2)])
-    variance = float((bread @ (clusters.T @ clusters) @ bread)[0, 0])
-    return max(0.0, 1.0 - variance / slope**2)
+    return float((bread @ (clusters.T @ clusters) @ bread)[0, 0])

@@ -44,6 +44,11 @@ class Caller:
     way: str = "open"
     credential: str = ""
 
+    @property
+    def user(self) -> str | None:
+        """The account; None where nobody was asked who they are."""
+        return None if self.way == "open" else self.name
+
     def require(self, role: Role | None = None, market: str | None = None, model: str | None = None) -> None:
         """Make sure that they may do something.
 

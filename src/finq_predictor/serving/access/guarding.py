@@ -30,7 +30,7 @@ def guarded(operation: Operation) -> Endpoint:
                 return RedirectResponse("/login", 303)
             raise
         found.require(role)
-        request.scope[_CALLER] = found
+        request.scope[_CALLER], request.scope["finq_user"] = found, found.user
         taken = api.rates.take(found.name)
         response = await endpoint(request)
         if taken is not None:

@@ -1,10 +1,22 @@
 """The routes of the API, one file for each group, and all of them in the order of the document."""
 
 from finq_predictor.serving.operation import Operation
-from finq_predictor.serving.routes import issuer_login, listing, login, pages, predicting, signing_in, standing
+from finq_predictor.serving.routes import (
+    feedback,
+    issuer_login,
+    listing,
+    login,
+    looking_back,
+    pages,
+    predicting,
+    signing_in,
+    standing,
+)
 
 OPERATIONS: tuple[Operation, ...] = (
     *predicting.OPERATIONS,
+    *feedback.OPERATIONS,
+    *looking_back.OPERATIONS,
     *listing.OPERATIONS,
     *standing.OPERATIONS,
     *signing_in.OPERATIONS,

@@ -24,6 +24,7 @@ from finq_predictor.serving.errors import (
 )
 from finq_predictor.serving.middleware import JsonResponse, note, read_body, request_id
 from finq_predictor.serving.operation import Operation
+from finq_predictor.serving.recording import asked_by, said_of
 from finq_predictor.serving.resolution import Found, Resolver
 from finq_predictor.serving.runtime import Runtime, runtime
 from finq_predictor.serving.schemas import BatchRequest, PredictRequest, parse_body
@@ -70,8 +71,11 @@ def _prediction(request: Request, found: Found, answers: dict[str, Answer], aske
     permit(request, found.served)
     note(request, found.served)
     answer = found.served.timed(answers[found.instrument], api.clock(), current=asked.prediction_date is None)
+    said = said_of(answer, found.served.predictor.newest.isoformat())
+    prediction_id, recorded = api.recording.one(request_id(request), asked_by(request), said)
     api.count((answer,))
-    return JsonResponse({**answer, "request_id": request_id(request)})
+    told = {"prediction_id": prediction_id, "recorded": recorded, "request_id": request_id(request)}
+    return JsonResponse({**answer, **told})
 
 
 @dataclass
@@ -102,7 +106,9 @@ async def batch_predict(request: Request) -> Response:
             permit(request, served)
             note(request, served)
             tables[key] = await api.answers(served, key[1], names)
-        return await api.gate.run(_batch_answer, api, batch, tables, request_id(request), bulk.wanted(request))
+        return await api.gate.run(
+            _batch_answer, api, batch, tables, request_id(request), asked_by(request), bulk.wanted(request)
+        )
 
 
 def _plan(settings: Settings, view: View, body: bytes) -> Batch:
@@ -154,6 +160,7 @@ def _batch_answer(
     batch: Batch,
     tables: dict[tuple[str, pd.Timestamp], dict[str, Answer]],
     request_id: str,
+    user: str | None,
     table: str | None,
 ) -> Response:
     clock = api.clock()
@@ -162,11 +169,16 @@ def _batch_answer(
         timers[one.served.market.name](tables[one.served.market.name, one.ts][one.instrument], now)
         for one, now in batch.found
     ]
+    newest = {served.market.name: served.predictor.newest.isoformat() for served, _ in batch.bars.values()}
+    said = [said_of(answer, newest[answer["market"]]) for answer in answers]
+    ids, recorded = api.recording.many(request_id, user, said)
     api.count(answers)
+    told = [{**answer, "prediction_id": new} for answer, new in zip(answers, ids, strict=True)]
     errors = [_item_error(one, error) for one, error in batch.errors]
     if table is not None:
-        return bulk.table_response(table, answers, errors, request_id)
-    return JsonResponse({"count": len(answers), "predictions": answers, "errors": errors, "request_id": request_id})
+        return bulk.table_response(table, told, errors, {"request_id": request_id, "recorded": recorded})
+    content = {"count": len(told), "predictions": told, "errors": errors, "recorded": recorded}
+    return JsonResponse({**content, "request_id": request_id})
 
 
 def _item_error(one: PredictRequest, error: FinqError) -> dict[str, Any]:

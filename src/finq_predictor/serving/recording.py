@@ -1,0 +1,215 @@
+"""How a worker remembers what it answers: its spool, the keeper that empties it, and how both are doing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from finq_predictor.adapters.layout import Layout
+from finq_predictor.serving.answers import Answer
+from finq_predictor.serving.errors import UnavailableError
+from finq_predictor.serving.keeper import STANDING, hold_keeping
+from finq_predictor.serving.lines import PROVISIONAL, SIMULATED, STALE, prediction_line, statement, user_in_json
+from finq_predictor.serving.settings import PREFIX, Settings
+from finq_predictor.serving.spool import FOLDER, Spool
+
+logger = logging.getLogger(__name__)
+_MIB = 2**20
+_PAUSE_S = 1.0
+_LONGEST_END_S = 5.0
+
+
+class Recording:
+    """What the routes record with; of one process.
+
+    Args:
+        settings: The settings.
+        registry: Where the counters and gauges belong.
+    """
+
+    def __init__(self, settings: Settings, registry: CollectorRegistry) -> None:
+        self._settings = settings
+        self._folder = Layout(settings.data_root).served
+        self._spool: Spool | None = None
+        self._keeper: subprocess.Popen[bytes] | None = None
+        self._gauges = _Gauges(registry)
+
+    def start(self) -> None:
+        """Begin a spool, where answers are recorded, and have a keeper at work."""
+        if self._settings.record:
+            limit = self._settings.record_limit_mb * _MIB
+            self._spool = Spool(self._folder / FOLDER, limit, fsync=self._settings.record_fsync)
+            self.look()
+
+    def one(self, request_id: str, user: str | None, said: bytes) -> tuple[str | None, bool]:
+        """Record a prediction.
+
+        Args:
+            request_id: Id of the request.
+            user: Who asked, where that is known.
+            said: See :func:`said_of`.
+
+        Returns:
+            The id of the prediction, None where nothing is recorded at all; and whether it was recorded.
+
+        Raises:
+            UnavailableError: If it was not recorded, and the settings say that nothing is answered then.
+        """
+        if self._spool is None:
+            return None, False
+        new = self._spool.new_id()
+        line = prediction_line(new, request_id.encode(), time.time_ns() // 1000, user_in_json(user), said)
+        return new.decode(), self.record(line)
+
+    def many(self, request_id: str, user: str | None, said: Sequence[bytes]) -> tuple[list[str | None], bool]:
+        """Record the predictions of a batch, all or none; else like :meth:`one`."""
+        if self._spool is None:
+            return [None] * len(said), False
+        now, request, who = time.time_ns() // 1000, request_id.encode(), user_in_json(user)
+        ids = [self._spool.new_id() for _ in said]
+        lines = b"".join(prediction_line(new, request, now, who, one) for new, one in zip(ids, said, strict=True))
+        return [new.decode() for new in ids], self.record(lines)
+
+    def record(self, lines: bytes, *, required: bool | None = None) -> bool:
+        """Record whole lines.
+
+        Args:
+            lines: Each with its line feed.
+            required: Whether they must be; None is what the settings say of predictions.
+
+        Raises:
+            UnavailableError: If they were not, and must be.
+        """
+        if self._spool is not None and self._spool.record(lines):
+            return True
+        self._gauges.unrecorded.inc()
+        if self._settings.record_required if required is None else required:
+            raise UnavailableError(
+                "This cannot be recorded: the disk refuses, or what waits to be stored has reached "
+                f"{PREFIX}RECORD_LIMIT_MB. Try again later."
+            )
+        return False
+
+    async def follow(self) -> None:
+        """Look again and again, beside the requests."""
+        while True:
+            await asyncio.sleep(_PAUSE_S)
+            await run_in_threadpool(self.look)
+
+    def look(self) -> None:
+        """Find out how much room there is and how the keeper is doing; start one where there is none."""
+        if self._spool is None:
+            return
+        self._gauges.bytes.set(self._spool.look())
+        self._gauges.tell(self._folder / STANDING)
+        if self._settings.keeper and (self._keeper is None or self._keeper.poll() is not None):
+            self._keeper = start_keeper(self._settings)
+
+    def stop(self) -> None:
+        """Leave the spool to the keeper and let ours end; what it cannot store in a few seconds waits for the next."""
+        if self._spool is not None:
+            self._spool.close()
+        if self._keeper is not None and self._keeper.poll() is None:
+            self._keeper.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._keeper.wait(_LONGEST_END_S)
+
+
+class _Gauges:
+    """How the spool and the keeper are doing."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, meaning: str) -> Gauge:
+            return Gauge(name, meaning, registry=registry, multiprocess_mode="livemax")
+
+        self.unrecorded = Counter(
+            "finq_served_unrecorded", "Answers and feedback that were not recorded.", registry=registry
+        )
+        self.bytes = gauge("finq_served_spool_bytes", "Bytes that lie in the spool.")
+        self.waiting = gauge("finq_served_waiting_lines", "Lines that wait to be stored.")
+        self.behind = gauge("finq_served_behind_seconds", "Age of the moment until which all is stored.")
+        self.spoilt = gauge("finq_served_spoilt_lines", "Lines that could not be read, since the keeper was started.")
+        self.problem = gauge("finq_served_store_problem", "1 when the store does not take what is recorded.")
+
+    def tell(self, file: Path) -> None:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            standing = orjson.loads(file.read_bytes())
+            self.waiting.set(standing["waiting"])
+            self.spoilt.set(standing["spoilt"])
+            self.problem.set(bool(standing["problem"]))
+            self.behind.set(max(0.0, time.time() - standing["kept_until"]) if standing["kept_until"] else 0.0)
+
+
+def asked_by(request: Request) -> str | None:
+    """Who asks, as whoever let the request in has noted it in its scope under ``finq_user``; None where nobody has."""
+    user: str | None = request.scope.get("finq_user")
+    return user
+
+
+def said_of(answer: Answer, newest: str, flags: Iterable[str] = ()) -> bytes:
+    """The statement of an answer as it is given.
+
+    Args:
+        answer: With what holds at this moment, such as that the bar is stale.
+        newest: Close of the newest bar of the market.
+        flags: What else there is to be said of it, see ``lines.FLAGS``.
+    """
+    model, reason = answer["model"], answer["reason"]
+    stated = list(flags)
+    stated += [PROVISIONAL] if model["provisional"] else []
+    stated += [SIMULATED] if answer["simulated"] else []
+    stated += [STALE] if reason and reason.startswith("stale") else []
+    return statement(
+        market=answer["market"],
+        instrument=answer["instrument"],
+        feature_ts=answer["feature_ts"],
+        newest_ts=newest,
+        horizon=answer["horizon_bars"],
+        model=model["name"],
+        version=model["version"],
+        snapshot=answer["snapshot"],
+        score=answer.get("score"),
+        probability=answer["probability"],
+        decision=answer["decision"],
+        reason=reason,
+        flags=stated,
+        prediction_set=answer.get("prediction_set"),
+    )
+
+
+def start_keeper(settings: Settings) -> subprocess.Popen[bytes] | None:
+    """Start the keeper of a folder of data, unless there is one; it inherits the lock and holds it until it ends."""
+    try:
+        lock = hold_keeping(settings.data_root)
+    except OSError as error:
+        logger.error("Nobody can keep what is answered below %s: %s.", settings.data_root, error.strerror)
+        return None
+    if lock is None:
+        return None
+    told: dict[str, Any] = {"root": str(settings.data_root), "lock": lock, "parent": os.getpid()}
+    for name in ("keeper_seconds", "keep_predictions_days", "keep_users_days"):
+        told[name] = getattr(settings, name)
+    words = [word for name, value in told.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    try:
+        # In a session of its own: Ctrl-C is for us, and we tell it when it is time.
+        return subprocess.Popen(
+            [sys.executable, "-m", "finq_predictor.serving.keeper", *words],
+            stdin=subprocess.DEVNULL,
+            pass_fds=[lock],
+            start_new_session=True,
+        )
+    finally:
+        os.close(lock)

@@ -1,0 +1,241 @@
+"""How right each version of each model was, from the store and the snapshots; and the page of it that the API tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from finq_predictor.adapters.atomic_file import write_text_atomically
+from finq_predictor.adapters.database.served_reading import feedback_about, statements
+from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.snapshots.store import SnapshotStore
+from finq_predictor.adapters.typed_json import from_json, to_json
+from finq_predictor.domain.columns import INSTRUMENT, TS
+from finq_predictor.domain.errors import DataError, UnknownNameError
+from finq_predictor.domain.evaluation.realised import (
+    FEWEST_DAYS,
+    FEWEST_MATURED,
+    Counts,
+    Figure,
+    counts_of,
+    judge,
+    paper_figure,
+    realised_figures,
+)
+from finq_predictor.domain.market.markets import MARKETS, Market
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from finq_predictor.adapters.snapshots.store import Snapshot
+
+FILE = "score_card.json"
+_PROMISES = {"accuracy": "hit_rate", "rank_ic": "rank_ic", "brier": "brier", "ece": "ece"}
+
+
+@dataclass(frozen=True)
+class FeedbackCounts:
+    """What clients say, beside what the data say.
+
+    Attributes:
+        given: Feedback about bars of this market; whoever says it twice counts once.
+        agreeing: It says what the data say.
+        conflicting: It says something else than the data, or than another client.
+        open: The data say nothing yet.
+    """
+
+    given: int
+    agreeing: int
+    conflicting: int
+    open: int
+
+
+@dataclass(frozen=True)
+class ScoreCard:
+    """How right one version of a model was over one horizon.
+
+    Attributes:
+        market: Name of the market.
+        model: Name of the model.
+        version: Its version.
+        arm: Which role it played.
+        horizon: Bars of the label.
+        first_bar: First bar that it spoke about.
+        last_bar: Last bar.
+        counts: What became of what it said.
+        figures: Each with its interval and what was promised.
+        feedback: What clients say of its bars.
+        note: Why figures are missing; empty where none is.
+    """
+
+    market: str
+    model: str
+    version: str
+    arm: str
+    horizon: int
+    first_bar: str
+    last_bar: str
+    counts: Counts
+    figures: tuple[Figure, ...]
+    feedback: FeedbackCounts
+    note: str
+
+
+@dataclass(frozen=True)
+class ScoreCards:
+    """All score-cards at a time.
+
+    Attributes:
+        as_of: What was known then; empty where it is what is known now.
+        made_at: When they were made.
+        cards: By market, model, version, role and horizon.
+    """
+
+    as_of: str
+    made_at: str
+    cards: tuple[ScoreCard, ...]
+
+
+def score_cards(
+    engine: Engine,
+    root: Path,
+    made_at: datetime,
+    *,
+    market: str | None = None,
+    model: str | None = None,
+    since: datetime | None = None,
+    as_of: datetime | None = None,
+) -> ScoreCards:
+    """Make the score-cards.
+
+    Args:
+        engine: The store.
+        root: Folder of the data: prices to trade on paper, and what was promised.
+        made_at: The time, UTC.
+        market: Only this market.
+        model: Only this model.
+        since: Only bars that closed then or later.
+        as_of: As it was known then; None is now.
+
+    Raises:
+        SourceUnavailableError: If the store does not answer.
+        StoreError: If it is at another step than this code.
+    """
+    said = statements(engine, market, model, since, as_of)
+    # A market that this code does not know any more cannot be judged by it.
+    said = said[said["market"].isin(list(MARKETS))]
+    given = feedback_about(engine, market, as_of)
+    cards = [
+        _card(root, MARKETS[name], rows, given[given["market"] == name])
+        for (name, *_), rows in said.groupby(["market", "model", "version", "arm", "horizon"], sort=True)
+    ]
+    return ScoreCards("" if as_of is None else as_of.isoformat(), made_at.isoformat(), tuple(cards))
+
+
+def write_score_cards(engine: Engine, root: Path, made_at: datetime) -> None:
+    """Make the score-cards and leave them where the API finds them."""
+    write_text_atomically(Layout(root).served / FILE, to_json(score_cards(engine, root, made_at)))
+
+
+def read_score_cards(root: Path) -> ScoreCards | None:
+    """The score-cards that were left there; None where there are none."""
+    file = Layout(root).served / FILE
+    try:
+        text = file.read_bytes()
+    except FileNotFoundError:
+        return None
+    return from_json(ScoreCards, text, FILE, "The keeper writes it anew; or run: finq score-card")
+
+
+def _card(root: Path, market: Market, rows: pd.DataFrame, given: pd.DataFrame) -> ScoreCard:
+    first = rows.iloc[0]
+    horizon, counts = int(first["horizon"]), counts_of(rows)
+    figures, note = realised_figures(rows, market, horizon, _promised(root, market, rows)), ""
+    if counts.enough:
+        figures = (*figures, *_paper(root, market, horizon, rows))
+    else:
+        note = (
+            f"{counts.matured:,} have matured, on {counts.days:,} days; figures are given from {FEWEST_MATURED:,} on "
+            f"{FEWEST_DAYS:,} days."
+        )
+    return ScoreCard(
+        market.name,
+        str(first["model"]),
+        str(first["version"]),
+        str(first["arm"]),
+        horizon,
+        rows[TS].min().isoformat(),
+        rows[TS].max().isoformat(),
+        counts,
+        figures,
+        compare_feedback(rows, given),
+        note,
+    )
+
+
+def compare_feedback(rows: pd.DataFrame, given: pd.DataFrame) -> FeedbackCounts:
+    """What clients say of the bars of statements, beside what the data say.
+
+    Args:
+        rows: Statements with their outcomes; ``label`` is NaN where nothing is known.
+        given: Feedback with the bar that each is about.
+    """
+    about = given.dropna(subset=[INSTRUMENT, TS])[[INSTRUMENT, TS, "outcome"]]
+    both = about.merge(rows[[INSTRUMENT, TS, "label"]].drop_duplicates([INSTRUMENT, TS]), on=[INSTRUMENT, TS])
+    disputed = both.groupby([INSTRUMENT, TS])["outcome"].transform("nunique") > 1
+    known = both["label"].notna()
+    wrong = (known & (both["outcome"].astype(float) != both["label"])) | disputed
+    return FeedbackCounts(len(both), int((known & ~wrong).sum()), int(wrong.sum()), int((~known & ~wrong).sum()))
+
+
+def _promised(root: Path, market: Market, rows: pd.DataFrame) -> dict[str, float]:
+    """What the evaluation said of the model in the snapshot from which it first spoke, where that is still kept."""
+    snapshot = _snapshot_of(root, market, rows)
+    if snapshot is None or not snapshot.has("metrics"):
+        return {}
+    table = pd.read_parquet(snapshot.path("metrics"))
+    mine = table[(table["model"] == rows.iloc[0]["model"]) & table["value"].notna()].set_index("metric")["value"]
+    return {name: float(mine[metric]) for metric, name in _PROMISES.items() if metric in mine}
+
+
+def _paper(root: Path, market: Market, horizon: int, rows: pd.DataFrame) -> tuple[Figure, ...]:
+    """Trading on paper on what was said and decided, with the costs of the backtest; nothing where it does not fit."""
+    from finq_predictor.domain.evaluation.backtest import make_price_grid, run_backtest
+    from finq_predictor.domain.evaluation.positions import strategy_for
+    from finq_predictor.domain.evaluation.trading_rules import BacktestRules
+
+    rules = BacktestRules(entry_lag=max(1, market.entry_lag))
+    acted = rows[judge(rows).isin(["matured", "waiting", "ties"])]
+    snapshot = SnapshotStore(root, market.name).newest()
+    try:
+        bars = pd.read_parquet(snapshot.path("silver_bars"))
+        level = pd.read_parquet(snapshot.path("silver_benchmark")) if market.reference_tables else None
+        grid = make_price_grid(bars[bars[TS] >= acted[TS].min()], rules, market, level)
+        strategy = strategy_for(acted, rules)
+        daily = run_backtest(acted, grid, market, horizon, rules, strategy)
+    except (DataError, OSError):
+        # Bars that were taken back, or are gone, are no reason to withhold the other figures.
+        return ()
+    return (paper_figure(daily, market, horizon, _promised_paper(root, market, rows, strategy)),)
+
+
+def _promised_paper(root: Path, market: Market, rows: pd.DataFrame, strategy: str) -> float | None:
+    snapshot = _snapshot_of(root, market, rows)
+    if snapshot is None or not snapshot.has("backtest"):
+        return None
+    table = pd.read_parquet(snapshot.path("backtest"))
+    mine = table[(table["model"] == rows.iloc[0]["model"]) & (table["strategy"] == strategy)]
+    return float(mine["net_return"].mean()) * 1e4 if len(mine) else None
+
+
+def _snapshot_of(root: Path, market: Market, rows: pd.DataFrame) -> Snapshot | None:
+    first: Mapping[str, object] = rows.sort_values("served_at").iloc[0]
+    try:
+        return SnapshotStore(root, market.name).open(str(first["snapshot"]))
+    except (UnknownNameError, DataError):
+        return None
