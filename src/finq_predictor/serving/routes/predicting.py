@@ -26,6 +26,7 @@ from finq_predictor.serving.resolution import Found, Resolver
 from finq_predictor.serving.runtime import Runtime, runtime
 from finq_predictor.serving.schemas import BatchRequest, PredictRequest, parse_body
 from finq_predictor.serving.settings import Settings
+from finq_predictor.serving.single import SingleRequest, extended
 from finq_predictor.serving.view import View
 
 # Whatever such a body holds is read within a millisecond.
@@ -40,13 +41,15 @@ async def predict(request: Request) -> Response:
     body = await read_body(request, min(api.settings.body_limit, _LONGEST_SINGLE))
     view = api.store.view()
     if len(body) <= _SMALL_BODY and not api.hops:
-        asked = parse_body(body, PredictRequest)
-        easy = _easily(view, asked)
+        asked = parse_body(body, SingleRequest)
+        easy = None if asked.special else _easily(view, asked)
         if easy is not None and (known := easy.served.remembered(easy.ts)) is not None:
             return _prediction(request, easy, known, asked)
     with api.gate.entered():
         asked, found = await api.gate.run(_read, view, body)
         answers = await api.answers(found.served, found.ts, (found.instrument,))
+        if asked.special:
+            answers = {found.instrument: await api.gate.run(extended, asked, found, answers)}
     return _prediction(request, found, answers, asked)
 
 
@@ -58,8 +61,8 @@ def _easily(view: View, asked: PredictRequest) -> Found | None:
         return None
 
 
-def _read(view: View, body: bytes) -> tuple[PredictRequest, Found]:
-    asked = parse_body(body, PredictRequest)
+def _read(view: View, body: bytes) -> tuple[SingleRequest, Found]:
+    asked = parse_body(body, SingleRequest)
     return asked, Resolver(view).find(asked)
 
 
@@ -176,7 +179,7 @@ OPERATIONS = (
         predict,
         "One calibrated prediction.",
         schemas.PredictAnswer,
-        schemas.PredictRequest,
+        SingleRequest,
         {"instrument": "AAPL"},
         errors=(400, 404, 413, 415, 422, 503),
     ),
