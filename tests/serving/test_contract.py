@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -15,9 +16,11 @@ from schemathesis.specs.openapi.checks import (
 from finq_predictor.serving.openapi import document
 from finq_predictor.serving.operation import Operation
 from finq_predictor.serving.routes import OPERATIONS
+from finq_predictor.serving.schemas import ErrorAnswer
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 DRAWN = [one for one in OPERATIONS if one.path in ("/predict", "/explain", "/batch_predict", "/ranking", "/models")]
+SHOWN = [one for one in OPERATIONS if not isinstance(one.answer, str)]
 NAMES = [one.path for one in DRAWN]
 
 
@@ -64,3 +67,17 @@ def test_every_example_of_the_document_is_answered(client):
         body = {name: value for name, value in content["example"].items() if name != "prediction_dates"}
         answer = client.request(operation.method.upper(), operation.path, json=body)
         assert answer.status_code == 200, f"{operation.path}: {answer.text}"
+
+
+@pytest.mark.parametrize(
+    "operation", [one for one in OPERATIONS if not isinstance(one.answer, str)], ids=lambda one: one.path
+)
+def test_every_answer_is_shown_by_an_example_that_fits_its_schema(operation):
+    described = document(OPERATIONS, "1")["paths"][operation.paths[0]][operation.method]["responses"]
+    shown = described["200"]["content"]["application/json"]["example"]
+    read = operation.answer.model_validate_json(orjson.dumps(shown))
+    assert set(shown) >= {name for name, field in operation.answer.model_fields.items() if field.is_required()}
+    assert set(shown) <= set(type(read).model_fields)
+    for status in map(str, operation.errors):
+        error = described[status]["content"]["application/json"]
+        assert ErrorAnswer.model_validate(error["example"])

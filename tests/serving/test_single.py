@@ -7,6 +7,8 @@ import math
 import pandas as pd
 import pytest
 
+from finq_predictor.domain.features import compute_features
+from finq_predictor.domain.modelling.prediction import predict_rows
 from finq_predictor.serving.settings import Settings
 from serving.conftest import started
 
@@ -36,6 +38,26 @@ def test_answers_say_what_they_know_of_their_limits(client):
     stale = ask(client, instrument="ORCL")
     assert (stale["prediction_set"], stale["p_yes"], stale["conformal_decision"]) == (None, None, None)
     assert "no_bar" in stale["flags"]
+
+
+@pytest.mark.parametrize("market", ["equity", "fx"])
+def test_sets_and_flags_over_http_are_those_of_the_batch(market, client, two_markets):
+    predictor = served(client, market).predictor
+    gold = compute_features(predictor.panel, predictor.bundle.feature_set)
+    bars = predictor.panel.ts[-4:]
+    batch = predict_rows(predictor.bundle, gold[gold["ts"].isin(bars)].reset_index(drop=True), predictor.rules)
+    wanted = {(row.ts.isoformat(), row.instrument): row for row in batch.itertuples()}
+    body = {"market": market, "prediction_dates": [ts.isoformat() for ts in bars]}
+    answers = client.post("/batch_predict", body).json()["predictions"]
+    known = [answer for answer in answers if answer["probability"] is not None]
+    assert len(known) == len(wanted)
+    for answer in known:
+        row = wanted[answer["feature_ts"], answer["instrument"]]
+        for name in ("p_yes", "p_no", "coverage", "probability"):
+            assert answer[name] == pytest.approx(getattr(row, name), abs=1e-9)
+        assert (answer["conformal_decision"], answer["reason"]) == (row.conformal_decision, row.reason)
+        assert " ".join(answer["prediction_set"]) == row.prediction_set
+        assert [flag for flag in answer["flags"] if flag not in ("simulated", "provisional")] == row.flags.split()
 
 
 def test_an_undecided_set_abstains_where_that_is_asked_for(two_markets):

@@ -20,7 +20,7 @@ from finq_predictor.domain.modelling.decisions import Action
 from finq_predictor.domain.modelling.origin import ModelStatus
 from finq_predictor.domain.modelling.prediction import Predictor
 from finq_predictor.serving.cache import BoundedCache
-from finq_predictor.serving.limits import STALE, limits_of
+from finq_predictor.serving.caveats import STALE, caveats_of
 
 Answer = dict[str, Any]
 
@@ -167,7 +167,7 @@ class Served:
         shared = self._shared(ts)
         columns = {name: table[name].to_numpy() for name in ("probability", "confidence", "decision", "reason")}
         rows = zip(table[INSTRUMENT], *columns.values(), strict=True)
-        limits = dict(limits_of(table, self.predictor.bundle))
+        limits = dict(caveats_of(table, self.predictor.bundle))
         return {name: {**self._answer(name, ts, shared, *values), **limits[name]} for name, *values in rows}
 
     def _answer(

@@ -16,8 +16,8 @@ from finq_predictor.domain.columns import INSTRUMENT
 from finq_predictor.domain.errors import PredictionRefusedError, UnknownNameError, closest
 from finq_predictor.domain.modelling.prediction import predict_rows
 from finq_predictor.serving.answers import Answer, Served
+from finq_predictor.serving.caveats import OVERRIDDEN
 from finq_predictor.serving.errors import InvalidRequestError
-from finq_predictor.serving.limits import OVERRIDDEN
 from finq_predictor.serving.resolution import Found
 from finq_predictor.serving.schemas import Name, PredictRequest
 

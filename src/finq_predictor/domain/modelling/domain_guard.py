@@ -102,8 +102,11 @@ class Shape:
 
     def outside(self, rows: FeatureMatrix) -> Vector:
         """Share of the features of each row (n, k) that lie outside of the range of training (n)."""
-        beyond: Flags = (rows < self.low) | (rows > self.high)
-        share: Vector = beyond.sum(axis=1) / max(rows.shape[1], 1)
+        share = np.empty(len(rows))
+        for start in range(0, len(rows), CHUNK):
+            part = rows[start : start + CHUNK]
+            beyond: Flags = (part < self.low) | (part > self.high)
+            share[start : start + CHUNK] = beyond.sum(axis=1) / max(rows.shape[1], 1)
         return share
 
     def distance(self, rows: FeatureMatrix) -> Vector:

@@ -16,7 +16,7 @@ SIMULATED, PROVISIONAL, STALE, OVERRIDDEN = "simulated", "provisional", "stale",
 """Flags that no rule of a row sets: what the model is, how old its bars are, and whether a client changed features."""
 
 
-def limits_of(table: pd.DataFrame, bundle: ModelBundle) -> Iterator[tuple[str, dict[str, Any]]]:
+def caveats_of(table: pd.DataFrame, bundle: ModelBundle) -> Iterator[tuple[str, dict[str, Any]]]:
     """The fields of answers about their limits, by instrument.
 
     Args:
