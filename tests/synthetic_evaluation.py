@@ -21,7 +21,7 @@ from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.sealed import seal_window
 from finq_predictor.pipelines.evaluation.trials import JudgedRows, enter_trials, identify_rows
 from finq_predictor.reports.evaluation.results import EvaluationResults, Measures
-from synthetic_values import make_origin, make_provenance, make_summary
+from synthetic_values import make_limits, make_origin, make_provenance, make_summary
 
 HORIZON, LAG = 5, 1
 TRAINED = (
@@ -159,6 +159,7 @@ def make_bundle(name: str, gold: pd.DataFrame, *, seed: int = 0, simulated: bool
         feature_set=FEATURE_SET,
         model=model,
         calibrator=calibrator,
+        **make_limits(matrix, label, calibrator.transform(score)),
         profile=build_profile(matrix, label, calibrator.transform(score)),
         origin=make_origin(
             source="simulated" if simulated else "own",

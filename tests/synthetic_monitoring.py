@@ -21,7 +21,7 @@ from finq_predictor.domain.tables import PROVIDERS
 from finq_predictor.pipelines.monitoring import nodes
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
 from finq_predictor.reports.monitoring.results import MonitoringResults
-from synthetic_values import make_origin, make_provenance, make_version
+from synthetic_values import make_limits, make_origin, make_provenance, make_version
 
 NAMES = ("momentum_20", "reversal_5", "volatility_20", "tone")
 
@@ -51,6 +51,7 @@ def make_watched_world(days: int = 260, instruments: int = 20) -> tuple[pd.DataF
         feature_set=FeatureSet(market="equity", names=NAMES, lookback=20, definitions_hash="test", inputs=("close",)),
         model=model,
         calibrator=calibrator,
+        **make_limits(past[list(NAMES)], label, calibrator.transform(scores)),
         profile=build_profile(past[list(NAMES)], label, calibrator.transform(scores)),
         origin=make_origin(trained_to=past["ts"].max().isoformat(), registered=make_version("3")),
     )

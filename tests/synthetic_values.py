@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from finq_predictor.adapters.tracking import RunIdentity, TrackedRuns
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.ingestion.tally import Delivery, Tally
+from finq_predictor.domain.modelling.conformal import ConformalSets
+from finq_predictor.domain.modelling.domain_guard import DomainGuard, Shape
 from finq_predictor.domain.modelling.models.base import ModelKind
 from finq_predictor.domain.modelling.origin import (
     ModelStatus,
@@ -16,6 +21,7 @@ from finq_predictor.domain.modelling.origin import (
     TrainingFacts,
     TrainingSummary,
 )
+from finq_predictor.domain.modelling.training_profile import ColumnProfile
 from finq_predictor.domain.promotion.decision import Check, Decision, Verdict
 
 
@@ -71,6 +77,15 @@ def make_summary(**changes: Any) -> TrainingSummary:
         "configurations": {"logistic": "l", "xgboost": "x"},
     }
     return TrainingSummary(**{**FACTS, **race, **changes})
+
+
+def make_limits(X: pd.DataFrame, y: np.ndarray, probability: np.ndarray) -> dict[str, Any]:
+    """Conformal sets and domain guard of rows, the last quarter of them held out from the guard's reference."""
+    rows = X.to_numpy(np.float32)
+    cut = 3 * len(rows) // 4
+    quantiles = [ColumnProfile.of(X[name].to_numpy()).quantiles for name in X]
+    guard = DomainGuard.of(Shape.of(rows, quantiles), Shape.of(rows[:cut]), rows[cut:])
+    return {"conformal": ConformalSets.of(probability, y), "guard": guard}
 
 
 def make_origin(**changes: Any) -> Origin:

@@ -20,7 +20,7 @@ from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import create_model
 from finq_predictor.domain.modelling.training_profile import build_profile
 from synthetic_gold import feature_names, make_feature_set, make_gold
-from synthetic_values import make_origin, make_version
+from synthetic_values import make_limits, make_origin, make_version
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,7 @@ def make_bundle(gold, name: str = "xgboost", **origin) -> ModelBundle:
         feature_set=make_feature_set(gold),
         model=model,
         calibrator=PlattCalibrator().fit(model.predict_score(X), y),
+        **make_limits(X, y, model.predict_score(X)),
         profile=build_profile(X, y, model.predict_score(X)),
         origin=make_origin(kind=model.kind, params=model.params, **origin),
     )
@@ -55,6 +56,11 @@ def test_what_is_read_predicts_the_same_bits(name, gold, tmp_path):
     save_bundle(bundle, tmp_path / "deep" / "model")
     again = load_bundle(tmp_path / "deep" / "model")
     np.testing.assert_array_equal(again.predict(gold)["probability"], bundle.predict(gold)["probability"])
+    for ours, theirs in zip(again.place(gold), bundle.place(gold), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    sets, as_before = (one.conformal.p_values(np.linspace(0.0, 1.0, 99)) for one in (again, bundle))
+    np.testing.assert_array_equal(sets.yes, as_before.yes)
+    np.testing.assert_array_equal(sets.no, as_before.no)
     assert again.origin == bundle.origin
     assert again.profile == bundle.profile
     assert again.feature_set == bundle.feature_set
@@ -81,7 +87,7 @@ def test_equal_bundles_are_equal_bytes(gold, tmp_path):
     assert content(tmp_path / "a") != content(tmp_path / "c")
 
 
-@pytest.mark.parametrize("name", ["bundle.json", "model.json", "checksums.json"])
+@pytest.mark.parametrize("name", ["bundle.json", "model.json", "guard.json", "checksums.json"])
 @pytest.mark.parametrize("damage", ["cut", "changed", "absent"])
 def test_damage_is_noticed(name, damage, bundle, tmp_path):
     save_bundle(bundle, tmp_path / "model")
@@ -139,7 +145,7 @@ def test_another_format_is_refused(bundle, tmp_path, monkeypatch):
     monkeypatch.setattr(bundle_store, "FORMAT", 99)
     save_bundle(bundle, tmp_path / "model")
     monkeypatch.undo()
-    with pytest.raises(StoreError, match="has format 99; this code reads 1"):
+    with pytest.raises(StoreError, match="has format 99; this code reads 2"):
         load_bundle(tmp_path / "model")
 
 
@@ -186,7 +192,7 @@ def damaged(folder, name, change) -> None:
     (folder / "checksums.json").write_text(json.dumps(sums))
 
 
-@pytest.mark.parametrize("name", ["bundle.json", "model.json", "checksums.json"])
+@pytest.mark.parametrize("name", ["bundle.json", "model.json", "guard.json", "checksums.json"])
 @pytest.mark.parametrize("text", ["[]", "1", "null", '{"a": NaN}', "[" * 200_000, "\x00", ""])
 def test_a_file_that_is_no_object_is_refused(name, text, bundle, tmp_path):
     save_bundle(bundle, tmp_path / "model")
@@ -218,6 +224,32 @@ def test_a_profile_of_other_features_is_refused(bundle, tmp_path):
 
     damaged(tmp_path / "model", "bundle.json", forget)
     with pytest.raises(StoreError, match="lacks the profile of"):
+        load_bundle(tmp_path / "model")
+
+
+@pytest.mark.parametrize("value", [None, [], {"yes": 1}, {"yes": {"points": [7.0], "count": 1}, "no": {}}])
+def test_sets_that_none_could_have_are_refused(value, bundle, tmp_path):
+    save_bundle(bundle, tmp_path / "model")
+    damaged(tmp_path / "model", "bundle.json", lambda text: json.dumps({**json.loads(text), "conformal": value}))
+    with pytest.raises(StoreError, match=r"[Tt]rain"):
+        load_bundle(tmp_path / "model")
+
+
+@pytest.mark.parametrize("name", ["low", "high", "center", "weights", "outside", "distance"])
+@pytest.mark.parametrize("value", [None, [], 3, {"points": [2, 1], "count": 2}, [[1e300]]])
+def test_a_guard_that_none_could_be_is_refused(name, value, bundle, tmp_path):
+    save_bundle(bundle, tmp_path / "model")
+    damaged(tmp_path / "model", "guard.json", lambda text: json.dumps({**json.loads(text), name: value}))
+    with pytest.raises(StoreError, match="Train the model again"):
+        load_bundle(tmp_path / "model")
+
+
+def test_a_bundle_of_before_is_refused_and_says_what_to_do(bundle, tmp_path, monkeypatch):
+    """A model without its limits would answer as if it had none."""
+    monkeypatch.setattr(bundle_store, "FORMAT", 1)
+    save_bundle(bundle, tmp_path / "model")
+    monkeypatch.undo()
+    with pytest.raises(StoreError, match=r"has format 1; this code reads 2\. Train again"):
         load_bundle(tmp_path / "model")
 
 

@@ -35,6 +35,7 @@ def test_without_a_key_nothing_is_signed_and_all_is_read(bundle, tmp_path):  # n
     assert sorted(file.name for file in (tmp_path / "model").iterdir()) == [
         "bundle.json",
         "checksums.json",
+        "guard.json",
         "model.json",
     ]
     assert load_bundle(tmp_path / "model").name == bundle.name
@@ -69,7 +70,7 @@ def test_an_unsigned_bundle_is_refused_with_a_key(bundle, tmp_path, monkeypatch,
     assert KEY not in str(said.value) + caplog.text
 
 
-@pytest.mark.parametrize("name", ["bundle.json", "model.json"])
+@pytest.mark.parametrize("name", ["bundle.json", "model.json", "guard.json"])
 def test_what_was_changed_after_it_was_signed_is_refused(name, bundle, tmp_path, monkeypatch):  # noqa: F811
     """With right checksums, as whoever can write the files can write them."""
     monkeypatch.setenv("FINQ_SIGNING_KEY", KEY)

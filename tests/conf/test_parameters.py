@@ -110,7 +110,7 @@ def test_an_unknown_key_is_refused_at_every_level(stage):
         (Gap, {"embargo_bars": -1}),
     ],
 )
-def test_limits_of_nested_objects_are_kept(model, wrong):
+def test_caveats_of_nested_objects_are_kept(model, wrong):
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         TypeAdapter(model).validate_python(wrong)
 

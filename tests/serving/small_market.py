@@ -20,7 +20,7 @@ from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import create_model
 from finq_predictor.domain.modelling.training_profile import build_profile
 from finq_predictor.domain.panel import Panel, build_panel
-from synthetic_values import make_origin, make_version
+from synthetic_values import make_limits, make_origin, make_version
 
 STOCKS = ("AAPL", "ABBV", "BRK.B", "GOOG", "MSFT", "NVDA", "ORCL", "TSLA")
 PAIRS = ("AUD_USD", "EUR_USD", "GBP_USD", "USD_JPY")
@@ -84,7 +84,8 @@ def train(market: Market, panel: Panel, model: str = "logistic", seed: int = 0, 
     features = compute_features(panel, feature_set)
     rows = features.merge(make_labels(panel, market, (market.horizon,)), on=["ts", "instrument"])
     rows = rows[rows[f"label_{market.horizon}"].notna()]
-    X, y = rows[list(feature_set.names)], rows[f"label_{market.horizon}"].to_numpy()
+    # As gold keeps them and training reads them.
+    X, y = rows[list(feature_set.names)].astype("float32"), rows[f"label_{market.horizon}"].to_numpy()
     fitted = create_model(model).fit(X, y, seed=seed)
     score = fitted.predict_score(X)
     calibrator = PlattCalibrator().fit(score, y)
@@ -95,8 +96,15 @@ def train(market: Market, panel: Panel, model: str = "logistic", seed: int = 0, 
         feature_set=feature_set,
         model=fitted,
         calibrator=calibrator,
+        **make_limits(X, y, calibrator.transform(score)),
         profile=build_profile(X, y, calibrator.transform(score)),
-        origin=make_origin(seed=seed, kind=fitted.kind, params=fitted.params, registered=make_version(**registered)),
+        origin=make_origin(
+            seed=seed,
+            kind=fitted.kind,
+            params=fitted.params,
+            trained_to=rows["ts"].max().isoformat(),
+            registered=make_version(**registered),
+        ),
     )
 
 

@@ -58,6 +58,20 @@ def test_both_ways_say_the_same_of_every_instrument(client):
             assert headers[0] == headers[1]
 
 
+def test_the_label_of_who_asks_is_taken_along(client):
+    label = 'desk "7" é'
+    body, _, _ = shortly(client, {"user_id": label, "instrument": "AAPL"})
+    at_length = client.post("/predict", {"instrument": "AAPL", "user_id": label, "market": "equity"}, headers=SAME)
+    said = [json.loads(body), at_length.json()]
+    for one in said:
+        del one["prediction_id"]
+    assert said[0] == said[1]
+    assert said[0]["user_id"] == label
+    for wrong in ("", " a", "a" * 65, 7, None, ["a"]):
+        assert shortly(client, {"user_id": wrong, "instrument": "AAPL"}) is None
+    assert shortly(client, {"user_id": "a", "market": "fx"}) is None
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -15,13 +15,17 @@ from finq_predictor.domain.errors import StoreError
 from finq_predictor.domain.features import FeatureSet
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
+from finq_predictor.domain.modelling.conformal import ConformalSets
+from finq_predictor.domain.modelling.domain_guard import DomainGuard
 from finq_predictor.domain.modelling.models import restore_model
 from finq_predictor.domain.modelling.origin import Origin, RegisteredVersion
 from finq_predictor.domain.modelling.training_profile import TrainingProfile
 
-FORMAT = 1
+FORMAT = 2
+"""2 since a bundle knows its limits: conformal sets and the domain guard."""
 BUNDLE_FILE = "bundle.json"
 MODEL_FILE = "model.json"
+GUARD_FILE = "guard.json"
 CHECKSUM_FILE = "checksums.json"
 SIGNATURE_FILE = "signature.json"
 LARGEST = 256 * 2**20
@@ -42,7 +46,11 @@ def save_bundle(bundle: ModelBundle, folder: Path | str) -> None:
         ConfigurationError: If there is a key that cannot be used, see :mod:`finq_predictor.adapters.signing`.
     """
     target, key = Path(folder), signing_key()
-    texts = {BUNDLE_FILE: _dump(_header(bundle), "bundle"), MODEL_FILE: _dump(bundle.model.state(), "model")}
+    texts = {
+        BUNDLE_FILE: _dump(_header(bundle), "bundle"),
+        MODEL_FILE: _dump(bundle.model.state(), "model"),
+        GUARD_FILE: _dump(bundle.guard.state(), "guard", indent=None),
+    }
     sums = {name: sha256(text.encode()).hexdigest() for name, text in texts.items()}
     texts[CHECKSUM_FILE] = _dump({"format": FORMAT, "sha256": sums}, "checksums")
     if key is not None:
@@ -92,7 +100,7 @@ def read_parts(folder: Path | str) -> dict[str, bytes]:
         )
     known = sums.get("sha256")
     parts = {}
-    for name in (BUNDLE_FILE, MODEL_FILE):
+    for name in (BUNDLE_FILE, MODEL_FILE, GUARD_FILE):
         content = _bytes(place, name)
         if not isinstance(known, dict) or sha256(content).hexdigest() != known.get(name):
             raise StoreError(
@@ -113,20 +121,24 @@ def build_bundle(parts: Mapping[str, bytes], folder: Path | str) -> ModelBundle:
         StoreError: If something is missing, of other code, or out of range.
     """
     place = Path(folder)
-    header, state = (_parse(parts[name], place / name) for name in (BUNDLE_FILE, MODEL_FILE))
+    header, state, guard = (_parse(parts[name], place / name) for name in (BUNDLE_FILE, MODEL_FILE, GUARD_FILE))
     try:
+        model = restore_model(header["model"], state)
+        profile = TrainingProfile.from_dict(header["reference"])
+        if absent := set(model.features) - set(profile.features):
+            raise ValueError(f"the profile of {min(absent)}")
         bundle = ModelBundle(
             market=header["market"],
             name=header["name"],
             horizon=int(header["horizon"]),
             feature_set=FeatureSet.from_dict(header["feature_set"]),
-            model=restore_model(header["model"], state),
+            model=model,
             calibrator=PlattCalibrator.from_state(header["calibrator"]),
-            profile=TrainingProfile.from_dict(header["reference"]),
+            conformal=ConformalSets.from_state(header["conformal"]),
+            guard=DomainGuard.from_state(guard, [profile.features[name].quantiles for name in model.features]),
+            profile=profile,
             origin=_origin(header["metadata"], place),
         )
-        if absent := set(bundle.feature_set.names) - set(bundle.profile.features):
-            raise ValueError(f"the profile of {min(absent)}")
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise StoreError(
             f"The bundle in {place} lacks {error}; it was written by other code. Train it again."
@@ -156,6 +168,7 @@ def _header(bundle: ModelBundle) -> dict[str, Any]:
         "horizon": bundle.horizon,
         "feature_set": bundle.feature_set.to_dict(),
         "calibrator": bundle.calibrator.state(),
+        "conformal": bundle.conformal.state(),
         "reference": bundle.profile.to_dict(),
         "metadata": _metadata(bundle.origin),
     }
@@ -175,9 +188,9 @@ def _origin(metadata: dict[str, Any], place: Path) -> Origin:
     return from_json(Origin, json.dumps({**facts, "registered": registered}), place / BUNDLE_FILE, "Train it again.")
 
 
-def _dump(content: dict[str, Any], what: str) -> str:
+def _dump(content: dict[str, Any], what: str, indent: int | None = 1) -> str:
     try:
-        return json.dumps(content, indent=1, allow_nan=False)
+        return json.dumps(content, indent=indent, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise StoreError(f"The {what} holds a value that JSON cannot say: {error}.") from error
 

@@ -20,6 +20,7 @@ from finq_predictor.domain.modelling.decisions import Action
 from finq_predictor.domain.modelling.origin import ModelStatus
 from finq_predictor.domain.modelling.prediction import Predictor
 from finq_predictor.serving.cache import BoundedCache
+from finq_predictor.serving.caveats import STALE, caveats_of
 
 Answer = dict[str, Any]
 
@@ -37,6 +38,7 @@ class Served:
         fresh_hours: Newest bars older than this, counted while the market is open, answer nothing that may be acted
             upon; None takes the market's.
         snapshot: Id of the snapshot that model and bars are from; None where they are from none.
+        loaded_at: When this process began to serve it, UTC.
         model: Name, version and standing of the model, as answers show them.
         signature: Market, model and version in a word, and the snapshot: what the log says of an answer.
     """
@@ -46,6 +48,7 @@ class Served:
     cache_bars: int = 64
     fresh_hours: float | None = None
     snapshot: str | None = None
+    loaded_at: pd.Timestamp = field(default_factory=lambda: pd.Timestamp.now("UTC"))
     model: Answer = field(init=False)
     signature: tuple[str, str | None] = field(init=False)
     _names: dict[str, str] = field(init=False, repr=False)
@@ -170,7 +173,10 @@ class Served:
             bar = answer["feature_ts"]
             given = {**answer, "feature_age_hours": None if bar is None else age_of(bar)}
             reason = stale() if current and answer["decision"] == Action.PREDICT else None
-            return given if reason is None else {**given, "decision": Action.ABSTAIN.value, "reason": reason}
+            if reason is None:
+                return given
+            flags = [*given["flags"], STALE]
+            return {**given, "decision": Action.ABSTAIN.value, "reason": reason, "flags": flags}
 
         return timed
 
@@ -186,7 +192,8 @@ class Served:
         shared = self._shared(ts)
         columns = {name: table[name].to_numpy() for name in ("probability", "confidence", "decision", "reason")}
         rows = zip(table[INSTRUMENT], *columns.values(), strict=True)
-        return {name: self._answer(name, ts, shared, *values) for name, *values in rows}
+        limits = dict(caveats_of(table, self.predictor.bundle))
+        return {name: {**self._answer(name, ts, shared, *values), **limits[name]} for name, *values in rows}
 
     def _answer(
         self,

@@ -20,11 +20,9 @@ from finq_predictor.domain.errors import DataError
 
 CHAMPION, CHALLENGER, SHADOW = "champion", "challenger", "shadow"
 ARMS = (CHAMPION, CHALLENGER, SHADOW)
-OVERRIDDEN, PROVISIONAL, STALE, CACHED, SIMULATED = "overridden", "provisional", "stale", "cached", "simulated"
-FLAGS = frozenset({OVERRIDDEN, PROVISIONAL, STALE, CACHED, SIMULATED})
-"""What may be said of an answer: the client gave features of its own, and so on."""
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+=-]{0,127}")
 """Ids of requests and predictions."""
+_FLAG = re.compile("[a-z][a-z_]{0,39}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _LONGEST_NAME, _LONGEST_TEXT, _LONGEST_HORIZON = 80, 2_000, 1_000_000
@@ -87,7 +85,7 @@ def statement(
         reason: Why it abstains: a code, or a sentence that begins with one and a colon.
         score: Before calibration, where it is known.
         arm: Which role the model played.
-        flags: Of :data:`FLAGS`.
+        flags: Those of the answer.
         prediction_set: The conformal set, such as ``[0, 1]``, where there is one.
     """
     said = {
@@ -178,7 +176,7 @@ def _said_row(statement: bytes) -> dict[str, Any]:
         "probability": _maybe(_share, line["probability"]),
         "decision": _name(line["decision"]),
         "reason": _maybe(_text, line["reason"]),
-        "flags": ",".join(sorted(_one_of(flag, FLAGS) for flag in line["flags"])),
+        "flags": ",".join(sorted(_flag(flag) for flag in line["flags"])),
         "prediction_set": None if given is None else _text(orjson.dumps(given).decode()),
     }
 
@@ -203,6 +201,12 @@ def _feedback_row(given: dict[str, Any]) -> dict[str, Any]:
 
 def _maybe(read: Any, value: Any) -> Any:
     return None if value is None else read(value)
+
+
+def _flag(value: Any) -> str:
+    if not isinstance(value, str) or not _FLAG.fullmatch(value):
+        raise ValueError(f"{str(value)[:40]!r} is no flag")
+    return value
 
 
 def _text(value: Any) -> str:

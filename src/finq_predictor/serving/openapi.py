@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from finq_predictor.serving import schemas
+from finq_predictor.serving.examples import EXAMPLES
 from finq_predictor.serving.operation import Operation
 
 _ERRORS = {
@@ -100,4 +101,5 @@ def _describe(operation: Operation) -> dict[str, Any]:
 def _content(answer: type[BaseModel] | str) -> dict[str, Any]:
     if isinstance(answer, str):
         return {answer: {"schema": {"type": "object" if answer == "application/json" else "string"}}}
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{answer.__name__}"}}}
+    shown = {"example": EXAMPLES[answer.__name__]} if answer.__name__ in EXAMPLES else {}
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{answer.__name__}"}, **shown}}

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from finq_predictor.adapters.layout import Layout
+from finq_predictor.domain.modelling.conformal import YES
 from finq_predictor.serving.answers import Answer
 from finq_predictor.serving.errors import UnavailableError
 from finq_predictor.serving.keeper import STANDING, hold_keeping
-from finq_predictor.serving.lines import PROVISIONAL, SIMULATED, STALE, prediction_line, statement, user_in_json
+from finq_predictor.serving.lines import prediction_line, statement, user_in_json
 from finq_predictor.serving.settings import PREFIX, Settings
 from finq_predictor.serving.spool import FOLDER, Spool
 
@@ -159,19 +160,14 @@ def asked_by(request: Request) -> str | None:
     return user
 
 
-def said_of(answer: Answer, newest: str, flags: Iterable[str] = ()) -> bytes:
+def said_of(answer: Answer, newest: str) -> bytes:
     """The statement of an answer as it is given.
 
     Args:
         answer: With what holds at this moment, such as that the bar is stale.
         newest: Close of the newest bar of the market.
-        flags: What else there is to be said of it, see ``lines.FLAGS``.
     """
-    model, reason = answer["model"], answer["reason"]
-    stated = list(flags)
-    stated += [PROVISIONAL] if model["provisional"] else []
-    stated += [SIMULATED] if answer["simulated"] else []
-    stated += [STALE] if reason and reason.startswith("stale") else []
+    model, held = answer["model"], answer["prediction_set"]
     return statement(
         market=answer["market"],
         instrument=answer["instrument"],
@@ -184,9 +180,10 @@ def said_of(answer: Answer, newest: str, flags: Iterable[str] = ()) -> bytes:
         score=answer.get("score"),
         probability=answer["probability"],
         decision=answer["decision"],
-        reason=reason,
-        flags=stated,
-        prediction_set=answer.get("prediction_set"),
+        reason=answer["reason"],
+        flags=answer["flags"],
+        # As the labels are written.
+        prediction_set=None if held is None else [int(one == YES) for one in held],
     )
 
 

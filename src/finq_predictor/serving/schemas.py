@@ -146,6 +146,21 @@ class Prediction(BaseModel):
     confidence: float | None = Field(ge=0, le=1, description="2 |probability - 0.5|.")
     decision: Literal[Action.PREDICT, Action.ABSTAIN]
     reason: str | None = Field(description="Why the service abstains.")
+    prediction_set: list[Literal["yes", "no"]] | None = Field(
+        description="The answers that cannot be ruled out; null when nothing is known."
+    )
+    coverage: float = Field(description="How often such sets hold the truth.")
+    conformal_decision: Literal["yes", "no", "undecided"] | None = Field(
+        description="The one answer in the set, or `undecided`."
+    )
+    p_yes: float | None = Field(
+        ge=0, le=1, description="How well yes fits to what was held out; in the set where it is above 1 - coverage."
+    )
+    p_no: float | None = Field(ge=0, le=1, description="The same of no.")
+    flags: list[str] = Field(description="All that speaks against acting upon it, or is to be known before.")
+    model_age_days: float = Field(
+        description="Days from the last bar the model was trained on to the bar answered from."
+    )
     feature_ts: dt.datetime | None = Field(description="Close of the bar the features were known at, UTC.")
     feature_age_hours: float | None = Field(
         description="Hours from that bar to now; of simulated data to the newest bar."
@@ -168,6 +183,10 @@ class PredictAnswer(RecordedPrediction):
     """The answer to POST /predict."""
 
     recorded: bool = Field(description="Whether it will be in the store, whatever happens to the service.")
+    user_id: str | None = Field(default=None, description="The label of the request; left out where it had none.")
+    features_used: dict[str, float | None] | None = Field(
+        default=None, description="The values that were answered from; left out unless asked for."
+    )
     request_id: str
 
 
@@ -235,12 +254,14 @@ class ModelDetails(ModelInfo):
     trained_from: str | None
     trained_to: str | None
     features: int
+    feature_names: list[str]
     feature_set_hash: str
     data_hash: str | None
     code_hash: str | None
     source: str | None
     run_id: str | None
     instruments: int
+    loaded_at: dt.datetime = Field(description="When this process began to serve it.")
     oldest_bar: dt.datetime
     newest_bar: dt.datetime
 

@@ -17,8 +17,8 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Pydanti
 
 from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.domain.market.markets import MARKETS
-from finq_predictor.domain.modelling.decisions import AbstentionRules
 from finq_predictor.domain.modelling.models.base import Device
+from finq_predictor.domain.modelling.refusals import AbstentionRules, ConformalUse
 
 PREFIX = "FINQ_"
 
@@ -65,6 +65,25 @@ class Settings(BaseSettings):
     )
     predict_max_missing: float = Field(
         default=0.5, ge=0.0, le=1.0, description="Abstain when more than this share of the features is missing, 0 to 1"
+    )
+    conformal: ConformalUse = Field(
+        default=ConformalUse.REPORT,
+        description="`report`: a prediction set that does not hold one answer is only told; `act`: it abstains",
+    )
+    coverage: float = Field(
+        default=0.9, ge=0.01, le=0.999, description="Share of the outcomes that prediction sets shall hold"
+    )
+    guard_false_alarms: float = Field(
+        default=0.01,
+        ge=0.0,
+        le=0.5,
+        description="Share of rows like those of the training that the domain guard may refuse; 0 switches it off",
+    )
+    max_model_age_bars: int | None = Field(
+        default=None,
+        ge=1,
+        description="Abstain when so many bars closed since the last one the model was trained on; else the market's "
+        "limit, half a year",
     )
     fresh_hours: float | None = Field(
         default=None,
@@ -225,7 +244,14 @@ class Settings(BaseSettings):
     @property
     def rules(self) -> AbstentionRules:
         """When a probability is shown but not acted upon."""
-        return AbstentionRules(self.predict_min_confidence, self.predict_max_missing)
+        return AbstentionRules(
+            min_confidence=self.predict_min_confidence,
+            max_missing_share=self.predict_max_missing,
+            coverage=self.coverage,
+            conformal=self.conformal,
+            guard_false_alarms=self.guard_false_alarms,
+            max_model_age_bars=self.max_model_age_bars,
+        )
 
 
 def variable(name: str) -> str:

@@ -1,6 +1,7 @@
 """The short way of a single prediction: from the bytes that came to the bytes that go, where everything is known.
 
-It answers what nearly every request asks, `{"instrument": "AAPL"}` about the newest bar, and nothing else. Whatever
+It answers what nearly every request asks, `{"instrument": "AAPL"}` about the newest bar, and nothing else but a
+`user_id`. Whatever
 needs a second look (another field, another spelling, an error, a stale bar) goes the long way through the application,
 which says the same: what both have in common is taken from :class:`~finq_predictor.serving.answers.Served`.
 """
@@ -22,6 +23,7 @@ from finq_predictor.serving.runtime import Runtime
 
 LONGEST_BODY = 256
 _ANSWER = b'%b,"feature_age_hours":%b,"prediction_id":%b,"recorded":%b,"request_id":"%b"}'
+_LONGEST_LABEL = 64
 _NAMES = frozenset({"instrument", "ticker", "symbol"})
 
 
@@ -66,9 +68,10 @@ class ShortWay:
             request_id: As the answer shows it: letters that need no escape in JSON.
             caller: Who sent it.
         """
-        name = _asked(body)
-        if name is None:
+        asked = _asked(body)
+        if asked is None:
             return None
+        name, label = asked
         api = self._api
         values = api.store.values
         if len(values) != len(self._of) or any(one is not other for one, other in zip(values, self._of, strict=True)):
@@ -84,13 +87,14 @@ class ShortWay:
             return None
         try:
             taken = api.rates.take(caller.name)
-            new, recorded = api.recording.one(request_id, caller.user, ready.said)
+            new, recorded = api.recording.one(request_id, caller.user or label, ready.said)
         except (TooManyError, UnavailableError):
             return None
         self._count(served.market.name, ready.acts)
         age = b"null" if ready.bar is None else repr((now - ready.bar) / 3600.0).encode()
         named = b"null" if new is None else b'"%b"' % new.encode()
-        told = (ready.head, age, named, b"true" if recorded else b"false", request_id.encode())
+        head = ready.head if label is None else b'%b,"user_id":%b' % (ready.head, orjson.dumps(label))
+        told = (head, age, named, b"true" if recorded else b"false", request_id.encode())
         return _ANSWER % told, served, taken
 
     def _count(self, market: str, acts: bool) -> None:
@@ -114,18 +118,25 @@ class ShortWay:
             del self._ready[name]
 
 
-def _asked(body: bytes) -> str | None:
-    """The name that a body asks for and nothing else; None where it holds anything else."""
+def _asked(body: bytes) -> tuple[str, str | None] | None:
+    """The name that a body asks for, and the label of who asks, and nothing else; None where it holds anything else."""
     if len(body) > LONGEST_BODY:
         return None
     try:
         content = orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
-    if type(content) is not dict or len(content) != 1:
+    if type(content) is not dict or not 1 <= len(content) <= 2:
+        return None
+    label = None
+    if len(content) == 2:
+        label = content.pop("user_id", None)
+        if type(label) is not str or not 0 < len(label) <= _LONGEST_LABEL or label != label.strip():
+            return None
+    if len(content) != 1:
         return None
     ((field, name),) = content.items()
-    return name if field in _NAMES and type(name) is str else None
+    return (name, label) if field in _NAMES and type(name) is str else None
 
 
 def _written(served: Served) -> Iterable[tuple[str, Ready]]:

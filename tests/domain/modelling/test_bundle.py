@@ -14,7 +14,7 @@ from finq_predictor.domain.modelling.models import create_model
 from finq_predictor.domain.modelling.origin import ModelStatus
 from finq_predictor.domain.modelling.training_profile import ColumnProfile, TrainingProfile, build_profile
 from synthetic_gold import feature_names, make_feature_set, make_gold
-from synthetic_values import make_origin, make_version
+from synthetic_values import make_limits, make_origin, make_version
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,7 @@ def bundle(request, gold):
         feature_set=make_feature_set(gold),
         model=model,
         calibrator=PlattCalibrator().fit(model.predict_score(X), y),
+        **make_limits(X, y, model.predict_score(X)),
         profile=build_profile(X, y, model.predict_score(X)),
         origin=make_origin(),
     )
@@ -101,6 +102,8 @@ def test_a_model_of_other_features_is_refused(bundle, gold):
             replace(make_feature_set(gold), names=tuple(names)),
             bundle.model,
             bundle.calibrator,
+            bundle.conformal,
+            bundle.guard,
             bundle.profile,
             bundle.origin,
         )

@@ -16,11 +16,11 @@ from finq_predictor.domain.errors import (
 )
 from finq_predictor.domain.features import compute_features
 from finq_predictor.domain.market.markets import MARKETS
-from finq_predictor.domain.modelling.decisions import AbstentionRules
-from finq_predictor.domain.modelling.prediction import Predictor, _ticks
+from finq_predictor.domain.modelling.decisions import ALSO, AbstentionRules
+from finq_predictor.domain.modelling.prediction import Predictor, _ticks, predict_rows
 from serving import small_market
 
-COLUMNS = ["ts", "instrument", "score", "probability", "prediction", "confidence", "decision", "reason"]
+COLUMNS = ["ts", "instrument", "score", "probability", "prediction", "confidence", "decision", "reason", *ALSO]
 EQUITY = MARKETS["equity"]
 
 
@@ -52,6 +52,21 @@ def test_one_bar_equals_the_batch_bit_by_bit(predictor, bundle, panel):
         assert len(table)
         assert (table == batch.loc[table.index]).all()
         assert len(table) == (gold["ts"] == ts).sum()
+
+
+@pytest.mark.parametrize(
+    "rules", [AbstentionRules(), AbstentionRules(conformal="act", coverage=0.6, guard_false_alarms=0.2)]
+)
+def test_sets_and_refusals_of_one_bar_are_those_of_the_batch(rules, bundle, panel):
+    """What gold keeps is narrower than what is computed live; a limit must not fall between the two."""
+    gold = compute_features(panel, bundle.feature_set)
+    narrow = gold.astype(dict.fromkeys(bundle.feature_set.names, "float32"))
+    batch = predict_rows(bundle, narrow, rules).set_index(["ts", "instrument"])
+    assert batch["flags"].str.split().explode().nunique() > (1 if rules.conformal == "act" else 0)
+    for ts in panel.ts[-40::3]:
+        live = Predictor(bundle, panel, rules).predict_at(ts).dropna(subset="probability")
+        live = live.set_index(["ts", "instrument"])
+        pd.testing.assert_frame_equal(live, batch.loc[live.index], check_exact=True)
 
 
 def test_table_has_one_row_per_instrument(predictor, panel):

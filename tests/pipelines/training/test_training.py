@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from finq_predictor.adapters.datasets.bundles import BundlesDataset
 from finq_predictor.domain.errors import ConfigurationError, DataError, SplitError, UnknownNameError
 from finq_predictor.domain.evaluation.metrics import day_codes, rank_ic, score_metrics
+from finq_predictor.domain.evaluation.set_coverage import set_coverage
 from finq_predictor.domain.features import FeatureSet
 from finq_predictor.domain.fingerprint import hash_content, hash_frame
 from finq_predictor.domain.market.markets import MARKETS
@@ -98,6 +99,8 @@ def test_every_test_row_is_predicted_once_by_every_model(trained, gold):
         "kind",
         "score",
         "probability",
+        "p_yes",
+        "p_no",
         "label",
         "forward_return",
         "label_end",
@@ -248,6 +251,28 @@ def test_candidates_carry_where_they_come_from(trained, gold):
         assert bundle.origin.trained_to == gold.loc[gold["label_5"].notna(), "ts"].max().isoformat()
         assert set(bundle.profile.features) == set(feature_names(gold))
     assert trained["summary"].feature_set_hash == hash_content(make_feature_set(gold).to_dict())
+
+
+def test_candidates_know_their_limits(trained, gold):
+    """The guard is one for all of a race; the sets are each model's own, from the last dates and nothing else."""
+    bundles = trained["candidates"]
+    assert len({id(bundle.guard) for bundle in bundles.values()}) == 1
+    guard = bundles["logistic"].guard
+    rows = make_samples(gold, make_feature_set(gold).names, 5)
+    held_out = bundles["logistic"].conformal
+    assert held_out.yes.count + held_out.no.count == guard.distance.count
+    assert guard.distance.count < 0.3 * len(rows)
+    placed = bundles["logistic"].place(rows.frame(np.arange(len(rows))))
+    assert (placed.distance_share <= 0.02).mean() < 0.05
+    alien = bundles["logistic"].place(rows.frame(np.arange(200)) * 50.0)
+    assert (alien.outside_share <= 0.01).all()
+    assert sorted(trained["oos"]) == sorted(set(trained["oos"]) | {"p_yes", "p_no"})
+    known = trained["oos"].dropna(subset=["label"])
+    flat = known[known["model"] == "base_rate"]
+    assert ((flat["p_yes"] > 0.1) & (flat["p_no"] > 0.1)).all(), "who knows nothing rules nothing out"
+    for name in ("logistic", "xgboost"):
+        mine = set_coverage(known[known["model"] == name], 0.9).set_index("metric")["value"]
+        assert 0.8 < mine["set_coverage"] <= 1.0
 
 
 def test_candidates_predict_the_days_whose_labels_are_not_known_yet(trained, gold, tmp_path):

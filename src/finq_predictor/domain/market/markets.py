@@ -122,6 +122,11 @@ class Market:
         return pd.Timedelta(minutes=self.bar_minutes)
 
     @property
+    def most_model_age_bars(self) -> int:
+        """A model that was trained on nothing of so many bars is too old to act upon: half a year."""
+        return self.bars_per_year // 2
+
+    @property
     def decision_delay(self) -> pd.Timedelta:
         """How long after the close of a bar its decision is taken."""
         import pandas as pd

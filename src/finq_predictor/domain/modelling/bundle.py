@@ -1,4 +1,4 @@
-"""A trained model with everything needed to use it honestly: features, calibration, profile and origin."""
+"""A trained model with everything needed to use it honestly: features, calibration, limits, profile and origin."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pandas as pd
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import DataError, StoreError
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
+from finq_predictor.domain.modelling.conformal import ConformalSets
+from finq_predictor.domain.modelling.domain_guard import DomainGuard, Placed
 from finq_predictor.domain.modelling.models.base import Model, to_matrix
 from finq_predictor.domain.modelling.origin import ModelStatus, Origin, RegisteredVersion
 from finq_predictor.domain.modelling.training_profile import TrainingProfile
@@ -33,6 +35,8 @@ class ModelBundle:
         feature_set: Definition of the features, in the order the model reads them.
         model: The fitted model.
         calibrator: From scores to probabilities.
+        conformal: From probabilities to sets of answers.
+        guard: Where the rows of the training lie.
         profile: Distributions at training time, for drift.
         origin: What it was made from, and its place in the registry.
     """
@@ -43,15 +47,22 @@ class ModelBundle:
     feature_set: FeatureSet
     model: Model
     calibrator: PlattCalibrator
+    conformal: ConformalSets
+    guard: DomainGuard
     profile: TrainingProfile
     origin: Origin
 
     def __post_init__(self) -> None:
-        """Refuse a model that reads other features than the set says."""
+        """Refuse a model that reads other features than the set says, or a guard of other features."""
         if tuple(self.feature_set.names) != self.model.features:
             raise StoreError(
                 f"Model {self.name!r} reads {len(self.model.features)} features, its feature set has "
                 f"{len(self.feature_set.names)}, or their order differs; train it on this feature set."
+            )
+        if len(self.guard.shape.center) != len(self.model.features):
+            raise StoreError(
+                f"Model {self.name!r} reads {len(self.model.features)} features, its domain guard knows "
+                f"{len(self.guard.shape.center)}; train it again."
             )
 
     def predict(self, features: pd.DataFrame) -> pd.DataFrame:
@@ -78,6 +89,17 @@ class ModelBundle:
                 PROBABILITY: self.calibrator.transform(score),
             }
         )
+
+    def place(self, features: pd.DataFrame) -> Placed:
+        """Say where rows lie, seen from those of the training; a row gets the same bits alone as in a batch.
+
+        Args:
+            features: Every feature; NaN means missing, further columns are ignored.
+
+        Raises:
+            DataError: If a column is missing or a feature is infinite.
+        """
+        return self.guard.place(to_matrix(features, self.model.features))
 
     @property
     def is_flat(self) -> bool:

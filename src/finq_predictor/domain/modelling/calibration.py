@@ -8,8 +8,8 @@ import numpy as np
 
 from finq_predictor.domain.arrays import Vector
 from finq_predictor.domain.errors import DataError, StoreError
+from finq_predictor.domain.modelling.models.base import SMALLEST, log_odds
 
-SMALLEST = 1e-6
 NEWTON_STEPS = 100
 
 
@@ -60,7 +60,7 @@ class PlattCalibrator:
         Raises:
             DataError: If there is no row, a value is NaN, or a label is not 0 or 1.
         """
-        x, labels = _log_odds(score), np.asarray(y, dtype=np.float64)
+        x, labels = log_odds(score), np.asarray(y, dtype=np.float64)
         if x.shape != labels.shape or x.size == 0 or np.isnan(x).any() or not np.isin(labels, (0.0, 1.0)).all():
             raise DataError(
                 f"Calibration got scores of shape {x.shape} and labels of shape {labels.shape}; expected equally many, "
@@ -68,10 +68,10 @@ class PlattCalibrator:
             )
         rate = float(np.clip(labels.mean() if base_rate is None else base_rate, SMALLEST, 1.0 - SMALLEST))
         center, spread = float(x.mean()), float(x.std())
-        slope, intercept = 0.0, float(_log_odds(rate))
+        slope, intercept = 0.0, float(log_odds(rate))
         if spread > 1e-9 and 0.0 < labels.mean() < 1.0:
             z = (x - center) / spread
-            slope, maximum = _newton(z, labels, start=float(_log_odds(labels.mean())))
+            slope, maximum = _newton(z, labels, start=float(log_odds(labels.mean())))
             if slope > 0.0 and day is not None:
                 slope *= _shrinkage(z, labels, slope, maximum, np.asarray(day))
             slope = max(slope, 0.0)
@@ -85,7 +85,7 @@ class PlattCalibrator:
         """Turn scores in [0, 1] into probabilities (n); each depends on its own score only, NaN stays NaN."""
         from scipy.special import expit
 
-        probability: Vector = expit(self.slope * _log_odds(score) + self.intercept)
+        probability: Vector = expit(self.slope * log_odds(score) + self.intercept)
         return probability
 
     def state(self) -> dict[str, Any]:
@@ -103,13 +103,6 @@ class PlattCalibrator:
             return cls(slope=state["slope"], intercept=state["intercept"])
         except (KeyError, TypeError, DataError) as error:
             raise StoreError(f"The stored calibrator cannot be read: {error!r}. Train the model again.") from error
-
-
-def _log_odds(score: Any) -> Vector:
-    from scipy.special import logit
-
-    odds: Vector = logit(np.clip(np.asarray(score, dtype=np.float64), SMALLEST, 1.0 - SMALLEST))
-    return odds
 
 
 def _newton(z: Vector, y: Vector, start: float) -> tuple[float, float]:
@@ -164,12 +157,12 @@ def calibration_slope(
         The slope of the logistic regression of the labels on the log-odds (Cox, 1958), and the ends of its interval by
         the clustered error (Liang and Zeger, 1986); NaN where the probabilities do not vary or there is one class.
     """
-    x, labels = _log_odds(p), np.asarray(y, dtype=np.float64)
+    x, labels = log_odds(p), np.asarray(y, dtype=np.float64)
     center, spread = float(x.mean()), float(x.std())
     if spread <= 1e-9 or not 0.0 < labels.mean() < 1.0:
         return (float("nan"),) * 3
     scaled = (x - center) / spread
-    slope, intercept = _newton(scaled, labels, start=float(_log_odds(labels.mean())))
+    slope, intercept = _newton(scaled, labels, start=float(log_odds(labels.mean())))
     error = float(np.sqrt(_variance(scaled, labels, slope, intercept, np.asarray(block))))
     return slope / spread, (slope - z * error) / spread, (slope + z * error) / spread
 

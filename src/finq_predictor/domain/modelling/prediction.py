@@ -8,12 +8,14 @@ from bisect import bisect_right
 import numpy as np
 import pandas as pd
 
+from finq_predictor.domain.arrays import Vector
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import PredictionRefusedError, StoreError
 from finq_predictor.domain.features import compute_features
-from finq_predictor.domain.market.markets import get_market
-from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.market.markets import Market, get_market
+from finq_predictor.domain.modelling.bundle import PROBABILITY, ModelBundle
 from finq_predictor.domain.modelling.decisions import AbstentionRules, Action, decide_rows
+from finq_predictor.domain.modelling.refusals import Limits
 from finq_predictor.domain.panel import MEMBER, Panel
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -32,8 +34,42 @@ def predict_rows(bundle: ModelBundle, features: pd.DataFrame, rules: AbstentionR
     Returns:
         The table of :func:`~finq_predictor.domain.modelling.decisions.decide_rows`.
     """
-    market = get_market(bundle.market)
-    return decide_rows(features, bundle.predict(features), bundle.feature_set, rules, market)
+    market, scored = get_market(bundle.market), bundle.predict(features)
+    limits = know_limits(bundle, features, scored, market)
+    return decide_rows(features, scored, bundle.feature_set, rules, market, limits)
+
+
+def know_limits(bundle: ModelBundle, features: pd.DataFrame, scored: pd.DataFrame, market: Market) -> Limits:
+    """What a model knows of rows beyond their probability; each row by itself.
+
+    Args:
+        bundle: The trained model.
+        features: ``ts`` and every feature of the model; NaN means missing.
+        scored: ``probability`` of the same rows in the same order.
+        market: Its market.
+    """
+    return Limits(
+        bundle.conformal.p_values(scored[PROBABILITY].to_numpy(dtype=np.float64)),
+        bundle.place(features),
+        bars_since(pd.Timestamp(bundle.origin.trained_to), features[TS], market),
+        market.most_model_age_bars,
+    )
+
+
+def bars_since(trained_to: pd.Timestamp, ts: pd.Series, market: Market) -> Vector:
+    """Bars of the market that closed after a training's last and up to times (n); 0 for times before it.
+
+    Args:
+        trained_to: The last bar that was trained on (UTC).
+        ts: Closes of bars, in any order.
+        market: Its calendar counts nights, week-ends and holidays as nothing.
+    """
+    asked = pd.DatetimeIndex(ts)
+    later = asked[asked > trained_to].unique().sort_values()
+    known = pd.DatetimeIndex([trained_to.as_unit(asked.unit)]).append(later)
+    bars = np.concatenate([[0.0], np.cumsum(market.sessions.bars_between(known, market.bar))])
+    age: Vector = bars[np.maximum(known.searchsorted(asked, side="right") - 1, 0)]
+    return age
 
 
 class Predictor:
@@ -132,7 +168,8 @@ class Predictor:
             The table of :func:`~finq_predictor.domain.modelling.decisions.decide_rows`, one row per instrument of the
             panel in its order; those without a row in ``features`` have no probability and abstain.
         """
-        rows = decide_rows(features, scored, self.bundle.feature_set, self.rules, self._market)
+        limits = know_limits(self.bundle, features, scored, self._market)
+        rows = decide_rows(features, scored, self.bundle.feature_set, self.rules, self._market, limits)
         here = set(rows[INSTRUMENT])
         if absent := [name for name in self.panel.instruments if name not in here]:
             rows = pd.concat([rows, self._absent(ts, absent)], ignore_index=True)
@@ -167,6 +204,12 @@ class Predictor:
                 "confidence": nothing,
                 "decision": Action.ABSTAIN.value,
                 "reason": pd.Series([self._why_absent(ts, name, name in members) for name in names], dtype=object),
+                "p_yes": nothing,
+                "p_no": nothing,
+                "prediction_set": None,
+                "coverage": self.rules.coverage,
+                "conformal_decision": None,
+                "flags": pd.Series(["no_bar" if name in members else "not_a_member" for name in names], dtype=object),
             }
         )
 

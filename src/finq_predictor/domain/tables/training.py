@@ -79,6 +79,11 @@ _SAID = (
     Column("score", NUMBER, "What the model gives before calibration.", "of the model"),
     Column("probability", NUMBER, "Calibrated probability that the label is 1.", "0 to 1", low=0.0, high=1.0),
 )
+_FITS = "Share of the held-out rows with the answer {}, this one among them, that looked no more like it."
+_P_VALUES = tuple(
+    Column(f"p_{answer}", NUMBER, _FITS.format(answer), "0 to 1", optional=True, low=0.0, high=1.0)
+    for answer in ("yes", "no")
+)
 
 OOS_PREDICTIONS = Table(
     "oos_predictions",
@@ -87,6 +92,7 @@ OOS_PREDICTIONS = Table(
     "What a model, fitted on what came before, said of a bar it had not seen, and what then happened, if anything.",
     (
         *_SAID,
+        *_P_VALUES,
         Column("label", NUMBER, "What happened; none after a tie.", "0 or 1", known=0.0, choices=(0.0, 1.0)),
         Column("forward_return", NUMBER, "The return the label is about.", "fraction", known=0.0),
         Column("label_end", TIME, "When it was known.", "UTC", known=0.0),

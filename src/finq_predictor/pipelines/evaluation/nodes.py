@@ -18,6 +18,7 @@ from finq_predictor.domain.evaluation.metrics import score_metrics
 from finq_predictor.domain.evaluation.positions import strategy_for
 from finq_predictor.domain.evaluation.replay_record import ReplayRecord
 from finq_predictor.domain.evaluation.scorecard import scorecard
+from finq_predictor.domain.evaluation.set_coverage import set_coverage
 from finq_predictor.domain.evaluation.skill import daily_skill
 from finq_predictor.domain.evaluation.survivorship import SurvivorshipBill, bill_survivorship
 from finq_predictor.domain.evaluation.trial_ledger import (
@@ -88,6 +89,7 @@ def compute_metrics(
             level=params.confidence,
             seed=params.seed,
         )
+        card = pd.concat([card, set_coverage(rows, params.abstention.coverage)], ignore_index=True)
         cards.append(card.assign(model=model, kind=kind))
         for fold, part in rows.groupby("fold", sort=True):
             values = score_metrics(part, part[BASE_RATE].to_numpy())
@@ -268,7 +270,8 @@ def predict_latest(champion: ModelBundle, gold: pd.DataFrame, params: Evaluation
     """Let the champion decide about the last bars, by the rules that the API follows too.
 
     Returns:
-        ``ts``, ``instrument``, ``probability``, ``prediction``, ``confidence``, ``decision`` and ``reason`` as
+        ``ts``, ``instrument``, ``probability``, ``prediction``, ``confidence``, ``decision``, ``reason``, the
+        prediction set and the flags as
         :func:`~finq_predictor.domain.modelling.decisions.decide_rows` explains them, then ``model``, ``version``,
         ``status``, ``simulated``; sorted by time and instrument.
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from finq_predictor.domain.arrays import Positions, Vector
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
+from finq_predictor.domain.modelling.conformal import ConformalSets
 from finq_predictor.domain.modelling.models import MODELS, Model, create_model
 from finq_predictor.domain.modelling.search import Hyperparameters, Settings
 from finq_predictor.domain.modelling.splits import Fold, purged_holdout
@@ -20,6 +21,7 @@ from finq_predictor.pipelines.training.samples import Samples, label_blocks, thi
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+Calibration = tuple[PlattCalibrator, ConformalSets, Vector]
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,13 @@ class Fitted:
     Attributes:
         model: Fitted on the whole window.
         calibrator: Fitted on the last, purged part of the window, by a model that had not seen it.
+        conformal: Sets of answers, learned from the same part.
         held_out: Calibrated probabilities of that part.
     """
 
     model: Model
     calibrator: PlattCalibrator
+    conformal: ConformalSets
     held_out: Vector
 
 
@@ -102,8 +106,8 @@ def fit_calibrated(name: str, chosen: Settings, samples: Samples, rows: Position
         rows: Positions of the training window, labelled.
         plan: The training.
     """
-    calibrator, held_out = _calibrate(name, chosen, samples, rows, plan)
-    return Fitted(_fit_whole(name, chosen, samples, rows, plan), calibrator, held_out)
+    calibration = _calibrate(name, chosen, samples, rows, plan)
+    return Fitted(_fit_whole(name, chosen, samples, rows, plan), *calibration)
 
 
 def fit_race(chosen: Hyperparameters, samples: Samples, rows: Positions, plan: Plan) -> dict[str, Fitted]:
@@ -118,7 +122,7 @@ def fit_race(chosen: Hyperparameters, samples: Samples, rows: Positions, plan: P
         plan: The training.
     """
     models: dict[str, Model] = {}
-    calibrations: dict[str, tuple[PlattCalibrator, Vector]] = {}
+    calibrations: dict[str, Calibration] = {}
 
     def fit(half: tuple[str, bool]) -> None:
         name, whole = half
@@ -136,9 +140,7 @@ def _fit_whole(name: str, chosen: Settings, samples: Samples, rows: Positions, p
     return fit_rows(new_model(name, chosen, plan.params), samples, rows, plan.params)
 
 
-def _calibrate(
-    name: str, chosen: Settings, samples: Samples, rows: Positions, plan: Plan
-) -> tuple[PlattCalibrator, Vector]:
+def _calibrate(name: str, chosen: Settings, samples: Samples, rows: Positions, plan: Plan) -> Calibration:
     inner = holdout(samples, rows, plan.params.calibration_fraction, plan)
     early = fit_rows(new_model(name, chosen, plan.params), samples, rows[inner.train], plan.params)
     last = rows[inner.test]
@@ -148,7 +150,8 @@ def _calibrate(
     score = early.predict_score(samples.frame(last))
     blocks = label_blocks(samples.keys["ts"].iloc[last], plan.label_bars, plan.market.bar_minutes)
     calibrator = PlattCalibrator().fit(score, samples.y[last], day=blocks, base_rate=float(samples.y[rows].mean()))
-    return calibrator, calibrator.transform(score)
+    probability = calibrator.transform(score)
+    return calibrator, ConformalSets.of(probability, samples.y[last]), probability
 
 
 def holdout(samples: Samples, rows: Positions, fraction: float, plan: Plan) -> Fold:

@@ -21,6 +21,7 @@ from finq_predictor.domain.modelling.splits import fold_masks, gap_table, purged
 from finq_predictor.domain.modelling.training_profile import build_profile
 from finq_predictor.domain.tables import OOS_PREDICTIONS, SEALED_PREDICTIONS, TRIALS
 from finq_predictor.pipelines.training.fitting import fit_calibrated, fit_race, model_of, side_by_side
+from finq_predictor.pipelines.training.guarding import build_guard
 from finq_predictor.pipelines.training.leakage import leak_table
 from finq_predictor.pipelines.training.params import TrainingParams
 from finq_predictor.pipelines.training.plan import Plan
@@ -110,8 +111,8 @@ def walk_forward(
         market: The market.
 
     Returns:
-        ``ts, instrument, fold, model, kind, score, probability, label, forward_return, label_end``; the last three are
-        missing where there is no outcome. Then the sealed block without those three.
+        ``ts, instrument, fold, model, kind, score, probability, p_yes, p_no, label, forward_return, label_end``; the
+        last three are missing where there is no outcome. Then the sealed block without those three.
     """
     plan = Plan(params, market)
     samples = _samples(gold, feature_set, plan, every_row=True)
@@ -237,6 +238,7 @@ def fit_candidates(
     samples = _samples(gold, feature_set, plan)
     rows = np.arange(len(samples))
     profile = build_profile(samples.frame(rows), samples.y, np.empty(0))
+    guard = build_guard(samples, rows, profile, plan)
 
     logger.debug("final fit on %d rows", len(rows))
     return {
@@ -247,6 +249,8 @@ def fit_candidates(
             feature_set=feature_set,
             model=fitted.model,
             calibrator=fitted.calibrator,
+            conformal=fitted.conformal,
+            guard=guard,
             profile=profile.with_probability(fitted.held_out),
             origin=training_summary.origin(fitted.model.kind, fitted.model.params),
         )
@@ -277,6 +281,8 @@ def _predict_fold(gap: pd.Series, name: str, chosen: Settings, samples: Samples,
     train, test = np.flatnonzero(before & ~np.isnan(samples.y)), np.flatnonzero(block)
     fitted = fit_calibrated(name, chosen, samples, train, plan)
     score = fitted.model.predict_score(samples.frame(test))
+    probability = fitted.calibrator.transform(score)
+    p_values = fitted.conformal.p_values(probability)
     keys = samples.keys.iloc[test]
     return pd.DataFrame(
         {
@@ -286,7 +292,9 @@ def _predict_fold(gap: pd.Series, name: str, chosen: Settings, samples: Samples,
             "model": name,
             "kind": fitted.model.kind.value,
             "score": score,
-            "probability": fitted.calibrator.transform(score),
+            "probability": probability,
+            "p_yes": p_values.yes,
+            "p_no": p_values.no,
             "label": keys["label"].to_numpy(float),
             "forward_return": keys["forward_return"].to_numpy(float),
             "label_end": keys["label_end"].array,

@@ -20,6 +20,8 @@ METRICS = {
     "ece": "ECE",
     "ic": "IC",
     "icir": "IC / its deviation",
+    "set_coverage": "Outcomes in the prediction set",
+    "set_decided": "Sets with one answer",
 }
 SKILL_CARDS = {"rank_ic": "Rank correlation with outcome", "brier_skill": "Brier skill over the base rate"}
 """What the skill that a promotion is judged by is called where there is room."""

@@ -2,6 +2,7 @@
 
 from finq_predictor.serving.operation import Operation
 from finq_predictor.serving.routes import (
+    explaining,
     feedback,
     issuer_login,
     listing,
@@ -15,6 +16,7 @@ from finq_predictor.serving.routes import (
 
 OPERATIONS: tuple[Operation, ...] = (
     *predicting.OPERATIONS,
+    *explaining.OPERATIONS,
     *feedback.OPERATIONS,
     *looking_back.OPERATIONS,
     *listing.OPERATIONS,

@@ -10,6 +10,8 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from finq_predictor.serving.access.callers import Role
+from finq_predictor.serving.access.guarding import caller
 from finq_predictor.serving.errors import InvalidRequestError
 from finq_predictor.serving.lines import feedback_line
 from finq_predictor.serving.middleware import JsonResponse, read_body, request_id
@@ -39,6 +41,7 @@ async def feedback(request: Request) -> Response:
     body = await read_body(request, min(api.settings.body_limit, _LONGEST))
     with api.gate.entered():
         told = await api.gate.run(_told, api, parse_body(body, FeedbackRequest), asked_by(request))
+    caller(request).require(market=told["market"])
     api.recording.record(feedback_line(told), required=True)
     return JsonResponse({"feedback_id": told["id"], "recorded": True, "request_id": request_id(request)})
 
@@ -87,5 +90,6 @@ OPERATIONS = (
         FeedbackRequest,
         {"instrument": "AAPL", "feature_ts": "2024-01-31T21:00:00Z", "outcome": True},
         errors=(400, 404, 413, 415, 422, 503),
+        role=Role.PREDICTOR,
     ),
 )

@@ -98,6 +98,7 @@ def _details(served: Served) -> dict[str, Any]:
         "preset": served.preset,
         "snapshot": served.snapshot,
         "features": len(bundle.feature_set.names),
+        "feature_names": list(bundle.feature_set.names),
         "feature_set_hash": bundle.feature_set.definitions_hash,
         "trained_from": origin.trained_from,
         "trained_to": origin.trained_to,
@@ -106,6 +107,7 @@ def _details(served: Served) -> dict[str, Any]:
         "source": origin.source,
         "run_id": origin.registered.run_id if origin.registered else None,
         "instruments": len(panel.instruments),
+        "loaded_at": served.loaded_at.isoformat(),
         "oldest_bar": served.predictor.oldest.isoformat(),
         "newest_bar": served.predictor.newest.isoformat(),
     }

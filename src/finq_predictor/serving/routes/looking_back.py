@@ -15,6 +15,8 @@ from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.panel import BENCHMARK_CLOSE, MEMBER, Panel
 from finq_predictor.serving import schemas
+from finq_predictor.serving.access.callers import Caller, Role
+from finq_predictor.serving.access.guarding import caller, permit
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.errors import InvalidRequestError
 from finq_predictor.serving.lines import CHAMPION
@@ -38,6 +40,7 @@ async def history(request: Request) -> Response:
     number = _limit(limit)
     with api.gate.entered():
         served, name = await api.gate.run(view.find, given, market)
+        permit(request, served)
         note(request, served)
         bars = served.predictor.panel.ts[-number:]
         answers = {}
@@ -132,15 +135,16 @@ async def score_card(request: Request) -> Response:
     if market is not None:
         api.store.view().get(market)
     with api.gate.entered():
-        return await api.gate.run(_score_card, api, market, model, request_id(request))
+        return await api.gate.run(_score_card, api, caller(request), market, model, request_id(request))
 
 
-def _score_card(api: Runtime, market: str | None, model: str | None, request_id: str) -> Response:
+def _score_card(api: Runtime, asking: Caller, market: str | None, model: str | None, request_id: str) -> Response:
     from finq_predictor.serving.score_cards import read_score_cards
 
     found = read_score_cards(api.settings.data_root)
     cards = [] if found is None else plain(found)["cards"]
-    chosen = [one for one in cards if market in (None, one["market"]) and model in (None, one["model"])]
+    asked = [one for one in cards if market in (None, one["market"]) and model in (None, one["model"])]
+    chosen = [one for one in asked if asking.sees(one["market"], one["model"])]
     made = None if found is None else found.made_at
     return JsonResponse({"made_at": made, "cards": chosen, "request_id": request_id})
 
@@ -177,6 +181,7 @@ OPERATIONS = (
             ("limit", f"How many bars, {_MOST} at most; {_USUAL} when left out."),
         ),
         errors=(404, 422, 503),
+        role=Role.VIEWER,
     ),
     Operation(
         "get",
@@ -189,5 +194,6 @@ OPERATIONS = (
             ("model", "Name of a model; all when left out."),
         ),
         errors=(404, 422, 503),
+        role=Role.VIEWER,
     ),
 )

@@ -29,6 +29,7 @@ from finq_predictor.serving.resolution import Found, Resolver
 from finq_predictor.serving.runtime import Runtime, runtime
 from finq_predictor.serving.schemas import BatchRequest, PredictRequest, parse_body
 from finq_predictor.serving.settings import Settings
+from finq_predictor.serving.single import SingleRequest, extended
 from finq_predictor.serving.view import View
 
 # Whatever such a body holds is read within a millisecond.
@@ -43,17 +44,19 @@ async def predict(request: Request) -> Response:
     body = await read_body(request, min(api.settings.body_limit, _LONGEST_SINGLE))
     view = api.store.view()
     if len(body) <= _SMALL_BODY and not api.hops:
-        asked = parse_body(body, PredictRequest)
-        easy = _easily(view, asked)
+        asked = parse_body(body, SingleRequest)
+        easy = None if asked.special else _easily(view, asked)
         if easy is not None and (known := easy.served.remembered(easy.ts)) is not None:
             return _prediction(request, easy, known, asked)
     with api.gate.entered():
         asked, found = await api.gate.run(_read, view, body)
         answers = await api.answers(found.served, found.ts, (found.instrument,))
+        if asked.special:
+            answers = {found.instrument: await api.gate.run(extended, asked, found, answers)}
     return _prediction(request, found, answers, asked)
 
 
-def _easily(view: View, asked: PredictRequest) -> Found | None:
+def _easily(view: View, asked: SingleRequest) -> Found | None:
     """What a prediction is asked of; None where that takes a search for near misses."""
     try:
         return Resolver(view, suggestions=0).find(asked)
@@ -61,18 +64,18 @@ def _easily(view: View, asked: PredictRequest) -> Found | None:
         return None
 
 
-def _read(view: View, body: bytes) -> tuple[PredictRequest, Found]:
-    asked = parse_body(body, PredictRequest)
+def _read(view: View, body: bytes) -> tuple[SingleRequest, Found]:
+    asked = parse_body(body, SingleRequest)
     return asked, Resolver(view).find(asked)
 
 
-def _prediction(request: Request, found: Found, answers: dict[str, Answer], asked: PredictRequest) -> Response:
+def _prediction(request: Request, found: Found, answers: dict[str, Answer], asked: SingleRequest) -> Response:
     api = runtime(request)
     permit(request, found.served)
     note(request, found.served)
     answer = found.served.timed(answers[found.instrument], api.clock(), current=asked.prediction_date is None)
     said = said_of(answer, found.served.predictor.newest.isoformat())
-    prediction_id, recorded = api.recording.one(request_id(request), asked_by(request), said)
+    prediction_id, recorded = api.recording.one(request_id(request), asked_by(request) or asked.user_id, said)
     api.count((answer,))
     told = {"prediction_id": prediction_id, "recorded": recorded, "request_id": request_id(request)}
     return JsonResponse({**answer, **told})
@@ -198,7 +201,7 @@ OPERATIONS = (
         predict,
         "One calibrated prediction.",
         schemas.PredictAnswer,
-        schemas.PredictRequest,
+        SingleRequest,
         {"instrument": "AAPL"},
         errors=(400, 404, 413, 415, 422, 503),
         role=Role.PREDICTOR,

@@ -17,6 +17,7 @@ from finq_predictor.adapters.distributions import installed
 from finq_predictor.domain.errors import ConfigurationError, DataError, StoreError, UnknownNameError
 from finq_predictor.domain.fingerprint import hash_content
 from finq_predictor.domain.modelling.models import MODELS, create_model, model_parameters, restore_model
+from finq_predictor.domain.modelling.models.base import log_odds, to_matrix
 
 PARAMS = {
     "momentum": {"feature": "b"},
@@ -262,3 +263,57 @@ print(json.dumps(late))
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout) == [], f"{name}.modules lacks them"
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_contributions_add_up_to_the_log_odds_of_the_score(name, fitted, rows):
+    """Every model says what each feature adds; none may leave it open."""
+    X = rows[0].iloc[:300]
+    found = fitted[name].contributions(X)
+    assert found.values.shape == (300, 4)
+    odds = log_odds(fitted[name].predict_score(X))
+    np.testing.assert_allclose(found.base + found.values.sum(axis=1), odds, atol=1e-9)
+    # What the library's own precision loses is no more than that.
+    own = fitted[name]._contributions(to_matrix(X, fitted[name].features))
+    np.testing.assert_allclose(own.base + own.values.sum(axis=1), odds, atol=2e-6)
+    assert (found.values[:, 3] == 0.0).all(), "a feature without any value says nothing"
+
+
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_a_feature_that_decides_contributes_most_and_with_its_sign(name, fitted, rows):
+    X = rows[0].dropna(subset=["b"])
+    values = fitted[name].contributions(X).values
+    assert np.abs(values).mean(axis=0).argmax() == 1
+    assert spearmanr(values[:, 1], X["b"]).statistic > 0.8
+
+
+def test_contributions_of_trees_are_shapley_values(rows):
+    """Two features and two trees by hand: the average over both orders of what each adds."""
+    X = rows[0][["a", "b"]].fillna(0.0).iloc[:400]
+    model = create_model("lightgbm", {"n_estimators": 2, "max_depth": 2, "num_leaves": 4, "min_child_samples": 5})
+    model.fit(X, rows[1][:400], seed=1)
+    text = model.trees.dump_model()["tree_info"]
+
+    def expected(node, row, known):
+        if "leaf_value" in node:
+            return node["leaf_value"]
+        left, right = node["left_child"], node["right_child"]
+        if node["split_feature"] in known:
+            return expected(left if row[node["split_feature"]] <= node["threshold"] else right, row, known)
+        weights = [side.get("internal_count", side.get("leaf_count")) for side in (left, right)]
+        said = [expected(side, row, known) for side in (left, right)]
+        return float(np.average(said, weights=weights))
+
+    for position in range(5):
+        row = np.float32(X.iloc[position].to_numpy()).astype(float)
+        v = lambda *known, row=row: sum(expected(tree["tree_structure"], row, known) for tree in text)  # noqa: E731
+        by_hand = [0.5 * (v(0) - v() + v(0, 1) - v(1)), 0.5 * (v(1) - v() + v(0, 1) - v(0))]
+        np.testing.assert_allclose(model.contributions(X.iloc[[position]]).values[0], by_hand, atol=1e-9)
+
+
+def test_a_model_without_exact_contributions_says_so(rows):
+    class Silent(MODELS["logistic"]):
+        def _contributions(self, matrix):
+            return None
+
+    assert Silent().fit(*rows, seed=0).contributions(rows[0]) is None

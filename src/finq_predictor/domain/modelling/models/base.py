@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.arrays import FeatureMatrix, Vector
+from finq_predictor.domain.arrays import Array, FeatureMatrix, Vector
 from finq_predictor.domain.errors import DataError, StoreError, closest
 
 Distribution = tuple[str, ...]
@@ -30,13 +31,26 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
+@dataclass(frozen=True)
+class Contributions:
+    """What each feature adds to the log-odds of a score, exactly.
+
+    Attributes:
+        values: Of each feature (n, k), in the order of the model's features.
+        base: What is said without any feature (n); ``base`` plus the sum of a row is the log-odds of its score.
+    """
+
+    values: Array
+    base: Vector
+
+
 class Model(ABC):
     """Scores rows of features.
 
     A score lies in [0, 1] and rises with the chance that the label is 1; it is not yet a calibrated probability.
     The score of a row depends on that row only, bit by bit: the same alone as in a batch.
-    Subclasses implement ``_fit``, ``_score``, ``_learned`` and ``_restore``; one whose fits on the same rows can share
-    work overrides ``_fit_again`` as well.
+    Subclasses implement ``_fit``, ``_score``, ``_contributions``, ``_learned`` and ``_restore``; one whose fits on the
+    same rows can share work overrides ``_fit_again`` as well.
 
     Attributes:
         name: Name in configuration, reports and the registry.
@@ -120,6 +134,25 @@ class Model(ABC):
         """Say how much each feature matters, summing to 1; None where the notion makes no sense."""
         return None
 
+    def contributions(self, X: pd.DataFrame) -> Contributions | None:
+        """Say what each feature adds to the log-odds of the score, row by row.
+
+        Args:
+            X: As for :meth:`predict_score`.
+
+        Returns:
+            Exact additive contributions; None where the model has none, which is then said and not guessed.
+
+        Raises:
+            DataError: If a column is missing or holds an infinite value, or the model was never fitted.
+        """
+        score = self.predict_score(X)
+        found = self._contributions(to_matrix(X, self.features))
+        if found is None:
+            return None
+        # Libraries add up in their own precision; what that loses goes to the base, so that the sum is the score's.
+        return Contributions(found.values, log_odds(score) - found.values.sum(axis=1))
+
     def state(self) -> dict[str, Any]:
         """Return everything :meth:`from_state` needs, as plain JSON values."""
         return {"params": self.params, "features": list(self.features), "learned": self._learned()}
@@ -157,6 +190,9 @@ class Model(ABC):
     def _score(self, matrix: FeatureMatrix) -> Vector: ...
 
     @abstractmethod
+    def _contributions(self, matrix: FeatureMatrix) -> Contributions | None: ...
+
+    @abstractmethod
     def _learned(self) -> dict[str, Any]: ...
 
     @abstractmethod
@@ -170,6 +206,18 @@ def _names(given: Any) -> tuple[str, ...]:
     if len(set(given)) != len(given):
         raise ValueError("a feature is named twice")
     return tuple(given)
+
+
+SMALLEST = 1e-6
+"""Scores are kept so far away from 0 and 1 where their log-odds are taken."""
+
+
+def log_odds(score: Any) -> Vector:
+    """Log-odds of scores in [0, 1] (n), as the calibration reads them."""
+    from scipy.special import logit
+
+    odds: Vector = logit(np.clip(np.asarray(score, dtype=np.float64), SMALLEST, 1.0 - SMALLEST))
+    return odds
 
 
 def to_matrix(frame: pd.DataFrame, names: tuple[str, ...]) -> FeatureMatrix:

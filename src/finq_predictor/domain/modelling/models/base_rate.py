@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from finq_predictor.domain.arrays import FeatureMatrix, Vector
-from finq_predictor.domain.modelling.models.base import Model, ModelKind
+from finq_predictor.domain.modelling.models.base import Contributions, Model, ModelKind, log_odds
 from finq_predictor.domain.modelling.models.restoring import number
 
 
@@ -26,6 +26,9 @@ class BaseRate(Model):
 
     def _score(self, matrix: FeatureMatrix) -> Vector:
         return np.full(len(matrix), self.rate)
+
+    def _contributions(self, matrix: FeatureMatrix) -> Contributions:
+        return Contributions(np.zeros(matrix.shape), log_odds(self._score(matrix)))
 
     def _learned(self) -> dict[str, Any]:
         return {"rate": self.rate}

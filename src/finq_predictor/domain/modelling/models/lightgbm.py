@@ -10,7 +10,7 @@ import numpy as np
 from finq_predictor.domain.arrays import Array, FeatureMatrix, Vector
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.fingerprint import hash_content
-from finq_predictor.domain.modelling.models.base import Distribution, Model, ModelKind
+from finq_predictor.domain.modelling.models.base import Contributions, Distribution, Model, ModelKind
 from finq_predictor.domain.modelling.models.restoring import MOST_TREES, check_tree, numbers, require, whole_numbers
 
 
@@ -89,6 +89,11 @@ class LightGBM(Model):
         # One thread: waking a second costs more than scoring a thousand rows.
         scores: Vector = np.asarray(self.trees.predict(matrix, num_threads=1), dtype=np.float64)
         return scores
+
+    def _contributions(self, matrix: FeatureMatrix) -> Contributions:
+        # Exact Shapley values of trees (Lundberg, Erion and Lee, 2018), the base last.
+        found = np.asarray(self.trees.predict(matrix, num_threads=1, pred_contrib=True), dtype=np.float64)
+        return Contributions(found[:, :-1], found[:, -1])
 
     def importance(self) -> dict[str, float] | None:
         """Total gain of the splits on each feature, summing to 1; 0 for a feature never used."""

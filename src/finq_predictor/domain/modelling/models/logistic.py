@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from finq_predictor.domain.arrays import FeatureMatrix, Vector
-from finq_predictor.domain.modelling.models.base import Distribution, Model, ModelKind
+from finq_predictor.domain.modelling.models.base import Contributions, Distribution, Model, ModelKind
 from finq_predictor.domain.modelling.models.restoring import number, numbers, require
 
 CHUNK = 65_536
@@ -64,6 +64,10 @@ class Logistic(Model):
         values -= self.mean
         values /= self.scale
         return np.clip(values, -self.clip, self.clip, out=values)
+
+    def _contributions(self, matrix: FeatureMatrix) -> Contributions:
+        # Of a row that stands at the mean of the training, only the intercept is left.
+        return Contributions(self._standardise(matrix) * self.weights, np.full(len(matrix), self.intercept))
 
     def importance(self) -> dict[str, float] | None:
         """Absolute standardised weights, summing to 1."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from finq_predictor.domain.arrays import FeatureMatrix, Vector
 from finq_predictor.domain.errors import ConfigurationError, closest
-from finq_predictor.domain.modelling.models.base import Model, ModelKind
+from finq_predictor.domain.modelling.models.base import Contributions, Model, ModelKind, log_odds
 from finq_predictor.domain.modelling.models.restoring import numbers, require
 
 LEVELS = np.linspace(0.0, 1.0, 201)
@@ -52,6 +52,12 @@ class Momentum(Model):
         value = matrix[:, self.column].astype(np.float64)
         share = np.interp(value, self.grid, self.shares)
         return np.where(np.isnan(value), 0.5, share)
+
+    def _contributions(self, matrix: FeatureMatrix) -> Contributions:
+        # Without its one feature it says one half.
+        values = np.zeros(matrix.shape)
+        values[:, self.column] = log_odds(self._score(matrix))
+        return Contributions(values, np.zeros(len(matrix)))
 
     def _learned(self) -> dict[str, Any]:
         return {"column": self.column, "grid": self.grid.tolist(), "shares": self.shares.tolist()}

@@ -9,7 +9,7 @@ import numpy as np
 
 from finq_predictor.domain.arrays import FeatureMatrix, Vector
 from finq_predictor.domain.errors import DataError
-from finq_predictor.domain.modelling.models.base import Device, Distribution, Model, ModelKind
+from finq_predictor.domain.modelling.models.base import Contributions, Device, Distribution, Model, ModelKind
 from finq_predictor.domain.modelling.models.restoring import (
     MOST_TREES,
     check_tree,
@@ -98,6 +98,13 @@ class XGBoost(Model):
             raise DataError(f"Model {self.name!r} was asked for scores before it was fitted; call fit first.")
         scores: Vector = self.booster.inplace_predict(matrix, validate_features=False).astype(np.float64)
         return scores
+
+    def _contributions(self, matrix: FeatureMatrix) -> Contributions:
+        # Exact Shapley values of trees (Lundberg, Erion and Lee, 2018), the base last.
+        import xgboost
+
+        found = self.booster.predict(xgboost.DMatrix(matrix, nthread=1), pred_contribs=True).astype(np.float64)
+        return Contributions(found[:, :-1], found[:, -1])
 
     @classmethod
     def devices(cls) -> tuple[Device, ...]:

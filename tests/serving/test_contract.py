@@ -1,0 +1,83 @@
+"""What the OpenAPI document promises holds for whatever a client sends: requests drawn from it, judged by it."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from finq_predictor.serving.openapi import document
+from finq_predictor.serving.operation import Operation
+from finq_predictor.serving.routes import OPERATIONS
+from finq_predictor.serving.schemas import ErrorAnswer
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+DRAWN = [one for one in OPERATIONS if one.path in ("/predict", "/explain", "/batch_predict", "/ranking", "/models")]
+SHOWN = [one for one in OPERATIONS if not isinstance(one.answer, str)]
+NAMES = [one.path for one in DRAWN]
+
+
+def judge(operation: Operation, client, examples: int) -> None:
+    """Send requests that the document allows and hold the answers against what it promises."""
+    schema = schemathesis.openapi.from_dict(client.get("/openapi.json").json())
+    found = schema[operation.paths[0]][operation.method.upper()]
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=found.as_strategy())
+    def run(case):
+        asked = case.as_transport_kwargs(base_url="http://finq")
+        kept = {name: asked[name] for name in ("params", "json", "headers") if asked.get(name) is not None}
+        case.validate_response(client.request(asked["method"], asked["url"], **kept), checks=CHECKS)
+
+    run()
+
+
+@pytest.mark.parametrize("operation", DRAWN, ids=NAMES)
+def test_nothing_that_the_document_allows_breaks_its_promise(operation, client):
+    judge(operation, client, examples=25)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("operation", DRAWN, ids=NAMES)
+def test_nothing_of_very_many_breaks_it(operation, client):
+    judge(operation, client, examples=1500)
+
+
+def test_every_example_of_the_document_is_answered(client):
+    described = document(OPERATIONS, "1")["paths"]
+    for operation in OPERATIONS:
+        if operation.body is None:
+            continue
+        content = described[operation.paths[0]][operation.method]["requestBody"]["content"]["application/json"]
+        # The bars of the small market end before the date of the example.
+        body = {name: value for name, value in content["example"].items() if name != "prediction_dates"}
+        answer = client.request(operation.method.upper(), operation.path, json=body)
+        assert answer.status_code == 200, f"{operation.path}: {answer.text}"
+
+
+@pytest.mark.parametrize(
+    "operation", [one for one in OPERATIONS if not isinstance(one.answer, str)], ids=lambda one: one.path
+)
+def test_every_answer_is_shown_by_an_example_that_fits_its_schema(operation):
+    described = document(OPERATIONS, "1")["paths"][operation.paths[0]][operation.method]["responses"]
+    shown = described["200"]["content"]["application/json"]["example"]
+    read = operation.answer.model_validate_json(orjson.dumps(shown))
+    assert set(shown) >= {name for name, field in operation.answer.model_fields.items() if field.is_required()}
+    assert set(shown) <= set(type(read).model_fields)
+    for status in map(str, operation.errors):
+        error = described[status]["content"]["application/json"]
+        assert ErrorAnswer.model_validate(error["example"])
