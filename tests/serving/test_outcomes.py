@@ -111,7 +111,7 @@ def worlds(request, tmp_path_factory):
     downgrade(store.engine)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=8)
 @given(world=WORLD)
 def test_each_statement_has_one_outcome_and_the_past_stays_as_it_was_known(worlds, world):
     store, numbers = worlds

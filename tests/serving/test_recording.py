@@ -92,7 +92,7 @@ def test_how_the_keeper_is_doing_is_told(tmp_path):
         assert registry.get_sample_value("finq_served_store_problem") == 0
     finally:
         recording.stop()
-    assert files_in(Layout(tmp_path).served / FOLDER) == []
+    wait_until(lambda: files_in(Layout(tmp_path).served / FOLDER) == [], 60)
 
 
 def test_a_line_that_must_be_recorded_and_is_not_is_an_error(tmp_path):

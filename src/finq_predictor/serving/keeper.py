@@ -36,8 +36,7 @@ LOCK, STANDING, SPOILT = "keeper.lock", "keeper.json", "spoilt.jsonl"
 _BATCH = 20_000
 _READ = 8 * 2**20
 _LONGEST_PAUSE_S = 30.0
-_GLANCE_S = 0.25
-_NICE = 10
+_NICE = 5
 
 
 @dataclass
@@ -116,6 +115,8 @@ class Keeper:
             self.standing.kept_until, self.standing.problem = began, ""
         except (SourceUnavailableError, StoreError) as error:
             self._store = None
+            # Who never reached the store is behind since it began to try.
+            self.standing.kept_until = self.standing.kept_until or began
             if not self.standing.problem:
                 logger.warning("What was answered waits in the spool: %s", error)
             self.standing.problem = str(error)
@@ -246,22 +247,18 @@ def pause_after(failures: int, usual: float) -> float:
     return min(usual * 2.0 ** min(failures, 16), max(_LONGEST_PAUSE_S, usual))
 
 
-def keep(keeper: Keeper, usual: float, ended: threading.Event, parent: int | None) -> None:
-    """Look again and again until told to end, or until whoever started this process is gone; then look once more.
+def keep(keeper: Keeper, usual: float, ended: threading.Event) -> None:
+    """Look again and again until told to end; then look once more.
 
     Args:
         keeper: Whose work it is.
         usual: Seconds between two looks.
         ended: Set when it is time to end.
-        parent: Id of the process that started this one; None where nobody's end is ours.
     """
     failures = 0
     while not ended.is_set():
         failures = failures + 1 if keeper.run_once().problem else 0
-        due = time.monotonic() + pause_after(failures, usual)
-        while (left := due - time.monotonic()) > 0 and not ended.wait(min(left, _GLANCE_S)):
-            if parent is not None and os.getppid() != parent:
-                ended.set()
+        ended.wait(pause_after(failures, usual))
     keeper.run_once()
 
 
@@ -278,18 +275,27 @@ def hold_keeping(root: Path) -> int | None:
     return descriptor
 
 
+def _hang_on(ended: threading.Event) -> None:
+    """Wait for the other end of our input to be closed: by whoever started us, or by his end, however sudden."""
+    while os.read(0, 4096):
+        pass
+    ended.set()
+
+
 def main(words: list[str] | None = None) -> None:
     """Keep a folder of data until told to end."""
     options = argparse.ArgumentParser(description=main.__doc__)
     options.add_argument("--root", type=Path, required=True)
     options.add_argument("--lock", type=int)
-    options.add_argument("--parent", type=int)
+    options.add_argument("--parent", type=int, help="Who started this process and holds the other end of its input.")
     options.add_argument("--keeper-seconds", type=float, default=1.0)
     options.add_argument("--keep-predictions-days", type=int, default=1096)
     options.add_argument("--keep-users-days", type=int, default=731)
     given = options.parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     ended = threading.Event()
+    if given.parent is not None:
+        threading.Thread(target=_hang_on, args=(ended,), name="finq-hang-on", daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     # The requests come first.
@@ -301,7 +307,7 @@ def main(words: list[str] | None = None) -> None:
 
     chores = Chores(given.root, timedelta(days=given.keep_predictions_days), timedelta(days=given.keep_users_days))
     keeper = Keeper(given.root, lambda: open_store_of(given.root), chores=chores.run_once)
-    keep(keeper, given.keeper_seconds, ended, given.parent)
+    keep(keeper, given.keeper_seconds, ended)
 
 
 def open_store_of(root: Path) -> ServedStore:

@@ -116,17 +116,18 @@ class Recording:
             return
         self._gauges.bytes.set(self._spool.look())
         self._gauges.tell(self._folder / STANDING)
-        if self._settings.keeper and (self._keeper is None or self._keeper.poll() is not None):
+        if self._keeper is not None and self._keeper.poll() is not None:
+            end_keeper(self._keeper)
+            self._keeper = None
+        if self._settings.keeper and self._keeper is None:
             self._keeper = start_keeper(self._settings)
 
     def stop(self) -> None:
         """Leave the spool to the keeper and let ours end; what it cannot store in a few seconds waits for the next."""
         if self._spool is not None:
             self._spool.close()
-        if self._keeper is not None and self._keeper.poll() is None:
-            self._keeper.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._keeper.wait(_LONGEST_END_S)
+        if self._keeper is not None:
+            end_keeper(self._keeper)
 
 
 class _Gauges:
@@ -204,9 +205,18 @@ def start_keeper(settings: Settings) -> subprocess.Popen[bytes] | None:
         # In a session of its own: Ctrl-C is for us, and we tell it when it is time.
         return subprocess.Popen(
             [sys.executable, "-m", "finq_predictor.serving.keeper", *words],
-            stdin=subprocess.DEVNULL,
+            # It ends when this is closed: by us, or by the system when we are killed.
+            stdin=subprocess.PIPE,
             pass_fds=[lock],
             start_new_session=True,
         )
     finally:
         os.close(lock)
+
+
+def end_keeper(keeper: subprocess.Popen[bytes]) -> None:
+    """Tell a keeper to end when it has stored what lies there, and wait for it a little."""
+    if keeper.stdin is not None:
+        keeper.stdin.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        keeper.wait(_LONGEST_END_S)

@@ -78,7 +78,8 @@ def feedback_about(engine: Engine, market: str | None = None, as_of: datetime | 
         wanted = wanted.where(feedback.c.given_at <= as_of)
     given = frame_of(engine, wanted.order_by(feedback.c.given_at, feedback.c.id))
     rows = given.astype(object).where(given.notna(), None).to_dict("records")
-    named = [_meant(engine, row) for row in rows]
+    said = _named(engine) if rows else {}
+    named = [_meant(said, row) for row in rows]
     found = _typed(given.assign(**{key: [one[key] for one in named] for key in ("market", "instrument", "ts")}))
     return found if market is None else found[found["market"] == market].reset_index(drop=True)
 
@@ -121,16 +122,31 @@ def _current(as_of: datetime | None) -> Any:
     return select(numbered).where(numbered.c.place == 1).subquery()
 
 
-def _meant(engine: Engine, row: dict[str, Any]) -> dict[str, Any]:
+def _named(engine: Engine) -> dict[str, list[dict[str, Any]]]:
+    """What was said under the ids, of predictions and of requests, that feedback names."""
     said = served_predictions
+    columns = (said.c.id, said.c.request_id, said.c.market, said.c.instrument, said.c.ts)
+    by_id = said.c.id.in_(select(feedback.c.prediction_id))
+    by_request = said.c.request_id.in_(select(feedback.c.request_id))
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in frame_of(engine, select(*columns).where(or_(by_id, by_request))).to_dict("records"):
+        for kind in ("id", "request_id"):
+            found.setdefault(f"{kind} {row[kind]}", []).append(row)
+    return found
+
+
+def _meant(said: dict[str, list[dict[str, Any]]], row: dict[str, Any]) -> dict[str, Any]:
+    """The bar that a feedback is about; none where it names nothing that is known, or several."""
     if row["prediction_id"] is None and row["request_id"] is None:
         return row
-    named = said.c.id == row["prediction_id"] if row["prediction_id"] else said.c.request_id == row["request_id"]
-    wanted = select(said.c.market, said.c.instrument, said.c.ts).where(named).distinct().limit(2)
-    if row["instrument"]:
-        wanted = wanted.where(said.c.instrument == row["instrument"])
-    found = frame_of(engine, wanted).to_dict("records")
-    return found[0] if len(found) == 1 else dict.fromkeys(("market", "instrument", "ts"))
+    named = f"id {row['prediction_id']}" if row["prediction_id"] else f"request_id {row['request_id']}"
+    bars = {
+        (one["market"], one["instrument"], one["ts"])
+        for one in said.get(named, ())
+        if row["instrument"] in (None, one["instrument"])
+    }
+    found = bars.pop() if len(bars) == 1 else (None, None, None)
+    return dict(zip(("market", "instrument", "ts"), found, strict=True))
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
