@@ -239,7 +239,7 @@ def test_a_question_about_some_days_looks_at_their_months_only(postgres):
 
 
 def test_a_database_at_another_step_is_refused_with_what_to_do(engine, root):
-    with pytest.raises(StoreError, match=r"stands at nothing, and this code knows 0001.*finq db upgrade"):
+    with pytest.raises(StoreError, match=rf"stands at nothing, and this code knows {newest()}.*finq db upgrade"):
         publish(engine, root, "equity")
 
 
@@ -258,8 +258,8 @@ def test_a_server_that_is_not_there_is_named_without_the_password():
 
 def test_the_commands_do_it_all(root, tmp_path, monkeypatch):
     monkeypatch.setenv("FINQ_DATABASE_URL", f"sqlite:///{tmp_path / 'shared.db'}")
-    assert "stands at nothing; this code knows 0001" in _finq("current")
-    assert "sqlite shared.db stands at 0001." in _finq("upgrade")
+    assert f"stands at nothing; this code knows {newest()}" in _finq("current")
+    assert f"sqlite shared.db stands at {newest()}." in _finq("upgrade")
     assert "100 predictions, 100 outcomes" in _finq("publish", "--root", str(root))
     assert "0 predictions, 0 outcomes" in _finq("publish", "--root", str(root), "--market", "equity")
     assert "stands at nothing" in _finq("downgrade", "--to", "base", "--yes")
