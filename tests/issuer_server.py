@@ -97,7 +97,12 @@ def running_issuer() -> Iterator[SmallIssuer]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._send(*issuer.answer(self.path))
+            if not self.path.startswith("/authorize?"):
+                self._send(*issuer.answer(self.path))
+                return
+            self.send_response(302)
+            self.send_header("location", issuer.authorize(self.path))
+            self.end_headers()
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"])).decode()

@@ -189,7 +189,8 @@ def _many_headers(loot: Loot, many: int) -> Iterator[Sent]:
 INTRUSIONS: dict[str, Attack] = {
     "tokens nobody signed": (_tokens, (401,)),
     "one thing for another": (_crossed, (401,)),
-    "more than their role": (_above_their_role, (403,)),
+    # 404 where the market that they may not ask about is not served.
+    "more than their role": (_above_their_role, (403, 404)),
     "a refresh token that was used": (_replayed, (401,)),
     "guessed passwords": (_guessing, (401, 429, 503)),
     "bodies that are none": (_odd_bodies, (400, 401, 413, 415, 422)),
