@@ -13,7 +13,7 @@ from finq_predictor.domain.columns import INSTRUMENT, KNOWN_AT, SINCE, TS
 from finq_predictor.domain.errors import DataError, GateError
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
-from finq_predictor.domain.modelling.decisions import AbstentionRules
+from finq_predictor.domain.modelling.decisions import ALSO, AbstentionRules
 from finq_predictor.domain.modelling.prediction import Predictor, predict_rows
 from finq_predictor.domain.panel import Panel
 from finq_predictor.replay.differences import Difference, first_difference
@@ -33,7 +33,7 @@ KEYS = {
     "scored_articles": (KNOWN_AT, INSTRUMENT, "article_id"),
 }
 """What names a row of a table of silver, its time first."""
-DECIDED = ("prediction", "decision", "reason")
+DECIDED = ("prediction", "decision", "reason", *ALSO)
 
 
 @dataclass(frozen=True)
@@ -231,13 +231,15 @@ class Replay:
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """What was published about the bar by the same version of the model, beside what it says now."""
         table = self.batch.predictions
-        empty = _columns(answered.iloc[:0], "probability", *DECIDED)
+        # Tables of before sets and flags were published hold fewer columns.
+        names = ["probability", *(name for name in DECIDED if table is None or name in table.columns)]
+        empty = _columns(answered.iloc[:0], *names)
         if table is None:
             return empty, empty
         there = table[(table[TS] == bar) & (table["version"] == bundle.version)]
         if there.empty:
             return empty, empty
-        return _columns(answered, "probability", *DECIDED), _columns(there, "probability", *DECIDED)
+        return _columns(answered, *names), _columns(there, *names)
 
 
 def _rows_at(table: pd.DataFrame, bar: pd.Timestamp) -> pd.DataFrame:

@@ -36,6 +36,8 @@ def test_the_parts_of_an_answer_add_up_to_its_probability(asked):
         assert (found.score, found.probability) == (said["score"][place], said["probability"][place])
         slope, intercept = bundle.calibrator.slope, bundle.calibrator.intercept
         assert odds == pytest.approx(slope * logit(found.score) + intercept, abs=1e-6)
+        raw = bundle.model.contributions(rows.iloc[[place]])
+        assert found.base == pytest.approx(slope * raw.base[0] + intercept, abs=1e-9), "the calibration is in it once"
         assert sum(found.families.values()) == pytest.approx(odds - found.base, abs=1e-9)
 
 
