@@ -20,7 +20,7 @@ from typing import Any
 
 from finq_predictor.domain.errors import FinqError
 from finq_predictor.serving.metrics import MULTIPROCESS
-from finq_predictor.serving.settings import AuthMode, Settings
+from finq_predictor.serving.settings import AuthMode, InferenceMode, Settings
 from finq_predictor.serving.supervisor import SUPERVISOR, is_alive
 from finq_predictor.serving.trial import TRIALS
 
@@ -50,6 +50,14 @@ def workers() -> int:
         return 1
 
 
+def _hops() -> bool:
+    """Whether anybody will ask the inference service; else it would only take memory, and time at the start."""
+    try:
+        return Settings.from_environment().inference == InferenceMode.SERVICE
+    except FinqError:
+        return False
+
+
 def make_arbiter(watchers: list[Any], *, threaded: bool = False, check_delay: float = 10, **given: Any) -> Any:
     """Make the arbiter of a server, in place of BentoML's.
 
@@ -65,6 +73,7 @@ def make_arbiter(watchers: list[Any], *, threaded: bool = False, check_delay: fl
     from bentoml._internal.utils.circus import Arbiter, ThreadedArbiter
 
     _require_private(given.get("sockets", ()))
+    watchers = [watcher for watcher in watchers if watcher.name == _API or _hops()]
     _sweep()
     folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-"))
     (folder / "trials").mkdir()

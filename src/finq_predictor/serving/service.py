@@ -1,8 +1,9 @@
 """The BentoML services: `bentoml serve finq_predictor.serving.service:Api`.
 
 `Inference` is the model's own service, scaled and placed by itself. `Api` is the ASGI application, which depends on it;
-`FINQ_INFERENCE` says whether requests hop to it. The application answers every request, those for `/livez`, `/readyz`
-and `/healthz` as well, so that BentoML's own routes tell nothing else.
+`FINQ_INFERENCE` says whether requests hop to it, and where they do not, `hosting` has it not started. The application
+answers every request, those for `/livez`, `/readyz` and `/healthz` as well, so that BentoML's own routes tell nothing
+else.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from finq_predictor.serving.connections import Connection
 from finq_predictor.serving.inference import Models, Question, describe_device
 from finq_predictor.serving.media_types import JsonOnly
 from finq_predictor.serving.middleware import Whole
-from finq_predictor.serving.settings import InferenceMode, Settings
+from finq_predictor.serving.settings import Settings
 from finq_predictor.serving.supervisor import end_with_supervisor
 
 logger = logging.getLogger(__name__)
@@ -51,9 +52,7 @@ class Inference:
         self.where = describe_device(settings.device)
         logger.info("Inference runs on %s: %s", self.where["device"], self.where["reason"])
         self.models = Models(settings, Device(self.where["device"]))
-        if settings.inference == InferenceMode.SERVICE:
-            # Else nobody may ever ask, and the API would have to share the machine with it while it starts.
-            self.models.refresh()
+        self.models.refresh()
 
     @bentoml.api(batchable=True, max_batch_size=_TOGETHER, max_latency_ms=_LATEST_MS)  # type: ignore[untyped-decorator]
     def score(self, questions: list[dict[str, Any]]) -> list[dict[str, Any]]:
