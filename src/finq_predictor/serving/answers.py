@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from finq_predictor.domain.modelling.origin import ModelStatus
 from finq_predictor.domain.modelling.prediction import Predictor
 from finq_predictor.serving.cache import BoundedCache
 from finq_predictor.serving.caveats import STALE, caveats_of
+from finq_predictor.serving.shared_answers import SharedAnswers
 
 Answer = dict[str, Any]
 
@@ -38,6 +41,7 @@ class Served:
         fresh_hours: Newest bars older than this, counted while the market is open, answer nothing that may be acted
             upon; None takes the market's.
         snapshot: Id of the snapshot that model and bars are from; None where they are from none.
+        shared: Where processes leave answers for each other; None where each computes its own.
         loaded_at: When this process began to serve it, UTC.
         model: Name, version and standing of the model, as answers show them.
         signature: Market, model and version in a word, and the snapshot: what the log says of an answer.
@@ -48,6 +52,7 @@ class Served:
     cache_bars: int = 64
     fresh_hours: float | None = None
     snapshot: str | None = None
+    shared: SharedAnswers | None = field(default=None, repr=False, compare=False)
     loaded_at: pd.Timestamp = field(default_factory=lambda: pd.Timestamp.now("UTC"))
     model: Answer = field(init=False)
     signature: tuple[str, str | None] = field(init=False)
@@ -114,7 +119,7 @@ class Served:
 
     def answers(self, ts: pd.Timestamp) -> dict[str, Answer]:
         """The answers of all instruments at a bar, by instrument, computed once."""
-        return self._answers.get(ts, lambda: self.describe(self._decided(ts)))
+        return self._answers.get(ts, lambda: self._shared_or_new(ts))
 
     def members(self, ts: pd.Timestamp, answers: dict[str, Answer]) -> dict[str, Answer]:
         """The answers about members of the index at a bar, which are to be ranked; all where there is no index."""
@@ -179,6 +184,31 @@ class Served:
             return {**given, "decision": Action.ABSTAIN.value, "reason": reason, "flags": flags}
 
         return timed
+
+    def _shared_or_new(self, ts: pd.Timestamp) -> dict[str, Answer]:
+        """The answers at a bar as another process has computed them, or computed here and left for the others."""
+        if self.shared is None or self.snapshot is None:
+            return self.describe(self._decided(ts))
+        name = self._name(ts)
+        found = self.shared.get(name)
+        if found is None or found.keys() != set(self.predictor.panel.instruments):
+            found = self.describe(self._decided(ts))
+            self.shared.put(name, found)
+        return found
+
+    def _name(self, ts: pd.Timestamp) -> str:
+        """All that answers are made of: what is stored, which model and code, at which bar, by which rules."""
+        made = (
+            self.predictor.bundle.feature_set.definitions_hash,
+            repr(self.predictor.rules),
+            version("finq-predictor"),
+        )
+        mark = sha256("|".join(made).encode()).hexdigest()[:16]
+        return f"{self.market.name}:{self.snapshot}:{self.model['version']}:{ts.isoformat()}:{mark}"
+
+    def asked_most(self, most: int) -> list[pd.Timestamp]:
+        """Bars before the newest that were asked for lately, the last one first."""
+        return [ts for ts in self._answers.recent() if ts != self.predictor.newest][:most]
 
     def _decided(self, ts: pd.Timestamp) -> pd.DataFrame:
         features = self.features_at(ts)

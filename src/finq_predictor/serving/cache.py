@@ -33,6 +33,11 @@ class BoundedCache(Generic[K, V]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def recent(self) -> list[K]:
+        """The keys, the one that was used last first."""
+        with self._lock:
+            return list(reversed(self._values))
+
     def peek(self, key: K) -> V | None:
         """Return the value when it is there, without computing it."""
         with self._lock:

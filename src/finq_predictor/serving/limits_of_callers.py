@@ -40,6 +40,12 @@ class Rates:
         if self._shared is not None:
             self._shared.start()
 
+    @property
+    def problem(self) -> str | None:
+        """Why each process counts for itself although a Redis is named; None where it does not."""
+        away = self._shared is not None and self._shared.away
+        return "Redis does not answer: each process counts requests for itself." if away else None
+
     def stop(self) -> None:
         """End that."""
         if self._shared is not None:

@@ -122,6 +122,13 @@ class Recording:
         if self._settings.keeper and self._keeper is None:
             self._keeper = start_keeper(self._settings)
 
+    @property
+    def problem(self) -> str | None:
+        """Why answers are not recorded, or not stored; None where they are, or nobody wants them to be."""
+        if self._spool is not None and not self._spool.has_room:
+            return f"Answers are not recorded: the disk refuses, or {PREFIX}RECORD_LIMIT_MB is reached."
+        return self._gauges.store_problem
+
     def stop(self) -> None:
         """Leave the spool to the keeper and let ours end; what it cannot store in a few seconds waits for the next."""
         if self._spool is not None:
@@ -137,6 +144,7 @@ class _Gauges:
         def gauge(name: str, meaning: str) -> Gauge:
             return Gauge(name, meaning, registry=registry, multiprocess_mode="livemax")
 
+        self.store_problem: str | None = None
         self.unrecorded = Counter(
             "finq_served_unrecorded", "Answers and feedback that were not recorded.", registry=registry
         )
@@ -152,6 +160,9 @@ class _Gauges:
             self.waiting.set(standing["waiting"])
             self.spoilt.set(standing["spoilt"])
             self.problem.set(bool(standing["problem"]))
+            self.store_problem = (
+                f"The store does not take what is recorded: {standing['problem']}" if standing["problem"] else None
+            )
             self.behind.set(max(0.0, time.time() - standing["kept_until"]) if standing["kept_until"] else 0.0)
 
 

@@ -91,6 +91,16 @@ class Runtime:
             await self.gate.run(served.answers, ts)
         return await self.scoring.answers(served, ts, names)
 
+    def dependencies(self) -> dict[str, str | None]:
+        """What the service leans on, and what is wrong with it; None where nothing is."""
+        shared = self.store.shared
+        return {
+            "accounts": self.access.trouble,
+            "answers_in_redis": None if shared is None else shared.problem,
+            "limits_in_redis": self.rates.problem,
+            "recording": self.recording.problem,
+        }
+
     def observe(self) -> None:
         """Note the state of this process in the metrics."""
         self.metrics.observe(self.store.served, self.store.standing()[0], self.store.age)

@@ -239,6 +239,9 @@ class Standing(BaseModel):
     status: Literal["ok", "degraded", "loading", "unavailable"]
     reason: str | None
     markets: dict[str, MarketState]
+    dependencies: dict[str, str | None] = Field(
+        description="What the service leans on and can do without for a while, and what is wrong with it."
+    )
     request_id: str
 
 

@@ -102,6 +102,12 @@ class Settings(BaseSettings):
         description="Pauses, at least 5 seconds, without a completed look after which the service is `degraded`",
     )
     cache_bars: int = Field(default=64, ge=1, description="Bars per market whose answers are remembered")
+    warm_bars: int = Field(
+        default=8, ge=0, description="Bars asked for lately that are answered once when a new champion or bars come"
+    )
+    shared_seconds: float = Field(
+        default=900.0, ge=1.0, description="How long answers are kept in Redis for other processes, where one is named"
+    )
     batch_limit: int = Field(default=10_000, ge=1, description="Most predictions in one batch")
     batch_bars: int = Field(default=400, ge=1, description="Most different bars in one batch")
     body_limit: int = Field(default=1_048_576, ge=64, description="Largest request body in bytes")

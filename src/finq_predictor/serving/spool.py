@@ -80,6 +80,11 @@ class Spool:
             self._left = self._limit - used
         return used
 
+    @property
+    def has_room(self) -> bool:
+        """Whether the next line would be kept, as far as that is known."""
+        return self._descriptor >= 0 and self._left > 0
+
     def close(self) -> None:
         """End; the keeper takes over what was written."""
         with self._lock:

@@ -15,12 +15,13 @@ from typing import Any
 
 from finq_predictor.adapters.silver import read_panel
 from finq_predictor.adapters.snapshots.store import SnapshotStore
-from finq_predictor.domain.errors import StoreError
+from finq_predictor.domain.errors import ConfigurationError, StoreError
 from finq_predictor.domain.market.markets import MARKETS, Market
 from finq_predictor.domain.modelling.prediction import Predictor
 from finq_predictor.serving.answers import Served
 from finq_predictor.serving.reasons import Reasons
 from finq_predictor.serving.settings import Settings
+from finq_predictor.serving.shared_answers import SharedAnswers, shared_answers
 from finq_predictor.serving.trial import load_tried
 from finq_predictor.serving.view import View
 from finq_predictor.serving.watch import Watched, Watcher
@@ -28,8 +29,16 @@ from finq_predictor.serving.watch import Watched, Watcher
 logger = logging.getLogger(__name__)
 
 
-def load_market(settings: Settings, market: Market) -> Served:
+def load_market(
+    settings: Settings, market: Market, shared: SharedAnswers | None = None, former: Served | None = None
+) -> Served:
     """Read the champion and the bars of a market and answer its newest bar once, so that the first client is quick.
+
+    Args:
+        settings: Where the data lie, and by which rules is answered.
+        market: The market.
+        shared: Where processes leave answers for each other.
+        former: What was served before; bars that were asked of it lately are answered once as well.
 
     Raises:
         StoreError: If the champion or the bars are absent, damaged or do not fit this code.
@@ -46,8 +55,11 @@ def load_market(settings: Settings, market: Market) -> Served:
         bundle = load_tried(snapshot.path("champion"), settings.trial_seconds)
         loaded = time.perf_counter()
     predictor = Predictor(bundle, panel.result(), settings.rules)
-    served = Served(market, predictor, settings.cache_bars, settings.fresh_hours, snapshot.id)
+    served = Served(market, predictor, settings.cache_bars, settings.fresh_hours, snapshot.id, shared)
     served.answers(served.predictor.newest)
+    for ts in former.asked_most(settings.warm_bars) if former is not None else ():
+        if ts in served.predictor.panel.ts:
+            served.answers(ts)
     logger.info(
         "Serving %s with %s version %s: model read in %.0f ms, bars and first answers in %.0f ms",
         market.name,
@@ -57,6 +69,15 @@ def load_market(settings: Settings, market: Market) -> Served:
         1e3 * (time.perf_counter() - loaded),
     )
     return served
+
+
+def _shared(settings: Settings) -> SharedAnswers | None:
+    try:
+        return shared_answers(settings.shared_seconds)
+    except ConfigurationError as error:
+        # A service that fails at start is only started again and again.
+        logger.error("Each process computes answers for itself: %s", error)
+        return None
 
 
 class Store:
@@ -73,6 +94,7 @@ class Store:
         self.reasons = Reasons(settings.data_root)
         self.failure = None if failure is None else self.reasons.told(failure)
         self.loading = failure is None
+        self.shared = _shared(settings)
         self._loaded = threading.Event()
         self._watcher = Watcher(self.refresh, settings.poll_seconds, settings.watch_polls, settings.retry_seconds)
         self._markets = {name: self._watch(MARKETS[name]) for name in settings.markets if failure is None}
@@ -80,8 +102,12 @@ class Store:
 
     def _watch(self, market: Market) -> Watched[Served]:
         pointer = SnapshotStore(self.settings.data_root, market.name).pointer
-        load = lambda: load_market(self.settings, market)  # noqa: E731 - called again and again
-        return Watched(f"market {market.name}", [pointer], load, self.settings.retry_seconds)
+
+        def load() -> Served:
+            return load_market(self.settings, market, self.shared, watched.value)
+
+        watched: Watched[Served] = Watched(f"market {market.name}", [pointer], load, self.settings.retry_seconds)
+        return watched
 
     def start(self) -> None:
         """Start to load and then to follow the files, or start again where the thread ended; returns at once."""

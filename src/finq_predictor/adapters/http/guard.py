@@ -180,7 +180,7 @@ class _Run(Generic[B, T]):
             self._note()
 
     def _attempt(self) -> T:
-        from finq_predictor.adapters.http.breaker import BreakerOpenError
+        from finq_predictor.adapters.breaker import BreakerOpenError
 
         self.attempts += 1
         started_at, began = self._take_turn()

@@ -12,7 +12,7 @@ from finq_predictor.adapters.http.policy import Policy, Time
 if TYPE_CHECKING:
     from pyrate_limiter import Decision
 
-    from finq_predictor.adapters.http.breaker import Breaker
+    from finq_predictor.adapters.breaker import Breaker
 
 _MINUTE_MS = 60_000
 _USUAL_PORTS = {"http": 80, "https": 443}
@@ -44,10 +44,11 @@ class Host:
         require_live()
         from pyrate_limiter import InMemoryBucket, Rate
 
-        from finq_predictor.adapters.http.breaker import Breaker
+        from finq_predictor.adapters.breaker import Breaker
+        from finq_predictor.adapters.http.faults import blames_host
 
         self.name = name
-        self.breaker: Breaker = Breaker(policy.failures_to_open, policy.open_seconds, time.monotonic)
+        self.breaker: Breaker = Breaker(policy.failures_to_open, policy.open_seconds, time.monotonic, blames_host)
         self._time = time
         self._lock = Lock()
         self._per_minute = policy.requests_per_minute

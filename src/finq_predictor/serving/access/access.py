@@ -194,6 +194,11 @@ class Access:
         return self.mode is AuthMode.AUTO and not known
 
     @property
+    def trouble(self) -> str | None:
+        """Why the accounts cannot be read; None while they can."""
+        return self._trouble or None
+
+    @property
     def token_keys(self) -> TokenKeys | None:
         """What signs tokens now; None where there is nothing."""
         return self._held.token_keys

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,8 +17,8 @@ from finq_predictor.serving.runtime import runtime
 
 async def health(request: Request) -> Response:
     """GET /health and GET /ready: 200 when requests can be answered, else 503 with the reason."""
-    healthy, standing = runtime(request).store.standing()
-    return JsonResponse({**standing, "request_id": request_id(request)}, 200 if healthy else 503)
+    healthy, told = _standing(request)
+    return JsonResponse(told, 200 if healthy else 503)
 
 
 async def alive(request: Request) -> Response:
@@ -24,8 +26,18 @@ async def alive(request: Request) -> Response:
 
     A process whose files cannot be read is not mended by starting it again; it goes on with what it has read.
     """
-    _, standing = runtime(request).store.standing()
-    return JsonResponse({**standing, "request_id": request_id(request)})
+    return JsonResponse(_standing(request)[1])
+
+
+def _standing(request: Request) -> tuple[bool, dict[str, Any]]:
+    """Whether requests can be answered, and the state of all; what they can do without makes it worse, and no more."""
+    api = runtime(request)
+    healthy, standing = api.store.standing()
+    leaning = {
+        name: api.store.reasons.told(problem) if problem else None for name, problem in api.dependencies().items()
+    }
+    status = "degraded" if standing["status"] == "ok" and any(leaning.values()) else standing["status"]
+    return healthy, {**standing, "status": status, "dependencies": leaning, "request_id": request_id(request)}
 
 
 async def metrics(request: Request) -> Response:

@@ -1,6 +1,6 @@
-"""The circuit breaker of a host, by pybreaker, with a clock that can be given and without a lock around requests.
+"""A circuit breaker, by pybreaker, with a clock that can be given and without a lock around what is asked.
 
-Imported where a host is first asked, because pybreaker is part of the extra `live`.
+Imported where something is first asked, because pybreaker is part of the extras `live` and `serve`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from pybreaker import (
     CircuitBreakerListener,
     CircuitMemoryStorage,
 )
-
-from finq_predictor.adapters.http.faults import blames_host
 
 
 class BreakerOpenError(Exception):
@@ -80,14 +78,21 @@ class Breaker:
         failures: Failures in a row that open it.
         open_seconds: How long it stays open.
         monotonic: Seconds of a clock that nobody sets.
+        blames: Whether an error is a failure of the host.
     """
 
-    def __init__(self, failures: int, open_seconds: float, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        failures: int,
+        open_seconds: float,
+        monotonic: Callable[[], float],
+        blames: Callable[[BaseException], bool] = lambda _: True,
+    ) -> None:
         self._storage = _Storage(monotonic)
         self._breaker = CircuitBreaker(
             fail_max=failures,
             reset_timeout=open_seconds,
-            exclude=[lambda error: not blames_host(error)],
+            exclude=[lambda error: not blames(error)],
             listeners=[_OneTrial()],
             state_storage=self._storage,
             throw_new_error_on_trip=False,
