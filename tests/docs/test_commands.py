@@ -186,7 +186,7 @@ def client(small_project: Path) -> Iterator[Any]:
     from finq_predictor.serving.app import create_app
     from finq_predictor.serving.settings import Settings
 
-    with TestClient(create_app(Settings(data_root=small_project, keeper=False))) as started:
+    with TestClient(create_app(Settings(data_root=small_project, keeper=False, auth="off"))) as started:
         yield started
 
 

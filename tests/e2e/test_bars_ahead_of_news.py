@@ -23,7 +23,7 @@ def client():
     from finq_predictor.serving.settings import Settings
 
     def ask(root: Path) -> TestClient:
-        return TestClient(create_app(Settings(data_root=root, markets=("fx",), record=False)))
+        return TestClient(create_app(Settings(data_root=root, markets=("fx",), record=False, auth="off")))
 
     return ask
 

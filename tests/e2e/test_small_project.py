@@ -38,7 +38,7 @@ def client(small_project):
     from finq_predictor.serving.app import create_app
     from finq_predictor.serving.settings import Settings
 
-    with TestClient(create_app(Settings(data_root=small_project, record=False))) as client:
+    with TestClient(create_app(Settings(data_root=small_project, record=False, auth="off"))) as client:
         yield client
 
 
