@@ -19,21 +19,26 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from finq_predictor.adapters.bundle_store import load_bundle
-from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.feature_files import write_rows
 from finq_predictor.adapters.silver import read_panel
-from finq_predictor.adapters.snapshots.store import path_of
+from finq_predictor.adapters.snapshots.store import SnapshotStore, path_of
 from finq_predictor.domain.market.markets import MARKETS
+from finq_predictor.serving.access.callers import Role
+from finq_predictor.serving.access.store import open_store
 from finq_predictor.serving.inference import identity
 from finq_predictor.serving.settings import Settings
 from serving import small_market
 from serving.conftest import started
-from serving.servers import BENTO, BIN, UVICORN, serving
+from serving.servers import BENTO, BIN, UVICORN, running, serving
 
 CONNECTIONS = 16
-SECONDS = 5
+CROWDS = (64, 256)
+SECONDS = int(os.environ.get("BENCH_SECONDS", "5"))
+MILLION = 1_000_000
 NAMES = tuple(f"S{number:03d}" for number in range(100))
 HELLO = """
 import bentoml
@@ -60,25 +65,34 @@ def root(tmp_path_factory) -> Path:
     return folder
 
 
-def _load(url: str, bodies: list[str], folder: Path) -> tuple[float, float, float, int]:
+def _load(
+    url: str, bodies: list[str], folder: Path, headers: dict[str, str], connections: int = CONNECTIONS
+) -> tuple[float, float, float, int]:
     """Requests per second, median and 99th percentile in milliseconds, and answers other than 2xx."""
-    for body in bodies[:3] * 20:
-        httpx.post(url, content=body, headers={"Content-Type": "application/json"}, timeout=60).raise_for_status()
-    return _wrk(url, bodies, folder) if shutil.which("wrk") else asyncio.run(_httpx(url, bodies))
+    headers = {"Content-Type": "application/json", **headers}
+    with httpx.Client(headers=headers, timeout=60) as client:
+        for body in bodies[:3] * 20:
+            client.post(url, content=body).raise_for_status()
+    if shutil.which("wrk"):
+        return _wrk(url, bodies, folder, headers, connections)
+    return asyncio.run(_httpx(url, bodies, headers, connections))
 
 
-def _wrk(url: str, bodies: list[str], folder: Path) -> tuple[float, float, float, int]:
+def _wrk(
+    url: str, bodies: list[str], folder: Path, headers: dict[str, str], connections: int
+) -> tuple[float, float, float, int]:
     quoted = ",\n".join(json.dumps(body) for body in bodies)
+    said = "".join(f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}\n" for name, value in headers.items())
     script = folder / "post.lua"
     script.write_text(
-        f'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nlocal bodies = {{{quoted}}}\n'
+        f'wrk.method = "POST"\n{said}local bodies = {{{quoted}}}\n'
         "local place = 0\nrequest = function()\n  place = place % #bodies + 1\n"
         "  return wrk.format(nil, nil, nil, bodies[place])\nend\n"
     )
     command = [
         "wrk",
         "-t1",
-        f"-c{CONNECTIONS}",
+        f"-c{connections}",
         f"-d{SECONDS}s",
         "--timeout",
         "30s",
@@ -98,7 +112,9 @@ def _milliseconds(text: str, share: str) -> float:
     return float(value) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[unit]
 
 
-async def _httpx(url: str, bodies: list[str]) -> tuple[float, float, float, int]:
+async def _httpx(
+    url: str, bodies: list[str], headers: dict[str, str], connections: int
+) -> tuple[float, float, float, int]:
     took: list[float] = []
     wrong = 0
     end = time.perf_counter() + SECONDS
@@ -108,39 +124,97 @@ async def _httpx(url: str, bodies: list[str]) -> tuple[float, float, float, int]
         turn = offset
         while (began := time.perf_counter()) < end:
             body = bodies[turn % len(bodies)]
-            answer = await client.post(url, content=body, headers={"Content-Type": "application/json"}, timeout=60)
+            answer = await client.post(url, content=body, headers=headers, timeout=60)
             took.append(time.perf_counter() - began)
             wrong += answer.status_code >= 300
-            turn += CONNECTIONS
+            turn += connections
 
-    async with httpx.AsyncClient(limits=httpx.Limits(max_connections=CONNECTIONS)) as client:
-        await asyncio.gather(*(ask(client, number) for number in range(CONNECTIONS)))
+    async with httpx.AsyncClient(limits=httpx.Limits(max_connections=connections)) as client:
+        await asyncio.gather(*(ask(client, number) for number in range(connections)))
     cuts = statistics.quantiles(took, n=100)
     return len(took) / SECONDS, 1e3 * cuts[49], 1e3 * cuts[98], wrong
 
 
 @pytest.mark.filterwarnings("ignore")  # mlflow's own, at import
 def test_requests_per_second_beside_peers(root, tmp_path):
+    """With a key, limits of its holder, the guard, a calibrated answer with its set, and every prediction recorded."""
     asked = [json.dumps({"instrument": name}) for name in NAMES[:40]]
-    data = {"FINQ_DATA_ROOT": str(root), "FINQ_MARKETS": "equity"}
+    limits = {"FINQ_CALLER_RATE": "100000000", "FINQ_TOTAL_RATE": "100000000"}
+    data = {"FINQ_DATA_ROOT": str(root), "FINQ_MARKETS": "equity", "FINQ_AUTH": "on", **limits}
+    key = {"Authorization": f"Bearer {_key(root)}"}
     command, bodies = _mlflow(root, tmp_path)
     rows: list[Row] = []
     _print_head()
 
-    def measure(name: str, bodies: list[str], route: str, command: tuple[str, ...], **options: Any) -> None:
-        with serving(command, tmp_path, **options) as url:
-            rows.append((name, *_load(url + route, bodies, tmp_path)))
-            _print(*rows[-1])
+    def measure(
+        name: str,
+        bodies: list[str],
+        route: str,
+        command: tuple[str, ...],
+        crowds: tuple[int, ...] = (),
+        headers: dict[str, str] | None = None,
+        **options: Any,
+    ) -> None:
+        began = time.perf_counter()
+        with running(command, tmp_path, **options) as server:
+            ready = time.perf_counter() - began
+            for connections in (CONNECTIONS, *crowds):
+                told = name if connections == CONNECTIONS else f"  {connections} connections"
+                rows.append((told, *_load(server.url + route, bodies, tmp_path, headers or {}, connections)))
+                _print(*rows[-1])
+            print(f"{'':44}ready after {ready:.1f} s; {_memory(server.pid)}")
 
-    measure("ours: bentoml serve, in process", asked, "/predict", BENTO, **data)
-    measure("ours: bentoml serve, hop to Inference", asked, "/predict", BENTO, **data, FINQ_INFERENCE="service")
-    measure("ours: uvicorn, 1 worker", asked, "/predict", UVICORN, **data)
-    measure("ours: uvicorn, 2 workers", asked, "/predict", UVICORN, arguments=("--workers", "2"), **data)
+    ours: dict[str, Any] = {**data, "headers": key}
+    measure("ours: bentoml serve", asked, "/predict", BENTO, CROWDS, **ours)
+    measure("ours: bentoml serve, 2 workers", asked, "/predict", BENTO, **ours, FINQ_WORKERS="2")
+    measure("ours: bentoml serve, hop to Inference", asked, "/predict", BENTO, **ours, FINQ_INFERENCE="service")
+    measure("ours: uvicorn, 1 worker", asked, "/predict", UVICORN, **ours)
+    two = {**ours, "arguments": ("--workers", "2")}
+    measure("ours: uvicorn, 2 workers", asked, "/predict", UVICORN, CROWDS, **two)
     (tmp_path / "hello.py").write_text(HELLO)
     hello = (str(BIN / "bentoml"), "serve", "hello:Hello", "--host", "127.0.0.1", "--port")
     measure("peer: BentoML hello world, tuned", asked, "/predict", hello, wait_for="/readyz")
     measure("peer: mlflow models serve, the same trees", bodies, "/invocations", command, wait_for="/ping", **_quiet())
     assert not sum(row[-1] for row in rows)
+
+
+def _key(root: Path) -> str:
+    store = open_store(root, make=True)
+    store.add_account("bench", Role.PREDICTOR)
+    return store.make_key("bench", "load").text
+
+
+def _memory(pid: int) -> str:
+    """Resident memory of each process of a server."""
+    sizes = []
+    for one in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
+        what = next(
+            (word for word in ("keeper", "finq-inference", "finq-api", "uvicorn") if word in str(one.cmdline())), ""
+        )
+        sizes.append(f"{what or 'other'} {one.memory_info().rss >> 20}")
+    return f"MiB: {', '.join(sizes)}"
+
+
+def test_a_million_rows_from_a_file(root, tmp_path):
+    """Features as gold holds them, scored by the command in a process of its own, from start to end."""
+    bundle = load_bundle(path_of(root, "equity", "champion"))
+    panel = read_panel(SnapshotStore(root, "equity").newest(), MARKETS["equity"])
+    from finq_predictor.domain.features import compute_features
+
+    rows = compute_features(panel, bundle.feature_set, at=panel.ts[-300:])
+    names = list(bundle.feature_set.names)
+    rows[names] = rows[names].astype("float32")
+    file = tmp_path / "features.parquet"
+    repeats, rest = divmod(MILLION, len(rows))
+    write_rows(file, [*([rows] * repeats), rows.head(rest)])
+    command = [str(BIN / "finq"), "score", str(file), "--root", str(root), "--market", "equity"]
+    began = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
+    seconds = time.perf_counter() - began
+    size, load = file.stat().st_size >> 20, os.getloadavg()[0]
+    print(f"\n{done.stdout.strip()}")
+    rate = f"{MILLION / seconds:,.0f} rows a second, {seconds:.1f} s in all"
+    print(f"{rate}, {len(names)} features, {size} MiB, load {load:.1f}")
 
 
 def _quiet() -> dict[str, str]:
@@ -154,7 +228,7 @@ def _mlflow(root: Path, folder: Path) -> tuple[tuple[str, ...], list[str]]:
     bundle = load_bundle(path_of(root, "equity", "champion"))
     names = list(bundle.feature_set.names)
     mlflow.xgboost.save_model(bundle.model.booster, str(folder / "mlflow-model"), pip_requirements=["xgboost"])
-    panel = read_panel(Layout(root), MARKETS["equity"])
+    panel = read_panel(SnapshotStore(root, "equity").newest(), MARKETS["equity"])
     from finq_predictor.domain.features import compute_features
 
     features = compute_features(panel, bundle.feature_set, at=panel.ts[-1:])[names].dropna().head(40)
@@ -194,7 +268,10 @@ def test_parts_of_a_request(root, tmp_path):
         one = features.head(1)
         rows += [
             ("model read from its export", _best(lambda: load_bundle(path_of(root, "equity", "champion")), 9)),
-            ("panel read from silver (100 x 600)", _best(lambda: read_panel(Layout(root), MARKETS["equity"]), 5)),
+            (
+                "panel read from silver (100 x 600)",
+                _best(lambda: read_panel(SnapshotStore(root, "equity").newest(), MARKETS["equity"]), 5),
+            ),
             ("a bar nobody asked for: features, model, answers", _best(lambda: served.answers(next(bars)), 20)),
             ("  of which the model, 100 rows", _best(lambda: bundle.predict(features), 50)),
             ("one row through the model", _best(lambda: bundle.predict(one), 200)),

@@ -89,6 +89,7 @@ def test_a_client_that_leaves_is_recorded_and_no_failure(either_server):
 def test_what_waits_for_the_answer_is_not_left_waiting_by_a_client_that_left(client):
     """BentoML waited a minute for an answer to begin; a server that was told to stop did not until then."""
     scope = {"type": "http", "method": "POST", "path": "/predict", "query_string": b"", "headers": []}
+    scope["client"] = ("127.0.0.1", 1)
     sent = []
 
     async def receive() -> dict[str, object]:
