@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
+import pandas as pd
 import pytest
 import yaml
 from doc_pages import Command, anchors, blocks, commands, files, links, pages
@@ -230,6 +231,10 @@ def test_a_command_of_the_project_runs(command: Command, small_project: Path, tm
             pytest.skip("it needs an object store; tests/adapters/object_store and tests/cli run it against one")
         case "db":
             pytest.skip("it needs a database; tests/adapters/database runs it against one")
+        case "score":
+            features = tmp_path / "features.parquet"
+            pd.read_parquet(path_of(small_project, "equity", "gold")).tail(50).to_parquet(features)
+            words = ["score", str(features), "--root", str(small_project), "--market", "equity"]
         case "auth":
             pytest.skip("it makes accounts; tests/cli/test_auth_commands.py runs them in a folder of its own")
         case "served" | "score-card":

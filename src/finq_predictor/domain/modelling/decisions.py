@@ -79,7 +79,7 @@ def decide_rows(
             "probability": probability,
             "prediction": prediction,
             "confidence": confidence,
-            "decision": [(Action.PREDICT if reason is None else Action.ABSTAIN).value for reason in reasons],
+            "decision": pd.Series(np.where(flags == "", Action.PREDICT.value, Action.ABSTAIN.value), dtype=object),
             "reason": pd.Series(reasons, dtype=object),
             "p_yes": nothing if limits is None else limits.p_values.yes,
             "p_no": nothing if limits is None else limits.p_values.no,
@@ -91,14 +91,16 @@ def decide_rows(
     )
 
 
+_SETS = np.array(["", NO, YES, f"{YES} {NO}"], dtype=object)
+
+
 def _sets(limits: Limits | None, rules: AbstentionRules, probability: Array) -> tuple[Array, Array]:
     """The answers in the set of each row and what it says (n objects each); None where nothing is known."""
     held, said = (np.full(len(probability), None, dtype=object) for _ in range(2))
     if limits is not None:
         known = ~np.isnan(probability)
         yes, no = limits.p_values.sets(rules.coverage)
-        for row in np.flatnonzero(known):
-            held[row] = " ".join(answer for answer, inside in ((YES, yes[row]), (NO, no[row])) if inside)
+        held[known] = _SETS[2 * yes[known] + no[known]]
         said[known] = ConformalDecision.UNDECIDED.value
         said[known & yes & ~no], said[known & no & ~yes] = ConformalDecision.YES.value, ConformalDecision.NO.value
     return held, said

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from finq_predictor.domain.modelling.held_out_ranks import HeldOutRanks
 from finq_predictor.domain.modelling.models.restoring import LARGEST, whole_numbers
 from finq_predictor.domain.modelling.training_profile import QUANTILES
 
+if TYPE_CHECKING:
+    from finq_predictor.domain.modelling._rank_scores import Curves
+
 RANGE = (0.001, 0.999)
 """The range of training of a feature, as quantiles."""
 SHRINKAGE = 0.01
@@ -27,7 +30,6 @@ CHUNK = 16_384
 # Whole numbers in floats: their sums are exact in any order, so that a row has the same bits alone as in a batch.
 _SCORE_BITS, _WEIGHT_BITS, _PROJECTION_BITS = 10, 16, 8
 _FARTHEST = 2**24
-Curves = list[tuple[Vector, Vector] | None]
 
 
 class Placed(NamedTuple):
@@ -225,22 +227,17 @@ def _curves(quantiles: Sequence[tuple[float, ...]]) -> Curves:
     """Quantiles of each feature with their normal scores; None where nothing is known."""
     from scipy.special import ndtri
 
+    from finq_predictor.domain.modelling._rank_scores import Curves
+
     levels = ndtri(_NORMAL_LEVELS)
-    curves: Curves = []
+    curves: list[tuple[Vector, Vector] | None] = []
     for line in quantiles:
         # A run of equal quantiles takes its middle score, so that the score is a function of the value.
         values, run = np.unique(np.asarray(line), return_inverse=True)
         curves.append((values, np.bincount(run, levels) / np.bincount(run)) if line else None)
-    return curves
+    return Curves(curves)
 
 
 def _normal_scores(rows: FeatureMatrix, curves: Curves) -> Array:
     """Normal score of the rank of each value (n, k), in whole 1024ths; 0 where the value is missing."""
-    scores = np.zeros(rows.shape)
-    for column, curve in enumerate(curves):
-        if curve is not None:
-            scores[:, column] = np.interp(rows[:, column].astype(np.float64), *curve)
-    scores *= 2.0**_SCORE_BITS
-    np.rint(scores, out=scores)
-    np.copyto(scores, 0.0, where=np.isnan(scores))
-    return scores
+    return curves.at(rows, 2.0**_SCORE_BITS)
