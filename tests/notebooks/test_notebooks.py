@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,15 @@ def test_no_output_is_committed(name: str) -> None:
     assert [cell.source for cell in code if cell.outputs or cell.execution_count] == []
 
 
+def _cases() -> Iterator[Any]:
+    """Each notebook with one market, the markets by turns; with the others it is a proof."""
+    for place, name in enumerate(FIGURES):
+        for turn, market in enumerate(MARKETS):
+            yield pytest.param(name, market, marks=() if turn == place % len(MARKETS) else pytest.mark.proof)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("market", MARKETS)
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize(("name", "market"), list(_cases()))
 def test_a_notebook_runs_and_draws(name: str, market: str, small_project: Path) -> None:
     notebook = _read(name)
     _choose(notebook, market)

@@ -162,6 +162,7 @@ def test_what_two_workers_tell_is_in_the_form_of_prometheus(two_workers, promtoo
     _in_form(promtool, two_workers.url)
 
 
+@pytest.mark.proof
 def test_two_servers_of_one_home_count_apart(two_markets, tmp_path, short_folder):
     """BentoML gives all servers of a home one folder, and clears it when another one starts."""
     variables = {"FINQ_DATA_ROOT": str(two_markets), "FINQ_MARKETS": "fx", "TMPDIR": str(short_folder)}
