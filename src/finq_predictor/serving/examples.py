@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from finq_predictor.domain.market.markets import MARKETS
+
+_MARKET = next(iter(MARKETS))
 _ID = {"request_id": "0f8c2b7e41d94c0f9a6b5d3e2c1f0a9b"}
 _MODEL = {"name": "logistic", "version": "7", "status": "promoted", "provisional": False}
 _BAR = "2024-01-31T21:00:00+00:00"
 _SNAPSHOT = "000012-919fa2540b59"
 PREDICTION: dict[str, Any] = {
     "instrument": "AAPL",
-    "market": "equity",
+    "market": _MARKET,
     "question": "Will AAPL beat its benchmark over the next 5 trading days?",
     "prediction": True,
     "direction": "outperform",
@@ -57,7 +60,7 @@ _EXPLANATION = {
 _STATE = {"status": "ok", "model": _MODEL, "newest_bar": _BAR, "snapshot": _SNAPSHOT, "reason": None}
 _DETAILS = {
     **_MODEL,
-    "market": "equity",
+    "market": _MARKET,
     "question": "Will an instrument beat its benchmark over the next 5 trading days?",
     "horizon_bars": 5,
     "simulated": False,
@@ -82,7 +85,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "ExplainAnswer": {**PREDICTION, "explanation": _EXPLANATION, **_ID},
     "BatchAnswer": {"count": 1, "predictions": [PREDICTION], "errors": [], **_ID},
     "RankingAnswer": {
-        "market": "equity",
+        "market": _MARKET,
         "feature_ts": _BAR,
         "model": _MODEL,
         "simulated": False,
@@ -90,7 +93,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         **_ID,
     },
     "ModelsAnswer": {"models": [_DETAILS], **_ID},
-    "Standing": {"status": "ok", "reason": None, "markets": {"equity": _STATE}, **_ID},
+    "Standing": {"status": "ok", "reason": None, "markets": {_MARKET: _STATE}, **_ID},
     "ErrorAnswer": {
         "error": {
             "type": "unknown_instrument",

@@ -45,7 +45,7 @@ class RollOut:
 
     def __post_init__(self) -> None:
         if not self.name.strip():
-            raise ConfigurationError("An experiment has no name; give one, such as 'xgboost-8-against-7'.")
+            raise ConfigurationError("An experiment has no name; give one, such as 'version-8-against-7'.")
         if wrong := [share for _, share in self.steps if not 0.0 <= share <= 1.0]:
             raise ConfigurationError(
                 f"The experiment {self.name!r} has the share {wrong[0]}; expected one from 0 to 1."
