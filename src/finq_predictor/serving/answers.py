@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,9 @@ from finq_predictor.domain.modelling.origin import ModelStatus
 from finq_predictor.domain.modelling.prediction import Predictor
 from finq_predictor.serving.cache import BoundedCache
 from finq_predictor.serving.caveats import STALE, caveats_of
+
+if TYPE_CHECKING:
+    from finq_predictor.serving.contest import Contest
 
 Answer = dict[str, Any]
 
@@ -39,6 +43,7 @@ class Served:
             upon; None takes the market's.
         snapshot: Id of the snapshot that model and bars are from; None where they are from none.
         loaded_at: When this process began to serve it, UTC.
+        contest: What is tried beside it; None where nothing is.
         model: Name, version and standing of the model, as answers show them.
         signature: Market, model and version in a word, and the snapshot: what the log says of an answer.
     """
@@ -49,6 +54,7 @@ class Served:
     fresh_hours: float | None = None
     snapshot: str | None = None
     loaded_at: pd.Timestamp = field(default_factory=lambda: pd.Timestamp.now("UTC"))
+    contest: Contest | None = field(default=None, repr=False)
     model: Answer = field(init=False)
     signature: tuple[str, str | None] = field(init=False)
     _names: dict[str, str] = field(init=False, repr=False)
@@ -70,6 +76,12 @@ class Served:
         put(self, "signature", (model, self.snapshot))
         put(self, "_stale", [None])
         put(self, "_newest_s", newest.timestamp())
+
+    def beside(self, contest: Contest | None) -> Served:
+        """The same with what is tried beside it; both remember together."""
+        other = copy.copy(self)
+        object.__setattr__(other, "contest", contest)
+        return other
 
     @property
     def simulated(self) -> bool:

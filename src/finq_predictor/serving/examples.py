@@ -55,6 +55,15 @@ _EXPLANATION = {
     "families": {"momentum": 0.07, "volatility": 0.05},
 }
 _STATE = {"status": "ok", "model": _MODEL, "newest_bar": _BAR, "snapshot": _SNAPSHOT, "reason": None}
+_CHALLENGER = {
+    "name": "xgboost-8",
+    "experiment": "xgboost-8",
+    "model": "xgboost",
+    "version": "8",
+    "mode": "shadow",
+    "share": 0.0,
+    "problem": None,
+}
 _DETAILS = {
     **_MODEL,
     "market": "equity",
@@ -76,6 +85,7 @@ _DETAILS = {
     "loaded_at": "2024-02-01T00:30:00+00:00",
     "oldest_bar": "2014-01-02T21:00:00+00:00",
     "newest_bar": _BAR,
+    "challengers": [_CHALLENGER],
 }
 EXAMPLES: dict[str, dict[str, Any]] = {
     "PredictAnswer": {**PREDICTION, **_ID},
