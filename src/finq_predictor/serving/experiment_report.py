@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,7 @@ from finq_predictor.adapters.database.served_reading import statements
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.typed_json import from_json, to_json
 from finq_predictor.domain.columns import INSTRUMENT, TS
+from finq_predictor.domain.errors import FinqError
 from finq_predictor.domain.evaluation.arm_comparison import ArmComparison, ArmFigures, compare_arms, pair_arms
 from finq_predictor.domain.evaluation.performance import days_per_year, measures
 from finq_predictor.domain.evaluation.realised import judge
@@ -25,6 +27,7 @@ from finq_predictor.domain.modelling.decisions import Action
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+logger = logging.getLogger(__name__)
 _PAPER = ("sharpe", "max_drawdown", "profit_factor")
 
 
@@ -115,9 +118,14 @@ def read_report(root: Path, market: str) -> ExperimentReport | None:
 
 
 def write_reports(engine: Engine, root: Path, made_at: datetime) -> None:
-    """Make the reports of all markets in which something is tried."""
+    """Make the reports of all markets in which something is tried; where that cannot be read, the log says so."""
     for market in MARKETS:
-        if read_experiment(root, market).challengers:
+        try:
+            tried = read_experiment(root, market).challengers
+        except FinqError as error:
+            logger.warning("What is tried in %s cannot be read: %s", market, error)
+            continue
+        if tried:
             write_report(root, report_experiment(engine, root, market, made_at))
 
 
