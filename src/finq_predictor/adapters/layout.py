@@ -148,6 +148,22 @@ class Layout:
         """The folder of the champion as it is exported for serving."""
         return self.place(market, "champion")
 
+    def challengers(self, market: str) -> Path:
+        """Where the models lie that are tried beside the champion, a folder each."""
+        return self.root / Folder.MODELS / market / "challengers"
+
+    def experiment(self, market: str) -> Path:
+        """The file that says how they are tried."""
+        return self.root / Folder.MODELS / market / "experiment.json"
+
+    def experiment_key(self, market: str) -> Path:
+        """The secret by which callers are divided among them and the champion."""
+        return self.root / Folder.MODELS / market / "experiment.key"
+
+    def experiment_report(self, market: str) -> Path:
+        """What came of trying them."""
+        return self.root / Folder.REPORTS / market / "experiment.json"
+
     def silver(self, market: str, table: str) -> Path:
         """A silver table."""
         return self.place(market, f"silver_{table}")

@@ -130,6 +130,18 @@ class ModelRegistry:
             )
         return self._exported(version) or self.export()
 
+    def load_version(self, version: str) -> ModelBundle:
+        """One version that was registered.
+
+        Raises:
+            UnknownNameError: If there is none of this number; says which there are.
+        """
+        versions = connect(self.tracking_uri).search_model_versions(f"name='{self.name}'")
+        known = {str(one.version): one for one in versions}
+        if version not in known:
+            raise UnknownNameError(f"version of {self.name}", version, sorted(known, key=int))
+        return self._load(known[version])
+
     def load_versions(self) -> list[ModelBundle]:
         """Every version that was registered, each of which was champion from then on, the first first."""
         versions = connect(self.tracking_uri).search_model_versions(f"name='{self.name}'")

@@ -7,7 +7,20 @@ from __future__ import annotations
 
 import click
 
-from finq_predictor.cli import audit, auth, backup, data, database, docs, init, predict, replay, score, served
+from finq_predictor.cli import (
+    audit,
+    auth,
+    backup,
+    challenger,
+    data,
+    database,
+    docs,
+    init,
+    predict,
+    replay,
+    score,
+    served,
+)
 from finq_predictor.cli.failures import reporting
 from finq_predictor.cli.options import log_level_option
 from finq_predictor.switches import set_switches
@@ -40,7 +53,7 @@ def finq(log_level: str) -> None:
 _COMMANDS = (
     *(init.init, predict.predict, score.score, audit.audit, replay.replay),
     *(data.data, backup.backup, backup.restore, database.db, auth.auth),
-    *(served.served, served.score_card),
+    *(served.served, served.score_card, challenger.challenger, challenger.experiment),
 )
 for _command in (*_COMMANDS, docs.docs_of(finq)):
     finq.add_command(reporting(_command))

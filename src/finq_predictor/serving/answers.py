@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import re
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,9 @@ from finq_predictor.domain.modelling.prediction import Predictor
 from finq_predictor.serving.cache import BoundedCache
 from finq_predictor.serving.caveats import STALE, caveats_of
 from finq_predictor.serving.shared_answers import SharedAnswers
+
+if TYPE_CHECKING:
+    from finq_predictor.serving.contest import Contest
 
 Answer = dict[str, Any]
 
@@ -43,6 +47,7 @@ class Served:
         snapshot: Id of the snapshot that model and bars are from; None where they are from none.
         shared: Where processes leave answers for each other; None where each computes its own.
         loaded_at: When this process began to serve it, UTC.
+        contest: What is tried beside it; None where nothing is.
         model: Name, version and standing of the model, as answers show them.
         signature: Market, model and version in a word, and the snapshot: what the log says of an answer.
     """
@@ -54,6 +59,7 @@ class Served:
     snapshot: str | None = None
     shared: SharedAnswers | None = field(default=None, repr=False, compare=False)
     loaded_at: pd.Timestamp = field(default_factory=lambda: pd.Timestamp.now("UTC"))
+    contest: Contest | None = field(default=None, repr=False)
     model: Answer = field(init=False)
     signature: tuple[str, str | None] = field(init=False)
     _names: dict[str, str] = field(init=False, repr=False)
@@ -75,6 +81,12 @@ class Served:
         put(self, "signature", (model, self.snapshot))
         put(self, "_stale", [None])
         put(self, "_newest_s", newest.timestamp())
+
+    def beside(self, contest: Contest | None) -> Served:
+        """The same with what is tried beside it; both remember together."""
+        other = copy.copy(self)
+        object.__setattr__(other, "contest", contest)
+        return other
 
     @property
     def simulated(self) -> bool:

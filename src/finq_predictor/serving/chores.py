@@ -46,6 +46,7 @@ class Chores:
         Returns:
             How many outcomes are new.
         """
+        from finq_predictor.serving.experiment_report import write_reports
         from finq_predictor.serving.score_cards import write_score_cards
 
         now = datetime.now(UTC)
@@ -55,5 +56,6 @@ class Chores:
         found = self._outcomes.run_once(store, past=past)
         if found or time.monotonic() >= self._cards_at:
             write_score_cards(store.engine, self.root, now)
+            write_reports(store.engine, self.root, now)
             self._cards_at = time.monotonic() + _HOUR_S
         return found

@@ -58,6 +58,15 @@ _EXPLANATION = {
     "families": {"momentum": 0.07, "volatility": 0.05},
 }
 _STATE = {"status": "ok", "model": _MODEL, "newest_bar": _BAR, "snapshot": _SNAPSHOT, "reason": None}
+_CHALLENGER = {
+    "name": "xgboost-8",
+    "experiment": "xgboost-8",
+    "model": "xgboost",
+    "version": "8",
+    "mode": "shadow",
+    "share": 0.0,
+    "problem": None,
+}
 _DETAILS = {
     **_MODEL,
     "market": _MARKET,
@@ -79,11 +88,14 @@ _DETAILS = {
     "loaded_at": "2024-02-01T00:30:00+00:00",
     "oldest_bar": "2014-01-02T21:00:00+00:00",
     "newest_bar": _BAR,
+    "challengers": [_CHALLENGER],
 }
+_RECORDED = {**PREDICTION, "prediction_id": "5f0c2b7e41d94c0f-2a"}
+_LEANING = {"accounts": None, "answers_in_redis": None, "limits_in_redis": None, "recording": None}
 EXAMPLES: dict[str, dict[str, Any]] = {
-    "PredictAnswer": {**PREDICTION, **_ID},
+    "PredictAnswer": {**_RECORDED, "recorded": True, **_ID},
     "ExplainAnswer": {**PREDICTION, "explanation": _EXPLANATION, **_ID},
-    "BatchAnswer": {"count": 1, "predictions": [PREDICTION], "errors": [], **_ID},
+    "BatchAnswer": {"count": 1, "predictions": [_RECORDED], "errors": [], "recorded": True, **_ID},
     "RankingAnswer": {
         "market": _MARKET,
         "feature_ts": _BAR,
@@ -93,7 +105,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         **_ID,
     },
     "ModelsAnswer": {"models": [_DETAILS], **_ID},
-    "Standing": {"status": "ok", "reason": None, "markets": {_MARKET: _STATE}, **_ID},
+    "Standing": {"status": "ok", "reason": None, "markets": {_MARKET: _STATE}, "dependencies": _LEANING, **_ID},
     "ErrorAnswer": {
         "error": {
             "type": "unknown_instrument",

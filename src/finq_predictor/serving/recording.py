@@ -19,6 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from finq_predictor.adapters.layout import Layout
+from finq_predictor.domain.evaluation.sticky_arms import Arm
 from finq_predictor.domain.modelling.conformal import YES
 from finq_predictor.serving.answers import Answer
 from finq_predictor.serving.errors import UnavailableError
@@ -55,13 +56,16 @@ class Recording:
             self._spool = Spool(self._folder / FOLDER, limit, fsync=self._settings.record_fsync)
             self.look()
 
-    def one(self, request_id: str, user: str | None, said: bytes) -> tuple[str | None, bool]:
+    def one(
+        self, request_id: str, user: str | None, said: bytes, beside: Sequence[bytes] = ()
+    ) -> tuple[str | None, bool]:
         """Record a prediction.
 
         Args:
             request_id: Id of the request.
             user: Who asked, where that is known.
             said: See :func:`said_of`.
+            beside: The same of what was asked in its shadow; under ids of their own.
 
         Returns:
             The id of the prediction, None where nothing is recorded at all; and whether it was recorded.
@@ -72,16 +76,23 @@ class Recording:
         if self._spool is None:
             return None, False
         new = self._spool.new_id()
-        line = prediction_line(new, request_id.encode(), time.time_ns() // 1000, user_in_json(user), said)
-        return new.decode(), self.record(line)
+        request, now, who = request_id.encode(), time.time_ns() // 1000, user_in_json(user)
+        lines = prediction_line(new, request, now, who, said)
+        for one in beside:
+            # In the same write, so that there is a pair or nothing.
+            lines += prediction_line(self._spool.new_id(), request, now, who, one)
+        return new.decode(), self.record(lines)
 
-    def many(self, request_id: str, user: str | None, said: Sequence[bytes]) -> tuple[list[str | None], bool]:
+    def many(
+        self, request_id: str, user: str | None, said: Sequence[bytes], beside: Sequence[bytes] = ()
+    ) -> tuple[list[str | None], bool]:
         """Record the predictions of a batch, all or none; else like :meth:`one`."""
         if self._spool is None:
             return [None] * len(said), False
         now, request, who = time.time_ns() // 1000, request_id.encode(), user_in_json(user)
         ids = [self._spool.new_id() for _ in said]
         lines = b"".join(prediction_line(new, request, now, who, one) for new, one in zip(ids, said, strict=True))
+        lines += b"".join(prediction_line(self._spool.new_id(), request, now, who, one) for one in beside)
         return [new.decode() for new in ids], self.record(lines)
 
     def record(self, lines: bytes, *, required: bool | None = None) -> bool:
@@ -172,12 +183,13 @@ def asked_by(request: Request) -> str | None:
     return user
 
 
-def said_of(answer: Answer, newest: str) -> bytes:
+def said_of(answer: Answer, newest: str, arm: Arm | None = None) -> bytes:
     """The statement of an answer as it is given.
 
     Args:
         answer: With what holds at this moment, such as that the bar is stale.
         newest: Close of the newest bar of the market.
+        arm: Which role the model played; None is that of the champion.
     """
     model, held = answer["model"], answer["prediction_set"]
     return statement(
@@ -196,6 +208,7 @@ def said_of(answer: Answer, newest: str) -> bytes:
         flags=answer["flags"],
         # As the labels are written.
         prediction_set=None if held is None else [int(one == YES) for one in held],
+        arm=(arm or Arm.CHAMPION).value,
     )
 
 

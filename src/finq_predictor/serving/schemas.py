@@ -176,6 +176,9 @@ class Prediction(BaseModel):
 class RecordedPrediction(Prediction):
     """A prediction as it is remembered."""
 
+    arm: Literal["champion", "challenger"] | None = Field(
+        default=None, description="Whose answer it is; left out where callers are not divided."
+    )
     prediction_id: str | None = Field(description="Under which it is remembered; null where nothing is recorded.")
 
 
@@ -225,7 +228,8 @@ class MarketState(BaseModel):
     """The state of one market."""
 
     status: Literal["ok", "degraded", "loading", "absent", "failed"] = Field(
-        description="`degraded`: the newest files cannot be read, the former ones are served."
+        description="`degraded`: the newest files cannot be read, the former ones are served; or a challenger cannot "
+        "be tried."
     )
     model: ModelInfo | None
     newest_bar: dt.datetime | None
@@ -243,6 +247,18 @@ class Standing(BaseModel):
         description="What the service leans on and can do without for a while, and what is wrong with it."
     )
     request_id: str
+
+
+class ChallengerInfo(BaseModel):
+    """A model that is tried beside the champion."""
+
+    name: str
+    experiment: str
+    model: str
+    version: str
+    mode: Literal["shadow", "ab"] = Field(description="`ab`: it answers a share of the callers itself.")
+    share: float = Field(ge=0, le=1, description="Share of the callers that it answers now.")
+    problem: str | None = Field(description="Why it is not tried; null where it is.")
 
 
 class ModelDetails(ModelInfo):
@@ -267,6 +283,7 @@ class ModelDetails(ModelInfo):
     loaded_at: dt.datetime = Field(description="When this process began to serve it.")
     oldest_bar: dt.datetime
     newest_bar: dt.datetime
+    challengers: list[ChallengerInfo] = Field(description="What is tried beside it.")
 
 
 class ModelsAnswer(BaseModel):

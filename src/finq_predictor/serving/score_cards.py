@@ -204,7 +204,25 @@ def _promised(root: Path, market: Market, rows: pd.DataFrame) -> dict[str, float
 
 
 def _paper(root: Path, market: Market, horizon: int, rows: pd.DataFrame) -> tuple[Figure, ...]:
-    """Trading on paper on what was said and decided, with the costs of the backtest; nothing where it does not fit."""
+    found = paper_returns(root, market, horizon, rows)
+    if found is None:
+        return ()
+    daily, strategy = found
+    return (paper_figure(daily, market, horizon, _promised_paper(root, market, rows, strategy)),)
+
+
+def paper_returns(root: Path, market: Market, horizon: int, rows: pd.DataFrame) -> tuple[pd.DataFrame, str] | None:
+    """Trade on paper on what was said and decided, with the costs of the backtest.
+
+    Args:
+        root: Folder of the data.
+        market: The market.
+        horizon: Bars of the label.
+        rows: Statements with their outcomes.
+
+    Returns:
+        Days as the backtest gives them, and the strategy; None where the bars do not fit.
+    """
     from finq_predictor.domain.evaluation.backtest import make_price_grid, run_backtest
     from finq_predictor.domain.evaluation.positions import strategy_for
     from finq_predictor.domain.evaluation.trading_rules import BacktestRules
@@ -220,8 +238,8 @@ def _paper(root: Path, market: Market, horizon: int, rows: pd.DataFrame) -> tupl
         daily = run_backtest(acted, grid, market, horizon, rules, strategy)
     except (DataError, OSError):
         # Bars that were taken back, or are gone, are no reason to withhold the other figures.
-        return ()
-    return (paper_figure(daily, market, horizon, _promised_paper(root, market, rows, strategy)),)
+        return None
+    return daily, strategy
 
 
 def _promised_paper(root: Path, market: Market, rows: pd.DataFrame, strategy: str) -> float | None:

@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from finq_predictor.domain.evaluation.sticky_arms import Arm
 from finq_predictor.domain.modelling.decisions import Action
 from finq_predictor.serving.access.callers import ANYONE, Caller, Role
 from finq_predictor.serving.answers import Served
+from finq_predictor.serving.contest import Sides
 from finq_predictor.serving.errors import TooManyError, UnavailableError
 from finq_predictor.serving.rates import Taken
 from finq_predictor.serving.recording import said_of
@@ -36,6 +38,9 @@ class Ready(NamedTuple):
         bar: Close of its bar in seconds since 1970; None where it has none.
         acts: Whether it is one to act upon, which a stale bar would change.
         said: What is recorded of it, see :func:`~finq_predictor.serving.recording.said_of`.
+        looks: Whether it, or what is recorded beside it, would change with a stale bar.
+        beside: What is recorded of the models in its shadow.
+        other: What the challenger answers, where callers are divided between it and the champion.
     """
 
     served: Served
@@ -43,6 +48,9 @@ class Ready(NamedTuple):
     bar: float | None
     acts: bool
     said: bytes
+    looks: bool
+    beside: tuple[bytes, ...] = ()
+    other: Ready | None = None
 
 
 class ShortWay:
@@ -80,14 +88,19 @@ class ShortWay:
         if ready is None:
             return None
         served = ready.served
+        other = ready.other
+        if other is not None and served.contest is not None:
+            sides = served.contest.sides(caller.user or label, api.now(), caller.sees)
+            if sides.arm is Arm.CHALLENGER:
+                ready, served = other, other.served
         if not caller.role.covers(Role.PREDICTOR) or not caller.sees(served.market.name, served.model["name"]):
             return None
         now = served.second(api.now())
-        if ready.acts and served.stale_at(now) is not None:
+        if ready.looks and served.stale_at(now) is not None:
             return None
         try:
             taken = api.rates.take(caller.name)
-            new, recorded = api.recording.one(request_id, caller.user or label, ready.said)
+            new, recorded = api.recording.one(request_id, caller.user or label, ready.said, ready.beside)
         except (TooManyError, UnavailableError):
             return None
         self._count(served.market.name, ready.acts)
@@ -140,11 +153,26 @@ def _asked(body: bytes) -> tuple[str, str | None] | None:
 
 
 def _written(served: Served) -> Iterable[tuple[str, Ready]]:
-    answers = served.remembered(served.predictor.newest)
-    for name, answer in (answers or {}).items():
-        said = {key: value for key, value in answer.items() if key != "feature_age_hours"}
-        bar = answer["feature_ts"]
-        seconds = None if bar is None else served.seconds_of(bar)
-        acts = answer["decision"] == Action.PREDICT
-        kept = said_of(answer, served.predictor.newest.isoformat())
-        yield name, Ready(served, orjson.dumps(said)[:-1], seconds, acts, kept)
+    champion, *others = (Sides(served),) if served.contest is None else served.contest.all_sides
+    for name in served.remembered(served.predictor.newest) or {}:
+        ready = _ready(champion, served, name)
+        yield name, ready._replace(other=next((_ready(one, one.answering, name) for one in others), None))
+
+
+def _ready(sides: Sides, served: Served, name: str) -> Ready:
+    newest = served.predictor.newest
+    # Whatever is tried has answered the newest bar before it was shown.
+    answer, *beside = [(one.remembered(newest) or {})[name] for one in (sides.answering, *sides.shadows)]
+    said = {key: value for key, value in answer.items() if key != "feature_age_hours"} | sides.told
+    bar = answer["feature_ts"]
+    seconds = None if bar is None else served.seconds_of(bar)
+    acts = answer["decision"] == Action.PREDICT
+    return Ready(
+        served,
+        orjson.dumps(said)[:-1],
+        seconds,
+        acts,
+        said_of(answer, newest.isoformat(), sides.arm),
+        acts or any(one["decision"] == Action.PREDICT for one in beside),
+        tuple(said_of(one, newest.isoformat(), Arm.SHADOW) for one in beside),
+    )

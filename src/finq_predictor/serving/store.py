@@ -19,6 +19,7 @@ from finq_predictor.domain.errors import ConfigurationError, StoreError
 from finq_predictor.domain.market.markets import MARKETS, Market
 from finq_predictor.domain.modelling.prediction import Predictor
 from finq_predictor.serving.answers import Served
+from finq_predictor.serving.contest import Trying
 from finq_predictor.serving.reasons import Reasons
 from finq_predictor.serving.settings import Settings
 from finq_predictor.serving.shared_answers import SharedAnswers, shared_answers
@@ -98,7 +99,9 @@ class Store:
         self._loaded = threading.Event()
         self._watcher = Watcher(self.refresh, settings.poll_seconds, settings.watch_polls, settings.retry_seconds)
         self._markets = {name: self._watch(MARKETS[name]) for name in settings.markets if failure is None}
-        self._watched = tuple(self._markets.values())
+        self._tried = {name: Trying(settings, name) for name in self._markets}
+        self._shown: dict[str, Served | None] = dict.fromkeys(self._markets)
+        self._values: tuple[Served | None, ...] = tuple(self._shown.values())
 
     def _watch(self, market: Market) -> Watched[Served]:
         pointer = SnapshotStore(self.settings.data_root, market.name).pointer
@@ -125,10 +128,26 @@ class Store:
 
     def refresh(self) -> None:
         """Look once at every market."""
-        for watched in self._markets.values():
+        for name, watched in self._markets.items():
             watched.refresh()
+            self._show(name, watched.value)
         self.loading = False
         self._loaded.set()
+
+    def _show(self, name: str, champion: Served | None) -> None:
+        """Let requests see the champion and what is tried beside it at once; the first champion waits for nobody."""
+        if champion is not None and self._shown[name] is None:
+            self._put(name, champion)
+        tried = None if champion is None else self._tried[name].beside(champion)
+        shown = self._shown[name]
+        if tried is not champion and shown is not None and tried is not None and shown.contest is tried.contest:
+            return
+        self._put(name, tried)
+
+    def _put(self, name: str, served: Served | None) -> None:
+        if self._shown[name] is not served:
+            self._shown = {**self._shown, name: served}
+            self._values = tuple(self._shown.values())
 
     @property
     def age(self) -> float:
@@ -138,7 +157,7 @@ class Store:
     @property
     def values(self) -> tuple[Served | None, ...]:
         """What is served of each market at this moment; None where it cannot answer."""
-        return tuple([watched.value for watched in self._watched])
+        return self._values
 
     @property
     def served(self) -> list[Served]:
@@ -147,8 +166,7 @@ class Store:
 
     def view(self) -> View:
         """What is served at this moment; it stays as it is while newer files take their place."""
-        markets = {name: watched.value for name, watched in self._markets.items()}
-        return View(markets, self.problems(), self.loading, self.failure)
+        return View(self._shown, self.problems(), self.loading, self.failure)
 
     def get(self, market: str) -> Served:
         """See :meth:`View.get`."""
@@ -169,7 +187,7 @@ class Store:
         if self.failure is not None:
             return False, {"status": "unavailable", "reason": self.failure, "markets": {}}
         trouble = None if self.loading else self._watcher.trouble
-        markets = {name: self._state(watched) for name, watched in self._markets.items()}
+        markets = {name: self._state(watched, self._shown[name]) for name, watched in self._markets.items()}
         states = {market["status"] for market in markets.values()}
         ready = bool(states & {"ok", "degraded"}) and not states & {"failed", "loading"}
         if not ready:
@@ -179,9 +197,11 @@ class Store:
         reason = None if trouble is None else self.reasons.told(trouble)
         return ready, {"status": status, "reason": reason, "markets": markets}
 
-    def _state(self, watched: Watched[Served]) -> dict[str, Any]:
-        served, problem = watched.value, watched.problem
-        reason = None if problem is None else self.reasons.told(problem)
+    def _state(self, watched: Watched[Served], served: Served | None) -> dict[str, Any]:
+        problems = [] if watched.problem is None else [watched.problem]
+        if served is not None and served.contest is not None:
+            problems += served.contest.problems
+        reason = self.reasons.told("; ".join(problems)) if problems else None
         if served is not None:
             shown = {
                 "model": served.model,

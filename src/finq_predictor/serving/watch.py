@@ -108,6 +108,10 @@ class Watched(Generic[V]):
         self.value, self.problem, self._failures, self._seen = value, None, 0, before
         return True
 
+    def forget(self) -> None:
+        """Read the value again at the next look, whether or not its files changed."""
+        self._seen = None
+
     def _failed(self, error: Exception, before: str | None) -> None:
         former, self.problem, self._seen = self.problem, _in_words(error), before
         self._failures += 1

@@ -12,6 +12,7 @@ from finq_predictor.serving.routes import (
     predicting,
     signing_in,
     standing,
+    trying,
 )
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -19,6 +20,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *explaining.OPERATIONS,
     *feedback.OPERATIONS,
     *looking_back.OPERATIONS,
+    *trying.OPERATIONS,
     *listing.OPERATIONS,
     *standing.OPERATIONS,
     *signing_in.OPERATIONS,

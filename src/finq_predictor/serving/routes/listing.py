@@ -80,13 +80,13 @@ def _query_limit(given: str | None) -> int | None:
 
 async def models(request: Request) -> Response:
     """GET /models: the models that are served and where they come from."""
-    sees = caller(request).sees
-    served = [one for one in runtime(request).store.served if sees(one.market.name, one.model["name"])]
-    listed = [_details(one) for one in served]
+    sees, api = caller(request).sees, runtime(request)
+    served = [one for one in api.store.served if sees(one.market.name, one.model["name"])]
+    listed = [_details(api, one) for one in served]
     return JsonResponse({"models": listed, "request_id": request_id(request)})
 
 
-def _details(served: Served) -> dict[str, Any]:
+def _details(api: Runtime, served: Served) -> dict[str, Any]:
     bundle, panel = served.predictor.bundle, served.predictor.panel
     origin = bundle.origin
     return {
@@ -110,7 +110,22 @@ def _details(served: Served) -> dict[str, Any]:
         "loaded_at": served.loaded_at.isoformat(),
         "oldest_bar": served.predictor.oldest.isoformat(),
         "newest_bar": served.predictor.newest.isoformat(),
+        "challengers": _challengers(api, served),
     }
+
+
+def _challengers(api: Runtime, served: Served) -> list[dict[str, Any]]:
+    contest = served.contest
+    if contest is None:
+        return []
+    listed = []
+    for one in contest.rivals:
+        entry = one.entry
+        named = {"name": entry.name, "experiment": entry.experiment, "model": entry.model, "version": entry.version}
+        share = contest.share_at(api.now()) if one is contest.answering else 0.0
+        problem = None if one.problem is None else api.store.reasons.told(one.problem)
+        listed.append({**named, "mode": entry.mode.value, "share": share, "problem": problem})
+    return listed
 
 
 OPERATIONS = (

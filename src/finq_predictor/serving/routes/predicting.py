@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -11,10 +12,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from finq_predictor.domain.errors import FinqError
+from finq_predictor.domain.evaluation.sticky_arms import Arm
 from finq_predictor.serving import bulk, schemas
 from finq_predictor.serving.access.callers import Role
-from finq_predictor.serving.access.guarding import permit
+from finq_predictor.serving.access.guarding import caller, permit
 from finq_predictor.serving.answers import Answer, Served
+from finq_predictor.serving.contest import Sides, sides_of
 from finq_predictor.serving.errors import (
     InvalidRequestError,
     TooLargeError,
@@ -29,6 +32,7 @@ from finq_predictor.serving.resolution import Found, Resolver
 from finq_predictor.serving.runtime import Runtime, runtime
 from finq_predictor.serving.schemas import BatchRequest, PredictRequest, parse_body
 from finq_predictor.serving.settings import Settings
+from finq_predictor.serving.sides_answers import answer_all, remembered
 from finq_predictor.serving.single import SingleRequest, extended
 from finq_predictor.serving.view import View
 
@@ -36,6 +40,8 @@ from finq_predictor.serving.view import View
 _SMALL_BODY = 4096
 # No single request is nearly as long; reading a megabyte stops everybody for as long as that takes.
 _LONGEST_SINGLE = 16_384
+# Of each market and bar what is given and what is recorded beside, and whose answers these are.
+Tables = dict[tuple[str, pd.Timestamp], tuple[list[dict[str, Answer]], Sides]]
 
 
 async def predict(request: Request) -> Response:
@@ -46,14 +52,26 @@ async def predict(request: Request) -> Response:
     if len(body) <= _SMALL_BODY and not api.hops:
         asked = parse_body(body, SingleRequest)
         easy = None if asked.special else _easily(view, asked)
-        if easy is not None and (known := easy.served.remembered(easy.ts)) is not None:
-            return _prediction(request, easy, known, asked)
+        if easy is not None and (known := remembered(easy, sides := _sides(request, easy, asked))) is not None:
+            return _prediction(request, easy, known, asked, sides)
     with api.gate.entered():
         asked, found = await api.gate.run(_read, view, body)
-        answers = await api.answers(found.served, found.ts, (found.instrument,))
+        sides = _sides(request, found, asked)
+        answers, sides = await answer_all(api, found.served, sides, found.ts, (found.instrument,))
+        own = answers[0]
         if asked.special:
-            answers = {found.instrument: await api.gate.run(extended, asked, found, answers)}
-    return _prediction(request, found, answers, asked)
+            extended_of = found._replace(served=sides.answering)
+            own = {found.instrument: await api.gate.run(extended, asked, extended_of, own)}
+    return _prediction(request, found, [own, *answers[1:]], asked, sides)
+
+
+def _sides(request: Request, found: Found, asked: SingleRequest) -> Sides:
+    """Who answers; what only the served model can be asked is answered by it, and compared with nobody."""
+    champion = found.served
+    if asked.features is not None:
+        return Sides(champion)
+    who = None if asked.model is not None else asked_by(request) or asked.user_id
+    return sides_of(champion, who, runtime(request).now(), caller(request).sees)
 
 
 def _easily(view: View, asked: SingleRequest) -> Found | None:
@@ -69,15 +87,25 @@ def _read(view: View, body: bytes) -> tuple[SingleRequest, Found]:
     return asked, Resolver(view).find(asked)
 
 
-def _prediction(request: Request, found: Found, answers: dict[str, Answer], asked: SingleRequest) -> Response:
-    api = runtime(request)
-    permit(request, found.served)
-    note(request, found.served)
-    answer = found.served.timed(answers[found.instrument], api.clock(), current=asked.prediction_date is None)
-    said = said_of(answer, found.served.predictor.newest.isoformat())
-    prediction_id, recorded = api.recording.one(request_id(request), asked_by(request) or asked.user_id, said)
+def _prediction(
+    request: Request, found: Found, answers: Sequence[dict[str, Answer]], asked: SingleRequest, sides: Sides
+) -> Response:
+    api, clock, current = runtime(request), runtime(request).clock(), asked.prediction_date is None
+    served = sides.answering
+    permit(request, served)
+    note(request, served)
+    answer, *shadows = [
+        one.timed(said[found.instrument], clock, current=current)
+        for one, said in zip((served, *sides.shadows), answers, strict=True)
+        if found.instrument in said
+    ]
+    newest = served.predictor.newest.isoformat()
+    said = said_of(answer, newest, sides.arm)
+    beside = [said_of(one, newest, Arm.SHADOW) for one in shadows]
+    who = asked_by(request) or asked.user_id
+    prediction_id, recorded = api.recording.one(request_id(request), who, said, beside)
     api.count((answer,))
-    told = {"prediction_id": prediction_id, "recorded": recorded, "request_id": request_id(request)}
+    told = {"prediction_id": prediction_id, "recorded": recorded, "request_id": request_id(request), **sides.told}
     return JsonResponse({**answer, **told})
 
 
@@ -95,6 +123,10 @@ class Batch:
     errors: list[tuple[PredictRequest, FinqError]] = field(default_factory=list)
     bars: dict[tuple[str, pd.Timestamp], tuple[Served, list[str]]] = field(default_factory=dict)
 
+    def served(self, market: str) -> Served:
+        """What is served of a market that the batch asks about; a bar is as stale for whatever is tried beside it."""
+        return next(served for (name, _), (served, _) in self.bars.items() if name == market)
+
 
 async def batch_predict(request: Request) -> Response:
     """POST /batch_predict: what can be answered is; the rest is listed under `errors`."""
@@ -102,13 +134,14 @@ async def batch_predict(request: Request) -> Response:
     body = await read_body(request, api.settings.body_limit)
     with api.gate.entered():
         batch = await api.gate.run(_plan, api.settings, api.store.view(), body)
-        tables = {}
+        tables: Tables = {}
         for key, (served, names) in batch.bars.items():
             if await request.is_disconnected():
                 raise ClientDisconnect
             permit(request, served)
-            note(request, served)
-            tables[key] = await api.answers(served, key[1], names)
+            sides = sides_of(served, asked_by(request), api.now(), caller(request).sees)
+            tables[key] = await answer_all(api, served, sides, key[1], names)
+            note(request, tables[key][1].answering)
         return await api.gate.run(
             _batch_answer, api, batch, tables, request_id(request), asked_by(request), bulk.wanted(request)
         )
@@ -161,20 +194,26 @@ def _single_requests(settings: Settings, view: View, batch: BatchRequest) -> lis
 def _batch_answer(
     api: Runtime,
     batch: Batch,
-    tables: dict[tuple[str, pd.Timestamp], dict[str, Answer]],
+    tables: Tables,
     request_id: str,
     user: str | None,
     table: str | None,
 ) -> Response:
     clock = api.clock()
-    timers = {served.market.name: served.timer(clock) for served, _ in batch.bars.values()}
-    answers = [
-        timers[one.served.market.name](tables[one.served.market.name, one.ts][one.instrument], now)
-        for one, now in batch.found
-    ]
-    newest = {served.market.name: served.predictor.newest.isoformat() for served, _ in batch.bars.values()}
-    said = [said_of(answer, newest[answer["market"]]) for answer in answers]
-    ids, recorded = api.recording.many(request_id, user, said)
+    timed = cache(lambda name: batch.served(name).timer(clock))
+    newest = cache(lambda name: batch.served(name).predictor.newest.isoformat())
+    answers: list[Answer] = []
+    said: list[bytes] = []
+    beside: list[bytes] = []
+    for one, now in batch.found:
+        market = one.served.market.name
+        (own, *shadows), sides = tables[market, one.ts]
+        answer = timed(market)(own[one.instrument], now)
+        answers.append(answer | sides.told)
+        said.append(said_of(answer, newest(market), sides.arm))
+        others = [timed(market)(shadow[one.instrument], now) for shadow in shadows if one.instrument in shadow]
+        beside += [said_of(other, newest(market), Arm.SHADOW) for other in others]
+    ids, recorded = api.recording.many(request_id, user, said, beside)
     api.count(answers)
     told = [{**answer, "prediction_id": new} for answer, new in zip(answers, ids, strict=True)]
     errors = [_item_error(one, error) for one, error in batch.errors]
