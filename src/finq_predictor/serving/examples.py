@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from finq_predictor.domain.market.markets import MARKETS
+from finq_predictor.serving.examples_looking_back import EXAMPLES_LOOKING_BACK
 
 _MARKET = next(iter(MARKETS))
 _ID = {"request_id": "0f8c2b7e41d94c0f9a6b5d3e2c1f0a9b"}
@@ -59,9 +60,9 @@ _EXPLANATION = {
 }
 _STATE = {"status": "ok", "model": _MODEL, "newest_bar": _BAR, "snapshot": _SNAPSHOT, "reason": None}
 _CHALLENGER = {
-    "name": "xgboost-8",
-    "experiment": "xgboost-8",
-    "model": "xgboost",
+    "name": "logistic-8",
+    "experiment": "logistic-8",
+    "model": "logistic",
     "version": "8",
     "mode": "shadow",
     "share": 0.0,
@@ -93,6 +94,7 @@ _DETAILS = {
 _RECORDED = {**PREDICTION, "prediction_id": "5f0c2b7e41d94c0f-2a"}
 _LEANING = {"accounts": None, "answers_in_redis": None, "limits_in_redis": None, "recording": None}
 EXAMPLES: dict[str, dict[str, Any]] = {
+    **EXAMPLES_LOOKING_BACK,
     "PredictAnswer": {**_RECORDED, "recorded": True, **_ID},
     "ExplainAnswer": {**PREDICTION, "explanation": _EXPLANATION, **_ID},
     "BatchAnswer": {"count": 1, "predictions": [_RECORDED], "errors": [], "recorded": True, **_ID},
