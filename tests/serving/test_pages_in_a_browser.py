@@ -70,9 +70,14 @@ def opened(page, server: Server, path: str) -> None:
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
 
 
-@pytest.mark.parametrize("page", [(1280, "light"), (390, "dark")], ids=["desktop", "phone"], indirect=True)
-def test_no_rule_is_broken_in_light_or_dark(page, uvicorn_server, axe):
-    for path in PATHS:
+@pytest.mark.parametrize(
+    ("page", "paths"),
+    [((1280, "light"), PATHS), ((390, "dark"), ["/", "/instrument?name=TSLA", "/status"])],
+    ids=["desktop", "phone"],
+    indirect=["page"],
+)
+def test_no_rule_is_broken_in_light_or_dark(page, paths, uvicorn_server, axe):
+    for path in paths:
         opened(page, uvicorn_server, path)
         page.evaluate(axe)
         found = page.evaluate("rules => axe.run({runOnly: rules})", RULES)
@@ -93,7 +98,7 @@ FOCUSED = """() => {
   const one = document.activeElement, style = getComputedStyle(one), box = one.getBoundingClientRect();
   const shown = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
   const there = box.width > 0 && box.left >= 0 && box.bottom > 0 && box.top < innerHeight;
-  return one === document.body ? null : [[...document.querySelectorAll("*")].indexOf(one), shown && there];
+  return [[...document.querySelectorAll("*")].indexOf(one), shown && there];
 }"""
 REACHABLE = """() => { const all = [...document.querySelectorAll("*")];
   return all.filter(one => one.matches("a[href], button, input, summary, [tabindex='0']") && one.checkVisibility())
@@ -104,11 +109,9 @@ def test_the_keyboard_reaches_every_control_in_order_and_shows_where_it_is(page,
     for path in TOLD:
         opened(page, uvicorn_server, path)
         wanted, met = page.evaluate(REACHABLE), []
-        for _ in range(len(wanted) + 1):
+        for _ in wanted:
             page.keyboard.press("Tab")
-            if (found := page.evaluate(FOCUSED)) is None:
-                break
-            met.append(found)
+            met.append(page.evaluate(FOCUSED))
         assert [place for place, _ in met] == wanted, path
         assert all(shown for _, shown in met), path
 

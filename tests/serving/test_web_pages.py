@@ -99,6 +99,7 @@ def test_the_policy_knows_style_and_script_by_their_hashes_and_nothing_else(clie
     answer = client.get(path)
     policy = answer.headers["content-security-policy"]
     assert "unsafe" not in policy
+    assert ("script-src" in policy) == ("<script>" in answer.text)
     for tag in ("style", "script"):
         for text in re.findall(rf"<{tag}>(.*?)</{tag}>", answer.text, re.DOTALL):
             assert base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() in policy
@@ -264,10 +265,10 @@ def test_the_model_card_says_where_it_comes_from_and_when_it_refuses(client):
 
 def test_the_model_card_has_the_verdict_of_the_gate_and_its_promises(client, elsewhere, own_root):
     layout = Layout(own_root)
-    text = to_json(make_decision(reason="It <b>passed</b>."))
-    writer.store(locate(layout.place("equity", "promotion")), lambda file: file.write_text(text))
     table = pd.DataFrame({"model": ["logistic", "other"], "metric": ["accuracy", "accuracy"], "value": [0.54, 0.9]})
     writer.store(locate(layout.place("equity", "metrics")), table.to_parquet)
+    text = to_json(make_decision(reason="It <b>passed</b>."))
+    writer.store(locate(layout.place("equity", "promotion")), lambda file: file.write_text(text))
     later = to_json(make_decision("reject", "xgboost", reason="The champion stays."))
     writer.store(locate(layout.place("equity", "promotion")), lambda file: file.write_text(later))
     elsewhere(own_root)

@@ -54,16 +54,20 @@ def template(name: str) -> Any:
 
 
 @cache
-def policy() -> dict[str, str]:
-    """The headers of a page: nothing is loaded, and no style and no script runs but the two that are ours.
+def policy(*, scripts: bool = True) -> dict[str, str]:
+    """The headers of a page: nothing is loaded, and no style and no script works but the two that are ours.
 
     Both are known by their hashes, so that what somebody smuggles into a page is neither shown nor run.
+
+    Args:
+        scripts: Whether the page has our script; without it no script runs at all, and none asks for anything.
     """
-    shown = _templates().globals
-    style, script = (_hash(str(shown[name])) for name in ("style", "script"))
+    parts = _templates().globals
+    style, script = (_hash(str(parts[name])) for name in ("style", "script"))
+    running = f"script-src {script}; connect-src 'self'; " if scripts else ""
     return {
-        "Content-Security-Policy": f"default-src 'none'; style-src {style}; script-src {script}; connect-src 'self'; "
-        "img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+        "Content-Security-Policy": f"default-src 'none'; style-src {style}; {running}img-src data:; base-uri 'none'; "
+        "form-action 'self'; frame-ancestors 'none'",
         # Without a referrer a browser would not say either from where a form was sent.
         "Referrer-Policy": "same-origin",
     }
@@ -78,9 +82,9 @@ def frame(request: Request) -> dict[str, Any]:
     return {"here": request.url.path, "account": caller(request), "state": runtime(request).store.standing()[1]}
 
 
-def shown(text: str, status: int = 200, headers: dict[str, str] | None = None) -> HTMLResponse:
-    """A page as an answer."""
-    return HTMLResponse(text, status, headers={**policy(), **(headers or {})})
+def shown(text: str, status: int = 200, headers: dict[str, str] | None = None, *, scripts: bool = True) -> HTMLResponse:
+    """A page as an answer, under the policy of :func:`policy`."""
+    return HTMLResponse(text, status, headers={**policy(scripts=scripts), **(headers or {})})
 
 
 def for_people(endpoint: Endpoint) -> Endpoint:
@@ -153,7 +157,8 @@ def _moment(value: Any) -> str:
         return _NONE
     import pandas as pd
 
-    return pd.Timestamp(value).tz_convert("UTC").strftime("%a %d %b %Y, %H:%M")
+    told: str = pd.Timestamp(value).tz_convert("UTC").strftime("%a %d %b %Y, %H:%M")
+    return told
 
 
 @cache

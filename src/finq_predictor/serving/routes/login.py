@@ -57,7 +57,7 @@ async def sign_out(request: Request) -> Response:
     """POST /session/end: ends the session, here and in every worker, and takes the cookie back."""
     require_this_site(request)
     api = runtime(request)
-    answer = RedirectResponse("/login", 303, headers=policy())
+    answer = RedirectResponse("/login", 303, headers=policy(scripts=False))
     try:
         found = api.access.caller(request.scope["headers"], address_of(request))
         if found.way == "session":
@@ -106,7 +106,8 @@ def page(request: Request, problem: str = "", error: RequestError | None = None,
     issuer = runtime(request).access.issuer
     told = {"problem": problem, "found": found, "name": given.get("name", "")[:64]}
     text = template("login.html").render(**told, here="/login", issuer=issuer.name if issuer else "")
-    return shown(text) if error is None else shown(text, error.status, error.headers)
+    status, headers = (200, {}) if error is None else (error.status, error.headers)
+    return shown(text, status, headers, scripts=False)
 
 
 async def _form(request: Request) -> dict[str, str]:

@@ -87,7 +87,7 @@ async def openapi(request: Request) -> Response:
 
 async def docs(request: Request) -> Response:
     """GET /docs: the OpenAPI document as one page that needs nothing from elsewhere."""
-    return shown(await runtime(request).gate.run(_docs, request.app.state.operations))
+    return shown(await runtime(request).gate.run(_docs, request.app.state.operations), scripts=False)
 
 
 @cache
