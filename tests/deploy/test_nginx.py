@@ -156,7 +156,20 @@ def test_an_honest_request_gets_the_answer_of_the_service(url, service, bearer):
     for moving in ("age_hours", "age_open_hours", "answered_at"):
         left.pop(moving, None), right.pop(moving, None)
     assert left == right
-    for path in ("/", "/docs", "/openapi.json", "/ready", "/health", "/v1/models", "/ranking?market=fx", "/auth/me"):
+    for path in (
+        "/",
+        "/docs",
+        "/openapi.json",
+        "/ready",
+        "/health",
+        "/v1/models",
+        "/ranking?market=fx",
+        "/auth/me",
+        "/model?market=fx",
+        "/scores",
+        "/status",
+        "/v1/score-card",
+    ):
         assert httpx.get(url + path, headers=bearer, timeout=LONG).status_code == 200, path
 
 

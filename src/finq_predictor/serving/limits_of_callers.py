@@ -51,6 +51,15 @@ class Rates:
         if self._shared is not None:
             self._shared.stop()
 
+    @property
+    def kept(self) -> str:
+        """Who counts, in a word: ``nobody``, ``each process``, ``all together``, or ``away`` while Redis is."""
+        if self.each is None and self.total is None:
+            return "nobody"
+        if self._shared is None:
+            return "each process"
+        return "away" if self._shared.away else "all together"
+
     def take(self, name: str) -> Taken | None:
         """Count a request of a caller.
 

@@ -196,10 +196,15 @@ def compare_feedback(rows: pd.DataFrame, given: pd.DataFrame) -> FeedbackCounts:
 def _promised(root: Path, market: Market, rows: pd.DataFrame) -> dict[str, float]:
     """What the evaluation said of the model in the snapshot from which it first spoke, where that is still kept."""
     snapshot = _snapshot_of(root, market, rows)
-    if snapshot is None or not snapshot.has("metrics"):
+    return {} if snapshot is None else promises(snapshot, str(rows.iloc[0]["model"]))
+
+
+def promises(snapshot: Snapshot, model: str) -> dict[str, float]:
+    """What the evaluation of a snapshot said of a model, by the names of figures; nothing where there is none."""
+    if not snapshot.has("metrics"):
         return {}
     table = pd.read_parquet(snapshot.path("metrics"))
-    mine = table[(table["model"] == rows.iloc[0]["model"]) & table["value"].notna()].set_index("metric")["value"]
+    mine = table[(table["model"] == model) & table["value"].notna()].set_index("metric")["value"]
     return {name: float(mine[metric]) for metric, name in _PROMISES.items() if metric in mine}
 
 

@@ -25,6 +25,10 @@ LEAST = {
     "/models": Role.VIEWER,
     "/metrics": Role.VIEWER,
     "/": Role.VIEWER,
+    "/instrument": Role.VIEWER,
+    "/model": Role.VIEWER,
+    "/scores": Role.VIEWER,
+    "/status": Role.VIEWER,
     "/auth/me": Role.VIEWER,
 }
 
@@ -93,6 +97,32 @@ def test_a_caller_asks_about_their_own_markets_only(guarded, door):
     assert 'id="fx"' in page.text
     assert 'id="equity"' not in page.text
     assert "S&amp;P" not in page.text
+
+
+def test_the_pages_of_a_caller_know_their_own_markets_only(guarded, door):
+    desk = door.bearer("fx-desk")
+    for path in ("/", "/instrument?name=EUR_USD", "/model", "/model?market=fx", "/scores", "/status"):
+        page = guarded.get(path, headers=desk)
+        assert page.status_code == 200, path
+        assert "fx-desk" in page.text
+        for word in ("AAPL", "Equity", "equity", "logistic"):
+            assert word not in page.text, (path, word)
+    for path in ("/instrument?name=AAPL&market=equity", "/model?market=equity"):
+        page = guarded.get(path, headers=desk)
+        assert (page.status_code, "only about fx" in page.text) == (403, True)
+    # Whoever guesses is told no near misses of what they may not see.
+    for name in ("AAPL", "AAPLE"):
+        page = guarded.get(f"/instrument?name={name}", headers=desk)
+        assert (page.status_code, "Unknown instrument" in page.text) == (404, True)
+        assert "AAPL&#39;?" not in page.text
+        assert "BRK" not in page.text
+    assert guarded.get("/instrument?name=AAPL", headers=door.bearer("the-viewer")).status_code == 200
+
+
+def test_a_key_is_no_session_to_sign_out_of(guarded, door):
+    page = guarded.get("/", headers=door.bearer("the-viewer")).text
+    assert "the-viewer" in page
+    assert "Sign out" not in page
 
 
 def test_who_asks_is_told(guarded, door):

@@ -4,6 +4,7 @@ from finq_predictor.serving.operation import Operation
 from finq_predictor.serving.routes import (
     explaining,
     feedback,
+    instrument_page,
     issuer_login,
     listing,
     login,
@@ -12,6 +13,7 @@ from finq_predictor.serving.routes import (
     predicting,
     signing_in,
     standing,
+    standing_pages,
     trying,
 )
 
@@ -25,6 +27,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *standing.OPERATIONS,
     *signing_in.OPERATIONS,
     *pages.OPERATIONS,
+    *instrument_page.OPERATIONS,
+    *standing_pages.OPERATIONS,
     *login.OPERATIONS,
     *issuer_login.OPERATIONS,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from functools import cache
 
+import pandas as pd
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,7 +14,7 @@ from finq_predictor.domain.features import FeatureSpec, select_features
 from finq_predictor.domain.modelling.explanation import Explanation, explain_row
 from finq_predictor.serving.access.callers import Role
 from finq_predictor.serving.access.guarding import permit
-from finq_predictor.serving.answers import Answer
+from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.middleware import JsonResponse, note, read_body, request_id
 from finq_predictor.serving.operation import Operation
 from finq_predictor.serving.resolution import Found, Resolver
@@ -91,12 +92,23 @@ def _explain(api: Runtime, view: View, body: bytes) -> tuple[Found, Answer]:
     row = features_of(asked, found)
     answer = answer_apart(found, row, overridden=asked.features is not None)
     timed = found.served.timed(answer, api.clock(), current=asked.prediction_date is None)
-    bundle, panel = found.served.predictor.bundle, found.served.predictor.panel
-    explanation = explain_row(bundle, row, _specs(found.served.market.name, tuple(sorted(panel.available))))
     more: Answer = {} if asked.user_id is None else {"user_id": asked.user_id}
     if asked.include:
         more["features_used"] = values_of(row, found.served)
-    return found, {**timed, "explanation": _told(explanation, asked.top, bundle.name), **more}
+    return found, {**timed, "explanation": explanation_of(found.served, row, asked.top), **more}
+
+
+def explanation_of(served: Served, row: pd.DataFrame, top: int) -> Answer:
+    """What each feature of a row adds, as :class:`Explained` has it.
+
+    Args:
+        served: The market whose model answers.
+        row: One row of features.
+        top: How many contributions are listed.
+    """
+    bundle, panel = served.predictor.bundle, served.predictor.panel
+    explanation = explain_row(bundle, row, _specs(served.market.name, tuple(sorted(panel.available))))
+    return _told(explanation, top, bundle.name)
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from finq_predictor.serving.access.access import COOKIES
 from finq_predictor.serving.access.callers import Caller
@@ -18,18 +18,12 @@ from finq_predictor.serving.access.guarding import address_of
 from finq_predictor.serving.access.origins import is_of_this_site
 from finq_predictor.serving.access.signing_in import SigningIn
 from finq_predictor.serving.errors import ForbiddenError, InvalidRequestError, RequestError
+from finq_predictor.serving.html import policy, shown, template
 from finq_predictor.serving.middleware import read_body
 from finq_predictor.serving.operation import Operation
-from finq_predictor.serving.routes.pages import template
 from finq_predictor.serving.runtime import runtime
 
 _LONGEST_FORM = 4096
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'",
-    # Without a referrer a browser would not say either from where a form was sent.
-    "Referrer-Policy": "same-origin",
-}
 
 
 async def login(request: Request) -> Response:
@@ -63,7 +57,7 @@ async def sign_out(request: Request) -> Response:
     """POST /session/end: ends the session, here and in every worker, and takes the cookie back."""
     require_this_site(request)
     api = runtime(request)
-    answer = RedirectResponse("/login", 303, headers=_HEADERS)
+    answer = RedirectResponse("/login", 303, headers=policy(scripts=False))
     try:
         found = api.access.caller(request.scope["headers"], address_of(request))
         if found.way == "session":
@@ -110,10 +104,10 @@ def page(request: Request, problem: str = "", error: RequestError | None = None,
     """
     found: Caller | None = given.get("found")
     issuer = runtime(request).access.issuer
-    shown = {"problem": problem, "found": found, "name": given.get("name", "")[:64]}
-    text = template("login.html").render(**shown, issuer=issuer.name if issuer else "")
+    told = {"problem": problem, "found": found, "name": given.get("name", "")[:64]}
+    text = template("login.html").render(**told, here="/login", issuer=issuer.name if issuer else "")
     status, headers = (200, {}) if error is None else (error.status, error.headers)
-    return HTMLResponse(text, status, headers={**headers, **_HEADERS})
+    return shown(text, status, headers, scripts=False)
 
 
 async def _form(request: Request) -> dict[str, str]:

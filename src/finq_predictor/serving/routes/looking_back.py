@@ -37,19 +37,24 @@ async def history(request: Request) -> Response:
     given, market, limit = (_query(request, name) for name in ("instrument", "market", "limit"))
     if given is None:
         raise InvalidRequestError("Which instrument? Give one, such as /history?instrument=AAPL.")
-    number = _limit(limit)
+    number = bars_asked(limit)
     with api.gate.entered():
         served, name = await api.gate.run(view.find, given, market)
         permit(request, served)
         note(request, served)
-        bars = served.predictor.panel.ts[-number:]
-        answers = {}
-        for ts in bars:
-            answers[ts] = (await api.answers(served, ts, (name,)))[name]
-        return await api.gate.run(_history, api, served, name, answers, request_id(request))
+        told = await past_of(api, served, name, number)
+    return JsonResponse({**told, "request_id": request_id(request)})
 
 
-def _history(api: Runtime, served: Served, name: str, answers: dict[pd.Timestamp, Answer], request_id: str) -> Response:
+async def past_of(api: Runtime, served: Served, name: str, number: int) -> dict[str, Any]:
+    """The last bars of an instrument as :class:`HistoryAnswer` has them; to be asked for inside the gate."""
+    answers = {}
+    for ts in served.predictor.panel.ts[-number:]:
+        answers[ts] = (await api.answers(served, ts, (name,)))[name]
+    return await api.gate.run(_history, api, served, name, answers)
+
+
+def _history(api: Runtime, served: Served, name: str, answers: dict[pd.Timestamp, Answer]) -> dict[str, Any]:
     bars = pd.DatetimeIndex(list(answers))
     panel = _of_one(served.predictor.panel, name, len(bars))
     known = _what_followed(served, panel, name, bars)
@@ -66,8 +71,7 @@ def _history(api: Runtime, served: Served, name: str, answers: dict[pd.Timestamp
         for place, ts in enumerate(bars)
     ]
     shared = {"instrument": name, "market": served.market.name, "horizon_bars": served.predictor.bundle.horizon}
-    told = {"simulated": served.simulated, "store": store, "bars": listed[::-1], "request_id": request_id}
-    return JsonResponse({**shared, **told})
+    return {**shared, "simulated": served.simulated, "store": store, "bars": listed[::-1]}
 
 
 def _of_one(panel: Panel, name: str, bars: int) -> Panel:
@@ -135,10 +139,12 @@ async def score_card(request: Request) -> Response:
     if market is not None:
         api.store.view().get(market)
     with api.gate.entered():
-        return await api.gate.run(_score_card, api, caller(request), market, model, request_id(request))
+        told = await api.gate.run(cards_of, api, caller(request), market, model)
+    return JsonResponse({**told, "request_id": request_id(request)})
 
 
-def _score_card(api: Runtime, asking: Caller, market: str | None, model: str | None, request_id: str) -> Response:
+def cards_of(api: Runtime, asking: Caller, market: str | None = None, model: str | None = None) -> dict[str, Any]:
+    """The score-cards that a caller may see, as :class:`ScoreCardAnswer` has them; reads the disk."""
     from finq_predictor.serving.score_cards import read_score_cards
 
     found = read_score_cards(api.settings.data_root)
@@ -146,7 +152,7 @@ def _score_card(api: Runtime, asking: Caller, market: str | None, model: str | N
     asked = [one for one in cards if market in (None, one["market"]) and model in (None, one["model"])]
     chosen = [one for one in asked if asking.sees(one["market"], one["model"])]
     made = None if found is None else found.made_at
-    return JsonResponse({"made_at": made, "cards": chosen, "request_id": request_id})
+    return {"made_at": made, "cards": chosen}
 
 
 def _query(request: Request, name: str) -> str | None:
@@ -156,7 +162,12 @@ def _query(request: Request, name: str) -> str | None:
     return given
 
 
-def _limit(given: str | None) -> int:
+def bars_asked(given: str | None) -> int:
+    """How many bars a history shall have, as a client wrote it.
+
+    Raises:
+        InvalidRequestError: If it is no such number.
+    """
     if given is None:
         return _USUAL
     if not given.isascii() or not given.isdigit() or not 0 < int(given[:9]) <= _MOST:

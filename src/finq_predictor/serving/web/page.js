@@ -14,8 +14,12 @@ setInterval(async () => {
     if (!answer.ok) return;
     const state = JSON.stringify((await answer.json()).models);
     first ??= state;
-    if (state !== first) {
-      document.getElementById("fresh").innerHTML = 'There are new bars or a new model: <a href="/">show them</a>.';
+    const fresh = document.getElementById("fresh");
+    if (state !== first && !fresh.hasChildNodes()) {
+      const link = document.createElement("a");
+      link.href = "";
+      link.textContent = "show them";
+      fresh.append("There are new bars or a new model: ", link, ".");
     }
   } catch { /* the next look may find the service again */ }
 }, 15000);

@@ -1,0 +1,102 @@
+"""How the parts are doing that a service stands on: its spool and keeper, its store, its limits, its accounts."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from finq_predictor.adapters.layout import Layout
+from finq_predictor.domain.errors import ConfigurationError, DataError
+from finq_predictor.serving.keeper import STANDING, Standing
+from finq_predictor.serving.runtime import Runtime
+from finq_predictor.serving.settings import AuthMode
+from finq_predictor.serving.spool import FOLDER, used_by
+
+logger = logging.getLogger(__name__)
+LATE_S = 60.0
+"""A keeper that has not told anything for so long is not at work; it tells each second, or each half minute."""
+_LIMITS = {
+    "nobody": (True, "No limits are set."),
+    "each process": (True, "Each process counts requests for itself."),
+    "all together": (True, "All processes count requests together, in Redis."),
+    "away": (False, "Redis does not answer; each process counts requests for itself."),
+}
+_ACCOUNTS = {
+    AuthMode.ON: "Everybody is asked who they are.",
+    AuthMode.AUTO: "Everybody is asked who they are as soon as there are accounts; before, only this machine may ask.",
+    AuthMode.OFF: "Nobody is asked who they are.",
+}
+
+
+class Part(NamedTuple):
+    """One thing that the service stands on.
+
+    Attributes:
+        name: What it is.
+        good: Whether it is as it should be.
+        words: How it is, in a sentence.
+    """
+
+    name: str
+    good: bool
+    words: str
+
+
+def keeper_of(root: Path) -> Standing | None:
+    """What the keeper of a folder of data told last; None where it never did."""
+    known = {field.name for field in fields(Standing)}
+    try:
+        told = orjson.loads((Layout(root).served / STANDING).read_bytes())
+        return Standing(**{name: value for name, value in told.items() if name in known})
+    except (OSError, ValueError, AttributeError, TypeError):
+        return None
+
+
+def recording_of(api: Runtime) -> dict[str, Any]:
+    """How what is answered is recorded; reads the disk."""
+    settings, now = api.settings, api.now()
+    keeper = keeper_of(settings.data_root)
+    return {
+        "on": settings.record,
+        "bytes": used_by(Layout(settings.data_root).served / FOLDER),
+        "limit_mb": settings.record_limit_mb,
+        "keeper": keeper,
+        "told_s": None if keeper is None else max(0.0, now - keeper.at),
+        "late": keeper is not None and now - keeper.at > LATE_S,
+        "behind_s": max(0.0, now - keeper.kept_until) if keeper is not None and keeper.kept_until else 0.0,
+    }
+
+
+def parts_of(api: Runtime) -> list[Part]:
+    """The parts beside the markets; asks the store, which may take some seconds where it is away."""
+    issuer = api.access.issuer
+    return [
+        Part("Store of what was said", *_store(api)),
+        Part("Probabilities", True, "From the inference service." if api.hops else "Computed in this process."),
+        Part("Limits of callers", *_LIMITS[api.rates.kept]),
+        Part("Accounts", api.settings.auth is not AuthMode.OFF, _ACCOUNTS[api.settings.auth]),
+        Part("Sign-in elsewhere", True, f"With {issuer.name}." if issuer else "None."),
+    ]
+
+
+def _store(api: Runtime) -> tuple[bool, str]:
+    from finq_predictor.adapters.database.served_store import has_store, is_open, store_engine
+
+    try:
+        engine = store_engine(api.settings.data_root)
+        if not has_store(engine):
+            return True, "Not there yet; it is made when the first answer is stored."
+        opened = is_open(engine)
+    except (DataError, ConfigurationError) as error:
+        # Its text may show where it is; the log has it.
+        logger.warning("The store of what was said cannot be asked: %s", error)
+        return False, "It does not answer, or refuses; the log says why. What is answered waits in the spool."
+    kind = "A file beside the data." if engine.dialect.name == "sqlite" else "A PostgreSQL server."
+    return (
+        opened,
+        kind if opened else f"{kind} Its tables are at another step than this code; the keeper brings them up.",
+    )
