@@ -180,7 +180,7 @@ def test_what_opens_nothing_is_refused(guarded, path, body, status):
 
 
 def test_limits_are_told_and_kept(door):
-    settings = Settings(data_root=door.root, auth=AuthMode.ON, caller_rate=3)
+    settings = Settings(data_root=door.root, auth=AuthMode.ON, caller_rate=3, keeper=False)
     with Client(create_app(settings)) as client:
         answers = [client.get("/auth/me", headers=door.bearer("the-viewer")) for _ in range(4)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
