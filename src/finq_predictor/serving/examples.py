@@ -87,6 +87,43 @@ _DETAILS = {
     "newest_bar": _BAR,
     "challengers": [_CHALLENGER],
 }
+_ARM = {
+    "accuracy": 0.518,
+    "hit_rate": 0.524,
+    "acted": 0.81,
+    "brier": 0.2496,
+    "log_loss": 0.6923,
+    "paper": {"sharpe": 0.4, "max_drawdown": 0.06, "profit_factor": 1.05},
+}
+_EVIDENCE = {"wealth": 1.8, "highest": 2.1, "p_value": 0.476, "bars": 120, "decided_at": None}
+_TRIAL = {
+    "name": "xgboost-8",
+    "experiment": "xgboost-8",
+    "mode": "shadow",
+    "model": "xgboost",
+    "version": "8",
+    "champion_model": "logistic",
+    "champion_version": "7",
+    "horizon": 5,
+    "found": {
+        "pairs": 58_680,
+        "bars": 120,
+        "unpaired": 0,
+        "champion": _ARM,
+        "challenger": {**_ARM, "brier": 0.2493},
+        "gain": 0.0003,
+        "low": -0.0004,
+        "high": 0.001,
+        "welch": {"p_value": 0.61, "cohens_d": 0.07, "notable": False},
+        "better": _EVIDENCE,
+        "worse": {**_EVIDENCE, "wealth": 0.5, "highest": 1.0, "p_value": 1.0},
+        "decided_at": None,
+        "detectable": 0.001,
+        "verdict": "cannot be told apart",
+    },
+    "sentence": "They cannot be told apart on 120 bars, which would show a difference of 0.0010 in the Brier score "
+    "four times in five.",
+}
 EXAMPLES: dict[str, dict[str, Any]] = {
     "PredictAnswer": {**PREDICTION, **_ID},
     "ExplainAnswer": {**PREDICTION, "explanation": _EXPLANATION, **_ID},
@@ -99,6 +136,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "ranking": [PREDICTION],
         **_ID,
     },
+    "ExperimentAnswer": {"market": "equity", "made_at": _BAR, "trials": [_TRIAL], "waiting": [], **_ID},
     "ModelsAnswer": {"models": [_DETAILS], **_ID},
     "Standing": {"status": "ok", "reason": None, "markets": {"equity": _STATE}, **_ID},
     "ErrorAnswer": {
