@@ -72,6 +72,7 @@ def test_the_api_looks_at_the_clock(two_markets, real):
         runtime = client.app.state.runtime
         runtime.now = lambda: (real.predictor.newest + pd.Timedelta(days=3)).timestamp()
         runtime.store._markets["fx"].value = real
+        runtime.store._put("fx", real)
         answers = [
             client.post("/predict", {"instrument": "EUR_USD"}).json(),
             client.post("/batch_predict", {"instruments": ["EUR_USD"]}).json()["predictions"][0],
