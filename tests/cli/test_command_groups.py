@@ -13,7 +13,20 @@ from finq_predictor.cli.reference_pages import pages
 from finq_predictor.domain.errors import StoreError
 
 COMMANDS = (
-    *("audit", "auth", "backup", "data", "db", "docs", "init", "predict", "replay", "restore"),
+    *(
+        "audit",
+        "auth",
+        "backup",
+        "challenger",
+        "data",
+        "db",
+        "docs",
+        "experiment",
+        "init",
+        "predict",
+        "replay",
+        "restore",
+    ),
     *("score", "score-card", "served"),
 )
 

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from finq_predictor.cli import finq
 from finq_predictor.domain.features import compute_features
+from finq_predictor.domain.modelling.decisions import ALSO
 
 
 @pytest.fixture
@@ -62,6 +63,5 @@ def test_what_cannot_be_scored_is_said_and_nothing_is_written(two_markets, featu
 def test_the_scores_lie_beside_the_file(two_markets, features):
     assert run(features, "--root", two_markets, "--market", "fx").exit_code == 0
     scored = pd.read_parquet(features.with_name("features-scored.parquet"))
-    assert list(scored.columns) == [
-        *("ts", "instrument", "score", "probability", "prediction", "confidence", "decision", "reason")
-    ]
+    begin = ["ts", "instrument", "score", "probability", "prediction", "confidence", "decision", "reason"]
+    assert list(scored.columns) == [*begin, *ALSO]
