@@ -82,7 +82,7 @@ live: $(VENV)/.live  ## The same on real providers, no key needed: the first tim
 setup: $(VENV)/.dev  ## Everything that tests and tools need, to develop
 
 test: $(VENV)/.dev .venv-airflow/.ready  ## All tests but the long proofs
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 15 -m "not proof and not live"
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 15 -m "not proof and not live"
 
 test-live: $(VENV)/.dev  ## A tiny question to each real provider: needs a network, and for some a key in the environment
 	$(BIN)/python -m pytest -m live -rs

@@ -73,8 +73,8 @@ def _centred_on_all_rows(predict):
     return predicted
 
 
-def _only_where_it_is_restless(features, scored, read, rules, market):
-    decided = decide_rows(features, scored, read, rules, market)
+def _only_where_it_is_restless(features, scored, read, rules, market, limits=None):
+    decided = decide_rows(features, scored, read, rules, market, limits)
     calm = (features["vol_20"] < features["vol_20"].mean()).to_numpy()
     return decided.assign(decision=decided["decision"].mask(calm, "abstain"))
 
