@@ -24,3 +24,17 @@ print([name for name in {FORBIDDEN!r} if name in sys.modules])
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=180)
     assert result.returncode == 0, result.stderr[-3000:]
     assert result.stdout.strip().endswith("[]"), result.stdout
+
+
+def test_the_commands_of_the_base_need_nothing_of_the_service():
+    """`make run` ends with a prediction, in an environment in which no server is installed."""
+    absent = ("orjson", "starlette", "bentoml", "uvicorn", "httptools", "sqlalchemy", "alembic", "redis", "limits")
+    absent += ("jwt", "authlib", "argon2", "psycopg", "pybreaker", "uvloop", "httpx")
+    code = f"""
+import sys
+for name in {absent!r}:
+    sys.modules[name] = None
+import finq_predictor.cli, finq_predictor.cli.predict, finq_predictor.cli.score, finq_predictor.serving.store
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=180)
+    assert result.returncode == 0, result.stderr[-2000:]

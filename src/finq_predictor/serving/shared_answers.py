@@ -4,6 +4,8 @@ The snapshot stands in the name, so that nothing has to be thrown away when new 
 for the old ones any more, and they go by themselves. Whoever may write into Redis may not thereby say what is answered
 where models are signed: answers are signed with the same key. Where Redis does not answer, each process computes for
 itself, and says so.
+
+Libraries of the extra `serve` are imported where Redis is asked: `finq predict` answers without them.
 """
 
 from __future__ import annotations
@@ -11,8 +13,6 @@ from __future__ import annotations
 import logging
 import time
 from typing import Any
-
-import orjson
 
 from finq_predictor.adapters.secret_values import read_secret
 from finq_predictor.adapters.signing import is_signed, sign, signing_key
@@ -60,6 +60,8 @@ class SharedAnswers:
 
     def get(self, name: str) -> dict[str, Any] | None:
         """What was put under a name; None where there is nothing, or nothing that can be believed."""
+        import orjson
+
         content = self._asked(lambda: self._redis.get(self._place(name)))
         if not isinstance(content, bytes):
             return None
@@ -77,6 +79,8 @@ class SharedAnswers:
 
     def put(self, name: str, answers: dict[str, Any]) -> None:
         """Keep answers under a name; where that does not work, nothing happens."""
+        import orjson
+
         body = orjson.dumps(answers)
         signature = sign(self._key, name.encode() + b"\n" + body) if self._key is not None else ""
         content = signature.encode() + b"\n" + body
