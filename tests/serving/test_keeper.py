@@ -21,6 +21,7 @@ from finq_predictor.adapters.database.served_store import ServedStore, is_open, 
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.serving import keeper as keeping
+from finq_predictor.serving.caveats import OVERRIDDEN
 from finq_predictor.serving.keeper import FOLDER, SPOILT, STANDING, Keeper, hold_keeping, pause_after
 from finq_predictor.serving.recording import end_keeper, start_keeper
 from finq_predictor.serving.settings import Settings
@@ -110,7 +111,7 @@ def test_the_first_to_say_it_is_the_statement_in_whatever_order_they_come(engine
 
 def test_what_is_not_a_statement_is_remembered_all_the_same(engine, keeper):
     spool = spool_of(keeper)
-    spool.record(line(spool, flags=["overridden"]))
+    spool.record(line(spool, flags=[OVERRIDDEN]))
     spool.record(line(spool, feature_ts=None, probability=None))
     spool.record(line(spool, feature_ts="2005-01-31T21:00:00+00:00"))
     keeper.run_once()

@@ -18,6 +18,7 @@ SECRETS = {
     "FINQ_TOKEN_SECRET": "What signs access tokens: lines of secrets, or private keys in PEM; else a file beside the "
     "accounts",
     "FINQ_ACCESS_URL": "PostgreSQL in which accounts are kept; else a file below the data",
+    "FINQ_STORE_URL": "PostgreSQL in which what was answered is kept; else a file below the data",
     "FINQ_REDIS_URL": "Redis through which processes keep limits together and leave answers for each other; else each "
     "counts and computes for itself",
     "FINQ_OIDC_SECRET": "What shows the issuer that it is this service",

@@ -11,8 +11,9 @@ import pandas as pd
 from finq_predictor.domain.columns import INSTRUMENT
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.origin import ModelStatus
+from finq_predictor.domain.modelling.refusals import OVERRIDDEN
 
-SIMULATED, PROVISIONAL, STALE, OVERRIDDEN = "simulated", "provisional", "stale", "features_overridden"
+SIMULATED, PROVISIONAL, STALE = "simulated", "provisional", "stale"
 """Flags that no rule of a row sets: what the model is, how old its bars are, and whether a client changed features."""
 
 
@@ -48,3 +49,6 @@ def flags_of(bundle: ModelBundle) -> list[str]:
     """The flags of every answer of a model."""
     holds = {SIMULATED: bundle.origin.simulated, PROVISIONAL: bundle.status is ModelStatus.PROVISIONAL}
     return [flag for flag, held in holds.items() if held]
+
+
+__all__ = ["OVERRIDDEN", "PROVISIONAL", "SIMULATED", "STALE", "caveats_of", "flags_of"]

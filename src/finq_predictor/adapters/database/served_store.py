@@ -6,7 +6,6 @@ enough; whoever reads may do so at any time.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,16 +15,15 @@ import pandas as pd
 
 from finq_predictor.adapters.database.engine import current, engine_of, newest, upgrade, working
 from finq_predictor.adapters.layout import Layout
-from finq_predictor.domain.errors import ConfigurationError
+from finq_predictor.adapters.secret_values import read_secret
+from finq_predictor.domain.modelling.refusals import OVERRIDDEN
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-URL, URL_FILE = "FINQ_STORE_URL", "FINQ_STORE_URL_FILE"
-_LONGEST_ADDRESS = 4096
+URL = "FINQ_STORE_URL"
 _JUDGED = timedelta(days=92)
 """What is asked of a bar that is older than this, next to the newest one, is remembered but never judged."""
-_NOT_JUDGED = "overridden"
 _STATEMENT = ("market", "instrument", "ts", "horizon", "model", "version", "arm")
 
 
@@ -39,10 +37,9 @@ def store_engine(root: Path, environment: Mapping[str, str] | None = None) -> En
     Raises:
         ConfigurationError: If the address is given twice, cannot be read or is none; it is never shown.
     """
-    variables = os.environ if environment is None else environment
-    address = _address(variables)
+    address = read_secret(URL, "the address", environment)
     if address is not None:
-        return engine_of(address, f"the environment variable {URL} or the file that {URL_FILE} names")
+        return engine_of(address.decode("latin-1"), URL)
     file = Layout(root).store
     return engine_of(f"sqlite:///{file}", f"the folder {file.parent.name}")
 
@@ -217,7 +214,7 @@ def _statements(predictions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for row in predictions:
         if row["ts"] is None or row["newest_ts"] is None or row["newest_ts"] - row["ts"] > _JUDGED:
             continue
-        if _NOT_JUDGED in row["flags"].split(","):
+        if OVERRIDDEN in row["flags"].split(","):
             continue
         key = tuple(row[name] for name in _STATEMENT)
         if key not in first or row["served_at"] < first[key]["served_at"]:
@@ -228,18 +225,3 @@ def _statements(predictions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _month_of(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-
-
-def _address(variables: Mapping[str, str]) -> str | None:
-    given, file = variables.get(URL, "").strip(), variables.get(URL_FILE, "").strip()
-    if given and file:
-        raise ConfigurationError(f"{URL} and {URL_FILE} are both set; give the address once, best as a file.")
-    if not file:
-        return given or None
-    try:
-        with Path(file).open("rb") as opened:
-            return opened.read(_LONGEST_ADDRESS).decode().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"{URL_FILE} names {file}, which cannot be read: {error}. Name a file that this user may read."
-        ) from None

@@ -15,6 +15,8 @@ from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.domain.modelling.conformal import PValues
 from finq_predictor.domain.modelling.domain_guard import Placed
 
+OVERRIDDEN = "features_overridden"
+"""Flag of an answer from features that a client gave: it is nothing that the market's own bars say."""
 UNKNOWN_NEWS = (
     "incomplete: it is not known what was written up to this bar, which the model reads; score the articles (kedro run "
     "--pipelines=sentiment) or look whether they still come in"
@@ -149,81 +151,76 @@ def refuse(facts: Facts, rules: AbstentionRules) -> tuple[Array, Array]:
     return reasons, flags
 
 
-def _never(facts: Facts) -> Flags:
-    return np.zeros(len(facts.confidence), dtype=np.bool_)
+def _by_limits(
+    flag: str,
+    holds: Callable[[Limits, Facts, AbstentionRules], Flags],
+    why: Callable[[Limits, AbstentionRules, int], str],
+) -> Rule:
+    """A rule about what the model knows of rows, which holds for none where the model is not asked."""
+
+    def held(facts: Facts, rules: AbstentionRules) -> Flags:
+        if facts.limits is None:
+            return np.zeros(len(facts.confidence), dtype=np.bool_)
+        return holds(facts.limits, facts, rules)
+
+    def said(facts: Facts, rules: AbstentionRules, row: int) -> str:
+        return "" if facts.limits is None else why(facts.limits, rules, row)
+
+    return Rule(flag, held, said)
 
 
-def _too_old(facts: Facts, rules: AbstentionRules) -> Flags:
-    if facts.limits is None:
-        return _never(facts)
-    old: Flags = facts.limits.age_bars > _most_age(facts.limits, rules)
+def _is_old(limits: Limits, _: Facts, rules: AbstentionRules) -> Flags:
+    old: Flags = limits.age_bars > _most_age(limits, rules)
     return old
+
+
+def _why_old(limits: Limits, rules: AbstentionRules, row: int) -> str:
+    return (
+        f"model too old: {int(limits.age_bars[row])} bars closed since the last one it was trained on, at most "
+        f"{_most_age(limits, rules)}; train again"
+    )
 
 
 def _most_age(limits: Limits, rules: AbstentionRules) -> int:
     return rules.max_model_age_bars or limits.most_age_bars
 
 
-def _why_old(facts: Facts, rules: AbstentionRules, row: int) -> str:
-    if facts.limits is None:
-        return ""
-    return (
-        f"model too old: {int(facts.limits.age_bars[row])} bars closed since the last one it was trained on, at most "
-        f"{_most_age(facts.limits, rules)}; train again"
-    )
-
-
-def _is_out_of_range(facts: Facts, rules: AbstentionRules) -> Flags:
-    if facts.limits is None:
-        return _never(facts)
+def _is_rare(share: Vector, rules: AbstentionRules) -> Flags:
     # Two measures share what may be refused by mistake.
-    rare: Flags = facts.limits.placed.outside_share <= rules.guard_false_alarms / 2.0
+    rare: Flags = share <= rules.guard_false_alarms / 2.0
     return rare
 
 
-def _why_out_of_range(facts: Facts, rules: AbstentionRules, row: int) -> str:  # noqa: ARG001 - one interface
-    if facts.limits is None:
-        return ""
-    placed = facts.limits.placed
+def _why_out_of_range(limits: Limits, _: AbstentionRules, row: int) -> str:
+    placed = limits.placed
     return (
         f"out of range: {placed.outside[row]:.0%} of the features lie outside of the range of the training, as in "
         f"{placed.outside_share[row]:.2%} of the rows held out"
     )
 
 
-def _is_unlike(facts: Facts, rules: AbstentionRules) -> Flags:
-    if facts.limits is None:
-        return _never(facts)
-    rare: Flags = facts.limits.placed.distance_share <= rules.guard_false_alarms / 2.0
-    return rare
-
-
-def _why_unlike(facts: Facts, rules: AbstentionRules, row: int) -> str:  # noqa: ARG001 - one interface
-    if facts.limits is None:
-        return ""
-    placed = facts.limits.placed
+def _why_unlike(limits: Limits, _: AbstentionRules, row: int) -> str:
+    placed = limits.placed
     return (
         f"unlike training: the features taken together lie {placed.distance[row]:.1f} times as far from the middle as "
         f"those of the training, as in {placed.distance_share[row]:.2%} of the rows held out"
     )
 
 
-def _is_undecided(facts: Facts, rules: AbstentionRules) -> Flags:
-    if facts.limits is None or rules.conformal != ConformalUse.ACT:
-        return _never(facts)
-    yes, no = facts.limits.p_values.sets(rules.coverage)
+def _is_undecided(limits: Limits, facts: Facts, rules: AbstentionRules) -> Flags:
+    if rules.conformal != ConformalUse.ACT:
+        return np.zeros(len(facts.confidence), dtype=np.bool_)
+    yes, no = limits.p_values.sets(rules.coverage)
     undecided: Flags = (yes == no) & ~np.isnan(facts.confidence)
     return undecided
 
 
-def _why_undecided(facts: Facts, rules: AbstentionRules, row: int) -> str:
-    if facts.limits is None:
-        return ""
-    both = facts.limits.p_values.sets(rules.coverage)[0][row]
+def _why_undecided(limits: Limits, rules: AbstentionRules, row: int) -> str:
+    both = limits.p_values.sets(rules.coverage)[0][row]
     return f"undecided: the prediction set of {rules.coverage:.0%} holds {'both answers' if both else 'no answer'}"
 
 
-def _why_masked(facts: Facts, rules: AbstentionRules, row: int) -> str:  # noqa: ARG001 - one interface
+def _why_masked(facts: Facts, _: AbstentionRules, row: int) -> str:
     hour = pd.Timestamp(facts.ts.iloc[row]).tz_convert("UTC").hour
     return f"masked hour: prices at {hour:02d}:00 UTC are not traded on, spreads are wide at roll-over"
 
@@ -251,9 +248,11 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule("masked_hour", lambda facts, _: facts.masked, _why_masked),
-    Rule("model_too_old", _too_old, _why_old),
-    Rule("out_of_range", _is_out_of_range, _why_out_of_range),
-    Rule("unlike_training", _is_unlike, _why_unlike),
-    Rule("undecided", _is_undecided, _why_undecided),
+    _by_limits("model_too_old", _is_old, _why_old),
+    _by_limits(
+        "out_of_range", lambda limits, _, rules: _is_rare(limits.placed.outside_share, rules), _why_out_of_range
+    ),
+    _by_limits("unlike_training", lambda limits, _, rules: _is_rare(limits.placed.distance_share, rules), _why_unlike),
+    _by_limits("undecided", _is_undecided, _why_undecided),
 )
 """The rules in the order in which they give the reason."""
