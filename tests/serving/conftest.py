@@ -17,6 +17,27 @@ from serving import small_market
 from serving.servers import BENTO, UVICORN, Server, running
 
 
+def as_a_server(app: Any) -> Any:
+    """Give the application a body in one message, as servers do; httpx announces a next one behind each piece."""
+
+    async def called(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def whole() -> Any:
+            return waiting.pop() if waiting else await receive()
+
+        await app(scope, whole, send)
+
+    return called
+
+
 class Client:
     """Calls an ASGI application in an event loop of its own, with its start and stop, as a server would."""
 
@@ -29,7 +50,7 @@ class Client:
         self._thread.start()
         self._lifespan = self.app.router.lifespan_context(self.app)
         self.run(self._lifespan.__aenter__())
-        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
+        transport = httpx.ASGITransport(app=as_a_server(self.app), raise_app_exceptions=False)
         self._http = httpx.AsyncClient(transport=transport, base_url="http://finq")
         return self
 

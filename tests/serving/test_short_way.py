@@ -109,16 +109,38 @@ def test_a_request_that_says_more_of_itself_goes_at_length(client):
 
 
 def test_a_body_in_pieces_and_a_name_that_is_not_ours(two_markets):
-    async def pieces():
-        for piece in (b'{"instrument"', b': "AAPL"}'):
-            yield piece
-
     ours = Settings(data_root=two_markets, markets=("equity",), allowed_hosts=("finq.example.com",), auth="off")
     with started(ours) as client:
         known = {"Host": "finq.example.com"}
-        assert client.post("/predict", content=pieces(), headers=known).json()["instrument"] == "AAPL"
+        pieces = [b'{"instrument"', b': "AAPL"}', b""]
+        scope = {"type": "http", "method": "POST", "path": "/predict", "query_string": b"", "client": ("127.0.0.1", 1)}
+        sent = []
+
+        async def receive():
+            return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
+
+        async def send(message):
+            sent.append(message)
+
+        client.run(client.app(scope | {"headers": [(b"host", b"finq.example.com")]}, receive, send))
+        assert json.loads(sent[1]["body"])["instrument"] == "AAPL"
         assert client.post("/predict", {"instrument": "AAPL"}, headers=known).status_code == 200
         assert client.post("/predict", {"instrument": "AAPL"}, headers={"Host": "evil.com"}).status_code == 400
+
+
+def test_a_served_request_takes_the_short_way(client, monkeypatch):
+    """Else the tests of both ways would compare the long one with itself."""
+    asked = []
+    answer = ShortWay.answer
+
+    def told(self, *given):
+        asked.append(answer(self, *given))
+        return asked[-1]
+
+    monkeypatch.setattr(ShortWay, "answer", told)
+    for body in ({"instrument": "AAPL"}, {"symbol": "EUR_USD", "user_id": "desk"}):
+        assert client.post("/v1/predict", body).status_code == 200
+    assert [one is not None for one in asked] == [True, True]
 
 
 def test_both_ways_are_counted_and_written_down_alike(two_markets, capsys):
@@ -150,6 +172,13 @@ def test_a_caller_gets_what_the_long_way_would_give_him(client):
     left = [found and found[2].left for found in (limited.answer(ask, "a", someone) for _ in range(3))]
     assert left == [1, 0, None], "whoever has asked too often is told so at length"
     assert limited.answer(ask, "a", replace(someone, name="another")) is not None
+
+
+def test_a_fault_of_the_short_way_is_told_and_the_request_answered(two_markets, monkeypatch, caplog):
+    with started(Settings(data_root=two_markets, markets=("fx",))) as client:
+        monkeypatch.setattr(ShortWay, "_look", lambda *_: 1 / 0)
+        assert client.post("/predict", {"instrument": "EUR_USD"}).status_code == 200
+    assert "The short way failed on request" in caplog.text
 
 
 @pytest.mark.parametrize(("hours", "acts"), [(0.0, True), (1.0, True), (72.0, False)])

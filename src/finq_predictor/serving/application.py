@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any
 
@@ -15,6 +16,7 @@ from finq_predictor.serving.request_log import RequestLog, trace_of
 from finq_predictor.serving.runtime import Runtime
 from finq_predictor.serving.short_way import ShortWay
 
+logger = logging.getLogger(__name__)
 _ROUTE = "/predict"
 # Whoever says more of the body than that it is JSON is listened to at length.
 _PLAIN = frozenset({b"application/json", b""})
@@ -79,7 +81,12 @@ class Application(Starlette):
             return message
         request_id = request_id or new_request_id()
         word = request_id.decode()
-        found = way.answer(message.get("body", b""), word, caller)
+        try:
+            found = way.answer(message.get("body", b""), word, caller)
+        except Exception:
+            # At length it is answered all the same, or its failure is one like any other.
+            logger.exception("The short way failed on request %s", word)
+            return message
         if found is None:
             return message
         body, served, taken = found
@@ -93,7 +100,7 @@ class Application(Starlette):
         requests, duration = self._counters
         requests.inc()
         duration.observe(seconds)
-        self._log.told(word, "POST", _ROUTE, 200, seconds, (served.signature,), trace)
+        self._log.told(word, "POST", _ROUTE, 200, seconds, (served.signature,), trace, caller.user)
         return None
 
 

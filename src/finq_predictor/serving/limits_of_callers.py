@@ -43,8 +43,7 @@ class Rates:
     @property
     def problem(self) -> str | None:
         """Why each process counts for itself although a Redis is named; None where it does not."""
-        away = self._shared is not None and self._shared.away
-        return "Redis does not answer: each process counts requests for itself." if away else None
+        return "Redis does not answer: each process counts requests for itself." if self.kept == "away" else None
 
     def stop(self) -> None:
         """End that."""

@@ -17,9 +17,9 @@ from typing import Any
 import orjson
 
 from finq_predictor.domain.errors import DataError
+from finq_predictor.domain.evaluation.sticky_arms import Arm
 
-CHAMPION, CHALLENGER, SHADOW = "champion", "challenger", "shadow"
-ARMS = (CHAMPION, CHALLENGER, SHADOW)
+ARMS = tuple(Arm)
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+=-]{0,127}")
 """Ids of requests and predictions."""
 _FLAG = re.compile("[a-z][a-z_]{0,39}")
@@ -65,7 +65,7 @@ def statement(
     decision: str,
     reason: str | None = None,
     score: float | None = None,
-    arm: str = CHAMPION,
+    arm: str = Arm.CHAMPION,
     flags: Iterable[str] = (),
     prediction_set: Any = None,
 ) -> bytes:

@@ -28,6 +28,8 @@ from finq_predictor.serving.request_log import RequestLog, trace_of
 
 logger = logging.getLogger(__name__)
 CLIENT_LEFT = 499
+ASKED_BY = "finq_user"
+"""Where a request says which account sent it; whoever lets it in writes that there."""
 URL_LIMIT = 8192
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:@+=-]{0,127}")
 # Workers are forked from nobody: each reads this anew.
@@ -151,6 +153,7 @@ class Observed:
             seconds,
             tuple(scope["finq_served"].values()),
             next((trace_of(value) for name, value in scope["headers"] if name == b"traceparent"), None),
+            scope.get(ASKED_BY),
         )
 
     def _counters(self, path: str, status: int) -> Any:
@@ -242,6 +245,12 @@ def _request_id(scope: Scope) -> bytes:
 def request_id(request: Request) -> str:
     """The id of a request: what the client sent as `X-Request-ID` if it is well-formed, or a new one."""
     return str(request.scope["finq_request_id"])
+
+
+def asked_by(request: Request) -> str | None:
+    """The account that sent a request; None where nobody was asked who they are."""
+    user: str | None = request.scope.get(ASKED_BY)
+    return user
 
 
 def note(request: Request, served: Served) -> None:

@@ -77,10 +77,25 @@ def parts_of(api: Runtime) -> list[Part]:
     return [
         Part("Store of what was said", *_store(api)),
         Part("Probabilities", True, "From the inference service." if api.hops else "Computed in this process."),
+        Part("Answers of other processes", *_shared(api)),
         Part("Limits of callers", *_LIMITS[api.rates.kept]),
-        Part("Accounts", api.settings.auth is not AuthMode.OFF, _ACCOUNTS[api.settings.auth]),
+        Part("Accounts", *_accounts(api)),
         Part("Sign-in elsewhere", True, f"With {issuer.name}." if issuer else "None."),
     ]
+
+
+def _shared(api: Runtime) -> tuple[bool, str]:
+    shared = api.store.shared
+    if shared is None:
+        return True, "Each process computes its own."
+    return shared.problem is None, shared.problem or "They are taken from Redis."
+
+
+def _accounts(api: Runtime) -> tuple[bool, str]:
+    if api.access.trouble is not None:
+        # Its text may show where they are; the log has it.
+        return False, "They cannot be read; the log says why. Who was let in before still is, for some minutes."
+    return api.settings.auth is not AuthMode.OFF, _ACCOUNTS[api.settings.auth]
 
 
 def _store(api: Runtime) -> tuple[bool, str]:

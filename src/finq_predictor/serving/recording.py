@@ -16,7 +16,6 @@ from typing import Any
 import orjson
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.domain.evaluation.sticky_arms import Arm
@@ -175,12 +174,6 @@ class _Gauges:
                 f"The store does not take what is recorded: {standing['problem']}" if standing["problem"] else None
             )
             self.behind.set(max(0.0, time.time() - standing["kept_until"]) if standing["kept_until"] else 0.0)
-
-
-def asked_by(request: Request) -> str | None:
-    """Who asks, as whoever let the request in has noted it in its scope under ``finq_user``; None where nobody has."""
-    user: str | None = request.scope.get("finq_user")
-    return user
 
 
 def said_of(answer: Answer, newest: str, arm: Arm | None = None) -> bytes:

@@ -45,6 +45,7 @@ class RequestLog:
         seconds: float,
         answered_by: Sequence[tuple[str, str | None]] = (),
         trace: str | None = None,
+        user: str | None = None,
     ) -> None:
         """Note a request.
 
@@ -56,6 +57,7 @@ class RequestLog:
             seconds: From the first byte to the last.
             answered_by: Model and snapshot of each market that was looked at.
             trace: The trace that it belongs to.
+            user: The account that asked; None where nobody was asked who they are, or nobody was let in.
         """
         if not logger.isEnabledFor(logging.INFO):
             return
@@ -70,6 +72,7 @@ class RequestLog:
             "models": [model for model, _ in answered_by],
             "snapshots": [snapshot for _, snapshot in answered_by],
             "trace": trace,
+            "user": user,
         }
         self.add(orjson.dumps(line))
 

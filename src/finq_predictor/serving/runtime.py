@@ -92,10 +92,10 @@ class Runtime:
         return await self.scoring.answers(served, ts, names)
 
     def dependencies(self) -> dict[str, str | None]:
-        """What the service leans on, and what is wrong with it; None where nothing is."""
+        """What the service leans on, and what is wrong with it, as everybody may know it; None where nothing is."""
         shared = self.store.shared
         return {
-            "accounts": self.access.trouble,
+            "accounts": "The accounts cannot be read; the log says why." if self.access.trouble else None,
             "answers_in_redis": None if shared is None else shared.problem,
             "limits_in_redis": self.rates.problem,
             "recording": self.recording.problem,

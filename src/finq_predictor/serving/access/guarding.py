@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from finq_predictor.serving.access.callers import ANYONE, Caller
 from finq_predictor.serving.answers import Served
 from finq_predictor.serving.errors import UnauthenticatedError
+from finq_predictor.serving.middleware import ASKED_BY
 from finq_predictor.serving.operation import Endpoint, Operation
 from finq_predictor.serving.runtime import runtime
 
@@ -30,7 +31,7 @@ def guarded(operation: Operation) -> Endpoint:
                 return RedirectResponse("/login", 303)
             raise
         found.require(role)
-        request.scope[_CALLER], request.scope["finq_user"] = found, found.user
+        request.scope[_CALLER], request.scope[ASKED_BY] = found, found.user
         taken = api.rates.take(found.name)
         response = await endpoint(request)
         if taken is not None:

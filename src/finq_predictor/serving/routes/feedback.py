@@ -14,9 +14,8 @@ from finq_predictor.serving.access.callers import Role
 from finq_predictor.serving.access.guarding import caller
 from finq_predictor.serving.errors import InvalidRequestError
 from finq_predictor.serving.lines import feedback_line
-from finq_predictor.serving.middleware import JsonResponse, read_body, request_id
+from finq_predictor.serving.middleware import JsonResponse, asked_by, read_body, request_id
 from finq_predictor.serving.operation import Operation
-from finq_predictor.serving.recording import asked_by
 from finq_predictor.serving.routes.feedback_schemas import FeedbackAnswer, FeedbackRequest
 from finq_predictor.serving.runtime import Runtime, runtime
 from finq_predictor.serving.schemas import parse_body, parse_date

@@ -13,13 +13,13 @@ from starlette.responses import Response
 from finq_predictor.adapters.typed_json import plain
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import DataError
+from finq_predictor.domain.evaluation.sticky_arms import Arm
 from finq_predictor.domain.panel import BENCHMARK_CLOSE, MEMBER, Panel
 from finq_predictor.serving import schemas
 from finq_predictor.serving.access.callers import Caller, Role
 from finq_predictor.serving.access.guarding import caller, permit
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.errors import InvalidRequestError
-from finq_predictor.serving.lines import CHAMPION
 from finq_predictor.serving.middleware import JsonResponse, note, request_id
 from finq_predictor.serving.operation import Operation
 from finq_predictor.serving.routes.looking_back_schemas import HistoryAnswer, ScoreCardAnswer
@@ -117,7 +117,7 @@ def _said(
     except (DataError, ConfigurationError) as error:
         logger.warning("What was served cannot be looked up: %s", error)
         return {}, {}, "unavailable"
-    mine = said[(said["horizon"] == served.predictor.bundle.horizon) & (said["arm"] == CHAMPION)]
+    mine = said[(said["horizon"] == served.predictor.bundle.horizon) & (said["arm"] == Arm.CHAMPION)]
     # Two versions may have spoken of a bar; what was said first was acted upon.
     first = mine.sort_values("served_at").drop_duplicates(TS)
     return {row.ts: row for row in first.itertuples()}, heard.groupby(TS)["outcome"].agg(list).to_dict(), "read"

@@ -25,9 +25,9 @@ from finq_predictor.serving.errors import (
     status_of,
     type_of,
 )
-from finq_predictor.serving.middleware import JsonResponse, note, read_body, request_id
+from finq_predictor.serving.middleware import JsonResponse, asked_by, note, read_body, request_id
 from finq_predictor.serving.operation import Operation
-from finq_predictor.serving.recording import asked_by, said_of
+from finq_predictor.serving.recording import said_of
 from finq_predictor.serving.resolution import Found, Resolver
 from finq_predictor.serving.runtime import Runtime, runtime
 from finq_predictor.serving.schemas import BatchRequest, PredictRequest, parse_body
