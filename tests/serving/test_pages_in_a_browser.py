@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from chromium import running_chromium
 from serving.servers import Server
 
 pytestmark = pytest.mark.slow
@@ -42,15 +43,8 @@ def axe(tmp_path_factory) -> str:
 
 @pytest.fixture(scope="module")
 def browser():
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium is not here; install it with: apt-get install -y chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with running_chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture

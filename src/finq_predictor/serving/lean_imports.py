@@ -18,7 +18,7 @@ def without_learning(work: Callable[[], T]) -> T:
     """
     if _FOR_LEARNING in sys.modules:
         return work()
-    sys.modules[_FOR_LEARNING] = None  # type: ignore[assignment]
+    sys.modules[_FOR_LEARNING] = None  # type: ignore[assignment]  # Python's way to say that there is none
     try:
         return work()
     except ImportError:

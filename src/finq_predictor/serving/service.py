@@ -54,6 +54,7 @@ class Inference:
         self.models = Models(settings, Device(self.where["device"]))
         self.models.refresh()
 
+    # BentoML is not typed.
     @bentoml.api(batchable=True, max_batch_size=_TOGETHER, max_latency_ms=_LATEST_MS)  # type: ignore[untyped-decorator]
     def score(self, questions: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """An answer to each of the questions of requests that wait together, see :meth:`Models.score`."""

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar, cast
-
 import numpy as np
-from numba import njit
+
+from finq_predictor.domain.compiling import compiled
 
 MAX_VARIANCE = 30.0
-Kernel = TypeVar("Kernel", bound=Callable[..., object])
-
-
-def compiled(kernel: Kernel) -> Kernel:
-    """Compile a kernel once for all processes, keeping its type."""
-    return cast(Kernel, njit(cache=True, nogil=True)(kernel))
 
 
 @compiled

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from chromium import running_chromium
 from issuer_server import CLIENT, SECRET, SmallIssuer, running_issuer
 from serving.access.doors import PASSWORD, make_door
 from serving.servers import UVICORN, running
@@ -17,15 +17,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def browser():
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium is not here; install it with: apt-get install -y chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with running_chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -10,22 +10,15 @@ Rows before ``first`` are not computed and stay NaN.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numpy as np
-from numba import njit
 
 from finq_predictor.domain.arrays import Matrix
+from finq_predictor.domain.compiling import compiled
 
 MIN_SHARE = 0.8
 NEAR = 1e-12
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def compiled(function: F) -> F:
-    """Compile on first use and keep the machine code beside the module; without fast-math, which reorders sums."""
-    return cast("F", njit(cache=True, nogil=True)(function))
 
 
 @compiled

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from finq_predictor.domain.arrays import Array, FeatureMatrix, Positions, Vector
+from finq_predictor.domain.compiling import compiled
 
 _ROOM = 128
 """Places of each feature; more than quantiles, and a power of two."""
@@ -39,7 +39,7 @@ class Curves:
         return out
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@compiled
 def _scores(rows: Any, lengths: Any, values: Any, scores: Any, scale: float, out: Any) -> None:
     for column in range(rows.shape[1]):
         last, line, known = lengths[column] - 1, values[column], scores[column]

@@ -306,7 +306,10 @@ def test_contributions_of_trees_are_shapley_values(rows):
 
     for position in range(5):
         row = np.float32(X.iloc[position].to_numpy()).astype(float)
-        v = lambda *known, row=row: sum(expected(tree["tree_structure"], row, known) for tree in text)  # noqa: E731
+
+        def v(*known, row=row):
+            return sum(expected(tree["tree_structure"], row, known) for tree in text)
+
         by_hand = [0.5 * (v(0) - v() + v(0, 1) - v(1)), 0.5 * (v(1) - v() + v(0, 1) - v(0))]
         np.testing.assert_allclose(model.contributions(X.iloc[[position]]).values[0], by_hand, atol=1e-9)
 
