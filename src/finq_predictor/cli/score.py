@@ -42,11 +42,13 @@ def score(file: Path, root: Path, market: str, out: Path | None) -> None:
     from finq_predictor.adapters.feature_files import read_features, require_known, write_rows
     from finq_predictor.adapters.snapshots.store import SnapshotStore
     from finq_predictor.domain.modelling.prediction import predict_rows
+    from finq_predictor.serving.lean_imports import without_learning
     from finq_predictor.serving.settings import Settings
 
     target = out or file.with_name(f"{file.stem}-scored.parquet")
     require_known(target)
-    bundle = load_bundle(SnapshotStore(root, market).newest().path("champion"))
+    champion = SnapshotStore(root, market).newest().path("champion")
+    bundle = without_learning(lambda: load_bundle(champion))
     bundle.feature_set.verify()
     rules = Settings.from_environment().rules
     began = time.perf_counter()

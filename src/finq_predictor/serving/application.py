@@ -10,8 +10,9 @@ from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
 
 from finq_predictor.domain.errors import FinqError
+from finq_predictor.serving.errors import RequestError
 from finq_predictor.serving.metrics import Metrics
-from finq_predictor.serving.middleware import SAFETY_HEADERS, called_by, is_request_id, new_request_id
+from finq_predictor.serving.middleware import REFUSED, SAFETY_HEADERS, called_by, is_request_id, new_request_id
 from finq_predictor.serving.request_log import RequestLog, trace_of
 from finq_predictor.serving.runtime import Runtime
 from finq_predictor.serving.short_way import ShortWay
@@ -83,6 +84,10 @@ class Application(Starlette):
         word = request_id.decode()
         try:
             found = way.answer(message.get("body", b""), word, caller)
+        except RequestError as error:
+            # Said at length, but not tried again: what was taken from the caller is taken, and what failed is counted.
+            scope[REFUSED] = error
+            return message
         except Exception:
             # At length it is answered all the same, or its failure is one like any other.
             logger.exception("The short way failed on request %s", word)

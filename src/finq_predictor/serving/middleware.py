@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 CLIENT_LEFT = 499
 ASKED_BY = "finq_user"
 """Where a request says which account sent it; whoever lets it in writes that there."""
+REFUSED = "finq_refused"
+"""Where a request says with which error it was refused already, on the short way."""
 URL_LIMIT = 8192
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:@+=-]{0,127}")
 # Workers are forked from nobody: each reads this anew.

@@ -18,7 +18,6 @@ from finq_predictor.domain.modelling.decisions import Action
 from finq_predictor.serving.access.callers import ANYONE, Caller, Role
 from finq_predictor.serving.answers import Served
 from finq_predictor.serving.contest import Sides
-from finq_predictor.serving.errors import TooManyError, UnavailableError
 from finq_predictor.serving.rates import Taken
 from finq_predictor.serving.recording import said_of
 from finq_predictor.serving.runtime import Runtime
@@ -75,6 +74,10 @@ class ShortWay:
             body: What the client sent, all of it.
             request_id: As the answer shows it: letters that need no escape in JSON.
             caller: Who sent it.
+
+        Raises:
+            TooManyError: If the caller asks too often.
+            UnavailableError: If it must be recorded, and is not.
         """
         asked = _asked(body)
         if asked is None:
@@ -98,11 +101,8 @@ class ShortWay:
         now = served.second(api.now())
         if ready.looks and served.stale_at(now) is not None:
             return None
-        try:
-            taken = api.rates.take(caller.name)
-            new, recorded = api.recording.one(request_id, caller.user or label, ready.said, ready.beside)
-        except (TooManyError, UnavailableError):
-            return None
+        taken = api.rates.take(caller.name)
+        new, recorded = api.recording.one(request_id, caller.user or label, ready.said, ready.beside)
         self._count(served.market.name, ready.acts)
         age = b"null" if ready.bar is None else repr((now - ready.bar) / 3600.0).encode()
         named = b"null" if new is None else b'"%b"' % new.encode()

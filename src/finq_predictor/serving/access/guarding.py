@@ -7,8 +7,8 @@ from starlette.responses import RedirectResponse, Response
 
 from finq_predictor.serving.access.callers import ANYONE, Caller
 from finq_predictor.serving.answers import Served
-from finq_predictor.serving.errors import UnauthenticatedError
-from finq_predictor.serving.middleware import ASKED_BY
+from finq_predictor.serving.errors import RequestError, UnauthenticatedError
+from finq_predictor.serving.middleware import ASKED_BY, REFUSED
 from finq_predictor.serving.operation import Endpoint, Operation
 from finq_predictor.serving.runtime import runtime
 
@@ -32,6 +32,9 @@ def guarded(operation: Operation) -> Endpoint:
             raise
         found.require(role)
         request.scope[_CALLER], request.scope[ASKED_BY] = found, found.user
+        refused: RequestError | None = request.scope.get(REFUSED)
+        if refused is not None:
+            raise refused
         taken = api.rates.take(found.name)
         response = await endpoint(request)
         if taken is not None:
