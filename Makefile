@@ -102,8 +102,9 @@ chaos-ingestion: $(VENV)/.dev  ## Kills in every stage of the ingestion of real 
 attack: $(VENV)/.dev  ## Everything an anonymous client can send, against a server of its own, and what others noticed
 	$(BIN)/python tests/attack/play.py
 
-soak: $(VENV)/.dev  ## A hundred new models under eight clients, then ten minutes: failures, mixed answers, waits, memory
+soak: $(VENV)/.dev  ## A hundred new models under eight clients, then ten minutes, and ten more with kills and outages; then all is counted
 	$(BIN)/python tests/endurance/play.py
+	$(BIN)/python tests/endurance/play.py --swaps 3 --troubles
 
 stream: $(VENV)/.dev  ## Fifty million rows out of a warehouse into bronze, then a day more: seconds, memory, files
 	$(BIN)/python tests/endurance/stream.py

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -37,16 +38,17 @@ def _programs() -> Path:
 
 
 @contextmanager
-def running_postgres(folder: Path) -> Iterator[str]:
-    """Start an empty server and stop it again.
+def running_postgres(folder: Path, port: int | None = None) -> Iterator[str]:
+    """Start a server and stop it again.
 
     Args:
-        folder: An empty folder for its files, which its own user has to be able to reach.
+        folder: A folder for its files, which its own user has to be able to reach; empty, or left by a former one.
+        port: Where it listens; None for one that is free.
 
     Yields:
         SQLAlchemy's address of its database.
     """
-    programs, port = _programs(), free_port()
+    programs, port = _programs(), port or free_port()
     # It refuses to run as root.
     user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     if os.geteuid() == 0:
@@ -56,11 +58,12 @@ def running_postgres(folder: Path) -> Iterator[str]:
                 parent.chmod(parent.stat().st_mode | 0o011)
     as_user = {"user": user} if os.geteuid() == 0 else {}
     data = folder / "data"
-    subprocess.run(
-        [programs / "initdb", "-A", "trust", "--no-sync", "-U", "finq", "-D", data],
-        check=True, capture_output=True, cwd=folder, **as_user,
-    )  # fmt: skip
-    with (folder / "log").open("w") as log:
+    if not data.exists():
+        subprocess.run(
+            [programs / "initdb", "-A", "trust", "--no-sync", "-U", "finq", "-D", data],
+            check=True, capture_output=True, cwd=folder, **as_user,
+        )  # fmt: skip
+    with (folder / "log").open("a") as log:
         server = subprocess.Popen(
             [programs / "postgres", "-D", data, "-p", str(port), "-k", folder]
             + [word for setting in ("listen_addresses=127.0.0.1", "fsync=off") for word in ("-c", setting)],
@@ -75,5 +78,6 @@ def running_postgres(folder: Path) -> Iterator[str]:
             time.sleep(0.05)
         yield f"postgresql+psycopg://finq:secret@127.0.0.1:{port}/postgres"
     finally:
-        server.terminate()
+        # At once: told to end by SIGTERM it waits for whoever still holds a connection.
+        server.send_signal(signal.SIGINT)
         server.wait(30)

@@ -1,13 +1,14 @@
 """Clients that never stop asking, in a process of their own, and what they were answered.
 
-Told by a line on standard input, it writes what was answered since the last one as a line of JSON; it ends with the
-input.
+Told by a line on standard input, it writes what was answered since the last one as a line of JSON, and asks no more if
+that line says so; it ends with the input.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
+import os
 import sys
 import threading
 import time
@@ -15,16 +16,31 @@ from collections import Counter
 from itertools import cycle
 from typing import Any
 
+FED_EVERY = 5
+"""Of so many predictions one is met by feedback."""
 STOCKS, PAIRS = ("AAPL", "MSFT", "NVDA"), ("EUR_USD", "USD_JPY", "AUD_USD")
 BOTH = {"requests": [{"instrument": name} for name in (*STOCKS, *PAIRS)] * 5}
+PAST = {"instruments": list(PAIRS), "prediction_dates": ["2024-01-12", "2024-01-15"]}
 ASKED: tuple[tuple[str, str, str, object], ...] = (
     ("predict", "POST", "/predict", {"instrument": STOCKS[0]}),
     ("predict", "POST", "/predict", {"instrument": PAIRS[0]}),
     ("batch of both markets", "POST", "/batch_predict", BOTH),
     ("ranking", "GET", "/ranking?market=equity", None),
-    ("predict", "POST", "/predict", {"instrument": STOCKS[1]}),
+    ("predict for a user", "POST", "/v1/predict", {"instrument": STOCKS[1], "user_id": "desk-7"}),
     ("ranking", "GET", "/ranking?market=fx", None),
+    ("batch of former bars", "POST", "/batch_predict", PAST),
+    ("explain", "POST", "/explain", {"instrument": PAIRS[1]}),
+    ("predict", "POST", "/predict", {"instrument": STOCKS[2]}),
+    ("history", "GET", f"/history?instrument={STOCKS[0]}&limit=5", None),
+    ("score card", "GET", "/score-card?market=fx", None),
 )
+NEWEST = frozenset({"predict", "predict for a user", "batch of both markets", "ranking"})
+"""What is about the newest bar; its answers are compared with each other and with what the model says."""
+ANNOUNCED = frozenset({"unavailable", "overloaded"})
+"""Types of an answer 503 that says so and when to come again."""
+END = "end"
+CUT = 0
+"""The status of a request whose connection ended before its answer."""
 MOST_SENTENCES = 20
 
 
@@ -35,9 +51,11 @@ class Clients:
         url: Of the server.
         number: How many clients.
         pause: Seconds between an answer and the next question of a client.
+        key: What they are let in by; empty where nobody is asked.
     """
 
-    def __init__(self, url: str, number: int, pause: float) -> None:
+    def __init__(self, url: str, number: int, pause: float, key: str = "") -> None:
+        self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
         self._url, self._pause, self._over, self._lock = url, pause, threading.Event(), threading.Lock()
         self._clear()
         self._threads = [threading.Thread(target=self._ask, args=(first,)) for first in range(number)]
@@ -49,11 +67,20 @@ class Clients:
         self._statuses: Counter[int] = Counter()
         self._wrong: list[str] = []
         self._said: dict[str, dict[str, float | None]] = {}
+        self._routes: Counter[str] = Counter()
+        self._recorded: dict[str, float | None] = {}
+        self._fed: list[str] = []
 
     def told(self) -> dict[str, Any]:
-        """What was answered since the last time: waits by question, statuses, what was wrong, and what was said."""
+        """What was answered since the last time.
+
+        Returns:
+            Waits by question, statuses, those of each route, what was wrong, what was said, and which predictions and
+            which feedback were acknowledged as recorded.
+        """
         with self._lock:
-            found = {"ms": self._ms, "statuses": self._statuses, "wrong": self._wrong, "said": self._said}
+            found = {"ms": self._ms, "statuses": self._statuses, "routes": self._routes, "wrong": self._wrong}
+            found |= {"said": self._said, "recorded": self._recorded, "fed": self._fed}
             self._clear()
         return found
 
@@ -67,29 +94,67 @@ class Clients:
         host, port = self._url.removeprefix("http://").split(":")
         connection = http.client.HTTPConnection(host, int(port), timeout=60)
         newest: dict[str, int] = {}
+        number = 0
         for kind, method, path, body in cycle(ASKED[first % len(ASKED) :] + ASKED[: first % len(ASKED)]):
             if self._over.is_set():
                 break
-            content = None if body is None else json.dumps(body)
-            began = time.perf_counter()
-            try:
-                connection.request(method, path, content, {"Content-Type": "application/json"})
-                answer = connection.getresponse()
-                text = answer.read()
-                status = answer.status
-            except (OSError, http.client.HTTPException) as error:
-                status, text = 0, repr(error).encode()
-                connection.close()
-            waited = 1e3 * (time.perf_counter() - began)
-            with self._lock:
-                self._ms.setdefault(kind, []).append(waited)
-                self._statuses[status] += 1
-                if status == 200:
-                    self._hear(json.loads(text), newest)
-                else:
-                    self._say(f"{path}: {status} {text[:200]!r}")
+            answer = self._one(connection, kind, method, path, body, newest)
             time.sleep(self._pause)
+            if answer is not None and answer.get("prediction_id"):
+                number += 1
+                if number % FED_EVERY == 0:
+                    fed = {"prediction_id": answer["prediction_id"], "outcome": True}
+                    self._one(connection, "feedback", "POST", "/feedback", fed, newest)
         connection.close()
+
+    def _one(
+        self,
+        connection: http.client.HTTPConnection,
+        kind: str,
+        method: str,
+        path: str,
+        body: object,
+        newest: dict[str, int],
+    ) -> dict[str, Any] | None:
+        """Ask one question; the answer, where it is one."""
+        content = None if body is None else json.dumps(body)
+        began = time.perf_counter()
+        try:
+            connection.request(method, path, content, self._headers)
+            answer = connection.getresponse()
+            text = answer.read()
+            status, later = answer.status, answer.headers["Retry-After"]
+        except (OSError, http.client.HTTPException) as error:
+            status, text, later = CUT, repr(error).encode(), None
+            connection.close()
+        waited = 1e3 * (time.perf_counter() - began)
+        said: dict[str, Any] | None = None
+        with self._lock:
+            self._ms.setdefault(kind, []).append(waited)
+            self._statuses[status] += 1
+            self._routes[f"{path.partition('?')[0].removeprefix('/v1')} {status}"] += 1
+            if status == 200:
+                said = json.loads(text)
+                if kind in NEWEST:
+                    self._hear(said, newest)
+                self._note(kind, said)
+            elif status == 503 and later is not None and json.loads(text)["error"]["type"] in ANNOUNCED:
+                pass
+            elif status != CUT:
+                self._say(f"{path}: {status} {text[:200]!r}")
+        return said
+
+    def _note(self, kind: str, said: dict[str, Any]) -> None:
+        """Note what was acknowledged as recorded."""
+        if not said.get("recorded"):
+            return
+        if kind == "feedback":
+            self._fed.append(said["feedback_id"])
+            return
+        for one in said.get("predictions", [said]):
+            if one["prediction_id"] in self._recorded:
+                self._say(f"two predictions have the id {one['prediction_id']}")
+            self._recorded[one["prediction_id"]] = one["probability"]
 
     def _hear(self, answer: dict[str, Any], newest: dict[str, int]) -> None:
         answers = answer.get("predictions") or answer.get("ranking") or [answer]
@@ -116,10 +181,13 @@ class Clients:
 
 def main() -> None:
     """Ask until standard input ends."""
-    url, number, pause = sys.argv[1:]
-    clients = Clients(url, int(number), float(pause))
+    url, number, pause = sys.argv[1:4]
+    # Not an argument: those are seen by everybody on the machine.
+    clients = Clients(url, int(number), float(pause), os.environ.get("FINQ_SOAK_KEY", ""))
     print("begun", flush=True)
-    for _ in sys.stdin:
+    for word in sys.stdin:
+        if word.strip() == END:
+            clients.end()
         print(json.dumps(clients.told()), flush=True)
     clients.end()
 

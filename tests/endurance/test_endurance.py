@@ -10,9 +10,10 @@ from endurance.play import playing
 @pytest.mark.slow
 def test_models_are_replaced_under_clients_that_never_stop_asking(tmp_path):
     with playing(tmp_path, "uvicorn", clients=4, pause=0.05, poll=0.1) as play:
-        swaps, soak = play.swaps(6), play.soak(2.0, every=1.0)
-    for phase in (swaps, soak):
+        swaps, soak, accounts = play.swaps(6), play.soak(2.0, every=1.0), play.account()
+    for phase in (swaps, soak, accounts):
         assert phase.wrong == []
+    for phase in (swaps, soak):
         assert set(phase.statuses) == {"200"}
         assert phase.states > 0
     assert len(swaps.swaps) == 6

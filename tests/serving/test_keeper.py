@@ -23,6 +23,7 @@ from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.serving import keeper as keeping
 from finq_predictor.serving.caveats import OVERRIDDEN
 from finq_predictor.serving.keeper import FOLDER, SPOILT, STANDING, Keeper, hold_keeping, pause_after
+from finq_predictor.serving.past import Past
 from finq_predictor.serving.recording import end_keeper, start_keeper
 from finq_predictor.serving.settings import Settings
 from finq_predictor.serving.spool import Spool, files_in
@@ -271,6 +272,7 @@ def test_the_keeper_ends_with_the_worker_that_started_it(tmp_path):
 import sys, time
 from pathlib import Path
 from finq_predictor.serving.recording import end_keeper, start_keeper
+from finq_predictor.serving.past import Past
 from finq_predictor.serving.settings import Settings
 print(start_keeper(Settings(data_root=Path({str(tmp_path)!r}), keeper_seconds=0.05)).pid, flush=True)
 time.sleep(60)
@@ -309,3 +311,19 @@ def test_what_is_too_old_is_forgotten_by_whole_months(engine, keeper):
     spool.record(line(spool, at=int(datetime(2024, 1, 3, tzinfo=UTC).timestamp() * 1e6), feature_ts=MOMENT))
     assert keeper.run_once().problem == ""
     assert len(stored(engine)) == 5
+
+
+def test_connections_to_a_server_are_kept_and_no_question_takes_long(tmp_path, postgres, monkeypatch):
+    monkeypatch.setenv("FINQ_STORE_URL", postgres)
+    ServedStore(store_engine(tmp_path)).open()
+    past = Past(tmp_path)
+    who = text("SELECT pg_backend_pid(), current_setting('statement_timeout')")
+
+    def asked(engine):
+        with engine.connect() as connection:
+            return tuple(connection.execute(who).one())
+
+    first, second = (past.ask(asked)[0] for _ in range(2))
+    past.leave()
+    assert first == second
+    assert first[1] == "10s"

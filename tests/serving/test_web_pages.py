@@ -18,6 +18,7 @@ from finq_predictor.domain.modelling.prediction import Predictor
 from finq_predictor.domain.modelling.refusals import RULES
 from finq_predictor.domain.panel import Panel
 from finq_predictor.serving.answers import Served
+from finq_predictor.serving.past import Past
 from finq_predictor.serving.routes.instrument_page import FLAGS
 from finq_predictor.serving.routes.standing_pages import beside
 from finq_predictor.serving.score_cards import FILE, FeedbackCounts, ScoreCard, ScoreCards
@@ -72,6 +73,7 @@ def elsewhere(client, monkeypatch):
     def turn(root):
         api = client.app.state.runtime
         monkeypatch.setattr(api, "settings", api.settings.model_copy(update={"data_root": root}))
+        monkeypatch.setattr(api, "past", Past(root))
 
     return turn
 
@@ -296,6 +298,7 @@ def test_the_status_names_markets_parts_and_what_is_wrong(client, elsewhere, tmp
     served.mkdir(parents=True)
     (served / "keeper.json").write_text('{"at": 1.0, "waiting": 12, "kept": 3456, "problem": "<b>away</b>", "new": 1}')
     monkeypatch.setenv("FINQ_STORE_URL", "postgresql://finq:hidden@127.0.0.1:9/x")
+    client.app.state.runtime.past.leave()
     words = read(client, "/status").words
     for fact in ("THE KEEPER IS SILENT.", "Lines that wait 12", "3,456", "HELD UP. <b>away</b>", "It does not answer"):
         assert fact in words, fact

@@ -75,6 +75,7 @@ def create_app(settings: Settings | None = None) -> Application:
             await run_in_threadpool(part.stop)
         await run_in_threadpool(store.stop)
         await run_in_threadpool(recording.stop)
+        app.state.runtime.past.leave()
 
     app = Application(
         routes=[Route(path, guarded(one), methods=[one.method]) for one in OPERATIONS for path in one.paths],

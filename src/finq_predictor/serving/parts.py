@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,13 +9,11 @@ from typing import Any, NamedTuple
 import orjson
 
 from finq_predictor.adapters.layout import Layout
-from finq_predictor.domain.errors import ConfigurationError, DataError
 from finq_predictor.serving.keeper import STANDING, Standing
 from finq_predictor.serving.runtime import Runtime
 from finq_predictor.serving.settings import AuthMode
 from finq_predictor.serving.spool import FOLDER, used_by
 
-logger = logging.getLogger(__name__)
 LATE_S = 60.0
 """A keeper that has not told anything for so long is not at work; it tells each second, or each half minute."""
 _LIMITS = {
@@ -99,19 +96,4 @@ def _accounts(api: Runtime) -> tuple[bool, str]:
 
 
 def _store(api: Runtime) -> tuple[bool, str]:
-    from finq_predictor.adapters.database.served_store import has_store, is_open, store_engine
-
-    try:
-        engine = store_engine(api.settings.data_root)
-        if not has_store(engine):
-            return True, "Not there yet; it is made when the first answer is stored."
-        opened = is_open(engine)
-    except (DataError, ConfigurationError) as error:
-        # Its text may show where it is; the log has it.
-        logger.warning("The store of what was said cannot be asked: %s", error)
-        return False, "It does not answer, or refuses; the log says why. What is answered waits in the spool."
-    kind = "A file beside the data." if engine.dialect.name == "sqlite" else "A PostgreSQL server."
-    return (
-        opened,
-        kind if opened else f"{kind} Its tables are at another step than this code; the keeper brings them up.",
-    )
+    return api.past.standing()

@@ -19,6 +19,7 @@ from finq_predictor.serving.gate import Gate
 from finq_predictor.serving.inference import InProcess, Remote, RemoteModel, Scoring
 from finq_predictor.serving.limits_of_callers import Rates
 from finq_predictor.serving.metrics import Metrics
+from finq_predictor.serving.past import Past
 from finq_predictor.serving.recording import Recording
 from finq_predictor.serving.settings import InferenceMode, Settings
 from finq_predictor.serving.store import Store
@@ -39,6 +40,7 @@ class Runtime:
         rates: How often.
         signing_in: Where tokens are handed out.
         recording: Where answers are recorded.
+        past: Where they are looked up.
     """
 
     settings: Settings
@@ -51,6 +53,7 @@ class Runtime:
     rates: Rates = field(init=False)
     signing_in: SigningIn = field(init=False)
     recording: Recording = field(init=False)
+    past: Past = field(init=False)
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -65,6 +68,7 @@ class Runtime:
         self.rates = Rates(settings.caller_rate, settings.total_rate)
         self.signing_in = SigningIn(self.access, settings)
         self.recording = Recording(settings, self.metrics.registry)
+        self.past = Past(settings.data_root)
 
     def clock(self) -> pd.Timestamp:
         """The moment, UTC."""
@@ -99,6 +103,7 @@ class Runtime:
             "answers_in_redis": None if shared is None else shared.problem,
             "limits_in_redis": self.rates.problem,
             "recording": self.recording.problem,
+            "store": self.past.problem,
         }
 
     def observe(self) -> None:

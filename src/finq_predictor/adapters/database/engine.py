@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 HEAD, BASE = "head", "base"
 _LONGEST_CONNECT_S = 10
+# Of connections that are kept.
+_SHORT_CONNECT_S, _LONGEST_QUESTION_S, _OLDEST_S = 2, 10, 300
+_KEPT = 2
 
 
 def connect(credentials: Mapping[str, Any] | None = None) -> Engine:
@@ -29,18 +32,20 @@ def connect(credentials: Mapping[str, Any] | None = None) -> Engine:
     return engine_of(secret_of("database", "url", credentials).reveal())
 
 
-def engine_of(url: str, setting: str | None = None, remedy: str = "finq db upgrade") -> Engine:
+def engine_of(url: str, setting: str | None = None, remedy: str = "finq db upgrade", *, kept: bool = False) -> Engine:
     """The database of an address of SQLAlchemy: PostgreSQL through psycopg, or SQLite.
 
     Args:
         url: The address.
         setting: Where it was given, for messages; that of the shared database when None.
         remedy: The command that brings it to the newest step.
+        kept: Whether connections to a server are kept for the next question, as is worth it for whoever asks again and
+            again; then none is waited for long, and no question either.
 
     Raises:
         ConfigurationError: If it is none; its text is not repeated, because a password may stand in it.
     """
-    from sqlalchemy import NullPool, create_engine, make_url
+    from sqlalchemy import NullPool, QueuePool, create_engine, event, make_url
     from sqlalchemy.exc import ArgumentError
 
     try:
@@ -55,14 +60,24 @@ def engine_of(url: str, setting: str | None = None, remedy: str = "finq db upgra
     if address.get_backend_name() == "sqlite":
         engine = create_engine(address, connect_args={"timeout": 60}, poolclass=NullPool)
     else:
-        # Who asks does so a few times and ends: no connection is kept open for the next question.
+        # Most who ask do so a few times and end: they keep no connection open for the next question.
         engine = create_engine(
             address.set(drivername="postgresql+psycopg"),
-            connect_args={"connect_timeout": _LONGEST_CONNECT_S},
-            poolclass=NullPool,
+            connect_args={"connect_timeout": _SHORT_CONNECT_S if kept else _LONGEST_CONNECT_S},
+            poolclass=QueuePool if kept else NullPool,
+            **({"pool_size": _KEPT, "pool_pre_ping": True, "pool_recycle": _OLDEST_S} if kept else {}),
         )
+        if kept:
+            event.listen(engine, "connect", _limit)
     engine.update_execution_options(setting=setting or where("database", "url"), remedy=remedy)
     return engine
+
+
+def _limit(connection: Any, _: Any) -> None:
+    """Let no question on a connection take long."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET statement_timeout = '{_LONGEST_QUESTION_S}s'")
+    connection.commit()
 
 
 @contextmanager

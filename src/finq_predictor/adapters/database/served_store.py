@@ -27,19 +27,20 @@ _JUDGED = timedelta(days=92)
 _STATEMENT = ("market", "instrument", "ts", "horizon", "model", "version", "arm")
 
 
-def store_engine(root: Path, environment: Mapping[str, str] | None = None) -> Engine:
+def store_engine(root: Path, environment: Mapping[str, str] | None = None, *, kept: bool = False) -> Engine:
     """The store of a folder of data; it is opened by the first question.
 
     Args:
         root: Folder of the data.
         environment: Variables by name; None for those of this process.
+        kept: Whether connections are kept, see :func:`~finq_predictor.adapters.database.engine.engine_of`.
 
     Raises:
         ConfigurationError: If the address is given twice, cannot be read or is none; it is never shown.
     """
     address = read_secret(URL, "the address", environment)
     if address is not None:
-        return engine_of(address.decode("latin-1"), URL)
+        return engine_of(address.decode("latin-1"), URL, kept=kept)
     file = Layout(root).store
     return engine_of(f"sqlite:///{file}", f"the folder {file.parent.name}")
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,6 @@ from starlette.responses import Response
 
 from finq_predictor.adapters.typed_json import plain
 from finq_predictor.domain.columns import INSTRUMENT, TS
-from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.evaluation.sticky_arms import Arm
 from finq_predictor.domain.panel import BENCHMARK_CLOSE, MEMBER, Panel
 from finq_predictor.serving import schemas
@@ -25,7 +23,9 @@ from finq_predictor.serving.operation import Operation
 from finq_predictor.serving.routes.looking_back_schemas import HistoryAnswer, ScoreCardAnswer
 from finq_predictor.serving.runtime import Runtime, runtime
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
 _LONGEST_NAME = 64
 _USUAL, _MOST = 20, 60
 _MOST_FEEDBACK = 10
@@ -104,23 +104,21 @@ def _said(
 ) -> tuple[dict[pd.Timestamp, Any], dict[pd.Timestamp, list[bool]], str]:
     """What was served of an instrument from a bar on, what clients said of it, and whether that could be looked up."""
     from finq_predictor.adapters.database.served_reading import feedback_of, statements
-    from finq_predictor.adapters.database.served_store import is_open, store_engine
-    from finq_predictor.domain.errors import ConfigurationError
 
-    moment = since.to_pydatetime()
-    try:
-        engine = store_engine(api.settings.data_root)
-        if not is_open(engine):
-            return {}, {}, "absent"
-        said = statements(engine, served.market.name, since=moment, instrument=name)
-        heard = feedback_of(engine, served.market.name, name, moment)
-    except (DataError, ConfigurationError) as error:
-        logger.warning("What was served cannot be looked up: %s", error)
-        return {}, {}, "unavailable"
+    market, moment = served.market.name, since.to_pydatetime()
+
+    def looked_up(engine: Engine) -> tuple[pd.DataFrame, pd.DataFrame]:
+        said = statements(engine, market, since=moment, instrument=name)
+        return said, feedback_of(engine, market, name, moment)
+
+    found, looked = api.past.ask(looked_up)
+    if found is None:
+        return {}, {}, looked
+    said, heard = found
     mine = said[(said["horizon"] == served.predictor.bundle.horizon) & (said["arm"] == Arm.CHAMPION)]
     # Two versions may have spoken of a bar; what was said first was acted upon.
     first = mine.sort_values("served_at").drop_duplicates(TS)
-    return {row.ts: row for row in first.itertuples()}, heard.groupby(TS)["outcome"].agg(list).to_dict(), "read"
+    return {row.ts: row for row in first.itertuples()}, heard.groupby(TS)["outcome"].agg(list).to_dict(), looked
 
 
 def _row(answer: Answer, said: Any) -> dict[str, Any]:
