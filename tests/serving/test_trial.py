@@ -189,3 +189,14 @@ def test_a_server_outlives_a_model_that_kills(library, said, own_root, two_marke
         assert said in state["reason"]
         assert state["model"]["version"] == "1"
         assert httpx.post(f"{url}/predict", json={"instrument": "AAPL"}, timeout=30).status_code == 200
+
+
+def test_what_was_tried_ahead_is_not_tried_again_and_a_fault_is_left_to_whoever_loads(champion, tmp_path, monkeypatch):
+    place, absent = tmp_path / "trials", tmp_path / "absent"
+    place.mkdir()
+    trial.try_ahead([absent, champion], 60.0, place)
+    (kept,) = place.glob("*.json")
+    monkeypatch.setenv(trial.TRIALS, str(place))
+    monkeypatch.setattr(trial, "_try", lambda *_: pytest.fail("it was tried already"))
+    bundle = load_tried(champion, 60.0)
+    assert trial.ask(bundle) == json.loads(kept.read_text())

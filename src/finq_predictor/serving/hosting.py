@@ -15,14 +15,17 @@ import re
 import shutil
 import sys
 import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from finq_predictor.adapters.snapshots.store import SnapshotStore
 from finq_predictor.domain.errors import FinqError
 from finq_predictor.serving.metrics import MULTIPROCESS
 from finq_predictor.serving.settings import AuthMode, InferenceMode, Settings
 from finq_predictor.serving.supervisor import SUPERVISOR, is_alive
-from finq_predictor.serving.trial import TRIALS
+from finq_predictor.serving.trial import TRIALS, try_ahead
 
 _WORKER = "_bentoml_impl.worker.service"
 _API = "service"
@@ -77,6 +80,7 @@ def make_arbiter(watchers: list[Any], *, threaded: bool = False, check_delay: fl
     _sweep()
     folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-"))
     (folder / "trials").mkdir()
+    _try_ahead(folder / "trials")
     for watcher in watchers:
         # Only the API counts; what another service left there would be taken for a worker of it.
         counts = folder / ("metrics" if watcher.name == _API else f"metrics-{watcher.name}")
@@ -92,6 +96,25 @@ def make_arbiter(watchers: list[Any], *, threaded: bool = False, check_delay: fl
     )
     arbiter.exit_stack.callback(shutil.rmtree, folder, ignore_errors=True)
     return arbiter
+
+
+def _try_ahead(place: Path) -> None:
+    """Begin to try what will be served, while the workers are still starting."""
+    try:
+        settings = Settings.from_environment()
+    except FinqError:
+        # The workers tell why.
+        return
+    told = (_champions(settings), settings.trial_seconds, place)
+    threading.Thread(target=try_ahead, args=told, name="finq-trials", daemon=True).start()
+
+
+def _champions(settings: Settings) -> Iterator[Path]:
+    for market in settings.markets:
+        with contextlib.suppress(FinqError, OSError):
+            snapshot = SnapshotStore(settings.data_root, market).newest()
+            if snapshot.has("champion"):
+                yield snapshot.path("champion")
 
 
 def _require_private(sockets: Any) -> None:

@@ -49,11 +49,11 @@ class Recording:
         self._gauges = _Gauges(registry)
 
     def start(self) -> None:
-        """Begin a spool, where answers are recorded, and have a keeper at work."""
+        """Begin a spool, where answers are recorded; :meth:`follow` has a keeper at work."""
         if self._settings.record:
             limit = self._settings.record_limit_mb * _MIB
             self._spool = Spool(self._folder / FOLDER, limit, fsync=self._settings.record_fsync)
-            self.look()
+            self._spool.look()
 
     def one(
         self, request_id: str, user: str | None, said: bytes, beside: Sequence[bytes] = ()
@@ -117,8 +117,9 @@ class Recording:
     async def follow(self) -> None:
         """Look again and again, beside the requests."""
         while True:
-            await asyncio.sleep(_PAUSE_S)
+            # At once: a keeper is started when models are loaded, for which it would only take the processor away.
             await run_in_threadpool(self.look)
+            await asyncio.sleep(_PAUSE_S)
 
     def look(self) -> None:
         """Find out how much room there is and how the keeper is doing; start one where there is none."""

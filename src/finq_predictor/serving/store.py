@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
 from finq_predictor.adapters.silver import read_panel
@@ -128,11 +128,20 @@ class Store:
 
     def refresh(self) -> None:
         """Look once at every market."""
+        if self.loading and self._markets:
+            self._load_all()
         for name, watched in self._markets.items():
             watched.refresh()
             self._show(name, watched.value)
         self.loading = False
         self._loaded.set()
+
+    def _load_all(self) -> None:
+        """Load all markets at a time: at the start most of that is waiting for trials, processes of their own."""
+        with ThreadPoolExecutor(len(self._markets)) as beside:
+            looks = {beside.submit(watched.refresh): name for name, watched in self._markets.items()}
+            for look in as_completed(looks):
+                self._show(looks[look], self._markets[looks[look]].value)
 
     def _show(self, name: str, champion: Served | None) -> None:
         """Let requests see the champion and what is tried beside it at once; the first champion waits for nobody."""

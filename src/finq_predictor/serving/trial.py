@@ -14,8 +14,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -56,20 +56,31 @@ def load_tried(folder: Path, seconds: float) -> ModelBundle:
         StoreError: If it cannot be read, its trial died, took too long or gave other numbers than it does here.
     """
     parts = read_parts(folder)
-    digest = sha256(b"".join(sha256(content).digest() for content in parts.values())).hexdigest()
+    digest = _digest(parts)
     if digest in _tried:
         return build_bundle(parts, folder)
     started = time.perf_counter()
-    with _shared(digest) as kept:
-        tried = json.loads(kept.read_text()) if kept and kept.exists() else _try(parts, folder, seconds)
-        if kept:
-            kept.write_text(json.dumps(tried))
+    place = os.environ.get(TRIALS)
+    tried = _tried_once(parts, folder, seconds, Path(place) if place else None)
     bundle = without_learning(lambda: build_bundle(parts, folder))
     if ask(bundle) != tried:
         raise StoreError(f"The model in {folder} gave other numbers in its trial than here. Train or export it again.")
     _tried.add(digest)
     logger.info("The model in %s was tried within %.1f s", folder, time.perf_counter() - started)
     return bundle
+
+
+def try_ahead(folders: Iterable[Path], seconds: float, place: Path) -> None:
+    """Try bundles before anybody loads them; what goes wrong is met again by whoever does, who can tell it.
+
+    Args:
+        folders: Where the bundles lie.
+        seconds: Longest time that a trial may take.
+        place: Where the processes of one server look for what trials gave.
+    """
+    for folder in folders:
+        with suppress(StoreError, OSError):
+            _tried_once(read_parts(folder), folder, seconds, place)
 
 
 def ask(bundle: ModelBundle) -> list[list[float]]:
@@ -92,16 +103,24 @@ def ask(bundle: ModelBundle) -> list[list[float]]:
     return listed
 
 
-@contextmanager
-def _shared(digest: str) -> Iterator[Path | None]:
-    """The file for what the trial of a model gave, while no sibling of this process tries the same; None without."""
-    place = os.environ.get(TRIALS)
-    if not place:
-        yield None
-        return
-    with (Path(place) / f"{digest}.lock").open("w") as lock:
+def _digest(parts: dict[str, bytes]) -> str:
+    return sha256(b"".join(sha256(content).digest() for content in parts.values())).hexdigest()
+
+
+def _tried_once(parts: dict[str, bytes], folder: Path, seconds: float, place: Path | None) -> list[list[float]]:
+    """What a bundle answers in a process of its own; siblings of this process do not try the same again."""
+    if place is None:
+        return _try(parts, folder, seconds)
+    digest = _digest(parts)
+    with (place / f"{digest}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield Path(place) / f"{digest}.json"
+        kept = place / f"{digest}.json"
+        if kept.exists():
+            found: list[list[float]] = json.loads(kept.read_text())
+            return found
+        tried = _try(parts, folder, seconds)
+        kept.write_text(json.dumps(tried))
+        return tried
 
 
 def _try(parts: dict[str, bytes], folder: Path, seconds: float) -> list[list[float]]:
