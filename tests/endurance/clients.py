@@ -18,6 +18,8 @@ from typing import Any
 
 FED_EVERY = 5
 """Of so many predictions one is met by feedback."""
+RECONNECT = 20
+"""After so many questions a client opens another connection."""
 STOCKS, PAIRS = ("AAPL", "MSFT", "NVDA"), ("EUR_USD", "USD_JPY", "AUD_USD")
 BOTH = {"requests": [{"instrument": name} for name in (*STOCKS, *PAIRS)] * 5}
 PAST = {"instruments": list(PAIRS), "prediction_dates": ["2024-01-12", "2024-01-15"]}
@@ -94,10 +96,14 @@ class Clients:
         host, port = self._url.removeprefix("http://").split(":")
         connection = http.client.HTTPConnection(host, int(port), timeout=60)
         newest: dict[str, int] = {}
-        number = 0
+        number = asked = 0
         for kind, method, path, body in cycle(ASKED[first % len(ASKED) :] + ASKED[: first % len(ASKED)]):
             if self._over.is_set():
                 break
+            asked += 1
+            if asked % RECONNECT == 0:
+                # By chance it is another worker then.
+                connection.close()
             answer = self._one(connection, kind, method, path, body, newest)
             time.sleep(self._pause)
             if answer is not None and answer.get("prediction_id"):

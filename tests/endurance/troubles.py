@@ -81,9 +81,12 @@ class Troubles:
         if len(workers) < 2:
             raise RuntimeError(f"of {len(server.children())} processes of the server {len(workers)} are workers")
         victim = max(workers, key=psutil.Process.create_time)
+        end = time.monotonic() + AWAY_S
+        while not (held := _held(victim)) and time.monotonic() < end:
+            time.sleep(0.001)
         victim.kill()
         self.kills += 1
-        self.told.append(f"worker {victim.pid} killed")
+        self.told.append(f"worker {victim.pid} killed, and with it {held} connections")
 
     def following(self, seconds: float) -> Iterator[tuple[float, Callable[[psutil.Process], None]]]:
         """When what befalls: each server goes away twice, and between them three workers are killed."""
@@ -128,6 +131,14 @@ def told_by_environment(values: dict[str, str]) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def _held(process: psutil.Process) -> int:
+    """How many clients are connected to a process."""
+    port = min(one.laddr.port for one in process.net_connections("tcp") if one.status == psutil.CONN_LISTEN)
+    return sum(
+        one.status == psutil.CONN_ESTABLISHED and one.laddr.port == port for one in process.net_connections("tcp")
+    )
 
 
 def _words(process: psutil.Process) -> list[str]:
