@@ -96,11 +96,11 @@ class Clients:
         host, port = self._url.removeprefix("http://").split(":")
         connection = http.client.HTTPConnection(host, int(port), timeout=60)
         newest: dict[str, int] = {}
-        number = asked = 0
-        for kind, method, path, body in cycle(ASKED[first % len(ASKED) :] + ASKED[: first % len(ASKED)]):
+        number = 0
+        questions = cycle(ASKED[first % len(ASKED) :] + ASKED[: first % len(ASKED)])
+        for asked, (kind, method, path, body) in enumerate(questions, start=1):
             if self._over.is_set():
                 break
-            asked += 1
             if asked % RECONNECT == 0:
                 # By chance it is another worker then.
                 connection.close()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar, TypeVarTuple
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, move_on_after, to_thread
 
 from finq_predictor.serving.errors import OverloadedError
 
@@ -22,11 +23,13 @@ class Gate:
     Args:
         threads: Pieces of work that run at a time. Few, because they share one interpreter with the event loop.
         waiting: Requests inside beyond those.
+        seconds: Longest wait of a piece of work for its turn. What waits when too much is asked for is old when it is
+            answered, and all that comes later waits for it as well: long after the rush, if nobody is sent away.
     """
 
-    def __init__(self, threads: int, waiting: int) -> None:
-        self._most = threads + waiting
-        self._limiter = CapacityLimiter(threads)
+    def __init__(self, threads: int, waiting: int, seconds: float = math.inf) -> None:
+        self._most, self._seconds = threads + waiting, seconds
+        self._turns, self._threads = CapacityLimiter(threads), CapacityLimiter(math.inf)
         self.inside = 0
 
     @contextmanager
@@ -45,5 +48,17 @@ class Gate:
             self.inside -= 1
 
     async def run(self, work: Callable[[*Ts], T], *given: *Ts) -> T:
-        """Do a piece of work in a thread."""
-        return await to_thread.run_sync(work, *given, limiter=self._limiter)
+        """Do a piece of work in a thread, when it is its turn.
+
+        Raises:
+            OverloadedError: If that takes too long.
+        """
+        turn = object()
+        with move_on_after(self._seconds) as waited:
+            await self._turns.acquire_on_behalf_of(turn)
+        if waited.cancelled_caught:
+            raise OverloadedError(f"It was not the turn of this request for {self._seconds:g} s; try again later.")
+        try:
+            return await to_thread.run_sync(work, *given, limiter=self._threads)
+        finally:
+            self._turns.release_on_behalf_of(turn)

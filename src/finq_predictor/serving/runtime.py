@@ -57,7 +57,7 @@ class Runtime:
 
     def __post_init__(self) -> None:
         settings = self.settings
-        self.gate = Gate(settings.work_threads, settings.work_waiting)
+        self.gate = Gate(settings.work_threads, settings.work_waiting, settings.work_wait_seconds)
         self.access = Access(
             settings.auth,
             settings.data_root,

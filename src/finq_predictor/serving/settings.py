@@ -117,6 +117,9 @@ class Settings(BaseSettings):
     work_waiting: int = Field(
         default=64, ge=0, description="Requests that may wait for that; beyond, they get 503 and Retry-After"
     )
+    work_wait_seconds: float = Field(
+        default=1.0, ge=0.01, description="Longest wait of a piece of work for its turn; beyond, 503 and Retry-After"
+    )
     answer_seconds: float = Field(
         default=60.0, ge=0.01, description="Longest time for an answer; what takes longer is given up with 503"
     )
