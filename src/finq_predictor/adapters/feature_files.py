@@ -12,7 +12,7 @@ from finq_predictor.adapters.atomic_file import write_atomically
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import DataError, closest
 
-PIECE = 100_000
+PIECE = 25_000
 """Rows that are in memory at a time."""
 
 

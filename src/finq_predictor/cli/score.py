@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-# Pieces that are worked on at a time; each takes half a gigabyte with a few hundred features.
+# Pieces that are worked on at a time; each takes two hundred megabytes with a few hundred features.
 _AT_ONCE = min(4, os.cpu_count() or 1)
+_TOLD_EVERY = 100_000
 
 
 @click.command()
@@ -38,6 +39,8 @@ def score(file: Path, root: Path, market: str, out: Path | None) -> None:
     FILE holds ts, instrument and a column for each feature of the model. What comes out has a row for each row of FILE,
     in the same order: score, calibrated probability, prediction, confidence, decision and reason.
     """
+    from threadpoolctl import threadpool_limits
+
     from finq_predictor.adapters.bundle_store import load_bundle
     from finq_predictor.adapters.feature_files import read_features, require_known, write_rows
     from finq_predictor.adapters.snapshots.store import SnapshotStore
@@ -55,14 +58,17 @@ def score(file: Path, root: Path, market: str, out: Path | None) -> None:
 
     def scored() -> Iterator[pd.DataFrame]:
         done = 0
-        with ThreadPoolExecutor(_AT_ONCE) as beside:
+        # Threads within a piece would only wait for those of the pieces beside it.
+        with threadpool_limits(limits=1), ThreadPoolExecutor(_AT_ONCE) as beside:
             waiting: deque[Future[pd.DataFrame]] = deque()
             for rows in read_features(file, bundle.feature_set.names):
                 waiting.append(beside.submit(predict_rows, bundle, rows, rules))
                 while len(waiting) > _AT_ONCE:
                     yield (table := waiting.popleft().result())
-                    done += len(table)
-                    click.echo(f"{done:,} rows, {done / (time.perf_counter() - began):,.0f} a second", err=True)
+                    before, done = done, done + len(table)
+                    if done // _TOLD_EVERY > before // _TOLD_EVERY:
+                        rate = done / (time.perf_counter() - began)
+                        click.echo(f"{done:,} rows, {rate:,.0f} a second", err=True)
             while waiting:
                 yield waiting.popleft().result()
 
