@@ -96,7 +96,7 @@ def _pair(request: Request, made: Tokens) -> Response:
     )
 
 
-_ERRORS = (400, 401, 413, 415, 422, 429, 503)
+_ERRORS = (400, 401, 403, 413, 415, 422, 429, 503)
 OPERATIONS = (
     Operation(
         "post",
