@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import socket
+import threading
 import time
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
+import uvicorn
 
 from serving.servers import BENTO, UVICORN, running
 
@@ -167,3 +170,32 @@ def test_the_pages_name_the_protocol_where_it_must_be_asked_for(project_path):
     page = (project_path / "docs/how-to/serve-to-others.md").read_text(encoding="utf-8")
     assert " ".join(OURS) in page
     assert Path(project_path / "src/finq_predictor/serving/connections.py").exists()
+
+
+def test_all_who_come_at_a_time_are_let_in_within_a_few_rounds_of_the_loop():
+    number, here, rounds = 64, threading.Event(), 0
+
+    async def app(scope, receive, send):
+        nonlocal rounds
+        here.wait(LONG)
+        while len(server.server_state.connections) <= number and rounds < 100 * number:
+            rounds += 1
+            await asyncio.sleep(0)
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    with socket.create_server(("127.0.0.1", 0), backlog=2 * number) as listener:
+        options = {"http": "finq_predictor.serving.connections:Connection", "loop": "uvloop", "lifespan": "off"}
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", **options))
+        running = threading.Thread(target=server.run, args=([listener],))
+        running.start()
+        with contextlib.ExitStack() as stack:
+            first = stack.enter_context(socket.create_connection(listener.getsockname(), timeout=LONG))
+            first.sendall(b"GET / HTTP/1.1\r\nhost: finq\r\n\r\n")
+            for _ in range(number):
+                stack.enter_context(socket.create_connection(listener.getsockname(), timeout=LONG))
+            here.set()
+            assert first.recv(65536).startswith(b"HTTP/1.1 204")
+        server.should_exit = True
+        running.join(LONG)
+    assert rounds < number / 4

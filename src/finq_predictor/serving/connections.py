@@ -7,6 +7,9 @@ uvicorn bounds none of them. It is told to use this protocol by `hosting` under 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import socket
 from functools import cache
 from typing import Any, ClassVar
 
@@ -14,6 +17,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from finq_predictor.domain.errors import FinqError
 from finq_predictor.serving.settings import Settings
+
+_AT_ONCE = 16
+"""Connections that are taken in a round of the loop beyond the one that uvloop takes; the rest is left to siblings."""
 
 
 @cache
@@ -38,11 +44,14 @@ class Connection(HttpToolsProtocol):
     """
 
     straight_to: ClassVar[Any] = None
+    _coming: ClassVar[set[asyncio.Task[Any]]] = set()
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         if self.straight_to is not None:
             self.app = self.straight_to
+        self._given = (given, named)
+        self._fetches = True
         self._head = 0
         self._in_head = True
         self._got_on = False
@@ -51,10 +60,46 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the headers, or send away who is too many."""
         super().connection_made(transport)
+        if self._fetches and not self.config.is_ssl:
+            self._fetch_others(transport)
         if len(self.connections) > limits().connections:
             self._refuse(503, "Too many connections; come again later.")
         else:
             self._wait(limits().header_seconds)
+
+    def _fetch_others(self, transport: asyncio.Transport) -> None:
+        """Take others who wait to be let in.
+
+        uvloop takes one in each round of its loop, and a round lasts as long as all that those already inside have
+        asked for: of some hundreds who come at a time the last would wait for seconds.
+        """
+        descriptor = _listener(transport.get_extra_info("sockname"))
+        if descriptor is None:
+            return
+        with contextlib.suppress(OSError):
+            listener = socket.socket(fileno=descriptor)
+            try:
+                for _ in range(_AT_ONCE):
+                    other, _ = listener.accept()
+                    self._let_in(other)
+            finally:
+                # It is the server's to close.
+                listener.detach()
+
+    def _let_in(self, other: socket.socket) -> None:
+        def sibling() -> Connection:
+            given, named = self._given
+            made = type(self)(*given, **named)
+            made._fetches = False
+            return made
+
+        other.setblocking(False)
+        if other.family != socket.AF_UNIX:
+            other.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        task = self.loop.create_task(self.loop.connect_accepted_socket(sibling, other))
+        # The loop alone would not keep it.
+        self._coming.add(task)
+        task.add_done_callback(self._coming.discard)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End to wait."""
@@ -110,3 +155,21 @@ class Connection(HttpToolsProtocol):
             head = b"content-type: text/plain; charset=utf-8\r\nconnection: close\r\ncontent-length: "
             self.transport.write(STATUS_LINE[status] + head + f"{len(message)}\r\n\r\n{message}".encode())
             self.transport.close()
+
+
+@cache
+def _listener(name: Any) -> int | None:
+    """The open file through which connections to an address come in; None where that cannot be found out."""
+    port = name[1] if isinstance(name, tuple) else name
+    for word in os.listdir("/dev/fd") if os.path.isdir("/dev/fd") else ():
+        with contextlib.suppress(OSError):
+            found = socket.socket(fileno=int(word))
+            try:
+                here = found.getsockname()
+                listens = found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+                # Where it listens on all addresses of the machine, only the port is the same.
+                if listens and (here[1] if isinstance(here, tuple) else here) == port:
+                    return int(word)
+            finally:
+                found.detach()
+    return None
