@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from click.testing import CliRunner
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
@@ -310,3 +312,16 @@ def test_the_question_of_the_page_is_answered(postgres, root, project_path):
         assert float(found) == pytest.approx((told["prediction"].astype(bool) == (told["label"] == 1)).mean())
     finally:
         downgrade(engine)
+
+
+def test_the_newest_step_is_the_one_that_alembic_finds(tmp_path):
+    engine = engine_of(f"sqlite:///{tmp_path / 'steps.db'}")
+    configuration = Config()
+    configuration.set_main_option("script_location", "finq_predictor.adapters.database:migrations")
+    configuration.set_main_option("path_separator", "os")
+    assert newest() == ScriptDirectory.from_config(configuration).get_current_head()
+    assert current(engine) == ""
+    for step in ("0001", newest(), "base"):
+        (upgrade if step != "base" else downgrade)(engine, step)
+        with engine.connect() as connection:
+            assert current(engine) == (MigrationContext.configure(connection).get_current_revision() or "")
