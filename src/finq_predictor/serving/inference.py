@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable
 from itertools import chain, islice
 from typing import Protocol, TypedDict
@@ -23,6 +23,7 @@ from finq_predictor.domain.errors import FinqError, StoreError
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.models import MODELS
 from finq_predictor.domain.modelling.models.base import Device
+from finq_predictor.domain.modelling.prediction import Predictor
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.metrics import Metrics
 from finq_predictor.serving.settings import Settings
@@ -30,6 +31,7 @@ from finq_predictor.serving.trial import load_tried
 from finq_predictor.serving.watch import Watched
 
 logger = logging.getLogger(__name__)
+_MOST_BARS = 64
 
 
 class Scoring(Protocol):
@@ -89,9 +91,10 @@ class RemoteModel(Protocol):
 
 
 class Remote:
-    """Sends the feature rows of every request to the inference service.
+    """Has the inference service score bars, each once, and remembers the answers of all its instruments.
 
-    When that fails or takes too long, the request is answered in process and the fallback is counted.
+    Whoever asks for a bar that is being scored waits for that. When it fails or takes too long, the request is answered
+    in process and the fallback is counted; the next one asks the service again.
 
     Args:
         model: The inference service.
@@ -104,21 +107,41 @@ class Remote:
         self._metrics = metrics
         self._timeout = timeout
         self._here = InProcess()
+        # The predictor is kept beside its bars, so that no other one takes its place in the memory, and in the keys.
+        self._bars: OrderedDict[tuple[int, pd.Timestamp], tuple[Predictor, asyncio.Task[dict[str, Answer]]]]
+        self._bars = OrderedDict()
 
-    async def answers(self, served: Served, ts: pd.Timestamp, instruments: Iterable[str] | None) -> dict[str, Answer]:
-        """See :class:`Scoring`."""
-        features = await run_in_threadpool(served.features_at, ts)
-        wanted = None if instruments is None else set(instruments)
-        if wanted is not None:
-            features = features[features[INSTRUMENT].isin(wanted)]
+    async def answers(
+        self,
+        served: Served,
+        ts: pd.Timestamp,
+        instruments: Iterable[str] | None = None,
+    ) -> dict[str, Answer]:
+        """See :class:`Scoring`; all are answered."""
+        bar = id(served.predictor), ts
+        if bar not in self._bars:
+            task = asyncio.create_task(self._answers(served, ts))
+            task.add_done_callback(_heard)
+            self._bars[bar] = served.predictor, task
+        self._bars.move_to_end(bar)
+        while len(self._bars) > _MOST_BARS:
+            self._bars.popitem(last=False)
+        asked = self._bars[bar][1]
         try:
-            scored = await asyncio.wait_for(self._score(served, features), self._timeout)
+            # Whoever leaves while others wait does not take the answer with them.
+            return await asyncio.wait_for(asyncio.shield(asked), self._timeout)
         except Exception as error:
+            if self._bars.get(bar, (None, None))[1] is asked:
+                # Others may still wait for it, and have their own patience.
+                del self._bars[bar]
             logger.warning("The inference service did not answer, scoring in process: %s", str(error) or repr(error))
             self._metrics.fallbacks.labels(served.market.name).inc()
-            return await self._here.answers(served, ts)
-        table = served.predictor.decide(ts, features, scored)
-        return served.describe(table if wanted is None else table[table[INSTRUMENT].isin(wanted)])
+            return await self._here.answers(served, ts, instruments)
+
+    async def _answers(self, served: Served, ts: pd.Timestamp) -> dict[str, Answer]:
+        features = await run_in_threadpool(served.features_at, ts)
+        scored = await self._score(served, features)
+        return await run_in_threadpool(lambda: served.describe(served.predictor.decide(ts, features, scored)))
 
     async def _score(self, served: Served, features: pd.DataFrame) -> pd.DataFrame:
         names = list(served.predictor.bundle.feature_set.names)
@@ -134,6 +157,12 @@ class Remote:
         if said["scored"] is None:
             raise StoreError(str(said["problem"]))
         return pd.DataFrame(said["scored"], columns=["score", "probability"])
+
+
+def _heard(task: asyncio.Task[dict[str, Answer]]) -> None:
+    """Take note of a failure that nobody waits for any more, which Python would complain about."""
+    if not task.cancelled():
+        task.exception()
 
 
 def identity(bundle: ModelBundle) -> dict[str, str]:

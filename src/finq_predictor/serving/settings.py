@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     )
     inference: InferenceMode = Field(
         default=InferenceMode.IN_PROCESS,
-        description="`in_process`: the predictor in the API; `service`: every request hops to Inference",
+        description="`in_process`: bars are scored in the API; `service`: by Inference, a process beside it",
     )
     inference_timeout_seconds: float = Field(
         default=5.0, ge=0.001, description="Longest wait for the inference service before the API scores in process"
