@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -104,6 +105,13 @@ def two_markets(tmp_path_factory) -> Path:
     small_market.build(root, "equity")
     small_market.build(root, "fx", bars=400, model="xgboost", status="provisional", version="3")
     return root
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A folder with a name that leaves room for those of sockets, which are 107 bytes at most."""
+    with tempfile.TemporaryDirectory(prefix="finq", dir="/tmp") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

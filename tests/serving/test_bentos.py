@@ -1,36 +1,59 @@
 from __future__ import annotations
 
+import ast
+import importlib
 import os
+import re
 import shutil
+import signal
+import sqlite3
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
+from packaging.utils import canonicalize_name
 
 from finq_predictor.adapters.distributions import needed_by
 from finq_predictor.adapters.layout import Layout, versions_of
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.modelling.models import MODELS
-from serving.servers import BIN, serving
+from finq_predictor.serving.access.callers import Role
+from finq_predictor.serving.access.store import open_store
+from serving import small_market
+from serving.read_only import read_only_but
+from serving.servers import BIN, running
 
 DATA = Layout(Path("data"))
+STAGED = ("bentos", "src", "pyproject.toml", "constraints.txt")
+
+
+def copied(project: Path, into: Path) -> Path:
+    """What a build reads of the project, elsewhere."""
+    for name in STAGED:
+        if (project / name).is_dir():
+            shutil.copytree(project / name, into / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(project / name, into)
+    return into
 
 
 @pytest.fixture(scope="module")
 def bento(project_path, two_markets, tmp_path_factory) -> Path:
     """A bento built as a user builds it, in a copy of the project."""
-    copy = tmp_path_factory.mktemp("project")
-    shutil.copytree(project_path / "bentos", copy / "bentos")
-    shutil.copytree(project_path / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(project_path / "constraints.txt", copy)
+    copy = copied(project_path, tmp_path_factory.mktemp("project"))
     variables = os.environ | {"BENTOML_HOME": str(copy / "home"), "FINQ_DATA_ROOT": str(two_markets)}
     command = [str(BIN / "bentoml"), "build", "--output", "tag"]
     built = subprocess.run(command, cwd=copy / "bentos", env=variables, capture_output=True, text=True, timeout=180)
     assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
     assert sorted(path.name for path in (copy / "bentos").iterdir() if path.name != "__pycache__") == [
         ".gitignore",
+        "Dockerfile.j2",
         "bentofile.yaml",
         "service.py",
         "staging.py",
@@ -39,58 +62,195 @@ def bento(project_path, two_markets, tmp_path_factory) -> Path:
     return found
 
 
-def test_bento_holds_package_models_data_and_pins(bento):
+@pytest.fixture(scope="module")
+def state() -> Iterator[Path]:
+    """The folder that is written into; its name leaves room for those of sockets."""
+    with tempfile.TemporaryDirectory(prefix="finq", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def locked(bento: Path) -> dict[str, str]:
+    """The versions of a bento's lock, by name."""
+    lines = (bento / "env" / "python" / "requirements.txt").read_text().split()
+    return dict(line.split("==") for line in lines)
+
+
+def test_bento_holds_package_models_data_and_locks(bento, project_path):
     inside = {str(path.relative_to(bento / "src")) for path in (bento / "src").rglob("*") if path.is_file()}
     for name in (
         "service.py",
         "finq_predictor/serving/app.py",
         "finq_predictor/serving/web/index.html",
         "finq_predictor/domain/modelling/prediction.py",
+        "finq_predictor/adapters/database/migrations/env.py",
         *(f"data/snapshots/{market}/current" for market in MARKETS),
     ):
         assert name in inside
     for market in MARKETS:
         assert [path for path in inside if Path(path).is_relative_to(DATA.champion(market))]
         assert [path for path in inside if Path(path).is_relative_to(versions_of(DATA.silver(market, "bars")))]
-    assert not [path for path in inside if "pipelines" in path or "/cli/" in path or "__pycache__" in path]
-    pins = (bento / "env" / "python" / "requirements.txt").read_text()
+    assert not [path for path in inside if "pipelines" in path or "__pycache__" in path]
+    assert not [path for path in inside if path.endswith((".key", ".db", ".pem")) or "07_access" in path], "no secrets"
+    lock = locked(bento)
     for names in needed_by(MODELS.values()):
-        assert any(f"{name}==" in pins for name in names), names
-    assert not {"mlflow", "kedro", "great-expectations"} & {line.split("==")[0] for line in pins.splitlines()}
+        assert any(name in lock for name in names), names
+    assert "async-timeout" in lock, "redis needs it before Python 3.11.3, which Debian 12 has"
+    assert not {"mlflow", "kedro", "great-expectations", "pytest"} & set(lock)
+    pins = (project_path / "constraints.txt").read_text().splitlines()
+    assert {f"{name}=={version}" for name, version in lock.items()} <= set(pins)
+
+
+def test_the_image_is_not_root_and_tells_how_it_is(bento):
     docker = (bento / "env" / "docker" / "Dockerfile").read_text()
+    last = docker[docker.rindex("\nFROM ") :]
     assert "libgomp1" in docker
-    assert "BENTOML_HOST=0.0.0.0" in docker
+    assert re.findall(r"^USER (.*)$", docker, flags=re.MULTILINE) == ["10001:10001"]
+    assert re.findall(r"^VOLUME (.*)$", docker, flags=re.MULTILINE) == ["/var/lib/finq"], "one place to write"
+    assert re.search(r"^HEALTHCHECK .*\n +CMD \[.*/ready", last, flags=re.MULTILINE)
+    assert "--no-deps" in docker
+    assert "pip check" in docker, "the lock is whole, and nothing else is installed"
+    for variable in ("BENTOML_HOST=0.0.0.0", "FINQ_DATA_ROOT=/app/bento/src/data", "FINQ_STATE_ROOT=/var/lib/finq"):
+        assert variable in last
     assert "FINQ_AUTH" not in docker, "who may ask is said by whoever runs it"
+    assert not re.search(r"SECRET|TOKEN|PASSWORD|KEY=", docker), "secrets come when it is run"
+    labels = set(re.findall(r"org\.opencontainers\.image\.(\w+)=", last))
+    assert labels == {"title", "description", "version", "revision"}
 
 
-def test_bento_serves_by_itself(bento, tmp_path):
-    command = (str(BIN / "bentoml"), "serve", str(bento), "--host", "127.0.0.1", "--port")
-    with serving(command, tmp_path, seconds=240.0, PYTHONPATH=str(bento / "src")) as url:
-        assert httpx.post(f"{url}/predict", json={"instrument": "AAPL"}, timeout=30).json()["market"] == "equity"
+# Whether the lock is whole --------------------------------------------------------------------------------------------
 
 
-def test_what_is_staged_is_enough_to_load_every_market(project_path, two_markets, tmp_path):
-    """The copies alone, in a process that finds no other package: what the service imports and reads."""
-    for name in ("bentos", "src"):
-        shutil.copytree(project_path / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(project_path / "constraints.txt", tmp_path)
+def imported(source: Path) -> Iterator[str]:
+    """All modules that a file imports, at once or when something is called, but none for types alone."""
+
+    def visit(node: ast.AST) -> Iterator[str]:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            return
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        for child in ast.iter_child_nodes(node):
+            yield from visit(child)
+
+    return visit(ast.parse(source.read_text()))
+
+
+def file_of(source: Path, module: str) -> Path | None:
+    place = source / Path(*module.split("."))
+    return next((file for file in (place / "__init__.py", place.with_suffix(".py")) if file.exists()), None)
+
+
+def reached(source: Path, package: str) -> dict[str, set[str]]:
+    """What others made and the modules of a package, or what those import of ours, may import; and who imports it."""
+    waiting = [file.relative_to(source) for file in (source / Path(*package.split("."))).rglob("*.py")]
+    modules = [".".join(file.with_suffix("").parts) for file in waiting]
+    known: set[str] = set()
+    foreign: dict[str, set[str]] = {}
+    while modules:
+        module = modules.pop()
+        file = file_of(source, module)
+        if module in known or file is None:
+            continue
+        known.add(module)
+        for name in imported(file):
+            first, *_ = parts = name.split(".")
+            if first == "finq_predictor":
+                modules += [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+            elif first not in sys.stdlib_module_names:
+                foreign.setdefault(first, set()).add(module)
+    return foreign
+
+
+def test_the_lock_names_all_that_the_service_may_import_one_day(bento):
+    """Also what is imported when a setting wants it, such as Redis, a vault or an issuer."""
+    lock, made_by = locked(bento), packages_distributions()
+    foreign = reached(bento / "src", "finq_predictor.serving")
+    assert {"redis", "limits", "jwt", "authlib", "argon2", "sqlalchemy", "tenacity"} <= set(foreign)
+    lacking = {
+        name: sorted(who)[:3]
+        for name, who in foreign.items()
+        if not {canonicalize_name(one) for one in made_by[name]} & set(lock)
+    }
+    assert lacking == {}
+
+
+REFUSING = """
+import sys
+class Refusing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {refused!r}:
+            raise ModuleNotFoundError(f"{{name}} is not in the lock", name=name)
+sys.meta_path.insert(0, Refusing())
+"""
+
+
+@pytest.fixture(scope="module")
+def lock_alone(bento, tmp_path_factory) -> Path:
+    """A folder with which Python finds no library outside of the lock, as in an image, in whatever process."""
+    folder, lock = tmp_path_factory.mktemp("lock_alone"), {*locked(bento), "finq-predictor"}
+    made_by = packages_distributions()
+    refused = {name for name, who in made_by.items() if not {canonicalize_name(one) for one in who} & lock}
+    assert {"kedro", "mlflow", "pytest", "pip", "setuptools"} <= refused
+    (folder / "sitecustomize.py").write_text(REFUSING.format(refused=refused))
+    return folder
+
+
+def test_a_champion_of_any_kind_answers_with_the_lock_alone(lock_alone, bento, tmp_path):
+    """The two of the bento are served below."""
+    small_market.build(tmp_path, "fx", bars=300, model="lightgbm")
     code = (
-        "from pathlib import Path; import staging; staging.stage(Path.cwd());"
-        "import finq_predictor; from finq_predictor.serving.store import load_market;"
-        "from finq_predictor.serving.settings import Settings;"
-        "from finq_predictor.domain.market.markets import MARKETS;"
-        "assert Path(finq_predictor.__file__).is_relative_to(Path.cwd()), finq_predictor.__file__;"
-        "print(sorted(load_market(Settings(data_root=Path('data')), one).market.name for one in MARKETS.values()))"
+        "from finq_predictor.adapters.snapshots.store import path_of; from finq_predictor.serving.trial import ask;"
+        "from finq_predictor.adapters.bundle_store import load_bundle;"
+        f"print(len(ask(load_bundle(path_of({str(tmp_path)!r}, 'fx', 'champion')))), 'rows')"
     )
-    variables = {**os.environ, "FINQ_DATA_ROOT": str(two_markets), "PYTHONPATH": ""}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path / "bentos",
-        env=variables,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    variables = {**os.environ, "PYTHONPATH": f"{lock_alone}:{bento / 'src'}"}
+    done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.strip() == str(sorted(MARKETS))
-    assert not (tmp_path / "bentos" / "finq_predictor").exists()
+    assert done.stdout.strip() == "15 rows"
+
+
+def test_a_package_that_is_pinned_nowhere_stops_the_build(project_path, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(project_path / "bentos")
+    staging = importlib.import_module("staging")
+    pins = tmp_path / "constraints.txt"
+    # It is needed by something that is needed by what the service imports.
+    pins.write_text(re.sub(r"(?m)^six==.*\n", "", (project_path / "constraints.txt").read_text()))
+    with pytest.raises(SystemExit, match="does not pin six; run `make lock`"):
+        staging.locked(project_path / "pyproject.toml", pins)
+
+
+# As it is started in an image -----------------------------------------------------------------------------------------
+
+
+def test_bento_serves_where_it_may_write_into_one_folder_only(bento, lock_alone, state, tmp_path):
+    """With the lock alone; nothing is written beside code and data, and it ends within seconds of SIGTERM."""
+    accounts = open_store(state, make=True)
+    accounts.add_account("desk", Role.PREDICTOR)
+    key = {"Authorization": f"Bearer {accounts.make_key('desk').text}"}
+    before = {path: path.stat().st_mtime_ns for path in bento.rglob("*")}
+    command = (*read_only_but(state), sys.executable, "-m", "finq_predictor.serving.container", "--port")
+    variables = {
+        "BENTO_PATH": str(bento),
+        "BENTOML_HOST": "0.0.0.0",
+        "FINQ_DATA_ROOT": str(bento / "src" / "data"),
+        "FINQ_STATE_ROOT": str(state),
+        "HOME": "/nonexistent",
+        "PYTHONPATH": f"{lock_alone}:{bento / 'src'}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    with running(command, tmp_path, seconds=240.0, **variables) as server:
+        assert httpx.get(f"{server.url}/ready", timeout=30).json()["status"] == "ok", "no part of it is in trouble"
+        asked = {"url": f"{server.url}/predict", "json": {"instrument": "AAPL"}, "timeout": 30}
+        assert httpx.post(**asked).status_code == 401
+        answer = httpx.post(**asked, headers=key).json()
+        assert (answer["market"], answer["recorded"]) == ("equity", True)
+        assert "finq_ready 1" in httpx.get(f"{server.url}/metrics", headers=key, timeout=30).text
+        os.kill(server.pid, signal.SIGTERM)
+        psutil.Process(server.pid).wait(timeout=20)
+        assert "Traceback" not in server.log.read_text()
+    assert {path: path.stat().st_mtime_ns for path in bento.rglob("*")} == before
+    with sqlite3.connect(Layout(state).store) as stored:
+        assert stored.execute("select count(*) from served_predictions").fetchone() == (1,)
+    stored.close()

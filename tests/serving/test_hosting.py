@@ -8,7 +8,6 @@ import signal
 import socket
 import stat
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
@@ -84,13 +83,6 @@ def over_tcp(two_markets, tmp_path_factory):
     with running(BENTO, folder, seconds=240.0, **variables) as server:
         (other,) = {port for _, port in addresses(server.pid)} - {port_of(server)}
         yield server, f"http://127.0.0.1:{other}"
-
-
-@pytest.fixture
-def short_folder():
-    """A folder with a name that leaves room for those of sockets, which are 107 bytes at most."""
-    with tempfile.TemporaryDirectory(prefix="finq", dir="/tmp") as folder:
-        yield Path(folder)
 
 
 def test_the_inference_service_reads_no_pickle(over_tcp, tmp_path):

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 # The service finds the accounts below the same folder.
 _root = click.option(
     "--root",
-    envvar="FINQ_DATA_ROOT",
+    envvar=["FINQ_STATE_ROOT", "FINQ_DATA_ROOT"],
     type=click.Path(path_type=Path),
     default=DEFAULT_ROOT,
     show_default=True,
-    help="Folder of the data, or FINQ_DATA_ROOT.",
+    help="Folder of the data, or FINQ_STATE_ROOT or FINQ_DATA_ROOT.",
 )
 _ROLES = ("viewer", "predictor", "operator", "admin")
 _password_file = click.option(

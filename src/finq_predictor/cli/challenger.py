@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finq_predictor.cli.options import root_option
+from finq_predictor.cli.options import root_option, state_option
 from finq_predictor.domain.market.markets import MARKETS
 
 if TYPE_CHECKING:
@@ -122,21 +122,22 @@ def experiment() -> None:
 
 @experiment.command()
 @root_option
+@state_option
 @_one_market
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def report(root: Path, market: str, as_json: bool) -> None:
+def report(root: Path, state: Path | None, market: str, as_json: bool) -> None:
     """Compare each challenger with the champion on what both said and what became of it, and keep the result."""
     from finq_predictor.adapters.database.served_store import is_open, store_engine
     from finq_predictor.adapters.typed_json import to_json
     from finq_predictor.serving.experiment_report import report_experiment, table_of, write_report
 
-    engine = store_engine(root)
+    engine = store_engine(state or root)
     if not is_open(engine):
         raise click.ClickException(
-            f"Nothing that was served is stored for {root}. Let a service answer, then run: finq served drain"
+            f"Nothing that was served is stored for {state or root}. Let a service answer, then run: finq served drain"
         )
     found = report_experiment(engine, root, market, datetime.now(UTC))
-    write_report(root, found)
+    write_report(state or root, found)
     click.echo(to_json(found) if as_json else table_of(found))
 
 

@@ -15,6 +15,12 @@ DEFAULT_ROOT = Path("data")
 root_option = click.option(
     "--root", type=click.Path(path_type=Path), default=DEFAULT_ROOT, show_default=True, help="Folder of the data."
 )
+state_option = click.option(
+    "--state",
+    envvar="FINQ_STATE_ROOT",
+    type=click.Path(path_type=Path),
+    help="Folder that the service writes into, or FINQ_STATE_ROOT.  [default: that of the data]",
+)
 env_option = click.option("--env", help="Environment whose parameters hold, such as own.")
 market_option = click.option("--market", type=click.Choice(sorted(MARKETS)), help="Only this market.")
 

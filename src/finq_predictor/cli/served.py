@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finq_predictor.cli.options import market_option, root_option
+from finq_predictor.cli.options import market_option, root_option, state_option
 
 if TYPE_CHECKING:
     from finq_predictor.domain.evaluation.realised import Figure
@@ -24,18 +24,20 @@ def served() -> None:
 
 @served.command()
 @root_option
-def drain(root: Path) -> None:
+@state_option
+def drain(root: Path, state: Path | None) -> None:
     """Store what was recorded and is not stored yet, and what became of it, where no service does so."""
     import os
 
     from finq_predictor.serving.chores import Chores
     from finq_predictor.serving.keeper import Keeper, hold_keeping, open_store_of
 
-    lock = hold_keeping(root)
+    place = state or root
+    lock = hold_keeping(place)
     if lock is None:
-        raise click.ClickException(f"A service keeps {root} and stores all by itself.")
+        raise click.ClickException(f"A service keeps {place} and stores all by itself.")
     try:
-        keeper = Keeper(root, lambda: open_store_of(root), chores=Chores(root).run_once)
+        keeper = Keeper(place, lambda: open_store_of(place), chores=Chores(root, state=place).run_once)
         standing = keeper.run_once()
     finally:
         os.close(lock)
@@ -47,14 +49,15 @@ def drain(root: Path) -> None:
 
 @served.command()
 @root_option
+@state_option
 @click.option("--older-than", "days", type=click.IntRange(min=31), required=True, help="Days that are kept.")
 @click.option("--users-older-than", "user_days", type=click.IntRange(min=31), help="Days who asked is kept.")
 @click.confirmation_option(prompt="What is removed is lost. Go on?")
-def prune(root: Path, days: int, user_days: int | None) -> None:
+def prune(root: Path, state: Path | None, days: int, user_days: int | None) -> None:
     """Remove stored predictions, outcomes and feedback, by whole months."""
     from finq_predictor.serving.keeper import open_store_of
 
-    store, now = open_store_of(root), datetime.now(UTC)
+    store, now = open_store_of(state or root), datetime.now(UTC)
     store.open()
     done = store.prune(now - timedelta(days=days), now - timedelta(days=user_days or days))
     what = "months" if store.engine.dialect.name == "postgresql" else "rows"
@@ -63,21 +66,27 @@ def prune(root: Path, days: int, user_days: int | None) -> None:
 
 @click.command("score-card")
 @root_option
+@state_option
 @market_option
 @click.option("--model", help="Only this model.")
 @click.option("--since", type=_MOMENT, help="Only bars that closed then or later (UTC).")
 @click.option("--as-of", type=_MOMENT, help="As it was known then (UTC).  [default: now]")
 def score_card(
-    root: Path, market: str | None, model: str | None, since: datetime | None, as_of: datetime | None
+    root: Path,
+    state: Path | None,
+    market: str | None,
+    model: str | None,
+    since: datetime | None,
+    as_of: datetime | None,
 ) -> None:
     """Show how right each served version of a model was, beside what was promised when it was promoted."""
     from finq_predictor.adapters.database.served_store import is_open, store_engine
     from finq_predictor.serving.score_cards import score_cards
 
-    engine = store_engine(root)
+    engine = store_engine(state or root)
     if not is_open(engine):
         raise click.ClickException(
-            f"Nothing that was served is stored for {root}. Let a service answer, then run: finq served drain"
+            f"Nothing that was served is stored for {state or root}. Let a service answer, then run: finq served drain"
         )
     limits = {"since": _utc(since), "as_of": _utc(as_of)}
     cards = score_cards(engine, root, datetime.now(UTC), market=market, model=model, **limits).cards

@@ -11,5 +11,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def compiled(function: F) -> F:
-    """Compile on first use and keep the machine code beside the module; without fast-math, which reorders sums."""
-    return cast("F", njit(cache=True, nogil=True)(function))
+    """Compile on first use, without fast-math, which reorders sums; the machine code is kept beside the module.
+
+    Where neither that folder nor the user's can be written, as in a container whose files are read-only, it is kept in
+    the folder that `NUMBA_CACHE_DIR` names, or compiled anew by every process.
+    """
+    try:
+        return cast("F", njit(cache=True, nogil=True)(function))
+    except RuntimeError:
+        # The library finds no place for it, and would rather not compute at all.
+        return cast("F", njit(nogil=True)(function))

@@ -24,11 +24,13 @@ class Chores:
         root: The folder.
         predictions: How long what was said is kept.
         users: How long it is kept who asked.
+        state: Folder that is written into; None is that of the data.
     """
 
     root: Path
     predictions: timedelta = timedelta(days=1096)
     users: timedelta = timedelta(days=731)
+    state: Path | None = None
     _outcomes: Outcomes = field(init=False)
     _prune_at: float = 0.0
     _cards_at: float = 0.0
@@ -55,7 +57,7 @@ class Chores:
             self._prune_at = time.monotonic() + _DAY_S
         found = self._outcomes.run_once(store, past=past)
         if found or time.monotonic() >= self._cards_at:
-            write_score_cards(store.engine, self.root, now)
-            write_reports(store.engine, self.root, now)
+            write_score_cards(store.engine, self.root, now, self.state)
+            write_reports(store.engine, self.root, now, self.state)
             self._cards_at = time.monotonic() + _HOUR_S
         return found

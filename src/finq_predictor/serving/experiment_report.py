@@ -117,8 +117,11 @@ def read_report(root: Path, market: str) -> ExperimentReport | None:
     return from_json(ExperimentReport, text, file, advice)
 
 
-def write_reports(engine: Engine, root: Path, made_at: datetime) -> None:
-    """Make the reports of all markets in which something is tried; where that cannot be read, the log says so."""
+def write_reports(engine: Engine, root: Path, made_at: datetime, state: Path | None = None) -> None:
+    """Make the reports of all markets in which something is tried; where that cannot be read, the log says so.
+
+    They are left in the folder that the service writes into, or in the data.
+    """
     for market in MARKETS:
         try:
             tried = read_experiment(root, market).challengers
@@ -126,7 +129,7 @@ def write_reports(engine: Engine, root: Path, made_at: datetime) -> None:
             logger.warning("What is tried in %s cannot be read: %s", market, error)
             continue
         if tried:
-            write_report(root, report_experiment(engine, root, market, made_at))
+            write_report(state or root, report_experiment(engine, root, market, made_at))
 
 
 def table_of(report: ExperimentReport) -> str:

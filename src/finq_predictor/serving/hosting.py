@@ -139,7 +139,7 @@ def why_closed() -> str | None:
         if settings.auth is AuthMode.OFF:
             # That has to be said, and was.
             return None
-        access = Access(settings.auth, settings.data_root)
+        access = Access(settings.auth, settings.state)
         access.refresh()
     except FinqError as error:
         return f"its settings cannot work: {error}"

@@ -78,10 +78,10 @@ class _File:
 
 @dataclass
 class Keeper:
-    """Drains the spool of a folder of data into its store.
+    """Drains the spool of a folder into its store.
 
     Attributes:
-        root: Folder of the data.
+        root: The folder that the service writes into.
         open_store: Gives the store where the lines go; it is asked when there are some.
         batch: Most lines in one transaction.
         chores: What is done with the store after each look, see ``Chores``.
@@ -263,7 +263,7 @@ def keep(keeper: Keeper, usual: float, ended: threading.Event) -> None:
 
 
 def hold_keeping(root: Path) -> int | None:
-    """The lock of whoever keeps a folder of data, as an open file; None while somebody else has it."""
+    """The lock of whoever keeps a folder that a service writes into, as an open file; None while another has it."""
     folder = Layout(root).served
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -286,6 +286,7 @@ def main(words: list[str] | None = None) -> None:
     """Keep a folder of data until told to end."""
     options = argparse.ArgumentParser(description=main.__doc__)
     options.add_argument("--root", type=Path, required=True)
+    options.add_argument("--state", type=Path, help="Folder that is written into; that of the data when left out.")
     options.add_argument("--lock", type=int)
     options.add_argument("--parent", type=int, help="Who started this process and holds the other end of its input.")
     options.add_argument("--keeper-seconds", type=float, default=1.0)
@@ -300,18 +301,20 @@ def main(words: list[str] | None = None) -> None:
         signal.signal(number, lambda *_: ended.set())
     # The requests come first.
     os.nice(_NICE)
-    if given.lock is None and hold_keeping(given.root) is None:
-        logger.info("Another process keeps %s; this one has nothing to do.", given.root)
+    state = given.state or given.root
+    if given.lock is None and hold_keeping(state) is None:
+        logger.info("Another process keeps %s; this one has nothing to do.", state)
         return
     from finq_predictor.serving.chores import Chores
 
-    chores = Chores(given.root, timedelta(days=given.keep_predictions_days), timedelta(days=given.keep_users_days))
-    keeper = Keeper(given.root, lambda: open_store_of(given.root), chores=chores.run_once)
+    predictions, users = timedelta(days=given.keep_predictions_days), timedelta(days=given.keep_users_days)
+    chores = Chores(given.root, predictions, users, state)
+    keeper = Keeper(state, lambda: open_store_of(state), chores=chores.run_once)
     keep(keeper, given.keeper_seconds, ended)
 
 
 def open_store_of(root: Path) -> ServedStore:
-    """The store of a folder of data, not brought up to date yet."""
+    """The store of a folder that a service writes into, not brought up to date yet."""
     # Imported when there is something to keep: a server that answers nothing yet starts without it.
     from finq_predictor.adapters.database.served_store import ServedStore, store_engine
 

@@ -44,7 +44,7 @@ class Part(NamedTuple):
 
 
 def keeper_of(root: Path) -> Standing | None:
-    """What the keeper of a folder of data told last; None where it never did."""
+    """What the keeper of a folder that is written into told last; None where it never did."""
     known = {field.name for field in fields(Standing)}
     try:
         told = orjson.loads((Layout(root).served / STANDING).read_bytes())
@@ -56,10 +56,10 @@ def keeper_of(root: Path) -> Standing | None:
 def recording_of(api: Runtime) -> dict[str, Any]:
     """How what is answered is recorded; reads the disk."""
     settings, now = api.settings, api.now()
-    keeper = keeper_of(settings.data_root)
+    keeper = keeper_of(settings.state)
     return {
         "on": settings.record,
-        "bytes": used_by(Layout(settings.data_root).served / FOLDER),
+        "bytes": used_by(Layout(settings.state).served / FOLDER),
         "limit_mb": settings.record_limit_mb,
         "keeper": keeper,
         "told_s": None if keeper is None else max(0.0, now - keeper.at),

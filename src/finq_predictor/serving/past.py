@@ -45,7 +45,7 @@ class Past:
     """The store of what was served, for a process that asks it again and again.
 
     Args:
-        root: Folder of the data.
+        root: Folder that the service writes into.
         monotonic: Seconds of a clock that nobody sets.
     """
 

@@ -19,11 +19,12 @@ class Reasons:
     """The function through which every reason goes that a client is told.
 
     Args:
-        root: Folder of the data; files below it are named as they lie in it, all others by their own names.
+        roots: Folders of the data, and of what is written; files below them are named as they lie there, all others by
+            their own names.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._roots = tuple(_spellings(root))
+    def __init__(self, *roots: Path) -> None:
+        self._roots = tuple(dict.fromkeys(place for root in roots for place in _spellings(root)))
         self._places = tuple(_places())
 
     def told(self, reason: str) -> str:

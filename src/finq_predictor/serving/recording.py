@@ -43,7 +43,7 @@ class Recording:
 
     def __init__(self, settings: Settings, registry: CollectorRegistry) -> None:
         self._settings = settings
-        self._folder = Layout(settings.data_root).served
+        self._folder = Layout(settings.state).served
         self._spool: Spool | None = None
         self._keeper: subprocess.Popen[bytes] | None = None
         self._gauges = _Gauges(registry)
@@ -209,13 +209,18 @@ def said_of(answer: Answer, newest: str, arm: Arm | None = None) -> bytes:
 def start_keeper(settings: Settings) -> subprocess.Popen[bytes] | None:
     """Start the keeper of a folder of data, unless there is one; it inherits the lock and holds it until it ends."""
     try:
-        lock = hold_keeping(settings.data_root)
+        lock = hold_keeping(settings.state)
     except OSError as error:
-        logger.error("Nobody can keep what is answered below %s: %s.", settings.data_root, error.strerror)
+        logger.error("Nobody can keep what is answered below %s: %s.", settings.state, error.strerror)
         return None
     if lock is None:
         return None
-    told: dict[str, Any] = {"root": str(settings.data_root), "lock": lock, "parent": os.getpid()}
+    told: dict[str, Any] = {
+        "root": str(settings.data_root),
+        "state": str(settings.state),
+        "lock": lock,
+        "parent": os.getpid(),
+    }
     for name in ("keeper_seconds", "keep_predictions_days", "keep_users_days"):
         told[name] = getattr(settings, name)
     words = [word for name, value in told.items() for word in (f"--{name.replace('_', '-')}", str(value))]

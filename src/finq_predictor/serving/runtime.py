@@ -60,7 +60,7 @@ class Runtime:
         self.gate = Gate(settings.work_threads, settings.work_waiting, settings.work_wait_seconds)
         self.access = Access(
             settings.auth,
-            settings.data_root,
+            settings.state,
             settings.poll_seconds,
             frozenset(map(str.encode, settings.cors_origins)),
             issuer_of(settings),
@@ -68,7 +68,7 @@ class Runtime:
         self.rates = Rates(settings.caller_rate, settings.total_rate)
         self.signing_in = SigningIn(self.access, settings)
         self.recording = Recording(settings, self.metrics.registry)
-        self.past = Past(settings.data_root)
+        self.past = Past(settings.state)
 
     def clock(self) -> pd.Timestamp:
         """The moment, UTC."""

@@ -137,9 +137,9 @@ def score_cards(
     return ScoreCards("" if as_of is None else as_of.isoformat(), made_at.isoformat(), tuple(cards))
 
 
-def write_score_cards(engine: Engine, root: Path, made_at: datetime) -> None:
-    """Make the score-cards and leave them where the API finds them."""
-    write_text_atomically(Layout(root).served / FILE, to_json(score_cards(engine, root, made_at)))
+def write_score_cards(engine: Engine, root: Path, made_at: datetime, state: Path | None = None) -> None:
+    """Make the score-cards and leave them where the API finds them: in the folder it writes into, or in the data."""
+    write_text_atomically(Layout(state or root).served / FILE, to_json(score_cards(engine, root, made_at)))
 
 
 def read_score_cards(root: Path) -> ScoreCards | None:

@@ -47,6 +47,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, allow_inf_nan=False, env_ignore_empty=True)
 
     data_root: Path = Field(default=Path("data"), description="Folder of the data, as `kedro run` leaves it")
+    state_root: Path | None = Field(
+        default=None,
+        description="Folder that the service writes into: accounts, what it said and what came of it; else that of the "
+        "data, which may be read-only where this one is named",
+    )
     markets: Annotated[tuple[str, ...], NoDecode] = Field(
         default_factory=lambda: tuple(MARKETS), description="Markets to serve, separated by commas"
     )
@@ -249,6 +254,11 @@ class Settings(BaseSettings):
     def _lower(cls, given: Any) -> Any:
         names = given.split(",") if isinstance(given, str) else given
         return tuple(name.strip().lower() for name in names if name.strip())
+
+    @property
+    def state(self) -> Path:
+        """The folder that is written into."""
+        return self.state_root or self.data_root
 
     @property
     def rules(self) -> AbstentionRules:

@@ -92,7 +92,7 @@ class Store:
 
     def __init__(self, settings: Settings, failure: str | None = None) -> None:
         self.settings = settings
-        self.reasons = Reasons(settings.data_root)
+        self.reasons = Reasons(settings.data_root, settings.state)
         self.failure = None if failure is None else self.reasons.told(failure)
         self.loading = failure is None
         self.shared = _shared(settings)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from finq_predictor.adapters.atomic_file import is_of_the_dead, own_name, write_text_atomically
@@ -23,6 +25,20 @@ def note_work(folder: Path, files: Iterable[str]) -> None:
 def forget_work(folder: Path) -> None:
     """This process needs nothing any more."""
     _note(folder).unlink(missing_ok=True)
+
+
+@contextmanager
+def where_it_may() -> Iterator[None]:
+    """Leave out what would be written below data that may only be read, as in a container.
+
+    Whoever publishes there may then clear away an old file that is being read, an hour after it was stored; who reads
+    it is told that it is gone, and reads the newest.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
 
 
 def files_at_work(folder: Path) -> set[str]:

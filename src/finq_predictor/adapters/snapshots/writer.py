@@ -13,7 +13,7 @@ from finq_predictor.adapters.layout import Layout, Located, versions_of
 from finq_predictor.adapters.snapshots.content import keep
 from finq_predictor.adapters.snapshots.manifest import Entry
 from finq_predictor.adapters.snapshots.store import Snapshot, SnapshotStore
-from finq_predictor.adapters.snapshots.work import forget_work, note_work
+from finq_predictor.adapters.snapshots.work import forget_work, note_work, where_it_may
 
 
 class Writer:
@@ -109,7 +109,8 @@ def hold(root: Path | str, market: str) -> Snapshot:
     store = SnapshotStore(root, market)
     held = store.newest()
     if held.manifest.entries:
-        note_work(store.folder, [entry.file for entry in held.manifest.entries.values()])
+        with where_it_may():
+            note_work(store.folder, [entry.file for entry in held.manifest.entries.values()])
         _HELD[_key(root, market)] = held
     return held
 
@@ -117,7 +118,8 @@ def hold(root: Path | str, market: str) -> Snapshot:
 def let_go(root: Path | str, market: str) -> None:
     """Read what was published last from now on."""
     if _HELD.pop(_key(root, market), None) is not None:
-        forget_work(SnapshotStore(root, market).folder)
+        with where_it_may():
+            forget_work(SnapshotStore(root, market).folder)
 
 
 @contextmanager

@@ -145,7 +145,7 @@ def cards_of(api: Runtime, asking: Caller, market: str | None = None, model: str
     """The score-cards that a caller may see, as :class:`ScoreCardAnswer` has them; reads the disk."""
     from finq_predictor.serving.score_cards import read_score_cards
 
-    found = read_score_cards(api.settings.data_root)
+    found = read_score_cards(api.settings.state)
     cards = [] if found is None else plain(found)["cards"]
     asked = [one for one in cards if market in (None, one["market"]) and model in (None, one["model"])]
     chosen = [one for one in asked if asking.sees(one["market"], one["model"])]

@@ -33,7 +33,7 @@ async def experiment(request: Request) -> Response:
 def _report(api: Runtime, market: str, request_id: str) -> Response:
     from finq_predictor.serving.experiment_report import read_report
 
-    found = read_report(api.settings.data_root, market)
+    found = read_report(api.settings.state, market)
     told = {"market": market, "made_at": None, "trials": [], "waiting": []} if found is None else plain(found)
     return JsonResponse({**told, "request_id": request_id})
 
