@@ -272,7 +272,6 @@ def test_the_keeper_ends_with_the_worker_that_started_it(tmp_path):
 import sys, time
 from pathlib import Path
 from finq_predictor.serving.recording import end_keeper, start_keeper
-from finq_predictor.serving.past import Past
 from finq_predictor.serving.settings import Settings
 print(start_keeper(Settings(data_root=Path({str(tmp_path)!r}), keeper_seconds=0.05)).pid, flush=True)
 time.sleep(60)
@@ -311,6 +310,19 @@ def test_what_is_too_old_is_forgotten_by_whole_months(engine, keeper):
     spool.record(line(spool, at=int(datetime(2024, 1, 3, tzinfo=UTC).timestamp() * 1e6), feature_ts=MOMENT))
     assert keeper.run_once().problem == ""
     assert len(stored(engine)) == 5
+
+
+def test_a_keeper_that_is_told_to_end_while_it_starts_stores_what_lies_there_first(tmp_path, monkeypatch):
+    monkeypatch.delenv("FINQ_STORE_URL", raising=False)
+    spool = Spool(Layout(tmp_path).served / FOLDER, 2**30)
+    spool.record(line(spool))
+    spool.close()
+    process = start_keeper(Settings(data_root=tmp_path))
+    assert process is not None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    end_keeper(process)
+    assert len(stored(store_engine(tmp_path, {}))) == 1
 
 
 def test_connections_to_a_server_are_kept_and_no_question_takes_long(tmp_path, postgres, monkeypatch):

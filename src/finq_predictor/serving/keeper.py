@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 LOCK, STANDING, SPOILT = "keeper.lock", "keeper.json", "spoilt.jsonl"
+ENDING = (signal.SIGTERM, signal.SIGINT)
+"""What tells a keeper to end; whoever starts it blocks them until it can listen."""
 _BATCH = 20_000
 _READ = 8 * 2**20
 _LONGEST_PAUSE_S = 30.0
@@ -297,8 +299,9 @@ def main(words: list[str] | None = None) -> None:
     ended = threading.Event()
     if given.parent is not None:
         threading.Thread(target=_hang_on, args=(ended,), name="finq-hang-on", daemon=True).start()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ENDING:
         signal.signal(number, lambda *_: ended.set())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     # The requests come first.
     os.nice(_NICE)
     state = given.state or given.root

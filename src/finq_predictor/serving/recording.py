@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ from finq_predictor.domain.evaluation.sticky_arms import Arm
 from finq_predictor.domain.modelling.conformal import YES
 from finq_predictor.serving.answers import Answer
 from finq_predictor.serving.errors import UnavailableError
-from finq_predictor.serving.keeper import STANDING, hold_keeping
+from finq_predictor.serving.keeper import ENDING, STANDING, hold_keeping
 from finq_predictor.serving.lines import prediction_line, statement, user_in_json
 from finq_predictor.serving.settings import PREFIX, Settings
 from finq_predictor.serving.spool import FOLDER, Spool
@@ -224,6 +225,8 @@ def start_keeper(settings: Settings) -> subprocess.Popen[bytes] | None:
     for name in ("keeper_seconds", "keep_predictions_days", "keep_users_days"):
         told[name] = getattr(settings, name)
     words = [word for name, value in told.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    # Who is told to end with us while it still imports would be ended in the middle of that; it listens when it can.
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         # In a session of its own: Ctrl-C is for us, and we tell it when it is time.
         return subprocess.Popen(
@@ -234,6 +237,7 @@ def start_keeper(settings: Settings) -> subprocess.Popen[bytes] | None:
             start_new_session=True,
         )
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
         os.close(lock)
 
 
