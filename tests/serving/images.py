@@ -96,9 +96,6 @@ class Images:
         self.buildah("commit", "--quiet", "--rm", container, BASE)
         shutil.rmtree(root)
 
-    def size(self, name: str) -> str:
-        return self.buildah("images", "--format", "{{.Size}}", name)
-
     def inspect(self, name: str) -> dict[str, Any]:
         """What an image says of itself, in the form that keeps the health check."""
         found: dict[str, Any] = json.loads(self.buildah("inspect", "--type", "image", name))["Docker"]

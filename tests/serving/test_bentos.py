@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from finq_predictor.domain.modelling.models import MODELS
 from finq_predictor.serving.access.callers import Role
 from finq_predictor.serving.access.store import open_store
 from serving import small_market
+from serving.conftest import wait_until
 from serving.read_only import read_only_but
 from serving.servers import BIN, running
 
@@ -224,6 +226,15 @@ def test_a_package_that_is_pinned_nowhere_stops_the_build(project_path, tmp_path
 # As it is started in an image -----------------------------------------------------------------------------------------
 
 
+def stored(state: Path) -> int:
+    """How many predictions are in the store, as far as there is one."""
+    try:
+        with closing(sqlite3.connect(f"file:{Layout(state).store}?mode=ro", uri=True)) as opened:
+            return int(opened.execute("select count(*) from served_predictions").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+
+
 def test_bento_serves_where_it_may_write_into_one_folder_only(bento, lock_alone, state, tmp_path):
     """With the lock alone; nothing is written beside code and data, and it ends within seconds of SIGTERM."""
     accounts = open_store(state, make=True)
@@ -247,10 +258,8 @@ def test_bento_serves_where_it_may_write_into_one_folder_only(bento, lock_alone,
         answer = httpx.post(**asked, headers=key).json()
         assert (answer["market"], answer["recorded"]) == ("equity", True)
         assert "finq_ready 1" in httpx.get(f"{server.url}/metrics", headers=key, timeout=30).text
+        wait_until(lambda: stored(state) == 1, 60)
         os.kill(server.pid, signal.SIGTERM)
         psutil.Process(server.pid).wait(timeout=20)
         assert "Traceback" not in server.log.read_text()
     assert {path: path.stat().st_mtime_ns for path in bento.rglob("*")} == before
-    with sqlite3.connect(Layout(state).store) as stored:
-        assert stored.execute("select count(*) from served_predictions").fetchone() == (1,)
-    stored.close()

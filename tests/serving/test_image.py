@@ -34,9 +34,14 @@ mount --bind "$1" "$1"
 mount -o remount,ro,bind "$1"
 mount -t proc proc "$1/proc"
 mount --rbind /dev "$1/dev"
+mount --bind /etc/hosts "$1/etc/hosts"
 mount --bind "$2" "$1/var/lib/finq"
 exec chroot --userspec="$3" "$1" "${@:4}"
 """
+
+
+LARGEST = 1_050_000_000
+"""Bytes of all files, most of them of libraries: numba's compiler, Arrow, SciPy."""
 
 
 @pytest.fixture(scope="module")
@@ -86,13 +91,14 @@ def test_the_image_says_how_it_is_run(image, images):
 def test_the_user_of_the_image_can_write_into_one_folder(image, images):
     """By owner and mode: nothing else belongs to the user or can be written by anybody; nobody can become root."""
     with images.container(image) as (_, root):
-        writable, rising = set(), set()
+        writable, rising, size = set(), set(), 0
         for place, folders, files in os.walk(root):
             for name in [*folders, *files]:
                 path = Path(place, name)
                 found = path.lstat()
                 if stat.S_ISLNK(found.st_mode):
                     continue
+                size += found.st_size if stat.S_ISREG(found.st_mode) else 0
                 if USER in (found.st_uid, found.st_gid) or found.st_mode & 0o002:
                     writable.add(path.relative_to(root).as_posix())
                 if stat.S_ISREG(found.st_mode) and found.st_mode & 0o6000:
@@ -100,6 +106,7 @@ def test_the_user_of_the_image_can_write_into_one_folder(image, images):
         assert "var/lib/finq" in writable
         assert {one for one in writable if not one.startswith("dev/")} <= {"var/lib/finq", *ANYBODY}
         assert rising == set()
+        assert size < LARGEST
         assert not list(root.glob("app/venv/lib/python3*/site-packages/pip/__init__.py")), "nothing is installed later"
         assert not (root / "etc/pip.conf").exists() or not (root / "etc/pip.conf").read_text(), "left in no layer"
 
@@ -136,7 +143,7 @@ def _of_user(pid: int) -> psutil.Process | None:
         return None
 
 
-def asked(url: str, key: dict[str, str], log: Path) -> None:
+def asked(server: psutil.Process, url: str, key: dict[str, str], log: Path) -> None:
     """Ask what is asked of a service that has just been started."""
     end = time.monotonic() + 240
     while True:
@@ -146,6 +153,7 @@ def asked(url: str, key: dict[str, str], log: Path) -> None:
                 break
         except httpx.HTTPError:
             pass
+        assert server.is_running(), log.read_text()[-3000:]
         assert time.monotonic() < end, log.read_text()[-3000:]
         time.sleep(0.3)
     assert ready.json()["status"] == "ok"
@@ -156,13 +164,13 @@ def asked(url: str, key: dict[str, str], log: Path) -> None:
     assert "finq_ready 1" in httpx.get(f"{url}/metrics", headers=key, timeout=30).text
 
 
-def test_it_is_started_asked_and_ended(image, images, tmp_path, record_property):
+def test_it_is_started_asked_and_ended(image, images, tmp_path):
     """Twice: by buildah, and where the system refuses to change any file but those of the volume."""
-    record_property("size", images.size(image))
     state, log = tmp_path / "state", tmp_path / "log"
     state.mkdir()
     os.chown(state, USER, USER)
-    entry = images.inspect(image)["config"]["Entrypoint"]
+    told = images.inspect(image)["config"]
+    entry = told["Entrypoint"]
     with images.container(image) as (name, root):
         run = ["run", "--isolation", "chroot", "--network", "host", "--volume", f"{state}:/var/lib/finq"]
         # Accounts are made in the image itself, by its user.
@@ -172,16 +180,20 @@ def test_it_is_started_asked_and_ended(image, images, tmp_path, record_property)
         port = free_port()
         words = ["buildah", *run, "--env", f"BENTOML_PORT={port}", name, "--", *entry]
         with started(words, images.variables, log) as server:
-            asked(f"http://127.0.0.1:{port}", header, log)
+            asked(server, f"http://127.0.0.1:{port}", header, log)
+            healthy = ["buildah", *run, "--env", f"BENTOML_PORT={port}", name, "--", *told["Healthcheck"]["Test"][1:]]
+            assert subprocess.run(healthy, env=images.variables, timeout=60).returncode == 0
             assert {one.uids().real for one in [server, *server.children(recursive=True)]} == {USER}
-        told = dict(one.split("=", 1) for one in images.inspect(image)["config"]["Env"])
-        told |= {"BENTOML_PORT": str(port), "HOME": "/nonexistent"}
+        unhealthy = subprocess.run(healthy, env=images.variables, capture_output=True, timeout=60)
+        assert unhealthy.returncode == 1, "nobody answers any more"
+        variables = dict(one.split("=", 1) for one in told["Env"])
+        variables |= {"BENTOML_PORT": str(port), "HOME": "/nonexistent"}
         script = ["unshare", "--mount", "--", "bash", "-c", _READ_ONLY, "image", str(root), str(state)]
-        with started([*script, f"{USER}:{USER}", *entry], told, log) as server:
-            asked(f"http://127.0.0.1:{port}", header, log)
+        with started([*script, f"{USER}:{USER}", *entry], variables, log) as server:
+            asked(server, f"http://127.0.0.1:{port}", header, log)
             written = subprocess.run(
                 [*script, f"{USER}:{USER}", "touch", "/tmp/one", "/app/one", "/var/lib/finq/one"],
-                env=told,
+                env=variables,
                 capture_output=True,
                 text=True,
                 timeout=60,

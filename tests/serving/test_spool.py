@@ -176,13 +176,16 @@ def test_a_folder_that_was_removed_is_made_again(tmp_path):
     assert len(lines_in(tmp_path / "spool")) == 1
 
 
-def test_where_nothing_can_be_written_that_is_said_and_tried_again(tmp_path):
+def test_where_nothing_can_be_written_that_is_said_once_and_tried_again(tmp_path, caplog):
     (tmp_path / "spool").write_text("in the way")
     spool = Spool(tmp_path / "spool", LIMIT)
+    spool.look()
     assert not spool.record(line(spool))
+    assert caplog.text.count("No answer can be recorded below") == 1, "it was written to the log each second"
     (tmp_path / "spool").unlink()
     spool.look()
     assert spool.record(line(spool))
+    spool.close()
 
 
 def test_a_full_disk_leaves_no_half_line(tmp_path):

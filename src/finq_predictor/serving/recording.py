@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 _MIB = 2**20
 _PAUSE_S = 1.0
 _LONGEST_END_S = 5.0
+_told: set[tuple[Path, str]] = set()
 
 
 class Recording:
@@ -212,7 +213,13 @@ def start_keeper(settings: Settings) -> subprocess.Popen[bytes] | None:
     try:
         lock = hold_keeping(settings.state)
     except OSError as error:
-        logger.error("Nobody can keep what is answered below %s: %s.", settings.state, error.strerror)
+        if (trouble := (settings.state, str(error.strerror))) not in _told:
+            # It is tried again each second, and may be so for ever.
+            _told.add(trouble)
+            logger.error(
+                "Nobody can keep what is answered below %s: %s. %sSTATE_ROOT names another folder to write into.",
+                *(*trouble, PREFIX),
+            )
         return None
     if lock is None:
         return None

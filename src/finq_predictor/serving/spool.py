@@ -43,6 +43,7 @@ class Spool:
         self._prefix = token_hex(8)
         self._numbers, self._files = count(1), count(1)
         self._path: Path | None = None
+        self._trouble: str | None = None
         self._descriptor, self._size, self._left, self._closed = -1, 0, 0, False
         self.look()
 
@@ -132,9 +133,12 @@ class Spool:
         except OSError as error:
             if descriptor >= 0:
                 os.close(descriptor)
-            logger.error("No answer can be recorded below %s: %s.", self.folder, error.strerror)
+            if self._trouble != error.strerror:
+                # Once, not with each look.
+                logger.error("No answer can be recorded below %s: %s.", self.folder, error.strerror)
+            self._trouble = error.strerror
             return
-        self._path, self._descriptor, self._size = path, descriptor, 0
+        self._path, self._descriptor, self._size, self._trouble = path, descriptor, 0, None
 
     def _leave(self) -> None:
         if self._descriptor >= 0:
