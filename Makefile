@@ -63,7 +63,7 @@ $(VENV)/.live: $(VENV)/.base
 	@touch $@
 $(VENV)/.dev: $(VENV)/.base
 	@echo "Installing what the tests need (half a minute, once) ..."
-	$(call INSTALL,-e '.[serve$(,)viz$(,)airflow$(,)lab$(,)live$(,)storage$(,)dev]')
+	$(call INSTALL,-e '.[serve$(,)viz$(,)airflow$(,)lab$(,)live$(,)storage$(,)otel$(,)dev]')
 	@touch $@
 # Airflow alone: it only starts the project's command, so it needs none of the project's packages.
 .venv-airflow/.ready: deploy/airflow/requirements.txt $(VENV)/.installer

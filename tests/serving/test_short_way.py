@@ -41,7 +41,7 @@ def test_both_ways_say_the_same_of_every_instrument(client):
     assert len(names_of(client)) == 12
     for served in client.store.served:
         for name in served.predictor.panel.instruments:
-            body, by, _ = shortly(client, {"instrument": name})
+            body, by, *_ = shortly(client, {"instrument": name})
             at_length = client.post("/predict", {"instrument": name, "market": served.market.name}, headers=SAME)
             answered = client.post("/predict", {"ticker": name}, headers=SAME)
             said = [json.loads(body), at_length.json(), answered.json()]
@@ -61,7 +61,7 @@ def test_both_ways_say_the_same_of_every_instrument(client):
 
 def test_the_label_of_who_asks_is_taken_along(client):
     label = 'desk "7" é'
-    body, _, _ = shortly(client, {"user_id": label, "instrument": "AAPL"})
+    body, *_ = shortly(client, {"user_id": label, "instrument": "AAPL"})
     at_length = client.post("/predict", {"instrument": "AAPL", "user_id": label, "market": "equity"}, headers=SAME)
     said = [json.loads(body), at_length.json()]
     for one in said:
@@ -217,7 +217,7 @@ def test_a_name_of_two_markets_is_asked_back_and_what_is_new_is_seen(client):
     later = replace(fx, snapshot="another")
     later.answers(later.predictor.newest)
     store.values = (equity, later)
-    body, by, _ = way.answer(ask, "a")
+    body, by, *_ = way.answer(ask, "a")
     assert by is later
     assert json.loads(body)["snapshot"] == "another"
     store.values = (fx, later)

@@ -25,6 +25,7 @@ from finq_predictor.domain.modelling.prediction import Predictor
 from finq_predictor.serving.cache import BoundedCache
 from finq_predictor.serving.caveats import STALE, caveats_of
 from finq_predictor.serving.shared_answers import SharedAnswers
+from finq_predictor.serving.tracing import part
 
 if TYPE_CHECKING:
     from finq_predictor.serving.contest import Contest
@@ -127,7 +128,7 @@ class Served:
 
     def features_at(self, ts: pd.Timestamp) -> pd.DataFrame:
         """The features of :meth:`Predictor.features_at`, computed once."""
-        return self._features.get(ts, lambda: self.predictor.features_at(ts))
+        return self._features.get(ts, lambda: self._computed(ts))
 
     def answers(self, ts: pd.Timestamp) -> dict[str, Answer]:
         """The answers of all instruments at a bar, by instrument, computed once."""
@@ -224,7 +225,12 @@ class Served:
 
     def _decided(self, ts: pd.Timestamp) -> pd.DataFrame:
         features = self.features_at(ts)
-        return self.predictor.decide(ts, features, self.predictor.bundle.predict(features))
+        with part("model"):
+            return self.predictor.decide(ts, features, self.predictor.bundle.predict(features))
+
+    def _computed(self, ts: pd.Timestamp) -> pd.DataFrame:
+        with part("features"):
+            return self.predictor.features_at(ts)
 
     def describe(self, table: pd.DataFrame) -> dict[str, Answer]:
         """Turn a table of :meth:`Predictor.predict_at` into answers by instrument."""

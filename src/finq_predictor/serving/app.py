@@ -76,6 +76,8 @@ def create_app(settings: Settings | None = None) -> Application:
         await run_in_threadpool(store.stop)
         await run_in_threadpool(recording.stop)
         app.state.runtime.past.leave()
+        if app.state.runtime.tracing is not None:
+            await run_in_threadpool(app.state.runtime.tracing.stop)
 
     app = Application(
         routes=[Route(path, guarded(one), methods=[one.method]) for one in OPERATIONS for path in one.paths],

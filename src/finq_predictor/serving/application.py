@@ -16,6 +16,7 @@ from finq_predictor.serving.middleware import REFUSED, SAFETY_HEADERS, called_by
 from finq_predictor.serving.request_log import RequestLog, trace_of
 from finq_predictor.serving.runtime import Runtime
 from finq_predictor.serving.short_way import ShortWay
+from finq_predictor.serving.tracing import Request as Traced
 
 logger = logging.getLogger(__name__)
 _ROUTE = "/predict"
@@ -45,7 +46,7 @@ class Application(Starlette):
             log: Takes a line about each request.
         """
         self._way, self._paths, self._allowed, self._log = ShortWay(api), paths, api.settings.allowed_hosts, log
-        self._access = api.access
+        self._access, self._tracing = api.access, api.tracing
         self._counters: tuple[Any, Any] = (metrics.requests.labels(_ROUTE, "200"), metrics.duration.labels(_ROUTE))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,7 +95,7 @@ class Application(Starlette):
             return message
         if found is None:
             return message
-        body, served, taken = found
+        body, served, taken, arm = found
         length = b"%d" % len(body)
         headers = [*_HEADERS, (b"content-length", length), (b"x-request-id", request_id)]
         if taken is not None:
@@ -105,6 +106,9 @@ class Application(Starlette):
         requests, duration = self._counters
         requests.inc()
         duration.observe(seconds)
+        if self._tracing is not None:
+            traced = Traced(word, "POST", _ROUTE, 200, seconds, (served.signature,), arm)
+            trace = self._tracing.told(traced, given) or trace
         self._log.told(word, "POST", _ROUTE, 200, seconds, (served.signature,), trace, caller.user)
         return None
 

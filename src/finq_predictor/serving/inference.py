@@ -27,6 +27,7 @@ from finq_predictor.domain.modelling.prediction import Predictor
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.metrics import Metrics
 from finq_predictor.serving.settings import Settings
+from finq_predictor.serving.tracing import part
 from finq_predictor.serving.trial import load_tried
 from finq_predictor.serving.watch import Watched
 
@@ -129,7 +130,8 @@ class Remote:
         asked = self._bars[bar][1]
         try:
             # Whoever leaves while others wait does not take the answer with them.
-            return await asyncio.wait_for(asyncio.shield(asked), self._timeout)
+            with part("model"):
+                return await asyncio.wait_for(asyncio.shield(asked), self._timeout)
         except Exception as error:
             if self._bars.get(bar, (None, None))[1] is asked:
                 # Others may still wait for it, and have their own patience.

@@ -7,7 +7,8 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from fnmatch import fnmatchcase
 from itertools import count
 from typing import Any
@@ -20,16 +21,21 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from finq_predictor.domain.errors import FinqError, closest
+from finq_predictor.domain.evaluation.sticky_arms import Arm
 from finq_predictor.serving.answers import Served
 from finq_predictor.serving.errors import MediaTypeError, SlowAnswerError, TooLargeError, status_of, type_of
 from finq_predictor.serving.metrics import Metrics
 from finq_predictor.serving.reasons import Reasons
 from finq_predictor.serving.request_log import RequestLog, trace_of
+from finq_predictor.serving.tracing import Part, Tracing, noting
+from finq_predictor.serving.tracing import Request as Traced
 
 logger = logging.getLogger(__name__)
 CLIENT_LEFT = 499
 ASKED_BY = "finq_user"
 """Where a request says which account sent it; whoever lets it in writes that there."""
+ARMS = "finq_arms"
+"""Where a request says whose its answers are, by market, where callers are divided."""
 REFUSED = "finq_refused"
 """Where a request says with which error it was refused already, on the short way."""
 URL_LIMIT = 8192
@@ -85,10 +91,15 @@ class Observed:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        with noting() if _tracing(scope) is not None else nullcontext(()) as parts:
+            await self._observe(scope, receive, send, parts)
+
+    async def _observe(self, scope: Scope, receive: Receive, send: Send, parts: Sequence[Part]) -> None:
         started = time.perf_counter()
         path = self.routes.get(scope["path"], "other")
         request_id = _request_id(scope)
         scope["finq_request_id"], scope["finq_route"], scope["finq_served"] = request_id.decode(), path, {}
+        scope[ARMS] = {}
         status, left = 0, False
 
         async def observed_receive() -> Message:
@@ -130,7 +141,7 @@ class Observed:
             status = status or CLIENT_LEFT
             if status == CLIENT_LEFT:
                 self.metrics.errors.labels(path, "client_left").inc()
-            self._told(scope, status, time.perf_counter() - started)
+            self._told(scope, status, time.perf_counter() - started, parts)
 
     def _refusal(self, scope: Scope) -> Response | None:
         """The answer to a request that goes no further."""
@@ -143,20 +154,18 @@ class Observed:
             return error_response(scope, 400, "unknown_host", message, self.metrics)
         return None
 
-    def _told(self, scope: Scope, status: int, seconds: float) -> None:
+    def _told(self, scope: Scope, status: int, seconds: float, parts: Sequence[Part]) -> None:
         requests, duration = self._counters(scope["finq_route"], status)
         requests.inc()
         duration.observe(seconds)
-        self.log.told(
-            scope["finq_request_id"],
-            scope["method"] if scope["method"] in _METHODS else "OTHER",
-            scope["finq_route"],
-            status,
-            seconds,
-            tuple(scope["finq_served"].values()),
-            next((trace_of(value) for name, value in scope["headers"] if name == b"traceparent"), None),
-            scope.get(ASKED_BY),
-        )
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        asked = (scope["finq_request_id"], method, scope["finq_route"], status, seconds)
+        served = tuple(scope["finq_served"].values())
+        trace = next((trace_of(value) for name, value in scope["headers"] if name == b"traceparent"), None)
+        if (tracing := _tracing(scope)) is not None:
+            arm = ",".join(sorted(set(scope[ARMS].values()))) or None
+            trace = tracing.told(Traced(*asked, served, arm), scope["headers"], parts) or trace
+        self.log.told(*asked, served, trace, scope.get(ASKED_BY))
 
     def _counters(self, path: str, status: int) -> Any:
         found = self._children.get((path, status))
@@ -183,6 +192,13 @@ class Whole:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         await (self.app if scope["type"] == "lifespan" else self.ours)(scope, receive, send)
+
+
+def _tracing(scope: Scope) -> Tracing | None:
+    """What makes a span of a request; None where nobody collects any, or nothing is started yet."""
+    api = getattr(scope["app"].state, "runtime", None)
+    found: Tracing | None = None if api is None else api.tracing
+    return found
 
 
 async def _in_time(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
@@ -255,9 +271,11 @@ def asked_by(request: Request) -> str | None:
     return user
 
 
-def note(request: Request, served: Served) -> None:
-    """Remember for the log what answers a request."""
+def note(request: Request, served: Served, arm: Arm | None = None) -> None:
+    """Remember for the log, and for the span, what answers a request, and whose the answer is."""
     request.scope["finq_served"][served.market.name] = served.signature
+    if arm is not None:
+        request.scope[ARMS][served.market.name] = arm.value
 
 
 async def read_body(request: Request, limit: int) -> bytes:

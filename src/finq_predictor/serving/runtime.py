@@ -23,6 +23,7 @@ from finq_predictor.serving.past import Past
 from finq_predictor.serving.recording import Recording
 from finq_predictor.serving.settings import InferenceMode, Settings
 from finq_predictor.serving.store import Store
+from finq_predictor.serving.tracing import Tracing, tracing_of
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Runtime:
         signing_in: Where tokens are handed out.
         recording: Where answers are recorded.
         past: Where they are looked up.
+        tracing: What makes spans of requests; None where nobody collects any.
     """
 
     settings: Settings
@@ -54,6 +56,7 @@ class Runtime:
     signing_in: SigningIn = field(init=False)
     recording: Recording = field(init=False)
     past: Past = field(init=False)
+    tracing: Tracing | None = field(init=False)
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -69,6 +72,7 @@ class Runtime:
         self.signing_in = SigningIn(self.access, settings)
         self.recording = Recording(settings, self.metrics.registry)
         self.past = Past(settings.state)
+        self.tracing = tracing_of()
 
     def clock(self) -> pd.Timestamp:
         """The moment, UTC."""

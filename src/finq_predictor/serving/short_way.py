@@ -39,6 +39,7 @@ class Ready(NamedTuple):
         said: What is recorded of it, see :func:`~finq_predictor.serving.recording.said_of`.
         looks: Whether it, or what is recorded beside it, would change with a stale bar.
         beside: What is recorded of the models in its shadow.
+        arm: Whose answer it is, where callers are divided; None where they are not.
         other: What the challenger answers, where callers are divided between it and the champion.
     """
 
@@ -49,7 +50,24 @@ class Ready(NamedTuple):
     said: bytes
     looks: bool
     beside: tuple[bytes, ...] = ()
+    arm: str | None = None
     other: Ready | None = None
+
+
+class Given(NamedTuple):
+    """An answer of the short way.
+
+    Attributes:
+        body: The answer.
+        served: What gave it.
+        taken: What is left to the caller; None where nothing is limited.
+        arm: Whose answer it is, where callers are divided; None where they are not.
+    """
+
+    body: bytes
+    served: Served
+    taken: Taken | None
+    arm: str | None
 
 
 class ShortWay:
@@ -65,10 +83,8 @@ class ShortWay:
         self._ready: dict[str, Ready] = {}
         self._counters: dict[tuple[str, bool], Any] = {}
 
-    def answer(
-        self, body: bytes, request_id: str, caller: Caller = ANYONE
-    ) -> tuple[bytes, Served, Taken | None] | None:
-        """The answer to a body, what gave it, and what is left to the caller; None where it has to go the long way.
+    def answer(self, body: bytes, request_id: str, caller: Caller = ANYONE) -> Given | None:
+        """The answer to a body; None where it has to go the long way.
 
         Args:
             body: What the client sent, all of it.
@@ -108,7 +124,7 @@ class ShortWay:
         named = b"null" if new is None else b'"%b"' % new.encode()
         head = ready.head if label is None else b'%b,"user_id":%b' % (ready.head, orjson.dumps(label))
         told = (head, age, named, b"true" if recorded else b"false", request_id.encode())
-        return _ANSWER % told, served, taken
+        return Given(_ANSWER % told, served, taken, ready.arm)
 
     def _count(self, market: str, acts: bool) -> None:
         counter = self._counters.get((market, acts))
@@ -175,4 +191,5 @@ def _ready(sides: Sides, served: Served, name: str) -> Ready:
         said_of(answer, newest.isoformat(), sides.arm),
         acts or any(one["decision"] == Action.PREDICT for one in beside),
         tuple(said_of(one, newest.isoformat(), Arm.SHADOW) for one in beside),
+        None if sides.arm is None else sides.arm.value,
     )

@@ -20,6 +20,7 @@ from finq_predictor.serving.caveats import OVERRIDDEN
 from finq_predictor.serving.errors import InvalidRequestError
 from finq_predictor.serving.resolution import Found
 from finq_predictor.serving.schemas import Name, PredictRequest
+from finq_predictor.serving.tracing import part
 
 _LARGEST = float(np.finfo(np.float32).max)
 FeatureValue = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST, allow_inf_nan=False)]
@@ -107,7 +108,8 @@ def answer_apart(found: Found, row: pd.DataFrame, *, overridden: bool) -> Answer
         overridden: Whether the client gave any of them.
     """
     predictor = found.served.predictor
-    answer = found.served.describe(predict_rows(predictor.bundle, row, predictor.rules))[found.instrument]
+    with part("model"):
+        answer = found.served.describe(predict_rows(predictor.bundle, row, predictor.rules))[found.instrument]
     return {**answer, "flags": [*answer["flags"], OVERRIDDEN]} if overridden else answer
 
 

@@ -34,6 +34,7 @@ from finq_predictor.serving.schemas import BatchRequest, PredictRequest, parse_b
 from finq_predictor.serving.settings import Settings
 from finq_predictor.serving.sides_answers import answer_all, remembered
 from finq_predictor.serving.single import SingleRequest, extended
+from finq_predictor.serving.tracing import part
 from finq_predictor.serving.view import View
 
 # Whatever such a body holds is read within a millisecond.
@@ -93,7 +94,7 @@ def _prediction(
     api, clock, current = runtime(request), runtime(request).clock(), asked.prediction_date is None
     served = sides.answering
     permit(request, served)
-    note(request, served)
+    note(request, served, sides.arm)
     answer, *shadows = [
         one.timed(said[found.instrument], clock, current=current)
         for one, said in zip((served, *sides.shadows), answers, strict=True)
@@ -103,7 +104,8 @@ def _prediction(
     said = said_of(answer, newest, sides.arm)
     beside = [said_of(one, newest, Arm.SHADOW) for one in shadows]
     who = asked_by(request) or asked.user_id
-    prediction_id, recorded = api.recording.one(request_id(request), who, said, beside)
+    with part("record"):
+        prediction_id, recorded = api.recording.one(request_id(request), who, said, beside)
     api.count((answer,))
     told = {"prediction_id": prediction_id, "recorded": recorded, "request_id": request_id(request), **sides.told}
     return JsonResponse({**answer, **told})
@@ -141,7 +143,7 @@ async def batch_predict(request: Request) -> Response:
             permit(request, served)
             sides = sides_of(served, asked_by(request), api.now(), caller(request).sees)
             tables[key] = await answer_all(api, served, sides, key[1], names)
-            note(request, tables[key][1].answering)
+            note(request, tables[key][1].answering, tables[key][1].arm)
         return await api.gate.run(
             _batch_answer, api, batch, tables, request_id(request), asked_by(request), bulk.wanted(request)
         )
@@ -213,7 +215,8 @@ def _batch_answer(
         said.append(said_of(answer, newest(market), sides.arm))
         others = [timed(market)(shadow[one.instrument], now) for shadow in shadows if one.instrument in shadow]
         beside += [said_of(other, newest(market), Arm.SHADOW) for other in others]
-    ids, recorded = api.recording.many(request_id, user, said, beside)
+    with part("record"):
+        ids, recorded = api.recording.many(request_id, user, said, beside)
     api.count(answers)
     told = [{**answer, "prediction_id": new} for answer, new in zip(answers, ids, strict=True)]
     errors = [_item_error(one, error) for one, error in batch.errors]
