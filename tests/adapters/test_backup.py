@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
-from finq_predictor.adapters.backup import INVENTORY, back_up, damaged, read_inventory, restore
+from finq_predictor.adapters.backup import INVENTORY, back_up, damaged, read_inventory, restore, secrets_of
 from finq_predictor.adapters.bronze.store import BronzeStore
 from finq_predictor.adapters.layout import Layout, locate
 from finq_predictor.adapters.snapshots import writer
 from finq_predictor.adapters.snapshots.store import SnapshotStore
+from finq_predictor.cli.backup import backup
 from finq_predictor.domain.errors import StoreError
 
 
@@ -55,6 +57,44 @@ def test_what_was_served_comes_along_while_it_is_written(root, tmp_path):
     restore(tmp_path / "backup", tmp_path / "restored")
     with closing(sqlite3.connect(Layout(tmp_path / "restored").store)) as reader:
         assert reader.execute("SELECT id FROM said").fetchall() == [(7,)]
+
+
+def test_accounts_come_along_and_keys_only_when_told_to(root, tmp_path):
+    accounts, key = Layout(root).accounts, Layout(root).experiment_key("equity")
+    accounts.parent.mkdir(mode=0o700)
+    with closing(sqlite3.connect(accounts)) as database:
+        database.execute("CREATE TABLE accounts (name, password)")
+        database.execute("INSERT INTO accounts VALUES ('ann', 'a hash')")
+        database.commit()
+    Layout(root).token_secret.write_text("signs tokens")
+    key.write_text("divides callers")
+    assert secrets_of(root) == [Layout(root).token_secret, key]
+    for told, there in ((False, []), (True, ["signs tokens", "divides callers"])):
+        made = tmp_path / f"backup-{told}"
+        back_up(root, made, secrets=told)
+        restore(made, tmp_path / f"restored-{told}")
+        for place in (made, tmp_path / f"restored-{told}"):
+            with closing(sqlite3.connect(Layout(place).accounts)) as reader:
+                assert reader.execute("SELECT * FROM accounts").fetchall() == [("ann", "a hash")]
+            assert [path.read_text() for path in secrets_of(place)] == there
+            private = [Layout(place).accounts, *secrets_of(place)]
+            assert {path.stat().st_mode & 0o777 for path in private} == {0o600}, "their owner's alone"
+            assert Layout(place).access.stat().st_mode & 0o777 == 0o700
+            assert not [
+                path for path in place.rglob("*") if not told and path.name in ("token.secret", "experiment.key")
+            ]
+
+
+def test_the_command_says_which_keys_it_left_out(root, tmp_path):
+    Layout(root).access.mkdir()
+    Layout(root).token_secret.write_text("signs tokens")
+    without = CliRunner().invoke(backup, ["--root", str(root), str(tmp_path / "without")])
+    assert without.exit_code == 0, without.output
+    assert "07_access/token.secret were left out" in without.output
+    assert "finq auth rotate-secret" in without.output
+    told = CliRunner().invoke(backup, ["--root", str(root), "--with-secrets", str(tmp_path / "with")])
+    assert "It holds keys: 07_access/token.secret." in told.output
+    assert "signs tokens" not in without.output + told.output
 
 
 def content(root: Path) -> dict[str, bytes]:

@@ -48,17 +48,29 @@ class Inventory:
         return sum(file.size for file in self.files.values())
 
 
-def back_up(root: Path, target: Path, done: Callable[[], object] = bool) -> Inventory:
+def secrets_of(root: Path) -> list[Path]:
+    """The keys that lie in a folder of data: what signs tokens, and what divides callers among challengers.
+
+    Whoever has the first can be anybody to the service; a backup holds them only where somebody says so.
+    """
+    layout = Layout(root)
+    known = [layout.token_secret, *(layout.experiment_key(market) for market in sorted(MARKETS))]
+    return [path for path in known if path.is_file()]
+
+
+def back_up(root: Path, target: Path, done: Callable[[], object] = bool, *, secrets: bool = False) -> Inventory:
     """Copy a folder of data as one state; runs and the service may use it meanwhile.
 
     The snapshots that are kept come with all their files, deliveries up to the last one that was noted when the copy
-    began, the ledger as it was at one moment, the database and the store of what was served as they were at one moment,
-    and the files of experiments that the former names. What a service has recorded and not stored yet is left out.
+    began, the ledger as it was at one moment, the database, the store of what was served and the accounts as they were
+    at one moment, and the files of experiments that the former names. What a service has recorded and not stored yet is
+    left out.
 
     Args:
         root: Folder of the data.
         target: Folder of the backup; it must not be there yet.
         done: Called after every file that was copied.
+        secrets: Whether what :func:`secrets_of` names comes along, readable by its owner alone.
 
     Returns:
         What was copied, with hashes.
@@ -78,8 +90,11 @@ def back_up(root: Path, target: Path, done: Callable[[], object] = bool) -> Inve
                 snapshots[market] = name
         _copy_database(Layout(root).database, Layout(work).database)
         _copy_database(Layout(root).store, Layout(work).store)
-        for source in _others(root):
+        _copy_database(Layout(root).accounts, Layout(work).accounts)
+        keys = secrets_of(root)
+        for source in (*(path for path in _others(root) if path not in keys), *(keys if secrets else ())):
             _copy(source, work / source.relative_to(root))
+        _keep_private(work)
         files = {}
         for path in sorted(path for path in work.rglob("*") if path.is_file()):
             files[path.relative_to(work).as_posix()] = Kept(hash_of(path), path.stat().st_size)
@@ -130,6 +145,7 @@ def restore_files(inventory: Inventory, fetch: Callable[[Path], None], root: Pat
         fetch(work)
         if damage := damaged(work, inventory):
             raise StoreError(f"What was restored is not what was backed up: {'; '.join(damage[:5])}. Try again.")
+        _keep_private(work)
     if Layout(root).database.exists():
         prepare(Layout(root).tracking_uri)
 
@@ -195,6 +211,16 @@ def _copy_database(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(source, timeout=60)) as old, closing(sqlite3.connect(target)) as new:
         old.backup(new)
+
+
+def _keep_private(root: Path) -> None:
+    """Let only their owner read accounts and keys, wherever they were copied from: an object store knows no modes."""
+    layout = Layout(root)
+    if layout.access.is_dir():
+        layout.access.chmod(0o700)
+    for path in (layout.accounts, *secrets_of(root)):
+        if path.exists():
+            path.chmod(0o600)
 
 
 def _others(root: Path) -> Iterator[Path]:

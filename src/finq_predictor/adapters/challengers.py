@@ -163,7 +163,7 @@ def read_key(root: Path, market: str) -> bytes:
     if len(key) < _KEY_BYTES:
         raise StoreError(
             f"{file} holds no key of {_KEY_BYTES} bytes, without which no caller has a place. Restore it from a backup "
-            "so that everybody keeps theirs, or remove it and add the challenger again."
+            "made --with-secrets, so that everybody keeps theirs, or remove it and add the challenger again."
         )
     return key
 

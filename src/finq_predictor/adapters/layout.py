@@ -109,6 +109,16 @@ class Layout:
         return self.root / "07_access"
 
     @property
+    def accounts(self) -> Path:
+        """The accounts, where they have no other address; hashes of what lets in, never that itself."""
+        return self.access / "access.db"
+
+    @property
+    def token_secret(self) -> Path:
+        """What signs tokens, where nothing else is said."""
+        return self.access / "token.secret"
+
+    @property
     def artifacts(self) -> Path:
         """Where the files of the experiments lie."""
         return self.root / "mlartifacts"

@@ -18,12 +18,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @root_option
+@click.option(
+    "--with-secrets",
+    is_flag=True,
+    help="Take keys along too: what signs tokens, and what divides callers among challengers.",
+)
 @click.argument("target")
-def backup(root: Path, target: str) -> None:
+def backup(root: Path, target: str, with_secrets: bool) -> None:
     """Copy the folder of the data into TARGET as one state, with hashes, while runs and the service go on.
 
-    TARGET is a folder, or s3://bucket/prefix/NAME.
+    TARGET is a folder, or s3://bucket/prefix/NAME. Accounts come along as hashes; keys only where you say so.
     """
+    from finq_predictor.adapters.backup import secrets_of
     from finq_predictor.adapters.object_store.address import is_url
 
     if is_url(target):
@@ -31,10 +37,20 @@ def backup(root: Path, target: str) -> None:
 
         address, name = store_and_name(target)
         with bytes_shown("backup") as shown:
-            found = store_backup(root, store_at(address), name, shown)
+            found = store_backup(root, store_at(address), name, shown, secrets=with_secrets)
     else:
-        found = _to_folder(root, Path(target))
+        found = _to_folder(root, Path(target), with_secrets)
     click.echo(f"{_said(found)} copied from {root} to {target}.")
+    keys = ", ".join(path.relative_to(root).as_posix() for path in secrets_of(root))
+    if keys and with_secrets:
+        click.echo(f"It holds keys: {keys}. Keep it where nobody else can read it.", err=True)
+    elif keys:
+        click.echo(
+            f"It holds no keys, and {keys} were left out. Keep them elsewhere, or say --with-secrets. Without them a "
+            "restored service takes `finq auth rotate-secret`, after which everybody signs in again (keys of accounts "
+            "go on to be good), and callers whom an experiment divides get new places.",
+            err=True,
+        )
 
 
 @click.command()
@@ -55,11 +71,11 @@ def restore(root: Path, source: str) -> None:
     click.echo(f"{_said(found)} restored to {root}, as of {found.made_at}.")
 
 
-def _to_folder(root: Path, target: Path) -> Inventory:
+def _to_folder(root: Path, target: Path, secrets: bool) -> Inventory:
     from finq_predictor.adapters.backup import back_up
 
     with click.progressbar(count(), label="files", file=sys.stderr) as bar:
-        return back_up(root, target, lambda: bar.update(1))
+        return back_up(root, target, lambda: bar.update(1), secrets=secrets)
 
 
 def _of_folder(source: Path, root: Path) -> Inventory:

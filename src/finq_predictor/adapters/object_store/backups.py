@@ -28,7 +28,9 @@ def inventory_name(name: str) -> str:
     return f"{INVENTORIES}{name}.json"
 
 
-def store_backup(root: Path, store: ObjectStore, name: str, progress: Progress = silent) -> Inventory:
+def store_backup(
+    root: Path, store: ObjectStore, name: str, progress: Progress = silent, *, secrets: bool = False
+) -> Inventory:
     """Back a folder of data up into an object store, as one state, while it is in use.
 
     The state is copied beside the folder first, which needs as much room again, and sent from there.
@@ -38,6 +40,7 @@ def store_backup(root: Path, store: ObjectStore, name: str, progress: Progress =
         store: The object store; files that a snapshot or another backup has stored there are not sent again.
         name: Name of the backup; it must not be there yet.
         progress: What is shown of the sending.
+        secrets: Whether keys come along, see :func:`~finq_predictor.adapters.backup.back_up`.
 
     Raises:
         StoreError: If there is nothing to back up, or a backup of this name.
@@ -47,7 +50,7 @@ def store_backup(root: Path, store: ObjectStore, name: str, progress: Progress =
         raise StoreError(f"There is a backup {name} at {store.address} already; give another name.")
     with tempfile.TemporaryDirectory(dir=root.resolve().parent, prefix=".finq-backup-") as folder:
         copy = Path(folder) / "backup"
-        inventory = back_up(root, copy)
+        inventory = back_up(root, copy, secrets=secrets)
         with needing(store, (kept.content for kept in inventory.files.values())):
             upload_all(store, {copy / each: kept for each, kept in inventory.files.items()}, progress=progress)
             content = to_json(inventory).encode()

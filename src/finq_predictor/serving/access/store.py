@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 URL = "FINQ_ACCESS_URL"
-FILE = "access.db"
+FILE = Layout(Path()).accounts.name
 _REMEDY = "finq auth accounts"
 FOREIGN = "oidc."
 """How the names of those begin whom the issuer knows; no account of our own can be taken for one of theirs."""

@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from finq_predictor.adapters.atomic_file import write_atomically
+from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.secret_values import read_secret
 from finq_predictor.domain.errors import ConfigurationError
 
 SECRET = "FINQ_TOKEN_SECRET"
-FILE = "token.secret"
+FILE = Layout(Path()).token_secret.name
 _SHORTEST = 32
 _SHORTEST_RSA = 2048
 _MOST = 4
