@@ -6,7 +6,6 @@ import base64
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from functools import cache, wraps
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
@@ -16,12 +15,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from finq_predictor.domain.errors import FinqError
-from finq_predictor.serving.access.callers import Caller
 from finq_predictor.serving.access.guarding import caller
+from finq_predictor.serving.access.seeing import standing_of
 from finq_predictor.serving.errors import InvalidRequestError, status_of, type_of
 from finq_predictor.serving.operation import Endpoint
 from finq_predictor.serving.runtime import runtime
-from finq_predictor.serving.view import View
 
 STYLE, SCRIPT = "style.css", "page.js"
 _LONGEST_NAME = 64
@@ -79,7 +77,7 @@ def _hash(text: str) -> str:
 
 def frame(request: Request) -> dict[str, Any]:
     """What stands around every page: where it is, who asks, and how the service is."""
-    return {"here": request.url.path, "account": caller(request), "state": runtime(request).store.standing()[1]}
+    return {"here": request.url.path, "account": caller(request), "state": standing_of(request)[1]}
 
 
 def shown(text: str, status: int = 200, headers: dict[str, str] | None = None, *, scripts: bool = True) -> HTMLResponse:
@@ -123,18 +121,6 @@ def query(request: Request, name: str) -> str | None:
     if given is not None and len(given) > _LONGEST_NAME:
         raise InvalidRequestError(f"{name}: longer than {_LONGEST_NAME} characters.")
     return given or None
-
-
-def seen(view: View, asking: Caller) -> View:
-    """The part of a view that a caller may ask about, so that not even a near miss tells of the rest."""
-    markets = {
-        name: served
-        for name, served in view.markets.items()
-        if (asking.markets is None or name in asking.markets)
-        and (served is None or asking.sees(name, served.model["name"]))
-    }
-    problems = {name: problem for name, problem in view.problems.items() if name in markets}
-    return replace(view, markets=markets, problems=problems)
 
 
 def _ticks(text: str) -> Any:

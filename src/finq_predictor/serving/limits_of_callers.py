@@ -1,16 +1,62 @@
-"""What one caller, and all of them together, may ask in a minute."""
+"""What one caller, and all of them together, may ask in a minute, and what one may ask at a time."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from finq_predictor.domain.errors import ConfigurationError
+from finq_predictor.serving.access.callers import Caller
+from finq_predictor.serving.errors import TooManyError
 from finq_predictor.serving.rates import Rate, Taken
 from finq_predictor.serving.shared_rates import SharedRates, share
 
 logger = logging.getLogger(__name__)
+
+
+_SOON_S = 1
+
+
+class Places:
+    """How many requests of one account are worked on at a time, so that nobody takes the places of all.
+
+    Where nobody is asked who they are, nobody can be told from the others, and the limits of all hold alone.
+
+    Args:
+        most: That many; zero means as many as they like.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken: Counter[str] = Counter()
+
+    @contextmanager
+    def taken(self, caller: Caller) -> Iterator[None]:
+        """Take a place of a caller, as long as a request of theirs is worked on.
+
+        Raises:
+            TooManyError: If all of theirs are taken.
+        """
+        name = caller.user
+        if name is None or not self._most:
+            yield
+            return
+        if self._taken[name] >= self._most:
+            raise TooManyError(
+                f"{self._most} requests of {name} are being worked on, which is the most at a time; wait for one of "
+                "them, or ask for several things in one batch.",
+                {"Retry-After": str(_SOON_S)},
+            )
+        self._taken[name] += 1
+        try:
+            yield
+        finally:
+            self._taken[name] -= 1
+            if not self._taken[name]:
+                del self._taken[name]
 
 
 class Rates:

@@ -17,7 +17,7 @@ from finq_predictor.serving.access.signing_in import SigningIn
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.gate import Gate
 from finq_predictor.serving.inference import InProcess, Remote, RemoteModel, Scoring
-from finq_predictor.serving.limits_of_callers import Rates
+from finq_predictor.serving.limits_of_callers import Places, Rates
 from finq_predictor.serving.metrics import Metrics
 from finq_predictor.serving.past import Past
 from finq_predictor.serving.recording import Recording
@@ -39,6 +39,7 @@ class Runtime:
         gate: Where whatever takes long is worked on.
         access: Who may ask.
         rates: How often.
+        places: How much at a time.
         signing_in: Where tokens are handed out.
         recording: Where answers are recorded.
         past: Where they are looked up.
@@ -53,6 +54,7 @@ class Runtime:
     gate: Gate = field(init=False)
     access: Access = field(init=False)
     rates: Rates = field(init=False)
+    places: Places = field(init=False)
     signing_in: SigningIn = field(init=False)
     recording: Recording = field(init=False)
     past: Past = field(init=False)
@@ -68,6 +70,7 @@ class Runtime:
             frozenset(map(str.encode, settings.cors_origins)),
             issuer_of(settings),
         )
+        self.places = Places(settings.caller_concurrency)
         self.rates = Rates(settings.caller_rate, settings.total_rate)
         self.signing_in = SigningIn(self.access, settings)
         self.recording = Recording(settings, self.metrics.registry)

@@ -172,6 +172,12 @@ class Settings(BaseSettings):
     )
     session_seconds: int = Field(default=43_200, ge=60, description="How long somebody stays signed in on the page")
     caller_rate: int = Field(default=0, ge=0, description="Most requests of one caller in a minute; 0: any number")
+    caller_concurrency: int = Field(
+        default=16,
+        ge=0,
+        description="Most requests of one account that a process works on at a time, but for those that are answered "
+        "from memory; beyond, they get 429 and Retry-After; 0: any number",
+    )
     total_rate: int = Field(
         default=0,
         ge=0,

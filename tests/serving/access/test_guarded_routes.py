@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from dataclasses import replace
 
 import pytest
 
-from finq_predictor.serving.access.callers import Role
+from finq_predictor.serving.access.callers import ANYONE, Role
 from finq_predictor.serving.app import create_app
+from finq_predictor.serving.limits_of_callers import Places
 from finq_predictor.serving.routes import OPERATIONS
 from finq_predictor.serving.settings import AuthMode, Settings
 from serving.access.doors import PASSWORD, make_door
@@ -30,6 +33,8 @@ LEAST = {
     "/scores": Role.VIEWER,
     "/status": Role.VIEWER,
     "/auth/me": Role.VIEWER,
+    "/explain": Role.VIEWER,
+    "/history": Role.VIEWER,
 }
 
 
@@ -84,11 +89,14 @@ def test_an_open_route_asks_nobody(guarded, one):
 def test_a_caller_asks_about_their_own_markets_only(guarded, door):
     desk = door.bearer("fx-desk")
     assert guarded.post("/predict", {"instrument": "EUR_USD"}, headers=desk).status_code == 200
-    for asked in ({"instrument": "AAPL"}, {"instrument": "AAPL", "market": "equity"}):
-        answer = guarded.post("/predict", asked, headers=desk)
-        assert answer.status_code == 403
-        assert "only about fx" in answer.json()["error"]["message"]
-    assert guarded.post("/batch_predict", {"instruments": ["EUR_USD", "AAPL"]}, headers=desk).status_code == 403
+    answer = guarded.post("/predict", {"instrument": "AAPL", "market": "equity"}, headers=desk)
+    assert answer.status_code == 403
+    assert "only about fx" in answer.json()["error"]["message"]
+    # As one that does not exist: a refusal would say that it does.
+    assert guarded.post("/predict", {"instrument": "AAPL"}, headers=desk).status_code == 404
+    both = guarded.post("/batch_predict", {"instruments": ["EUR_USD", "AAPL"]}, headers=desk).json()
+    assert [one["instrument"] for one in both["predictions"]] == ["EUR_USD"]
+    assert [(one["instrument"], one["status"]) for one in both["errors"]] == [("AAPL", 404)]
     assert guarded.post("/batch_predict", {"instruments": ["EUR_USD"]}, headers=desk).status_code == 200
     assert guarded.get("/ranking?market=equity", headers=desk).status_code == 403
     assert [one["market"] for one in guarded.get("/models", headers=desk).json()["models"]] == ["fx"]
@@ -117,6 +125,18 @@ def test_the_pages_of_a_caller_know_their_own_markets_only(guarded, door):
         assert "AAPL&#39;?" not in page.text
         assert "BRK" not in page.text
     assert guarded.get("/instrument?name=AAPL", headers=door.bearer("the-viewer")).status_code == 200
+
+
+def test_whoever_may_look_sees_the_reasons_on_the_page_and_in_the_api(guarded, door):
+    viewer, body = door.bearer("the-viewer"), {"instrument": "EUR_USD", "top": 3}
+    page = guarded.get("/instrument?name=EUR_USD", headers=viewer).text
+    explained = guarded.post("/explain", body, headers=viewer)
+    assert explained.status_code == 200
+    feature = explained.json()["explanation"]["contributions"][0]["feature"]
+    assert feature in page
+    own = {**body, "features": {feature: 0.0}}
+    assert guarded.post("/explain", own, headers=viewer).status_code == 403, "that is another question"
+    assert guarded.post("/explain", own, headers=door.bearer("the-predictor")).status_code == 200
 
 
 def test_a_key_is_no_session_to_sign_out_of(guarded, door):
@@ -190,6 +210,57 @@ def test_limits_are_told_and_kept(door):
         assert refused.json()["error"]["type"] == "too_many"
         assert client.get("/auth/me", headers=door.bearer("the-admin")).status_code == 200
         assert client.get("/livez").status_code == 200
+
+
+def test_one_caller_leaves_places_for_the_others(door):
+    """Slow requests: their bodies do not come to an end before they are told to."""
+    settings = Settings(data_root=door.root, auth=AuthMode.ON, caller_concurrency=2, keeper=False)
+
+    async def slow(client, name, ended):
+        told = []
+
+        async def receive():
+            await ended.wait()
+            return {"type": "http.request", "body": b'{"instruments": ["EUR_USD"]}', "more_body": False}
+
+        async def send(message):
+            told.append(message)
+
+        headers = [(key.lower().encode(), value.encode()) for key, value in door.bearer(name).items()]
+        scope = {"type": "http", "method": "POST", "path": "/batch_predict", "raw_path": b"/batch_predict"}
+        scope |= {"query_string": b"", "headers": headers, "client": ("127.0.0.1", 1), "server": ("finq", 80)}
+        await client.app({**scope, "root_path": "", "scheme": "http", "http_version": "1.1"}, receive, send)
+        return told[0]["status"], dict(told[0]["headers"])
+
+    async def crowd(client):
+        ended = asyncio.Event()
+        desk = [asyncio.create_task(slow(client, "fx-desk", ended)) for _ in range(5)]
+        refused, _ = await asyncio.wait(desk, return_when=asyncio.FIRST_COMPLETED)
+        while len(refused) < 3:
+            await asyncio.sleep(0)
+            refused = [one for one in desk if one.done()]
+        other = asyncio.create_task(slow(client, "the-predictor", ended))
+        short = await client._http.post("/predict", json={"instrument": "EUR_USD"}, headers=door.bearer("fx-desk"))
+        ended.set()
+        refusals = [one.result() for one in refused]
+        return refusals, [await one for one in desk if one not in refused], await other, short.status_code
+
+    with Client(create_app(settings)) as client:
+        refused, answered, other, short = client.run(crowd(client))
+        assert [status for status, _ in refused] == [429] * 3
+        assert {headers[b"retry-after"] for _, headers in refused} == {b"1"}
+        assert [status for status, _ in answered] == [200] * 2
+        assert (other[0], short) == (200, 200), "others have their own places, and what is remembered takes none"
+        again = client.post("/batch_predict", {"instruments": ["EUR_USD"]}, headers=door.bearer("fx-desk"))
+        assert again.status_code == 200, "places are given back"
+
+
+def test_where_nobody_is_told_from_the_others_nobody_has_places_of_their_own():
+    places = Places(1)
+    with places.taken(ANYONE), places.taken(ANYONE):
+        pass
+    with Places(0).taken(replace(ANYONE, way="key")):
+        pass
 
 
 def test_nothing_secret_is_told_in_logs_errors_or_metrics(guarded, door, caplog):

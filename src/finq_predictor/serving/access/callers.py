@@ -49,6 +49,11 @@ class Caller:
         """The account; None where nobody was asked who they are."""
         return None if self.way == "open" else self.name
 
+    @property
+    def sees_all(self) -> bool:
+        """Whether they may ask about every market, whatever answers it."""
+        return self.markets is None and self.models is None
+
     def require(self, role: Role | None = None, market: str | None = None, model: str | None = None) -> None:
         """Make sure that they may do something.
 

@@ -16,7 +16,7 @@ _CALLER = "finq_caller"
 
 
 def guarded(operation: Operation) -> Endpoint:
-    """What answers a route, behind who may ask for it and how often."""
+    """What answers a route, behind who may ask for it, how often and how much at a time."""
     role, endpoint = operation.role, operation.endpoint
     if role is None:
         return endpoint
@@ -35,8 +35,9 @@ def guarded(operation: Operation) -> Endpoint:
         refused: RequestError | None = request.scope.get(REFUSED)
         if refused is not None:
             raise refused
-        taken = api.rates.take(found.name)
-        response = await endpoint(request)
+        with api.places.taken(found):
+            taken = api.rates.take(found.name)
+            response = await endpoint(request)
         if taken is not None:
             response.raw_headers.extend(taken.headers())
         return response
@@ -46,7 +47,12 @@ def guarded(operation: Operation) -> Endpoint:
 
 def caller(request: Request) -> Caller:
     """Who sent a request that came through :func:`guarded`."""
-    found: Caller = request.scope.get(_CALLER, ANYONE)
+    return known_caller(request) or ANYONE
+
+
+def known_caller(request: Request) -> Caller | None:
+    """Like :func:`caller`; None where the route asks nobody."""
+    found: Caller | None = request.scope.get(_CALLER)
     return found
 
 

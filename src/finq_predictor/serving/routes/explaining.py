@@ -12,8 +12,9 @@ from starlette.responses import Response
 
 from finq_predictor.domain.features import FeatureSpec, select_features
 from finq_predictor.domain.modelling.explanation import Explanation, explain_row
-from finq_predictor.serving.access.callers import Role
-from finq_predictor.serving.access.guarding import permit
+from finq_predictor.serving.access.callers import Caller, Role
+from finq_predictor.serving.access.guarding import caller, permit
+from finq_predictor.serving.access.seeing import view_of
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.middleware import JsonResponse, note, read_body, request_id
 from finq_predictor.serving.operation import Operation
@@ -76,17 +77,20 @@ async def explain(request: Request) -> Response:
     """POST /explain: worked on inside the gate, from features that are remembered."""
     api = runtime(request)
     body = await read_body(request, min(api.settings.body_limit, _LONGEST))
-    view = api.store.view()
+    view = view_of(request)
     with api.gate.entered():
-        found, answer = await api.gate.run(_explain, api, view, body)
+        found, answer = await api.gate.run(_explain, api, view, caller(request), body)
     permit(request, found.served)
     note(request, found.served)
     api.count((answer,))
     return JsonResponse({**answer, "request_id": request_id(request)})
 
 
-def _explain(api: Runtime, view: View, body: bytes) -> tuple[Found, Answer]:
+def _explain(api: Runtime, view: View, asking: Caller, body: bytes) -> tuple[Found, Answer]:
     asked = parse_body(body, ExplainRequest)
+    if asked.features is not None:
+        # Whoever may look sees the reasons of what is answered anyway, as on the page; this is another question.
+        asking.require(Role.PREDICTOR)
     found = Resolver(view).find(asked)
     require_served(asked, found.served)
     row = features_of(asked, found)
@@ -137,11 +141,11 @@ OPERATIONS = (
         "post",
         "/explain",
         explain,
-        "One prediction, and what each feature adds to it.",
+        "One prediction, and what each feature adds to it; `features` of the client's own take the role of /predict.",
         ExplainAnswer,
         ExplainRequest,
         {"instrument": "AAPL", "top": 5},
         errors=(400, 404, 413, 415, 422, 503),
-        role=Role.PREDICTOR,
+        role=Role.VIEWER,
     ),
 )

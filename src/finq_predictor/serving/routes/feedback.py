@@ -7,18 +7,21 @@ from hashlib import sha256
 from typing import Any
 
 import orjson
+import pandas as pd
 from starlette.requests import Request
 from starlette.responses import Response
 
 from finq_predictor.serving.access.callers import Role
 from finq_predictor.serving.access.guarding import caller
+from finq_predictor.serving.access.seeing import view_of
 from finq_predictor.serving.errors import InvalidRequestError
 from finq_predictor.serving.lines import feedback_line
 from finq_predictor.serving.middleware import JsonResponse, asked_by, read_body, request_id
 from finq_predictor.serving.operation import Operation
 from finq_predictor.serving.routes.feedback_schemas import FeedbackAnswer, FeedbackRequest
-from finq_predictor.serving.runtime import Runtime, runtime
+from finq_predictor.serving.runtime import runtime
 from finq_predictor.serving.schemas import parse_body, parse_date
+from finq_predictor.serving.view import View
 
 _LONGEST = 16_384
 _SAID = (
@@ -39,23 +42,25 @@ async def feedback(request: Request) -> Response:
     api = runtime(request)
     body = await read_body(request, min(api.settings.body_limit, _LONGEST))
     with api.gate.entered():
-        told = await api.gate.run(_told, api, parse_body(body, FeedbackRequest), asked_by(request))
+        told = await api.gate.run(
+            _told, view_of(request), parse_body(body, FeedbackRequest), asked_by(request), api.clock()
+        )
     caller(request).require(market=told["market"])
     api.recording.record(feedback_line(told), required=True)
     return JsonResponse({"feedback_id": told["id"], "recorded": True, "request_id": request_id(request)})
 
 
-def _told(api: Runtime, given: FeedbackRequest, user: str | None) -> dict[str, Any]:
+def _told(view: View, given: FeedbackRequest, user: str | None, now: pd.Timestamp) -> dict[str, Any]:
     _require_one_way(given)
     row: dict[str, Any] = {**given.model_dump(exclude={"feature_ts"}), "given_by": user, "ts": None}
     if given.instrument is not None and given.feature_ts is not None:
-        served, row["instrument"] = api.store.view().find(given.instrument, given.market)
+        served, row["instrument"] = view.find(given.instrument, given.market)
         row["market"], row["ts"] = served.market.name, _bar(given.feature_ts)
     elif given.instrument is not None:
-        row["instrument"] = api.store.view().find(given.instrument, given.market)[1]
+        row["instrument"] = view.find(given.instrument, given.market)[1]
     # By what was said: a client that does not know whether it was heard says it again.
     row["id"] = sha256(orjson.dumps([row[name] for name in _SAID])).hexdigest()
-    return {**row, "given_at": api.clock().isoformat()}
+    return {**row, "given_at": now.isoformat()}
 
 
 def _require_one_way(given: FeedbackRequest) -> None:

@@ -13,11 +13,12 @@ from finq_predictor.domain.errors import PredictionRefusedError
 from finq_predictor.serving import schemas
 from finq_predictor.serving.access.callers import Role
 from finq_predictor.serving.access.guarding import caller, permit
+from finq_predictor.serving.access.seeing import view_of
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.caveats import OVERRIDDEN, PROVISIONAL, SIMULATED, STALE
 from finq_predictor.serving.chart import HEIGHT, WIDTH, Became, became, chart_of
 from finq_predictor.serving.errors import InvalidRequestError
-from finq_predictor.serving.html import for_people, frame, query, seen, shown, template
+from finq_predictor.serving.html import for_people, frame, query, shown, template
 from finq_predictor.serving.middleware import note
 from finq_predictor.serving.operation import Operation
 from finq_predictor.serving.resolution import Found
@@ -50,20 +51,19 @@ FLAGS = {
 @for_people
 async def instrument(request: Request) -> Response:
     """GET /instrument: worked on inside the gate; bars that are remembered cost little."""
-    api, asking = runtime(request), caller(request)
+    api = runtime(request)
     given, market, limit = (query(request, name) for name in ("name", "market", "limit"))
     if given is None:
         raise InvalidRequestError("Which instrument? Choose one from the ranking.")
     number = bars_asked(limit)
-    asking.require(market=market)
     with api.gate.entered():
-        served, name = await api.gate.run(seen(api.store.view(), asking).find, given, market)
+        served, name = await api.gate.run(view_of(request).find, given, market)
         permit(request, served)
         note(request, served)
         newest = served.predictor.newest
         answer = (await api.answers(served, newest, (name,)))[name]
         answer = served.timed(answer, api.clock(), current=True)
-        past = await past_of(api, served, name, number)
+        past = await past_of(api, caller(request), served, name, number)
         text = await api.gate.run(_page, Found(served, name, newest), answer, past, frame(request))
     return shown(text)
 

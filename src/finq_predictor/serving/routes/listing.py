@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from finq_predictor.serving import schemas
-from finq_predictor.serving.access.callers import Role
+from finq_predictor.serving.access.callers import Caller, Role
 from finq_predictor.serving.access.guarding import caller, permit
+from finq_predictor.serving.access.seeing import view_of
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.errors import InvalidRequestError
 from finq_predictor.serving.middleware import JsonResponse, note, request_id
@@ -23,7 +24,7 @@ _LONGEST_NAME = 64
 
 async def ranking(request: Request) -> Response:
     """GET /ranking: the instruments of a market that are members of its index, the most probable first."""
-    api, view = runtime(request), runtime(request).store.view()
+    api, view = runtime(request), view_of(request)
     market, given = (_query(request, name) for name in ("market", "prediction_date"))
     served = view.only() if market is None else view.get(market)
     ts = bar_at(served, given)
@@ -80,13 +81,12 @@ def _query_limit(given: str | None) -> int | None:
 
 async def models(request: Request) -> Response:
     """GET /models: the models that are served and where they come from."""
-    sees, api = caller(request).sees, runtime(request)
-    served = [one for one in api.store.served if sees(one.market.name, one.model["name"])]
-    listed = [_details(api, one) for one in served]
+    api = runtime(request)
+    listed = [_details(api, one, caller(request)) for one in view_of(request).served]
     return JsonResponse({"models": listed, "request_id": request_id(request)})
 
 
-def _details(api: Runtime, served: Served) -> dict[str, Any]:
+def _details(api: Runtime, served: Served, asking: Caller) -> dict[str, Any]:
     bundle, panel = served.predictor.bundle, served.predictor.panel
     origin = bundle.origin
     return {
@@ -110,17 +110,19 @@ def _details(api: Runtime, served: Served) -> dict[str, Any]:
         "loaded_at": served.loaded_at.isoformat(),
         "oldest_bar": served.predictor.oldest.isoformat(),
         "newest_bar": served.predictor.newest.isoformat(),
-        "challengers": _challengers(api, served),
+        "challengers": _challengers(api, served, asking),
     }
 
 
-def _challengers(api: Runtime, served: Served) -> list[dict[str, Any]]:
+def _challengers(api: Runtime, served: Served, asking: Caller) -> list[dict[str, Any]]:
     contest = served.contest
     if contest is None:
         return []
     listed = []
     for one in contest.rivals:
         entry = one.entry
+        if not asking.sees(served.market.name, entry.model):
+            continue
         named = {"name": entry.name, "experiment": entry.experiment, "model": entry.model, "version": entry.version}
         share = contest.share_at(api.now()) if one is contest.answering else 0.0
         problem = None if one.problem is None else api.store.reasons.told(one.problem)

@@ -16,6 +16,7 @@ from finq_predictor.domain.panel import BENCHMARK_CLOSE, MEMBER, Panel
 from finq_predictor.serving import schemas
 from finq_predictor.serving.access.callers import Caller, Role
 from finq_predictor.serving.access.guarding import caller, permit
+from finq_predictor.serving.access.seeing import view_of
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.errors import InvalidRequestError
 from finq_predictor.serving.middleware import JsonResponse, note, request_id
@@ -33,7 +34,7 @@ _MOST_FEEDBACK = 10
 
 async def history(request: Request) -> Response:
     """GET /history: what was served at the last bars, computed where nobody asked, the close and what followed."""
-    api, view = runtime(request), runtime(request).store.view()
+    api, view = runtime(request), view_of(request)
     given, market, limit = (_query(request, name) for name in ("instrument", "market", "limit"))
     if given is None:
         raise InvalidRequestError("Which instrument? Give one, such as /history?instrument=AAPL.")
@@ -42,23 +43,26 @@ async def history(request: Request) -> Response:
         served, name = await api.gate.run(view.find, given, market)
         permit(request, served)
         note(request, served)
-        told = await past_of(api, served, name, number)
+        told = await past_of(api, caller(request), served, name, number)
     return JsonResponse({**told, "request_id": request_id(request)})
 
 
-async def past_of(api: Runtime, served: Served, name: str, number: int) -> dict[str, Any]:
+async def past_of(api: Runtime, asking: Caller, served: Served, name: str, number: int) -> dict[str, Any]:
     """The last bars of an instrument as :class:`HistoryAnswer` has them; to be asked for inside the gate."""
     answers = {}
     for ts in served.predictor.panel.ts[-number:]:
         answers[ts] = (await api.answers(served, ts, (name,)))[name]
-    return await api.gate.run(_history, api, served, name, answers)
+    return await api.gate.run(_history, api, asking, served, name, answers)
 
 
-def _history(api: Runtime, served: Served, name: str, answers: dict[pd.Timestamp, Answer]) -> dict[str, Any]:
+def _history(
+    api: Runtime, asking: Caller, served: Served, name: str, answers: dict[pd.Timestamp, Answer]
+) -> dict[str, Any]:
     bars = pd.DatetimeIndex(list(answers))
     panel = _of_one(served.predictor.panel, name, len(bars))
     known = _what_followed(served, panel, name, bars)
     said, heard, store = _said(api, served, name, bars[0])
+    said = {ts: one for ts, one in said.items() if asking.sees(served.market.name, one.model)}
     close = panel.fields["close"][:, 0]
     listed = [
         {
@@ -135,7 +139,7 @@ async def score_card(request: Request) -> Response:
     api = runtime(request)
     market, model = (_query(request, name) for name in ("market", "model"))
     if market is not None:
-        api.store.view().get(market)
+        view_of(request).get(market)
     with api.gate.entered():
         told = await api.gate.run(cards_of, api, caller(request), market, model)
     return JsonResponse({**told, "request_id": request_id(request)})

@@ -12,10 +12,10 @@ from starlette.responses import Response
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.modelling.decisions import Action
 from finq_predictor.serving.access.callers import Role
-from finq_predictor.serving.access.guarding import caller
+from finq_predictor.serving.access.seeing import view_of
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.chart import reach_of
-from finq_predictor.serving.html import for_people, frame, installed, seen, shown, template
+from finq_predictor.serving.html import for_people, frame, installed, shown, template
 from finq_predictor.serving.middleware import JsonResponse, note
 from finq_predictor.serving.openapi import document
 from finq_predictor.serving.operation import Operation
@@ -28,10 +28,9 @@ _ENDS = 10
 @for_people
 async def index(request: Request) -> Response:
     """GET /: the ranking of every market at its newest bar, readable without scripts."""
-    api, view = runtime(request), runtime(request).store.view()
-    found = seen(view, caller(request))
+    api, found = runtime(request), view_of(request)
     around = frame(request)
-    states = {name: state for name, state in around["state"]["markets"].items() if name in found.markets}
+    states = around["state"]["markets"]
     with api.gate.entered():
         ranked = []
         for served in found.served:
@@ -39,12 +38,14 @@ async def index(request: Request) -> Response:
             timed, answers = served.timer(api.clock()), await api.answers(served, served.predictor.newest, None)
             ranked.append((served, {name: timed(one, True) for name, one in answers.items()}))
         text = await api.gate.run(_page, ranked, states, around)
-    return shown(text, 200 if view.served else 503)
+    return shown(text, 200 if api.store.served else 503)
 
 
 def _page(answered: list[tuple[Served, dict[str, Answer]]], states: dict[str, Any], around: dict[str, Any]) -> str:
     newest = [(one, one.predictor.newest, found) for one, found in answered]
-    sections = [_section(one, ts, rank(one.members(ts, found)), states[one.market.name]) for one, ts, found in newest]
+    sections = [
+        _section(one, ts, rank(one.members(ts, found)), states.get(one.market.name, {})) for one, ts, found in newest
+    ]
     there = {section["market"] for section in sections}
     missing = {MARKETS[name].short_name: state for name, state in states.items() if name not in there}
     page: str = template("index.html").render(**around, sections=sections, missing=missing)

@@ -16,6 +16,7 @@ from finq_predictor.domain.evaluation.sticky_arms import Arm
 from finq_predictor.serving import bulk, schemas
 from finq_predictor.serving.access.callers import Role
 from finq_predictor.serving.access.guarding import caller, permit
+from finq_predictor.serving.access.seeing import view_of
 from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.contest import Sides, sides_of
 from finq_predictor.serving.errors import (
@@ -49,7 +50,7 @@ async def predict(request: Request) -> Response:
     """POST /predict: at once where the answer is remembered, else through the gate."""
     api = runtime(request)
     body = await read_body(request, min(api.settings.body_limit, _LONGEST_SINGLE))
-    view = api.store.view()
+    view = view_of(request)
     if len(body) <= _SMALL_BODY and not api.hops:
         asked = parse_body(body, SingleRequest)
         easy = None if asked.special else _easily(view, asked)
@@ -135,7 +136,7 @@ async def batch_predict(request: Request) -> Response:
     api = runtime(request)
     body = await read_body(request, api.settings.body_limit)
     with api.gate.entered():
-        batch = await api.gate.run(_plan, api.settings, api.store.view(), body)
+        batch = await api.gate.run(_plan, api.settings, view_of(request), body)
         tables: Tables = {}
         for key, (served, names) in batch.bars.items():
             if await request.is_disconnected():

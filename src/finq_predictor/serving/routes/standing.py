@@ -9,6 +9,9 @@ from starlette.responses import Response
 
 from finq_predictor.serving import schemas
 from finq_predictor.serving.access.callers import Role
+from finq_predictor.serving.access.guarding import caller
+from finq_predictor.serving.access.seeing import standing_of
+from finq_predictor.serving.errors import ForbiddenError
 from finq_predictor.serving.metrics import CONTENT_TYPE
 from finq_predictor.serving.middleware import JsonResponse, request_id
 from finq_predictor.serving.operation import Operation
@@ -32,7 +35,7 @@ async def alive(request: Request) -> Response:
 def _standing(request: Request) -> tuple[bool, dict[str, Any]]:
     """Whether requests can be answered, and the state of all; what they can do without makes it worse, and no more."""
     api = runtime(request)
-    healthy, standing = api.store.standing()
+    healthy, standing = standing_of(request)
     leaning = {
         name: api.store.reasons.told(problem) if problem else None for name, problem in api.dependencies().items()
     }
@@ -43,6 +46,11 @@ def _standing(request: Request) -> tuple[bool, dict[str, Any]]:
 async def metrics(request: Request) -> Response:
     """GET /metrics."""
     api = runtime(request)
+    if not caller(request).sees_all:
+        raise ForbiddenError(
+            f"Metrics count what is asked of all markets, and {caller(request).name} may not ask about all; ask "
+            "whoever runs this for an account that may."
+        )
     api.observe()
     return Response(api.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 

@@ -12,8 +12,9 @@ from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.serving import schemas
 from finq_predictor.serving.access.callers import Caller, Role
 from finq_predictor.serving.access.guarding import caller, permit
+from finq_predictor.serving.access.seeing import view_of
 from finq_predictor.serving.answers import Served
-from finq_predictor.serving.html import for_people, frame, query, seen, shown, template
+from finq_predictor.serving.html import for_people, frame, query, shown, template
 from finq_predictor.serving.middleware import note
 from finq_predictor.serving.model_cards import card_of
 from finq_predictor.serving.operation import Operation
@@ -38,9 +39,7 @@ FIGURES = {
 @for_people
 async def model(request: Request) -> Response:
     """GET /model: the card of the model that answers a market."""
-    api, asking, market = runtime(request), caller(request), query(request, "market")
-    asking.require(market=market)
-    view = seen(api.store.view(), asking)
+    api, asking, market, view = runtime(request), caller(request), query(request, "market"), view_of(request)
     served = view.only() if market is None else view.get(market)
     permit(request, served)
     note(request, served)
@@ -52,6 +51,9 @@ async def model(request: Request) -> Response:
 def _model(api: Runtime, served: Served, asking: Caller, around: dict[str, Any]) -> str:
     card = card_of(api.settings.data_root, served, api.clock())
     problem = api.store.reasons.told(card["judged"].problem)
+    if not asking.sees_all:
+        # A later decision is about another model.
+        card["judged"] = card["judged"]._replace(last=None)
     mine = [one for one in cards_of(api, asking, served.market.name)["cards"] if _is_of(one, served)]
     page: str = template("model.html").render(
         **around, **card, market=served.market, figures=FIGURES, problem=problem, realised=_slope_of(mine)
@@ -103,15 +105,15 @@ async def status(request: Request) -> Response:
     api, asking = runtime(request), caller(request)
     around = frame(request)
     with api.gate.entered():
-        text = await api.gate.run(_status, api, seen(api.store.view(), asking), asking, around)
+        text = await api.gate.run(_status, api, view_of(request), asking, around)
     return shown(text)
 
 
 def _status(api: Runtime, view: View, asking: Caller, around: dict[str, Any]) -> str:
-    states = {name: state for name, state in around["state"]["markets"].items() if name in view.markets}
+    states = around["state"]["markets"]
     page: str = template("status.html").render(
         **around,
-        markets=[_market(name, state, view.markets[name], api.clock()) for name, state in states.items()],
+        markets=[_market(name, state, view.markets.get(name), api.clock()) for name, state in states.items()],
         recording=recording_of(api),
         parts=parts_of(api),
         # The reason may name what only those who run it need to know.
