@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import signal
 import socket
 import stat
@@ -18,6 +19,7 @@ import pytest
 from finq_predictor.serving.access.callers import Role
 from finq_predictor.serving.access.store import open_store
 from finq_predictor.serving.hosting import why_closed
+from serving.parity import TOLERANCE, largest_difference
 from serving.servers import BENTO, BIN, UVICORN, free_port, running
 
 pytestmark = pytest.mark.slow
@@ -56,23 +58,41 @@ def port_of(server) -> int:
     return int(server.url.rpartition(":")[2])
 
 
-@pytest.mark.parametrize(("workers", "inference"), [("1", "in_process"), ("2", "service")])
-def test_a_server_listens_on_one_port_and_its_sockets_lie_where_nobody_else_can_enter(
-    workers, inference, two_markets, tmp_path
-):
+@pytest.fixture(scope="module")
+def hopping(two_markets, tmp_path_factory):
+    """A server of two workers that hop to the inference service."""
+    folder = tmp_path_factory.mktemp("hopping")
+    variables = {"FINQ_DATA_ROOT": str(two_markets), "FINQ_WORKERS": "2", "FINQ_INFERENCE": "service"}
+    with running(BENTO, folder, seconds=240.0, FINQ_DEVICE="auto", **variables) as server:
+        yield server
+
+
+@pytest.mark.parametrize(("name", "inference"), [("bentoml_server", "in_process"), ("hopping", "service")])
+def test_a_server_listens_on_one_port_and_its_sockets_lie_where_nobody_else_can_enter(name, inference, request):
     """Two ports took commands to start any program as the user of the service, from whoever can log in."""
-    variables = {"FINQ_DATA_ROOT": str(two_markets), "FINQ_WORKERS": workers, "FINQ_INFERENCE": inference}
-    with running(BENTO, tmp_path, seconds=240.0, **variables) as server:
-        assert addresses(server.pid) == {("127.0.0.1", port_of(server))}
-        paths = {Path(one.laddr) for process in family(server.pid) for one in process.net_connections("unix")}
-        listening = {path for path in paths if path.is_absolute() and path.exists()}
-        assert {path.name for path in listening} >= {"control", "events"}
-        names = " ".join(word for process in family(server.pid) for word in process.cmdline())
-        assert ("finq-inference" in names) == (inference == "service"), "it runs where it is asked"
-        for path in listening:
-            closed = path.parent.stat()
-            assert stat.S_IMODE(closed.st_mode) == 0o700, path
-            assert closed.st_uid == os.getuid()
+    server = request.getfixturevalue(name)
+    assert addresses(server.pid) == {("127.0.0.1", port_of(server))}
+    paths = {Path(one.laddr) for process in family(server.pid) for one in process.net_connections("unix")}
+    listening = {path for path in paths if path.is_absolute() and path.exists()}
+    assert {path.name for path in listening} >= {"control", "events"}
+    names = " ".join(word for process in family(server.pid) for word in process.cmdline())
+    assert ("finq-inference" in names) == (inference == "service"), "it runs where it is asked"
+    for path in listening:
+        closed = path.parent.stat()
+        assert stat.S_IMODE(closed.st_mode) == 0o700, path
+        assert closed.st_uid == os.getuid()
+
+
+def test_what_comes_through_the_inference_service_is_what_the_batch_says(hopping, two_markets):
+    def post(path, body):
+        response = httpx.post(hopping.url + path, json=body, timeout=30)
+        response.raise_for_status()
+        return response.json()
+
+    for market in ("equity", "fx"):
+        assert largest_difference(post, two_markets, market) <= TOLERANCE
+    text = httpx.get(f"{hopping.url}/metrics", timeout=30).text
+    assert not re.search(r"finq_inference_fallbacks_total\{.*\} [1-9]", text), text
 
 
 @pytest.fixture(scope="module")
@@ -182,20 +202,21 @@ def killed(server) -> None:
 
 
 def test_nothing_is_left_of_a_plain_server_that_is_killed(two_markets, tmp_path):
-    with running(UVICORN, tmp_path, arguments=("--workers", "2"), FINQ_DATA_ROOT=str(two_markets)) as server:
+    variables = {"FINQ_DATA_ROOT": str(two_markets), "FINQ_MARKETS": "fx"}
+    with running(UVICORN, tmp_path, arguments=("--workers", "2"), **variables) as server:
         killed(server)
 
 
 def test_nothing_is_left_of_a_server_that_is_killed_and_the_next_one_clears_its_folder(
     two_markets, tmp_path, short_folder
 ):
-    variables = {"FINQ_DATA_ROOT": str(two_markets), "TMPDIR": str(short_folder)}
+    variables = {"FINQ_DATA_ROOT": str(two_markets), "FINQ_MARKETS": "fx", "TMPDIR": str(short_folder)}
     with running(WITHOUT_HOST, tmp_path, seconds=240.0, FINQ_WORKERS="2", **variables) as server:
         assert addresses(server.pid) == {("127.0.0.1", port_of(server))}, "it was told nothing"
         (left,) = short_folder.glob("finq-serving-*")
         killed(server)
     assert left.is_dir()
-    with running(BENTO, tmp_path, FINQ_MARKETS="fx", **variables):
+    with running(BENTO, tmp_path, **variables):
         (present,) = short_folder.glob("finq-serving-*")
         assert present != left
     assert list(short_folder.glob("finq-serving-*")) == [], "one that ends in good order clears away its own"

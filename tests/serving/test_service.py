@@ -36,15 +36,6 @@ def test_bentoml_serves_every_route_in_process(bentoml_server, two_markets):
     assert largest_difference(_poster(url), two_markets, "equity") <= TOLERANCE
 
 
-def test_bentoml_serves_through_the_inference_service(two_markets, tmp_path):
-    variables = {"FINQ_DATA_ROOT": str(two_markets), "FINQ_INFERENCE": "service", "FINQ_DEVICE": "auto"}
-    with serving(BENTO, tmp_path, **variables) as url:
-        for market in ("equity", "fx"):
-            assert largest_difference(_poster(url), two_markets, market) <= TOLERANCE
-        text = httpx.get(f"{url}/metrics", timeout=30).text
-        assert not re.search(r"finq_inference_fallbacks_total\{.*\} [1-9]", text), text
-
-
 def test_a_mismatch_is_told_by_a_running_server_that_does_not_restart(own_root, tmp_path):
     _redefine_features(own_root)
     variables = {"FINQ_DATA_ROOT": str(own_root), "FINQ_MARKETS": "equity"}
