@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.adapters.invocation import Invocation
+from finq_predictor.domain.evaluation.live_trials import ExperimentReport
 from finq_predictor.domain.evaluation.trial_ledger import TrialLedger
 from finq_predictor.domain.features.engine import make_feature_set, select_features
 from finq_predictor.domain.market.markets import get_market
@@ -130,7 +131,9 @@ def trade(world: dict, params: EvaluationParams) -> tuple[pd.DataFrame, pd.DataF
     return nodes.trade_on_paper(*given, world["silver_benchmark"], market=get_market("equity"))
 
 
-def decide(world: dict, measures: Measures, params: EvaluationParams) -> tuple[Decision, TrialLedger]:
+def decide(
+    world: dict, measures: Measures, params: EvaluationParams, live_trials: ExperimentReport | None = None
+) -> tuple[Decision, TrialLedger]:
     """The decision about a world."""
     market = get_market("equity")
     said, gold, summary = (world[name] for name in ("sealed_predictions", "gold", "training_summary"))
@@ -139,6 +142,7 @@ def decide(world: dict, measures: Measures, params: EvaluationParams) -> tuple[D
         measures,
         follow_champion(world["incumbent"], gold, market=market),
         seal_window(said, gold, summary, *enter(world), market=market),
+        live_trials,
         params,
         market=market,
     )

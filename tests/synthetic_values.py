@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.adapters.tracking import RunIdentity, TrackedRuns
+from finq_predictor.domain.evaluation.arm_comparison import compare_arms
+from finq_predictor.domain.evaluation.live_trials import Trial
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.ingestion.tally import Delivery, Tally
 from finq_predictor.domain.modelling.conformal import ConformalSets
@@ -117,3 +119,36 @@ def make_decision(verdict: str = "promote", candidate: str = "logistic", **chang
 def make_runs(*models: str) -> TrackedRuns:
     """A tracked run of each model."""
     return TrackedRuns({name: RunIdentity("finq-equity", f"id-{name}", f"{name}-20250115-0930") for name in models})
+
+
+def make_trial(gain: float, bars: int = 400, *, seed: int = 0, **changes: Any) -> Trial:
+    """What was found where a challenger knew more than the champion of each outcome by so much, or less.
+
+    Args:
+        gain: What it knew more, as a share of certainty; 0 for nothing.
+        bars: Bars whose outcome is known.
+        seed: Of the outcomes.
+        changes: Of the trial, such as ``model_hash``.
+    """
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, 2, bars).astype(float)
+    noise = rng.normal(0.0, 0.02, (2, bars))
+    said = {"champion": 0.5 - 0.5 * gain * (label - 0.5), "challenger": 0.5 + 0.5 * gain * (label - 0.5)}
+    pairs = pd.DataFrame({"ts": pd.date_range("2026-01-05", periods=bars, freq="D", tz="UTC"), "instrument": "A"})
+    for place, (arm, p) in enumerate(said.items()):
+        pairs[f"probability_{arm}"], pairs[f"decision_{arm}"] = p + noise[place], "predict"
+    found = compare_arms(pairs.assign(label=label), 1, n_resamples=50)
+    facts: dict[str, Any] = {
+        "name": "nine",
+        "experiment": "nine",
+        "mode": "shadow",
+        "model": "xgboost",
+        "version": "9",
+        "champion_model": "logistic",
+        "champion_version": "3",
+        "horizon": 1,
+        "found": found,
+        "sentence": found.sentence,
+        "model_hash": "new",
+    }
+    return Trial(**{**facts, **changes})

@@ -131,6 +131,7 @@ class Laboratory:
             evaluation.gather_measures(*measured, *traded),
             follow_champion(None, gold, market=market),
             seal_window(sealed, gold, summary, tried, rows, market=market),
+            None,
             params,
             market=market,
         )

@@ -54,6 +54,7 @@ OTHERS = {
     r"trial_ledger|tried|opened": DATASETS + "trial_ledger.TrialLedgerDataset",
     r"snapshot": DATASETS + "snapshot_id.SnapshotIdDataset",
     r"provider_notes": DATASETS + "provider_notes.ProviderNotesDataset",
+    r"live_trials": DATASETS + "live_trials.LiveTrialsDataset",
     r"clock": DATASETS + "clock.ClockDataset",
     r"code_version": DATASETS + "code_version.CodeVersionDataset",
     r"invocation": DATASETS + "invocation.InvocationDataset",

@@ -23,6 +23,7 @@ from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.serving import keeper as keeping
 from finq_predictor.serving.caveats import OVERRIDDEN
 from finq_predictor.serving.keeper import FOLDER, SPOILT, STANDING, Keeper, hold_keeping, pause_after
+from finq_predictor.serving.lines import failure_line
 from finq_predictor.serving.past import Past
 from finq_predictor.serving.recording import end_keeper, start_keeper
 from finq_predictor.serving.settings import Settings
@@ -300,9 +301,13 @@ def test_what_is_too_old_is_forgotten_by_whole_months(engine, keeper):
         moment = at.isoformat()
         microseconds = int(at.timestamp() * 1e6)
         spool.record(line(spool, at=microseconds, user="anna", feature_ts=moment, newest_ts=moment))
+        failed = {"arm": "shadow", "market": "fx", "model": "logistic", "version": "9", "kind": "unanswered"}
+        spool.record(failure_line(spool.new_id(), "r", microseconds, failed))
     keeper.run_once()
+    assert len(stored(engine, "served_failures")) == 6
     done = keeper.store.prune(datetime(2024, 3, 15, tzinfo=UTC), datetime(2024, 5, 15, tzinfo=UTC))
     assert done["served_predictions"] == done["served_statements"] == 2
+    assert done["served_failures"] == 2
     assert done["users forgotten"] == 2
     assert sorted(stored(engine, column="asked_by"), key=str) == [None, None, "anna", "anna"]
     assert len(stored(engine, "served_statements")) == 4

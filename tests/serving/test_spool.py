@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -16,8 +17,10 @@ from hypothesis import strategies as st
 from finq_predictor.domain.errors import DataError
 from finq_predictor.serving.lines import (
     ARMS,
+    FailureLine,
     FeedbackLine,
     PredictionLine,
+    failure_line,
     feedback_line,
     prediction_line,
     read_line,
@@ -65,14 +68,15 @@ def lines_in(folder) -> list[bytes]:
     arm=st.sampled_from(ARMS),
     flags=st.sets(st.sampled_from(["simulated", "features_overridden", "out_of_range"])),
     chosen=st.none() | st.lists(st.integers(0, 1)),
+    times=st.tuples(*2 * [st.none() | st.integers(0, 2**31 - 1)]),
 )
-def test_a_line_is_read_as_it_was_said(user, names, horizon, probability, score, reason, arm, flags, chosen):
+def test_a_line_is_read_as_it_was_said(user, names, horizon, probability, score, reason, arm, flags, chosen, times):
     market, instrument, model, version = names
     told = said(
         market=market, instrument=instrument, model=model, version=version, horizon=horizon, probability=probability,
-        score=score, reason=reason, arm=arm, flags=flags, prediction_set=chosen,
+        score=score, reason=reason, arm=arm, flags=flags, prediction_set=chosen, took_us=times[0],
     )  # fmt: skip
-    written = prediction_line(b"a-1", b"r", 1_700_000_000_000_001, user_in_json(user), told)
+    written = prediction_line(b"a-1", b"r", 1_700_000_000_000_001, user_in_json(user), told, times[1])
     assert written.count(b"\n") == 1
     read = read_line(written.rstrip(b"\n"))
     assert isinstance(read, PredictionLine)
@@ -81,6 +85,7 @@ def test_a_line_is_read_as_it_was_said(user, names, horizon, probability, score,
     assert (row["horizon"], row["probability"], row["score"], row["arm"]) == (horizon, probability, score, arm)
     assert row["reason"] == (reason.partition(":")[0] if reason else None)
     assert set(filter(None, row["flags"].split(","))) == flags
+    assert (row["took_us"], row["latency_us"]) == times
     assert row["served_at"].microsecond == 1
     assert row["ts"].isoformat() == MOMENT
 
@@ -98,6 +103,7 @@ def test_a_line_is_read_as_it_was_said(user, names, horizon, probability, score,
         {"newest_ts": "yesterday"},
         {"arm": "villain"},
         {"flags": ["Un heard"]},
+        {"took_us": -1},
     ],
     ids=str,
 )
@@ -110,6 +116,23 @@ def test_a_line_that_no_store_would_take_is_refused(wrong):
 def test_whatever_else_lies_there_is_refused_as_data(junk):
     with pytest.raises(DataError, match="cannot be read"):
         read_line(b"{" + junk)
+
+
+def test_lines_of_before_are_read_and_say_nothing_of_times():
+    """An upgraded service finds them in its spool."""
+    written = prediction_line(b"a-1", b"r", 1, b"null", said()).replace(b',"took":null', b"")
+    row = read_line(written.rstrip(b"\n")).row
+    assert (row["took_us"], row["latency_us"]) == (None, None)
+
+
+def test_a_failure_is_read_as_it_was_said():
+    told = {"arm": "shadow", "market": "fx", "model": "logistic", "version": "9", "kind": "unanswered"}
+    read = read_line(failure_line(b"a-1", "r", 1_000_000, told).rstrip(b"\n"))
+    assert isinstance(read, FailureLine)
+    at = datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
+    assert read.row == {"id": "a-1", "request_id": "r", "at": at, **told}
+    with pytest.raises(DataError, match="cannot be read"):
+        read_line(failure_line(b"a-1", "r", 1, {**told, "arm": "villain"}))
 
 
 def test_feedback_is_read_as_it_was_said():

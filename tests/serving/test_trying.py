@@ -173,7 +173,39 @@ def test_a_challenger_that_dies_while_it_answers_harms_nobody(root, rival, monke
         body = {"instrument": "AAPL", "user_id": "desk", "prediction_date": older}
         answer = client.post("/predict", body).json()
         assert (answer["arm"], answer["model"]["version"], answer["recorded"]) == ("champion", "1", True)
-    assert [row["arm"] for row in recorded(root)] == ["champion"]
+        assert 'finq_compared_failures_total{arm="challenger",market="equity"} 1.0' in client.get("/metrics").text
+        # The champion of a comparison is counted alike, but not a client who asks for nothing that there is.
+        monkeypatch.setattr(served.predictor, "features_at", die)
+        failed = client.post("/predict", {"instrument": "AAPL", "prediction_date": older[:8] + "01"})
+        assert failed.status_code == 500
+        assert client.post("/predict", {"instrument": "NOPE"}).status_code == 404
+    failure, answered, own = sorted(recorded(root), key=lambda row: row.get("at") or row["served_at"])
+    assert (failure["arm"], failure["version"], failure["kind"]) == ("challenger", "9", "unanswered")
+    assert failure["request_id"] == answered["request_id"]
+    assert (answered["arm"], "kind" in answered) == ("champion", False)
+    assert (own["arm"], own["version"], own["kind"]) == ("champion", "1", "internal")
+
+
+def test_how_long_it_took_is_recorded_of_answers_that_somebody_waited_for(root, rival):
+    add_challenger(root, "equity", rival, name="nine")
+    with serving(root) as client:
+        older = client.store.served[0].predictor.panel.ts[-8].isoformat()
+        client.post("/predict", {"instrument": "AAPL"}, headers={"X-Request-ID": "short"})
+        client.post("/predict", {"instrument": "AAPL", "market": "equity"}, headers={"X-Request-ID": "long"})
+        client.post("/predict", {"instrument": "AAPL", "prediction_date": older}, headers={"X-Request-ID": "older"})
+        many = {"instruments": ["AAPL"], "prediction_dates": [older]}
+        client.post("/batch_predict", many, headers={"X-Request-ID": "batch"})
+    rows = {(row["request_id"], row["arm"]): row for row in recorded(root)}
+    assert len(rows) == 8
+    for (request, arm), row in rows.items():
+        given = arm == "champion" and request != "batch"
+        assert (row["latency_us"] is not None) == given, (request, arm)
+        # Of each model, however it was asked: those who look at the same bar tell the same.
+        assert row["took_us"] > 0
+    assert rows["older", "champion"]["latency_us"] >= rows["older", "champion"]["took_us"]
+    for arm in ("champion", "shadow"):
+        assert len({rows[request, arm]["took_us"] for request in ("short", "long")}) == 1
+        assert len({rows[request, arm]["took_us"] for request in ("older", "batch")}) == 1
 
 
 def test_what_is_added_is_whole_or_not_there(root, rival, two_markets):

@@ -267,7 +267,8 @@ def test_the_model_card_says_where_it_comes_from_and_when_it_refuses(client):
 
 def test_the_model_card_has_the_verdict_of_the_gate_and_its_promises(client, elsewhere, own_root):
     layout = Layout(own_root)
-    table = pd.DataFrame({"model": ["logistic", "other"], "metric": ["accuracy", "accuracy"], "value": [0.54, 0.9]})
+    metrics = ["accuracy", "set_coverage", "accuracy"]
+    table = pd.DataFrame({"model": ["logistic", "logistic", "other"], "metric": metrics, "value": [0.54, 0.883, 0.9]})
     writer.store(locate(layout.place("equity", "metrics")), table.to_parquet)
     text = to_json(make_decision(reason="It <b>passed</b>."))
     writer.store(locate(layout.place("equity", "promotion")), lambda file: file.write_text(text))
@@ -278,6 +279,7 @@ def test_the_model_card_has_the_verdict_of_the_gate_and_its_promises(client, els
     assert "Promoted, as of Fri 29 Dec 2023, 21:00 UTC, among 1 judged: It <b>passed</b>." in words
     assert "has skill passed It has skill." in words
     assert "Right 54.0%" in words
+    assert "Prediction sets that held the outcome 88.3%" in words
 
 
 def test_a_decision_that_cannot_be_read_is_no_reason_to_show_nothing(client, elsewhere, own_root):

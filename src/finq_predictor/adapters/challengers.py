@@ -28,6 +28,7 @@ from finq_predictor.adapters.typed_json import from_json, to_json
 from finq_predictor.domain.errors import ConfigurationError, StoreError, UnknownNameError
 from finq_predictor.domain.evaluation.sticky_arms import RollOut
 from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.modelling.model_hash import model_hash
 from finq_predictor.domain.modelling.origin import ModelStatus, RegisteredVersion
 
 MOST = 4
@@ -68,6 +69,7 @@ class Challenger:
         version: Its version, by which what it said is found.
         mode: What it does.
         steps: Of the roll-out; nothing counts of them in the shadow.
+        model_hash: Equal for equal models: by it the gate knows a candidate again that was tried.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Challenger:
     version: str
     mode: Mode
     steps: tuple[Step, ...] = ()
+    model_hash: str = ""
 
     @property
     def roll_out(self) -> RollOut:
@@ -93,9 +96,11 @@ class Experiment:
 
     Attributes:
         challengers: One answers callers at most, the others are shadows.
+        former: What is not tried any more, the last one last: what it said stays evidence.
     """
 
     challengers: tuple[Challenger, ...] = ()
+    former: tuple[Challenger, ...] = ()
 
     def named(self, name: str) -> Challenger:
         """A challenger.
@@ -197,12 +202,12 @@ def add_challenger(
     bundle = _identified(bundle)
     _require_fit(root, market, bundle)
     chosen = name or f"{bundle.name}-{bundle.version}"
-    entry = Challenger(chosen, experiment or chosen, bundle.name, bundle.version, mode, steps)
+    entry = Challenger(chosen, experiment or chosen, bundle.name, bundle.version, mode, steps, model_hash(bundle))
     folder = layout.challengers(market) / chosen
     with _held(root, market):
         before = read_experiment(root, market)
         _require_new(before, entry)
-        after = Experiment((*before.challengers, entry))
+        after = Experiment((*before.challengers, entry), _without(before.former, entry))
         after.require_sound()
         _make_key(layout.experiment_key(market))
         _put(bundle, folder)
@@ -230,14 +235,15 @@ def change_challenger(root: Path, market: str, name: str, mode: Mode, steps: tup
         first = min((_moment(step.since) for step in steps), default=None)
         kept = [step for step in former.steps if first is None or _moment(step.since) < first]
         changed = replace(former, mode=mode, steps=(*kept, *steps))
-        after = Experiment(tuple(changed if one.name == name else one for one in before.challengers))
+        now = tuple(changed if one.name == name else one for one in before.challengers)
+        after = replace(before, challengers=now)
         after.require_sound()
         write_text_atomically(Layout(root).experiment(market), to_json(after))
     return changed
 
 
 def remove_challenger(root: Path, market: str, name: str) -> None:
-    """Try a challenger no longer; what it said stays in the store.
+    """Try a challenger no longer; what it said stays in the store, and evidence.
 
     Raises:
         UnknownNameError: If there is none of this name.
@@ -245,10 +251,18 @@ def remove_challenger(root: Path, market: str, name: str) -> None:
     layout = Layout(root)
     with _held(root, market):
         before = read_experiment(root, market)
-        before.named(name)
-        after = Experiment(tuple(one for one in before.challengers if one.name != name))
+        removed = before.named(name)
+        after = Experiment(
+            tuple(one for one in before.challengers if one.name != name),
+            (*_without(before.former, removed), removed),
+        )
         write_text_atomically(layout.experiment(market), to_json(after))
         shutil.rmtree(layout.challengers(market) / name, ignore_errors=True)
+
+
+def _without(entries: tuple[Challenger, ...], entry: Challenger) -> tuple[Challenger, ...]:
+    """All of them but those of the same model and version."""
+    return tuple(one for one in entries if (one.model, one.version) != (entry.model, entry.version))
 
 
 def step_of(text: str) -> Step:

@@ -70,6 +70,7 @@ PLACES = {
         "promotion": "promotion.json",
         "survivorship": "survivorship.json",
         "replay": "replay.json",
+        "live_trials": "experiment.json",
         "plot_*": "plots/*.png",
         "report": "report.html",
         "tracked_run": "tracked_runs.json",
@@ -172,7 +173,7 @@ class Layout:
 
     def experiment_report(self, market: str) -> Path:
         """What came of trying them."""
-        return self.root / Folder.REPORTS / market / "experiment.json"
+        return self.place(market, "live_trials")
 
     def silver(self, market: str, table: str) -> Path:
         """A silver table."""

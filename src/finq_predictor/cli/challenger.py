@@ -128,8 +128,9 @@ def experiment() -> None:
 def report(root: Path, state: Path | None, market: str, as_json: bool) -> None:
     """Compare each challenger with the champion on what both said and what became of it, and keep the result."""
     from finq_predictor.adapters.database.served_store import is_open, store_engine
+    from finq_predictor.adapters.live_trials import write_report
     from finq_predictor.adapters.typed_json import to_json
-    from finq_predictor.serving.experiment_report import report_experiment, table_of, write_report
+    from finq_predictor.serving.experiment_report import report_experiment, table_of
 
     engine = store_engine(state or root)
     if not is_open(engine):

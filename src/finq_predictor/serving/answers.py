@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -66,6 +67,7 @@ class Served:
     _names: dict[str, str] = field(init=False, repr=False)
     _features: BoundedCache[pd.Timestamp, pd.DataFrame] = field(init=False, repr=False)
     _answers: BoundedCache[pd.Timestamp, dict[str, Answer]] = field(init=False, repr=False)
+    _took: dict[pd.Timestamp, int] = field(init=False, repr=False)
     _open_hours: BoundedCache[pd.Timestamp, float] = field(init=False, repr=False)
     _stale: list[tuple[int, str | None] | None] = field(init=False, repr=False)
     _newest_s: float = field(init=False, repr=False)
@@ -77,6 +79,7 @@ class Served:
         newest = self.predictor.newest
         put(self, "_features", BoundedCache(self.cache_bars + 1, newest))
         put(self, "_answers", BoundedCache(self.cache_bars + 1, newest))
+        put(self, "_took", {})
         put(self, "_open_hours", BoundedCache(2))
         model = f"{self.market.name}:{self.model['name']}@{self.model['version']}"
         put(self, "signature", (model, self.snapshot))
@@ -133,6 +136,10 @@ class Served:
     def answers(self, ts: pd.Timestamp) -> dict[str, Answer]:
         """The answers of all instruments at a bar, by instrument, computed once."""
         return self._answers.get(ts, lambda: self._shared_or_new(ts))
+
+    def took_us(self, ts: pd.Timestamp) -> int | None:
+        """Microseconds that the answers of a bar took this process; None where it had them from another one."""
+        return self._took.get(ts)
 
     def members(self, ts: pd.Timestamp, answers: dict[str, Answer]) -> dict[str, Answer]:
         """The answers about members of the index at a bar, which are to be ranked; all where there is no index."""
@@ -224,9 +231,14 @@ class Served:
         return [ts for ts in self._answers.recent() if ts != self.predictor.newest][:most]
 
     def _decided(self, ts: pd.Timestamp) -> pd.DataFrame:
+        started = time.perf_counter()
         features = self.features_at(ts)
         with part("model"):
-            return self.predictor.decide(ts, features, self.predictor.bundle.predict(features))
+            decided = self.predictor.decide(ts, features, self.predictor.bundle.predict(features))
+        if len(self._took) > 2 * self.cache_bars:
+            self._took.clear()
+        self._took[ts] = int(1e6 * (time.perf_counter() - started))
+        return decided
 
     def _computed(self, ts: pd.Timestamp) -> pd.DataFrame:
         with part("features"):

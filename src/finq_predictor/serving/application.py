@@ -84,7 +84,7 @@ class Application(Starlette):
         request_id = request_id or new_request_id()
         word = request_id.decode()
         try:
-            found = way.answer(message.get("body", b""), word, caller)
+            found = way.answer(message.get("body", b""), word, caller, started)
         except RequestError as error:
             # Said at length, but not tried again: what was taken from the caller is taken, and what failed is counted.
             scope[REFUSED] = error

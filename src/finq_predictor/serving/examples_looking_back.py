@@ -48,8 +48,20 @@ _ARM = {
     "hit_rate": 0.517,
     "acted": 0.61,
     "brier": 0.2488,
+    "rmse": 0.4988,
     "log_loss": 0.6907,
     "paper": {"sharpe": 0.4, "max_drawdown": 0.06, "profit_factor": 1.05},
+}
+_LATENCIES = {"latency_p50_us": 130.0, "latency_p95_us": 210.0, "latency_p99_us": 430.0}
+_SERVICE = {
+    "answers": 48120,
+    "errors": 2,
+    "error_rate": 0.00004,
+    "timed": 48120,
+    **_LATENCIES,
+    "bars_timed": 120,
+    "bar_p50_us": 41200.0,
+    "bar_p95_us": 58700.0,
 }
 _EVIDENCE = {"wealth": 3.1, "highest": 4.2, "p_value": 0.238, "bars": 120, "decided_at": None}
 _FOUND = {
@@ -57,7 +69,7 @@ _FOUND = {
     "bars": 120,
     "unpaired": 0,
     "champion": _ARM,
-    "challenger": {**_ARM, "brier": 0.2481},
+    "challenger": {**_ARM, "brier": 0.2481, "rmse": 0.4981},
     "gain": 0.0007,
     "low": -0.0004,
     "high": 0.0018,
@@ -79,6 +91,9 @@ _TRIAL = {
     "horizon": 5,
     "found": _FOUND,
     "sentence": "logistic 8 and logistic 7 cannot be told apart on 120 bars.",
+    "model_hash": "3f9c0d1e2b4a5968",
+    "over": False,
+    "service": {"champion": _SERVICE, "challenger": {**_SERVICE, "timed": 0, **dict.fromkeys(_LATENCIES)}},
 }
 EXAMPLES_LOOKING_BACK: dict[str, dict[str, Any]] = {
     "FeedbackAnswer": {"feedback_id": "9b1d3c", "recorded": True, **_ID},

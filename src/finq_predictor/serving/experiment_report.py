@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from finq_predictor.adapters.atomic_file import write_text_atomically
 from finq_predictor.adapters.challengers import Challenger, read_experiment
-from finq_predictor.adapters.database.served_reading import statements
-from finq_predictor.adapters.layout import Layout
-from finq_predictor.adapters.typed_json import from_json, to_json
+from finq_predictor.adapters.database.served_reading import failures, latencies, statements
+from finq_predictor.adapters.live_trials import write_report
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import FinqError
-from finq_predictor.domain.evaluation.arm_comparison import ArmComparison, ArmFigures, compare_arms, pair_arms
+from finq_predictor.domain.evaluation.arm_comparison import ArmFigures, compare_arms, pair_arms
+from finq_predictor.domain.evaluation.arm_service import ArmService, served_by
+from finq_predictor.domain.evaluation.live_trials import ExperimentReport, Trial
 from finq_predictor.domain.evaluation.performance import days_per_year, measures
 from finq_predictor.domain.evaluation.realised import judge
+from finq_predictor.domain.evaluation.sticky_arms import Arm
 from finq_predictor.domain.market.markets import MARKETS, Market
 from finq_predictor.domain.modelling.decisions import Action
 
@@ -28,57 +29,22 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 logger = logging.getLogger(__name__)
+_LATELY = timedelta(days=28)
+_SERVICE = {
+    "answers": ",",
+    "errors": ",",
+    "error_rate": ".4%",
+    "latency_p50_us": ",.0f",
+    "latency_p95_us": ",.0f",
+    "latency_p99_us": ",.0f",
+    "bar_p50_us": ",.0f",
+    "bar_p95_us": ",.0f",
+}
 _PAPER = ("sharpe", "max_drawdown", "profit_factor")
 
 
-@dataclass(frozen=True)
-class Trial:
-    """One challenger beside one champion.
-
-    Attributes:
-        name: Of the challenger.
-        experiment: Of the experiment.
-        mode: ``shadow`` or ``ab``.
-        model: Name of the challenger's model.
-        version: Its version.
-        champion_model: Name of the champion's model.
-        champion_version: Its version.
-        horizon: Bars of the label.
-        found: What was found.
-        sentence: What can be said of it.
-    """
-
-    name: str
-    experiment: str
-    mode: str
-    model: str
-    version: str
-    champion_model: str
-    champion_version: str
-    horizon: int
-    found: ArmComparison
-    sentence: str
-
-
-@dataclass(frozen=True)
-class ExperimentReport:
-    """All that is tried in a market.
-
-    Attributes:
-        market: Name of the market.
-        made_at: When it was made, ISO 8601.
-        trials: By challenger and champion; a challenger has one for each champion beside which it answered.
-        waiting: Challengers without any pair whose outcome is known.
-    """
-
-    market: str
-    made_at: str
-    trials: tuple[Trial, ...]
-    waiting: tuple[str, ...]
-
-
 def report_experiment(engine: Engine, root: Path, market: str, made_at: datetime) -> ExperimentReport:
-    """Compare each challenger of a market with each champion that answered the same.
+    """Compare each challenger of a market, also former ones, with each champion that answered the same.
 
     Args:
         engine: The store.
@@ -90,45 +56,32 @@ def report_experiment(engine: Engine, root: Path, market: str, made_at: datetime
         SourceUnavailableError: If the store does not answer.
         StoreError: If it is at another step than this code, or what is tried cannot be read.
     """
-    tried = read_experiment(root, market).challengers
-    said = statements(engine, market) if tried else None
+    experiment = read_experiment(root, market)
+    everybody = (*experiment.challengers, *experiment.former)
+    said = statements(engine, market) if everybody else None
     trials, waiting = [], []
-    for one in tried:
-        found = [] if said is None else list(_trials(root, MARKETS[market], one, said))
-        trials += found
-        if not found:
+    for one in everybody:
+        over = one in experiment.former
+        found = [] if said is None else list(_trials(root, MARKETS[market], one, said, everybody))
+        services = {} if said is None else _services(engine, market, said, found, made_at)
+        trials += [replace(trial, over=over, service=services[place]) for place, trial in enumerate(found)]
+        if not found and not over:
             waiting.append(one.name)
     return ExperimentReport(market, made_at.isoformat(), tuple(trials), tuple(waiting))
 
 
-def write_report(root: Path, report: ExperimentReport) -> None:
-    """Leave a report where the API and the evaluation find it."""
-    write_text_atomically(Layout(root).experiment_report(report.market), to_json(report))
-
-
-def read_report(root: Path, market: str) -> ExperimentReport | None:
-    """The report that was left; None where there is none."""
-    file = Layout(root).experiment_report(market)
-    try:
-        text = file.read_bytes()
-    except FileNotFoundError:
-        return None
-    advice = f"Make it anew: finq experiment report --market {market}"
-    return from_json(ExperimentReport, text, file, advice)
-
-
 def write_reports(engine: Engine, root: Path, made_at: datetime, state: Path | None = None) -> None:
-    """Make the reports of all markets in which something is tried; where that cannot be read, the log says so.
+    """Make the reports of all markets in which something was tried; where that cannot be read, the log says so.
 
     They are left in the folder that the service writes into, or in the data.
     """
     for market in MARKETS:
         try:
-            tried = read_experiment(root, market).challengers
+            experiment = read_experiment(root, market)
         except FinqError as error:
             logger.warning("What is tried in %s cannot be read: %s", market, error)
             continue
-        if tried:
+        if experiment.challengers or experiment.former:
             write_report(state or root, report_experiment(engine, root, market, made_at))
 
 
@@ -140,12 +93,15 @@ def table_of(report: ExperimentReport) -> str:
     return "\n".join(lines) or f"Nothing is tried in {report.market}."
 
 
-def _trials(root: Path, market: Market, one: Challenger, said: pd.DataFrame) -> Iterator[Trial]:
-    is_mine = (said["model"] == one.model) & (said["version"] == one.version)
-    tried = [(other.model, other.version) for other in read_experiment(root, market.name).challengers]
+def _trials(
+    root: Path, market: Market, one: Challenger, said: pd.DataFrame, everybody: Sequence[Challenger]
+) -> Iterator[Trial]:
+    is_mine = _of(said, one.model, one.version)
+    tried = [(other.model, other.version) for other in everybody]
     mine, others = _matured(said[is_mine]), said[~is_mine]
     for (model, version, horizon), rows in others.groupby(["model", "version", "horizon"], sort=True):
-        if (model, version) in tried:
+        # Who was tried may have been champion at another time, before or after.
+        if (model, version) in tried and not (rows["arm"] == Arm.CHAMPION).any():
             continue
         champion, challenger = _matured(rows), mine[mine["horizon"] == horizon]
         # What was said before there was a challenger has nothing to stand beside.
@@ -171,7 +127,38 @@ def _trials(root: Path, market: Market, one: Challenger, said: pd.DataFrame) -> 
             horizon=int(horizon),
             found=found,
             sentence=found.sentence,
+            model_hash=one.model_hash,
         )
+
+
+def _services(
+    engine: Engine, market: str, said: pd.DataFrame, trials: Sequence[Trial], made_at: datetime
+) -> dict[int, dict[str, ArmService]]:
+    """How both sides of each trial served since the challenger answered, at most the last four weeks."""
+    if not trials:
+        return {}
+    first = said.loc[_of(said, trials[0].model, trials[0].version), "served_at"].min()
+    since = max(first.to_pydatetime(), made_at - _LATELY)
+    taken, failed = latencies(engine, market, since), failures(engine, market, since)
+    lately = said[said["served_at"] >= since].drop_duplicates(["model", "version", "horizon", TS])
+
+    def service(model: str, version: str) -> ArmService:
+        errors = int(failed.loc[_of(failed, model, version), "errors"].sum())
+        bars = lately.loc[_of(lately, model, version), "took_us"]
+        return served_by(taken[_of(taken, model, version)], errors, bars)
+
+    return {
+        place: {
+            "champion": service(one.champion_model, one.champion_version),
+            "challenger": service(one.model, one.version),
+        }
+        for place, one in enumerate(trials)
+    }
+
+
+def _of(rows: pd.DataFrame, model: str, version: str) -> pd.Series:
+    mine: pd.Series = (rows["model"] == model) & (rows["version"] == version)
+    return mine
 
 
 def _matured(rows: pd.DataFrame) -> pd.DataFrame:
@@ -198,7 +185,7 @@ def _paper(
 def _lines(market: str, one: Trial) -> Iterator[str]:
     found, welch = one.found, one.found.welch
     yield (
-        f"{market}: {one.name} ({one.model} version {one.version}, {one.mode}) beside {one.champion_model} version "
+        f"{market}: {one.name} ({one.model} version {one.version}, {_role(one)}) beside {one.champion_model} version "
         f"{one.champion_version}, {one.horizon} bars ahead"
     )
     yield f"    {found.pairs:,} pairs on {found.bars:,} bars; {found.unpaired:,} of the champion have none"
@@ -206,6 +193,10 @@ def _lines(market: str, one: Trial) -> Iterator[str]:
     champion, challenger = _flat(found.champion), _flat(found.challenger)
     for name in champion:
         yield f"    {name:<16}{_said(champion[name]):>12}{_said(challenger.get(name)):>12}"
+    for name, how in _SERVICE.items():
+        sides = [getattr(side, name) for side in one.service.values()]
+        if any(value is not None for value in sides):
+            yield f"    {name:<16}" + "".join(f"{'-' if value is None else format(value, how):>12}" for value in sides)
     yield f"    gain in the Brier score {_said(found.gain)} [{_said(found.low)}, {_said(found.high)}]"
     notable = "notable" if welch.notable else "not notable"
     yield f"    Welch's test: p {_said(welch.p_value)}, Cohen's d {_said(welch.cohens_d)}: {notable}"
@@ -213,8 +204,12 @@ def _lines(market: str, one: Trial) -> Iterator[str]:
     yield f"    {one.sentence}"
 
 
+def _role(one: Trial) -> str:
+    return f"{one.mode}, not tried any more" if one.over else one.mode
+
+
 def _flat(figures: ArmFigures) -> dict[str, float | None]:
-    names = ("accuracy", "hit_rate", "acted", "brier", "log_loss")
+    names = ("accuracy", "hit_rate", "acted", "brier", "rmse", "log_loss")
     return {**{name: getattr(figures, name) for name in names}, **figures.paper}
 
 

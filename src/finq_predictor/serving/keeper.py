@@ -25,7 +25,7 @@ import orjson
 
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.domain.errors import DataError, SourceUnavailableError, StoreError
-from finq_predictor.serving.lines import FeedbackLine, read_line
+from finq_predictor.serving.lines import FailureLine, FeedbackLine, read_line
 from finq_predictor.serving.spool import FOLDER, files_in, is_left
 
 if TYPE_CHECKING:
@@ -185,6 +185,7 @@ class Keeper:
             return
         predictions: list[dict[str, Any]] = []
         feedback: list[dict[str, Any]] = []
+        failures: list[dict[str, Any]] = []
         spoilt = []
         for line in lines:
             try:
@@ -192,10 +193,13 @@ class Keeper:
             except DataError:
                 spoilt.append(line)
                 continue
-            (feedback if isinstance(read, FeedbackLine) else predictions).append(read.row)
-        self.store.keep(predictions, feedback)
+            if isinstance(read, FailureLine):
+                failures.append(read.row)
+            else:
+                (feedback if isinstance(read, FeedbackLine) else predictions).append(read.row)
+        self.store.keep(predictions, feedback, failures)
         self.asked_of_the_past |= any(row["ts"] != row["newest_ts"] for row in predictions)
-        self.standing.kept += len(predictions) + len(feedback)
+        self.standing.kept += len(predictions) + len(feedback) + len(failures)
         if spoilt:
             logger.error("%d lines of the spool cannot be read; they lie in %s now.", len(spoilt), SPOILT)
             self.standing.spoilt += len(spoilt)

@@ -25,8 +25,9 @@ ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+=-]{0,127}")
 _FLAG = re.compile("[a-z][a-z_]{0,39}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_LONGEST_US = 2**31 - 1
 _LONGEST_NAME, _LONGEST_TEXT, _LONGEST_HORIZON = 80, 2_000, 1_000_000
-_FEEDBACK, _STATEMENT = b'{"feedback":', b',"arm":'
+_FEEDBACK, _FAILURE, _STATEMENT = b'{"feedback":', b'{"failure":', b',"arm":'
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,17 @@ class PredictionLine:
 @dataclass(frozen=True)
 class FeedbackLine:
     """What somebody says has become of a prediction.
+
+    Attributes:
+        row: Values by the names of the columns of the store.
+    """
+
+    row: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class FailureLine:
+    """A model that is compared could not answer.
 
     Attributes:
         row: Values by the names of the columns of the store.
@@ -68,6 +80,7 @@ def statement(
     arm: str = Arm.CHAMPION,
     flags: Iterable[str] = (),
     prediction_set: Any = None,
+    took_us: int | None = None,
 ) -> bytes:
     """The part of a line that is the same for everybody who asks the same.
 
@@ -87,6 +100,7 @@ def statement(
         arm: Which role the model played.
         flags: Those of the answer.
         prediction_set: The conformal set, such as ``[0, 1]``, where there is one.
+        took_us: Microseconds that the model took for the bar, where that is known.
     """
     said = {
         "arm": arm,
@@ -104,11 +118,14 @@ def statement(
         "reason": reason.partition(":")[0] if reason else None,
         "flags": list(flags),
         "set": prediction_set,
+        "took": took_us,
     }
     return orjson.dumps(said)[1:]
 
 
-def prediction_line(prediction_id: bytes, request_id: bytes, microseconds: int, user: bytes, said: bytes) -> bytes:
+def prediction_line(
+    prediction_id: bytes, request_id: bytes, microseconds: int, user: bytes, said: bytes, latency: int | None = None
+) -> bytes:
     """The line of one prediction, ready to be recorded.
 
     Args:
@@ -117,8 +134,13 @@ def prediction_line(prediction_id: bytes, request_id: bytes, microseconds: int, 
         microseconds: Time since 1970 in microseconds, such as ``time.time_ns() // 1000``.
         user: See :func:`user_in_json`.
         said: See :func:`statement`.
+        latency: Microseconds from the request to this record; None where nobody waits for this one alone.
     """
-    return b'{"id":"%b","at":%d,"request":"%b","user":%b,%b\n' % (prediction_id, microseconds, request_id, user, said)
+    if latency is None:
+        told: tuple[Any, ...] = (prediction_id, microseconds, request_id, user, said)
+        return b'{"id":"%b","at":%d,"request":"%b","user":%b,%b\n' % told
+    told = (prediction_id, microseconds, request_id, user, latency, said)
+    return b'{"id":"%b","at":%d,"request":"%b","user":%b,"us":%d,%b\n' % told
 
 
 @lru_cache(maxsize=4096)
@@ -132,7 +154,20 @@ def feedback_line(row: dict[str, Any]) -> bytes:
     return _FEEDBACK + orjson.dumps(row) + b"}\n"
 
 
-def read_line(line: bytes) -> PredictionLine | FeedbackLine:
+def failure_line(failure_id: bytes, request_id: str, microseconds: int, row: dict[str, str]) -> bytes:
+    """The line of a failure.
+
+    Args:
+        failure_id: A new id, see ``Spool.new_id``.
+        request_id: Of the request.
+        microseconds: Time since 1970 in microseconds.
+        row: ``arm``, ``market``, ``model``, ``version``, ``kind``.
+    """
+    told = {"id": failure_id.decode(), "at": microseconds, "request": request_id, **row}
+    return _FAILURE + orjson.dumps(told) + b"}\n"
+
+
+def read_line(line: bytes) -> PredictionLine | FeedbackLine | FailureLine:
     """Read a line.
 
     Raises:
@@ -141,6 +176,8 @@ def read_line(line: bytes) -> PredictionLine | FeedbackLine:
     try:
         if line.startswith(_FEEDBACK):
             return FeedbackLine(_feedback_row(orjson.loads(line)["feedback"]))
+        if line.startswith(_FAILURE):
+            return FailureLine(_failure_row(orjson.loads(line)["failure"]))
         # No text holds the mark: its quotation marks would be escaped.
         asked, mark, said = line.partition(_STATEMENT)
         return PredictionLine({**_asked_row(orjson.loads(asked + b"}")), **_said_row(b"{" + mark[1:] + said)})
@@ -154,6 +191,7 @@ def _asked_row(line: dict[str, Any]) -> dict[str, Any]:
         "served_at": _moment_of(line["at"]),
         "request_id": _id(line["request"]),
         "asked_by": _maybe(_text, line["user"]),
+        "latency_us": _maybe(_duration, line.get("us")),
     }
 
 
@@ -178,6 +216,18 @@ def _said_row(statement: bytes) -> dict[str, Any]:
         "reason": _maybe(_text, line["reason"]),
         "flags": ",".join(sorted(_flag(flag) for flag in line["flags"])),
         "prediction_set": None if given is None else _text(orjson.dumps(given).decode()),
+        # Lines that were written before this was told lie in the spool of an upgraded service.
+        "took_us": _maybe(_duration, line.get("took")),
+    }
+
+
+def _failure_row(line: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": _id(line["id"]),
+        "at": _moment_of(line["at"]),
+        "request_id": _id(line["request"]),
+        "arm": _one_of(line["arm"], ARMS),
+        **{name: _name(line[name]) for name in ("market", "model", "version", "kind")},
     }
 
 
@@ -239,6 +289,12 @@ def _whole(value: Any, most: int) -> int:
     if type(value) is not int or not 0 < value <= most:
         raise ValueError(f"{str(value)[:40]} is no whole number of 1 to {most}")
     return value
+
+
+def _duration(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{str(value)[:40]!r} is no duration in microseconds")
+    return min(value, _LONGEST_US)
 
 
 def _number(value: Any) -> float:

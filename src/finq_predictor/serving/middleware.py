@@ -38,6 +38,8 @@ ARMS = "finq_arms"
 """Where a request says whose its answers are, by market, where callers are divided."""
 REFUSED = "finq_refused"
 """Where a request says with which error it was refused already, on the short way."""
+STARTED = "finq_started"
+"""Where a request says when it came, by ``time.perf_counter``."""
 URL_LIMIT = 8192
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:@+=-]{0,127}")
 # Workers are forked from nobody: each reads this anew.
@@ -99,7 +101,7 @@ class Observed:
         path = self.routes.get(scope["path"], "other")
         request_id = _request_id(scope)
         scope["finq_request_id"], scope["finq_route"], scope["finq_served"] = request_id.decode(), path, {}
-        scope[ARMS] = {}
+        scope[ARMS], scope[STARTED] = {}, started
         status, left = 0, False
 
         async def observed_receive() -> Message:

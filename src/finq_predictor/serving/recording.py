@@ -24,7 +24,7 @@ from finq_predictor.domain.modelling.conformal import YES
 from finq_predictor.serving.answers import Answer
 from finq_predictor.serving.errors import UnavailableError
 from finq_predictor.serving.keeper import ENDING, STANDING, hold_keeping
-from finq_predictor.serving.lines import prediction_line, statement, user_in_json
+from finq_predictor.serving.lines import failure_line, prediction_line, statement, user_in_json
 from finq_predictor.serving.settings import PREFIX, Settings
 from finq_predictor.serving.spool import FOLDER, Spool
 
@@ -58,7 +58,12 @@ class Recording:
             self._spool.look()
 
     def one(
-        self, request_id: str, user: str | None, said: bytes, beside: Sequence[bytes] = ()
+        self,
+        request_id: str,
+        user: str | None,
+        said: bytes,
+        beside: Sequence[bytes] = (),
+        started: float | None = None,
     ) -> tuple[str | None, bool]:
         """Record a prediction.
 
@@ -67,6 +72,7 @@ class Recording:
             user: Who asked, where that is known.
             said: See :func:`said_of`.
             beside: The same of what was asked in its shadow; under ids of their own.
+            started: When the request came, by ``time.perf_counter``.
 
         Returns:
             The id of the prediction, None where nothing is recorded at all; and whether it was recorded.
@@ -78,7 +84,8 @@ class Recording:
             return None, False
         new = self._spool.new_id()
         request, now, who = request_id.encode(), time.time_ns() // 1000, user_in_json(user)
-        lines = prediction_line(new, request, now, who, said)
+        latency = None if started is None else int(1e6 * (time.perf_counter() - started))
+        lines = prediction_line(new, request, now, who, said, latency)
         for one in beside:
             # In the same write, so that there is a pair or nothing.
             lines += prediction_line(self._spool.new_id(), request, now, who, one)
@@ -95,6 +102,22 @@ class Recording:
         lines = b"".join(prediction_line(new, request, now, who, one) for new, one in zip(ids, said, strict=True))
         lines += b"".join(prediction_line(self._spool.new_id(), request, now, who, one) for one in beside)
         return [new.decode() for new in ids], self.record(lines)
+
+    def failed(self, request_id: str, model: Answer, market: str, arm: Arm, kind: str) -> None:
+        """Record that a model which is compared could not answer; never raises.
+
+        Args:
+            request_id: Id of the request.
+            model: Name and version, as answers show them.
+            market: Its market.
+            arm: Which role it played.
+            kind: Of the error.
+        """
+        self._gauges.failed.labels(market, arm.value).inc()
+        if self._spool is not None:
+            row = {"arm": arm.value, "market": market, "model": model["name"], "version": model["version"]}
+            line = failure_line(self._spool.new_id(), request_id, time.time_ns() // 1000, {**row, "kind": kind})
+            self.record(line, required=False)
 
     def record(self, lines: bytes, *, required: bool | None = None) -> bool:
         """Record whole lines.
@@ -161,6 +184,12 @@ class _Gauges:
         self.unrecorded = Counter(
             "finq_served_unrecorded", "Answers and feedback that were not recorded.", registry=registry
         )
+        self.failed = Counter(
+            "finq_compared_failures",
+            "Times that a model which is compared could not answer, by its role.",
+            ("market", "arm"),
+            registry=registry,
+        )
         self.bytes = gauge("finq_served_spool_bytes", "Bytes that lie in the spool.")
         self.waiting = gauge("finq_served_waiting_lines", "Lines that wait to be stored.")
         self.behind = gauge("finq_served_behind_seconds", "Age of the moment until which all is stored.")
@@ -179,13 +208,14 @@ class _Gauges:
             self.behind.set(max(0.0, time.time() - standing["kept_until"]) if standing["kept_until"] else 0.0)
 
 
-def said_of(answer: Answer, newest: str, arm: Arm | None = None) -> bytes:
+def said_of(answer: Answer, newest: str, arm: Arm | None = None, took_us: int | None = None) -> bytes:
     """The statement of an answer as it is given.
 
     Args:
         answer: With what holds at this moment, such as that the bar is stale.
         newest: Close of the newest bar of the market.
         arm: Which role the model played; None is that of the champion.
+        took_us: Microseconds that the model took for the bar, see ``Served.took_us``.
     """
     model, held = answer["model"], answer["prediction_set"]
     return statement(
@@ -205,6 +235,7 @@ def said_of(answer: Answer, newest: str, arm: Arm | None = None) -> bytes:
         # As the labels are written.
         prediction_set=None if held is None else [int(one == YES) for one in held],
         arm=(arm or Arm.CHAMPION).value,
+        took_us=took_us,
     )
 
 

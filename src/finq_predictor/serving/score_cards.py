@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from finq_predictor.adapters.snapshots.store import Snapshot
 
 FILE = "score_card.json"
-_PROMISES = {"accuracy": "hit_rate", "rank_ic": "rank_ic", "brier": "brier", "ece": "ece"}
+_PROMISES = {"accuracy": "hit_rate", "rank_ic": "rank_ic", "brier": "brier", "ece": "ece", "set_coverage": "coverage"}
 
 
 @dataclass(frozen=True)

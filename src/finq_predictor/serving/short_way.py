@@ -83,13 +83,16 @@ class ShortWay:
         self._ready: dict[str, Ready] = {}
         self._counters: dict[tuple[str, bool], Any] = {}
 
-    def answer(self, body: bytes, request_id: str, caller: Caller = ANYONE) -> Given | None:
+    def answer(
+        self, body: bytes, request_id: str, caller: Caller = ANYONE, started: float | None = None
+    ) -> Given | None:
         """The answer to a body; None where it has to go the long way.
 
         Args:
             body: What the client sent, all of it.
             request_id: As the answer shows it: letters that need no escape in JSON.
             caller: Who sent it.
+            started: When the request came, by ``time.perf_counter``.
 
         Raises:
             TooManyError: If the caller asks too often.
@@ -118,7 +121,7 @@ class ShortWay:
         if ready.looks and served.stale_at(now) is not None:
             return None
         taken = api.rates.take(caller.name)
-        new, recorded = api.recording.one(request_id, caller.user or label, ready.said, ready.beside)
+        new, recorded = api.recording.one(request_id, caller.user or label, ready.said, ready.beside, started)
         self._count(served.market.name, ready.acts)
         age = b"null" if ready.bar is None else repr((now - ready.bar) / 3600.0).encode()
         named = b"null" if new is None else b'"%b"' % new.encode()
@@ -178,7 +181,9 @@ def _written(served: Served) -> Iterable[tuple[str, Ready]]:
 def _ready(sides: Sides, served: Served, name: str) -> Ready:
     newest = served.predictor.newest
     # Whatever is tried has answered the newest bar before it was shown.
-    answer, *beside = [(one.remembered(newest) or {})[name] for one in (sides.answering, *sides.shadows)]
+    models = (sides.answering, *sides.shadows)
+    answer, *beside = [(one.remembered(newest) or {})[name] for one in models]
+    took, *others = [one.took_us(newest) for one in models]
     said = {key: value for key, value in answer.items() if key != "feature_age_hours"} | sides.told
     bar = answer["feature_ts"]
     seconds = None if bar is None else served.seconds_of(bar)
@@ -188,8 +193,8 @@ def _ready(sides: Sides, served: Served, name: str) -> Ready:
         orjson.dumps(said)[:-1],
         seconds,
         acts,
-        said_of(answer, newest.isoformat(), sides.arm),
+        said_of(answer, newest.isoformat(), sides.arm, took),
         acts or any(one["decision"] == Action.PREDICT for one in beside),
-        tuple(said_of(one, newest.isoformat(), Arm.SHADOW) for one in beside),
+        tuple(said_of(one, newest.isoformat(), Arm.SHADOW, us) for one, us in zip(beside, others, strict=True)),
         None if sides.arm is None else sides.arm.value,
     )

@@ -26,7 +26,7 @@ from finq_predictor.adapters.database.partitions import is_partition, make_parti
 from finq_predictor.adapters.database.publish import publish
 from finq_predictor.adapters.database.reading import decisions, features_behind, history, judged, latest
 from finq_predictor.adapters.database.rows import insert_new
-from finq_predictor.adapters.database.schema import metadata, predictions
+from finq_predictor.adapters.database.schema import LIMITS, metadata, predictions
 from finq_predictor.adapters.layout import Layout, locate
 from finq_predictor.adapters.snapshots import writer
 from finq_predictor.adapters.snapshots.store import SnapshotStore
@@ -146,6 +146,8 @@ def test_what_a_snapshot_says_is_published_once(engine, root):
     found = latest(engine, "equity")
     pd.testing.assert_series_equal(found["probability"], newest_bar["probability"], check_exact=True)
     assert list(found["instrument"]) == list(newest_bar["instrument"])
+    for name in LIMITS:
+        pd.testing.assert_series_equal(found[name], newest_bar[name], check_exact=True, check_dtype=False)
     told = judged(engine, "equity", EVER, LATER, LATER)
     assert len(told) == 100
     assert told["label"].isin([0.0, 1.0]).all()
@@ -194,6 +196,20 @@ def test_other_values_under_the_same_snapshot_are_refused_and_nothing_is_written
     with pytest.raises(StoreError, match=r"100 rows of predictions .* other values"), working(engine) as connection:
         insert_new(connection, predictions, rows.assign(version="2"))
     assert (latest(engine, "equity")["version"] == "1").all()
+
+
+def test_what_was_published_before_it_told_its_limits_stays_as_it_is(engine, root):
+    """A database that was upgraded holds rows without them; the same snapshot again contradicts nothing."""
+    upgrade(engine)
+    publish(engine, root, "equity")
+    with working(engine) as connection:
+        connection.execute(predictions.update().values(dict.fromkeys(LIMITS)))
+    assert publish(engine, root, "equity").predictions == 0
+    assert latest(engine, "equity")[list(LIMITS)].isna().all(axis=None)
+    with working(engine) as connection:
+        connection.execute(predictions.update().values(p_yes=0.123))
+    with pytest.raises(StoreError, match="other values"):
+        publish(engine, root, "equity")
 
 
 def test_decisions_are_kept_for_ever(engine, root):

@@ -26,7 +26,7 @@ from finq_predictor.domain.promotion.decision import (
     lost_skill,
 )
 from finq_predictor.domain.promotion.terms import Check
-from synthetic_values import make_provenance
+from synthetic_values import make_provenance, make_trial
 
 DAYS = pd.bdate_range("2022-01-03", periods=400, tz="UTC")
 LATER = pd.bdate_range(DAYS[-1] + pd.Timedelta(days=1), periods=150, tz="UTC")
@@ -146,6 +146,7 @@ def test_a_good_candidate_is_promoted_with_reasons():
         ({"backtest": {"sharpe": 1.0, "max_drawdown": 0.1}}, "deflated_sharpe", "not measurable"),
         ({"net": earnings(0.0)}, "net_beats_naive", "does not earn reliably more"),
         ({"flat": True}, "says_something", "the same probability"),
+        ({"live": (make_trial(-0.4),)}, "live_evidence", "did worse than champion version 3 (logistic) on 400 bars"),
     ],
 )
 def test_every_gate_fails_on_what_it_guards_against(changes, check, said):
@@ -523,3 +524,60 @@ def test_a_check_that_is_registered_can_forbid_a_promotion():
     assert decision.decision == Verdict.PROVISIONAL
     assert "It uses 3 features" in decision.reason
     assert judge().decision == Verdict.PROMOTE
+
+
+def live(decision) -> Check:
+    return next(check for check in decision.checks if check.name == "live_evidence")
+
+
+@pytest.mark.parametrize(
+    ("trials", "said", "gating"),
+    [
+        ((), "has not answered beside the champion in use", False),
+        ((make_trial(0.0),), "cannot be told apart from champion version 3 (logistic) on 400 bars", True),
+        ((make_trial(-0.4, bars=3),), "cannot be told apart", True),
+        ((make_trial(0.4),), "did better than champion version 3 (logistic)", True),
+    ],
+)
+def test_what_nobody_saw_live_or_what_is_undecided_decides_nothing(trials, said, gating):
+    decision = judge(evidence(live=trials))
+    assert decision.decision == Verdict.PROMOTE
+    assert said in live(decision).detail
+    assert (live(decision).gating, live(decision).passed) == (gating, True)
+
+
+def test_who_did_worse_live_replaces_no_champion_not_even_a_provisional_one():
+    worse = evidence(live=(make_trial(0.4), make_trial(-0.4)))
+    for status in (ModelStatus.PROMOTED, ModelStatus.PROVISIONAL):
+        champion = incumbent(status=status)
+        days = ranks(0.0, 3, LATER)
+        assert judge(champion=champion, champion_ic=days).decision == Verdict.PROMOTE
+        decision = judge(worse, champion=champion, champion_ic=days)
+        assert (decision.decision, failed(decision)) == (Verdict.REJECT, {"live_evidence"})
+        assert "stays in use" in decision.reason
+        assert live(decision).value == pytest.approx(make_trial(-0.4).found.worse.p_value)
+    # A champion of a made-up market stays in nobody's way.
+    made_up = judge(worse, champion=incumbent(simulated=True, status=ModelStatus.PROVISIONAL))
+    assert made_up.decision == Verdict.PROVISIONAL
+
+
+def test_another_candidate_is_taken_where_the_best_did_worse_live():
+    best = evidence(model="tried", skill=ranks(0.06), live=(make_trial(-0.4),))
+    assert judge(best, evidence()).candidate == "xgboost"
+    poor = evidence(model="poor", skill=ranks(0.0))
+    assert judge(best, poor).candidate == "poor"
+    leaking = evidence(model="leaky", purged={"accuracy": 0.9, "auc": 0.9})
+    assert judge(best, leaking).candidate == "tried"
+
+
+def test_the_level_of_what_was_seen_live_is_that_of_the_rules():
+    trial = make_trial(-0.4)
+    strict = trial.found.worse.p_value / 2
+    assert judge(evidence(live=(trial,)), rules=replace(RULES, live_alpha=strict)).decision == Verdict.PROMOTE
+    told = judge(evidence(live=(trial,)), rules=replace(RULES, live_alpha=None))
+    assert told.decision == Verdict.PROMOTE
+    assert not live(told).gating
+    assert "did worse than champion version 3" in live(told).detail
+    assert "reported only" in live(told).detail
+    with pytest.raises(ConfigurationError, match=r"live_alpha is 0\.7"):
+        replace(RULES, live_alpha=0.7)

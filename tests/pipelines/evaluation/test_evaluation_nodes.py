@@ -11,6 +11,7 @@ from finq_predictor.adapters.tracking import Attachment
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.modelling.decisions import AbstentionRules, decide_rows
+from finq_predictor.domain.modelling.model_hash import model_hash
 from finq_predictor.domain.modelling.origin import ModelStatus
 from finq_predictor.domain.promotion.decision import Incumbent
 from finq_predictor.pipelines.evaluation.champion import follow_champion
@@ -18,7 +19,6 @@ from finq_predictor.pipelines.evaluation.nodes import compute_metrics, draw_plot
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.tracking import (
     lineage_tags,
-    model_hash,
     prepare_attachment,
     prepare_registration,
     prepare_runs,

@@ -55,6 +55,7 @@ def run(folder, world) -> dict:
         "tracked_run": TrackedRunDataset(**store, filepath=str(folder / "tracked_runs.json")),
         "tracked_report": TrackedReportDataset(**store),
         "replay": MemoryDataset(None),
+        "live_trials": MemoryDataset(None),
         "silver_membership": MemoryDataset(SILVER_MEMBERSHIP.empty()),
         "snapshot": SnapshotIdDataset(root=str(folder), market="equity"),
         "report": TextDataset(filepath=str(folder / "report.html")),

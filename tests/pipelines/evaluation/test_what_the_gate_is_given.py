@@ -8,26 +8,31 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from finq_predictor.adapters.datasets.live_trials import LiveTrialsDataset
+from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.live_trials import write_report
 from finq_predictor.domain.evaluation import metrics
 from finq_predictor.domain.evaluation.bootstrap import bootstrap_mean
 from finq_predictor.domain.evaluation.data_sketch import DataSketch
+from finq_predictor.domain.evaluation.live_trials import ExperimentReport
 from finq_predictor.domain.evaluation.mean_test import mean_above_zero
 from finq_predictor.domain.evaluation.skill import daily_skill
 from finq_predictor.domain.evaluation.survivorship import bill_survivorship
 from finq_predictor.domain.evaluation.trial_ledger import Kind
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
+from finq_predictor.domain.modelling.model_hash import model_hash
 from finq_predictor.domain.modelling.origin import ModelStatus
-from finq_predictor.domain.promotion.decision import Incumbent
+from finq_predictor.domain.promotion.decision import Incumbent, Verdict
 from finq_predictor.pipelines.evaluation.champion import Followed, record_of
 from finq_predictor.pipelines.evaluation.nodes import bill_survivors, compute_metrics, gate_strategy, gather_measures
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.sealed import seal_window
-from finq_predictor.pipelines.evaluation.tracking import model_hash, prepare_registration
+from finq_predictor.pipelines.evaluation.tracking import prepare_registration
 from finq_predictor.pipelines.evaluation.trials import rows_of
 from finq_predictor.reports.evaluation.results import EvaluationResults
 from synthetic_evaluation import HORIZON, decide, enter, make_world, results_of, trade
-from synthetic_values import make_runs
+from synthetic_values import make_runs, make_trial
 
 EQUITY = get_market("equity")
 PARAMS = EvaluationParams(n_bootstrap=200)
@@ -183,3 +188,41 @@ def test_a_champion_is_held_to_what_it_was_registered_for(world):
     record = record_of(Followed(champion, since, ""), "rank_ic", EQUITY)
     pd.testing.assert_series_equal(record.promised, daily_skill(promised, "rank_ic", EQUITY))
     pd.testing.assert_series_equal(record.skill, daily_skill(since, "rank_ic", EQUITY))
+
+
+def test_the_gate_is_given_what_this_very_model_did_beside_this_very_champion(world, measured, traded, tmp_path):
+    champion = Incumbent("3", ModelStatus.PROVISIONAL, "logistic", "s", True, "old", *follow(world))
+    beside, measures = {**world, "incumbent": champion}, gather_measures(*measured, *traded)
+    hashes = [model_hash(bundle) for bundle in world["candidates"].values()]
+    dataset = LiveTrialsDataset(str(Layout(tmp_path).experiment_report("equity")))
+    assert (dataset.load(), dataset.exists()) == (None, False)
+
+    def checked(**changes):
+        trials = tuple(make_trial(-0.4, **{"model_hash": one, **changes}) for one in hashes)
+        write_report(tmp_path, ExperimentReport("equity", "2026-01-05T00:00:00+00:00", trials, ()))
+        # As a run reads it.
+        decision = decide(beside, measures, PARAMS, dataset.load())[0]
+        return decision, values_of(decision)["live_evidence"]
+
+    before = decide(beside, measures, PARAMS, None)[0]
+    assert (before.decision, values_of(before)["live_evidence"]) == (Verdict.PROVISIONAL, (True, None))
+    decision, (passed, value) = checked()
+    assert (decision.decision, passed) == (Verdict.REJECT, False)
+    assert value <= 0.05
+    assert "did worse than champion version 3 (logistic)" in decision.reason
+    # Another fit, another champion, a model of which nobody wrote down which it is: nothing is known of it.
+    for changes in ({"model_hash": "another"}, {"model_hash": ""}, {"champion_version": "2"}, {"champion_model": "x"}):
+        decision, found = checked(**changes)
+        assert (decision.decision, found) == (Verdict.PROVISIONAL, (True, None)), changes
+    # What a made-up champion did tells nothing of a real market.
+    beside["provenance"] = replace(world["provenance"], simulated=False)
+    assert checked()[1] == (True, None)
+    dataset._path.write_text("{}")
+    with pytest.raises(Exception, match="finq experiment report --market equity"):
+        dataset.load()
+    with pytest.raises(Exception, match="finq experiment report"):
+        dataset.save(object())
+
+
+def follow(world) -> tuple:
+    return world["oos_predictions"].query("model == 'logistic'"), {}, world["candidates"]["logistic"]

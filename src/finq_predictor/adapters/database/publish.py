@@ -16,7 +16,7 @@ from finq_predictor.adapters.bundle_store import load_bundle
 from finq_predictor.adapters.database.engine import require_newest, working
 from finq_predictor.adapters.database.partitions import make_partitions
 from finq_predictor.adapters.database.rows import insert_new, insert_revisions
-from finq_predictor.adapters.database.schema import audit_events, feature_values, outcomes, predictions
+from finq_predictor.adapters.database.schema import LIMITS, audit_events, feature_values, outcomes, predictions
 from finq_predictor.adapters.snapshots.store import Snapshot
 from finq_predictor.adapters.snapshots.writer import one_snapshot
 from finq_predictor.adapters.typed_json import from_json, plain
@@ -77,7 +77,7 @@ def publish(engine: Engine, root: Path, market: str) -> Published:
             _hold_market(connection, market)
             return Published(
                 snapshot=snapshot.id,
-                predictions=insert_new(connection, predictions, said),
+                predictions=insert_new(connection, predictions, said, later=LIMITS),
                 outcomes=insert_revisions(connection, outcomes, _outcomes(snapshot, bundle, gold, since)),
                 feature_values=insert_new(connection, feature_values, _features(snapshot, bundle, gold, said)),
                 audit_events=insert_new(connection, audit_events, _decisions(snapshot)),

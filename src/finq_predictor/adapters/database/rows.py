@@ -15,13 +15,14 @@ from finq_predictor.domain.errors import StoreError
 _CHUNK = 10_000
 
 
-def insert_new(connection: Connection, table: Table, rows: pd.DataFrame) -> int:
+def insert_new(connection: Connection, table: Table, rows: pd.DataFrame, later: Sequence[str] = ()) -> int:
     """Insert the rows that are not there.
 
     Args:
         connection: In a transaction.
         table: Any table.
         rows: All of its columns.
+        later: Columns that the table got later: rows from before hold nothing there, which contradicts nothing.
 
     Returns:
         How many were new.
@@ -33,7 +34,8 @@ def insert_new(connection: Connection, table: Table, rows: pd.DataFrame) -> int:
     key, names = table.primary_key.columns.keys(), table.c.keys()
     rest = [name for name in names if name not in key]
     same = and_(*(table.c[name] == staged.c[name] for name in key), *_span(table, rows))
-    differs = or_(*(table.c[name].is_distinct_from(staged.c[name]) for name in rest))
+    told = {name: table.c[name].is_not(None) for name in later}
+    differs = or_(*(and_(table.c[name].is_distinct_from(staged.c[name]), told.get(name, true())) for name in rest))
     new = _insert(connection, table, staged)
     wrong = connection.execute(select(func.count()).select_from(table).join(staged, same).where(differs)).scalar_one()
     staged.drop(connection)

@@ -10,6 +10,7 @@ What is asked, and what answers it:
 - what was answered to a request, and to whom: ``served_predictions`` by id and by request;
 - what was said of a bar before its outcome was known, and what became of it: ``served_statements`` by market,
   instrument and time, or by market and time, with ``served_outcomes``;
+- how often a model could not answer while it was compared: ``served_failures`` by market and time;
 - what clients say became of it: ``feedback`` by prediction, by request, or by market, instrument and time.
 """
 
@@ -56,6 +57,20 @@ def _name(column: str, **options: Any) -> Column[Any]:
     return Column(column, String(80), nullable=False, **options)
 
 
+def _limits() -> list[Column[Any]]:
+    """What a prediction says of its own limits; nothing in rows that were published before it was."""
+    return [
+        Column("p_yes", Float(53)),
+        Column("p_no", Float(53)),
+        # Words, separated by spaces.
+        Column("prediction_set", String(80)),
+        Column("coverage", Float(53)),
+        Column("conformal_decision", String(80)),
+        Column("flags", Text),
+    ]
+
+
+LIMITS = tuple(column.name for column in _limits())
 predictions = Table(
     "predictions",
     metadata,
@@ -73,6 +88,7 @@ predictions = Table(
     _name("version"),
     _name("status"),
     Column("simulated", Boolean, nullable=False),
+    *_limits(),
     Column("published_at", Utc, nullable=False),
     Index(None, "market", "ts"),
     Index(None, "market", "instrument", "ts"),
@@ -136,6 +152,8 @@ def _said() -> list[Column[Any]]:
         Column("flags", Text, nullable=False),
         # JSON, as text.
         Column("prediction_set", Text),
+        # How long the model took for the bar, where this process has let it.
+        Column("took_us", Integer),
     ]
 
 
@@ -146,6 +164,8 @@ served_predictions = Table(
     Column("served_at", Utc, primary_key=True),
     Column("request_id", String(128), nullable=False),
     Column("asked_by", Text),
+    # From the request to the record of its answer; of single predictions that were given.
+    Column("latency_us", Integer),
     _name("arm"),
     _name("market"),
     _name("instrument"),
@@ -190,6 +210,21 @@ served_outcomes = Table(
     Column("known_at", Utc),
     _name("snapshot"),
     postgresql_partition_by="RANGE (ts)",
+)
+
+served_failures = Table(
+    "served_failures",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("at", Utc, nullable=False),
+    Column("request_id", String(128), nullable=False),
+    _name("arm"),
+    _name("market"),
+    _name("model"),
+    _name("version"),
+    # Of the error.
+    _name("kind"),
+    Index(None, "market", "at"),
 )
 
 feedback = Table(

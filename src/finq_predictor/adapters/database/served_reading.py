@@ -7,15 +7,21 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Engine, Select, and_, func, or_, select, union
+from sqlalchemy import Engine, Select, and_, case, func, or_, select, union
 
 from finq_predictor.adapters.database.reading import frame_of
-from finq_predictor.adapters.database.schema import feedback, served_outcomes, served_predictions, served_statements
+from finq_predictor.adapters.database.schema import (
+    feedback,
+    served_failures,
+    served_outcomes,
+    served_predictions,
+    served_statements,
+)
 from finq_predictor.domain.columns import UTC_MICROSECONDS
 
 _KEY = ("market", "horizon", "instrument", "ts")
 _TIMES = ("ts", "newest_ts", "served_at", "known_at", "given_at")
-_NUMBERS = ("score", "probability", "forward_return", "label")
+_NUMBERS = ("score", "probability", "forward_return", "label", "took_us")
 
 
 def statements(
@@ -52,6 +58,37 @@ def statements(
     found = _typed(frame_of(engine, wanted.order_by(said.c.ts, said.c.instrument)))
     sets = [None if one is None else json.loads(one) for one in found["prediction_set"]]
     return found.assign(prediction_set=pd.Series(sets, index=found.index, dtype=object))
+
+
+def latencies(engine: Engine, market: str, since: datetime) -> pd.DataFrame:
+    """How long answers took, counted by the database.
+
+    Args:
+        engine: The store.
+        market: Name of the market.
+        since: From when on, UTC.
+
+    Returns:
+        ``model``, ``version``, ``latency_us`` in steps of a tenth at most, NaN where it was not taken, and ``answers``:
+        how many were said, whether given or only recorded.
+    """
+    said = served_predictions
+    taken = said.c.latency_us
+    # Whole numbers divide alike in every database.
+    steps = [(taken < 10 ** (power + 1), taken // 10 ** (power - 1) * 10 ** (power - 1)) for power in range(1, 10)]
+    columns = (said.c.model, said.c.version, case(*steps, else_=taken).label("latency_us"))
+    each = select(*columns).where(said.c.market == market, said.c.served_at >= since).subquery()
+    wanted = select(each, func.count().label("answers"))
+    found = frame_of(engine, wanted.group_by(*each.c).order_by(*each.c))
+    return found.astype({"latency_us": "float64"})
+
+
+def failures(engine: Engine, market: str, since: datetime) -> pd.DataFrame:
+    """How often a model could not answer: ``model``, ``version``, ``errors``; like :func:`latencies`."""
+    failed = served_failures
+    columns = (failed.c.model, failed.c.version)
+    wanted = select(*columns, func.count().label("errors")).where(failed.c.market == market, failed.c.at >= since)
+    return frame_of(engine, wanted.group_by(*columns).order_by(*columns))
 
 
 def outcomes_over_time(engine: Engine, market: str, instrument: str, ts: datetime) -> pd.DataFrame:

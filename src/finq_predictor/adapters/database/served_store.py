@@ -79,7 +79,12 @@ class ServedStore:
         if current(self.engine) != newest():
             upgrade(self.engine)
 
-    def keep(self, predictions: Sequence[dict[str, Any]], feedback: Sequence[dict[str, Any]]) -> None:
+    def keep(
+        self,
+        predictions: Sequence[dict[str, Any]],
+        feedback: Sequence[dict[str, Any]],
+        failures: Sequence[dict[str, Any]] = (),
+    ) -> None:
         """Put in rows as ``read_line`` gives them; all of them or none, and the same twice is once.
 
         What is said of a bar for the first time by a version of a model is a statement, which will be judged. What is
@@ -91,7 +96,7 @@ class ServedStore:
         """
         from finq_predictor.adapters.database.rows import insert_once
         from finq_predictor.adapters.database.schema import feedback as feedback_table
-        from finq_predictor.adapters.database.schema import served_predictions, served_statements
+        from finq_predictor.adapters.database.schema import served_failures, served_predictions, served_statements
 
         said = _statements(predictions)
         try:
@@ -102,6 +107,7 @@ class ServedStore:
                 insert_once(connection, served_predictions, predictions)
                 insert_once(connection, served_statements, said, earlier="served_at")
                 insert_once(connection, feedback_table, feedback)
+                insert_once(connection, served_failures, failures)
         except BaseException:
             # A month may have been removed since it was made.
             self._months.clear()
@@ -164,7 +170,7 @@ class ServedStore:
         from sqlalchemy import delete, update
 
         from finq_predictor.adapters.database.partitions import drop_partitions
-        from finq_predictor.adapters.database.schema import SERVED, metadata, served_predictions
+        from finq_predictor.adapters.database.schema import SERVED, metadata, served_failures, served_predictions
         from finq_predictor.adapters.database.schema import feedback as given
 
         oldest, named = _month_of(predictions_before), _month_of(users_before)
@@ -179,6 +185,8 @@ class ServedStore:
                     done[table] = connection.execute(delete(metadata.tables[table]).where(old)).rowcount
         with working(self.engine) as connection:
             done["feedback"] = connection.execute(delete(given).where(given.c.given_at < oldest)).rowcount
+            failed = delete(served_failures).where(served_failures.c.at < oldest)
+            done["served_failures"] = connection.execute(failed).rowcount
             forgotten = 0
             for where, who, when in ((served_predictions, "asked_by", "served_at"), (given, "given_by", "given_at")):
                 change = update(where).where(where.c[when] < named, where.c[who].is_not(None)).values({who: None})
@@ -220,7 +228,7 @@ def _statements(predictions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         key = tuple(row[name] for name in _STATEMENT)
         if key not in first or row["served_at"] < first[key]["served_at"]:
             first[key] = row
-    dropped = ("request_id", "asked_by")
+    dropped = ("request_id", "asked_by", "latency_us")
     return [{name: value for name, value in first[key].items() if name not in dropped} for key in sorted(first)]
 
 

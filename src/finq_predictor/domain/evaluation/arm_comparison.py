@@ -51,6 +51,7 @@ class ArmFigures:
         brier: Mean squared error of the probability.
         log_loss: Mean logarithmic loss.
         paper: Measures of trading on paper, such as ``sharpe``, ``max_drawdown`` and ``profit_factor``, after costs.
+        rmse: Root of the Brier score, in units of the probability.
     """
 
     accuracy: float | None
@@ -59,6 +60,7 @@ class ArmFigures:
     brier: float | None
     log_loss: float | None
     paper: Mapping[str, float | None]
+    rmse: float | None = None
 
 
 @dataclass(frozen=True)
@@ -250,6 +252,7 @@ def _figures(pairs: pd.DataFrame, arm: str, y: Vector, paper: Mapping[str, float
         brier=_finite(metrics.brier(y, p)),
         log_loss=_finite(metrics.log_loss(y, p)),
         paper={name: _finite(value) for name, value in paper.items()},
+        rmse=_finite(float(np.sqrt(metrics.brier(y, p)))),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from finq_predictor.domain.evaluation.arm_comparison import Verdict as Outcome
 from finq_predictor.domain.evaluation.mean_test import days_needed, mean_above_zero
 from finq_predictor.domain.evaluation.skill import SKILLS
 from finq_predictor.domain.promotion.terms import (
@@ -59,6 +60,8 @@ class Case:
         return mean_above_zero(daily, self.setting.days_of_label).p_value
 
 
+LIVE_LEVEL = 0.05
+"""Level by which it is told how a candidate did live where nothing forbids it to be worse."""
 CHECKS: Registry[Callable[[Case], Check]] = Registry("check of a promotion")
 """The checks by name, in the order in which they are reported; one that gates forbids a promotion."""
 
@@ -276,6 +279,31 @@ def _beats_champion(case: Case) -> Check:
         f"(chance under no difference {p_value:.4f}, limit {level:.4f})."
     )
     return Check("beats_champion", p_value <= level, p_value, level, detail)
+
+
+@CHECKS.register("live_evidence")
+def _not_worse_live(case: Case) -> Check:
+    limit, trials = case.rules.live_alpha, case.candidate.live
+    if not trials:
+        detail = "It has not answered beside the champion in use, or no outcome of that is known; nothing speaks of it."
+        return Check("live_evidence", True, None, limit, detail, gating=False)
+    # Whoever tries a model under two names is told by the worse of them.
+    trial = min(trials, key=lambda each: each.found.worse.p_value)
+    found, name = trial.found, f"champion version {trial.champion_version} ({trial.champion_model})"
+    worse = found.worse.p_value <= (limit or LIVE_LEVEL)
+    if worse:
+        said = f"did worse than {name}"
+    elif found.verdict is Outcome.BETTER:
+        said = f"did better than {name}"
+    else:
+        said = f"cannot be told apart from {name}"
+    bound = "reported only" if limit is None else f"limit {limit:.4f}"
+    detail = (
+        f"Where both answered live, {case.candidate.model} {said} on {found.bars:,} bars: what it did there has at "
+        f"most a chance of {found.worse.p_value:.4f} if it were no worse ({bound}), and of {found.better.p_value:.4f} "
+        "if it were no better, however often one looks."
+    )
+    return Check("live_evidence", not (limit and worse), found.worse.p_value, limit, detail, gating=limit is not None)
 
 
 @CHECKS.register("final_window")

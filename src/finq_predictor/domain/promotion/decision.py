@@ -192,8 +192,13 @@ def _remembered(final: FinalWindow, setting: Setting) -> Opening:
 
 
 def _least_suspect(ranked: Sequence[Evidence], judged: Mapping[str, tuple[Check, ...]]) -> Evidence:
-    clean = [each for each in ranked if all(check.name != "leak_alarm" for check in failures(judged[each.model]))]
-    return (clean or list(ranked))[0]
+    """The best of those that no alarm rings about: a leak is worse than what is known of it live."""
+
+    def alarms(each: Evidence) -> tuple[bool, bool]:
+        rung = {check.name for check in failures(judged[each.model])}
+        return "leak_alarm" in rung, "live_evidence" in rung
+
+    return min(ranked, key=alarms)
 
 
 def _verdict(
@@ -213,7 +218,9 @@ def _verdict(
         short = "" if promoted else f" It is still provisional: {_sentences(failed)}"
         return Verdict.REJECT, f"{chosen.model} is the very model that is already {holder}; nothing changes.{short}"
     made_up = incumbent.simulated and not provenance.simulated
-    if failed and promoted and not made_up:
+    # A provisional champion yields to whatever is newer, but not to what is known to be worse.
+    worse_live = any(check.name == "live_evidence" for check in failed)
+    if failed and (promoted or worse_live) and not made_up:
         stays = "stays in use, as nothing better is there" if demoted else "stays in use"
         return Verdict.REJECT, f"{chosen.model} is not promoted; {holder} {stays}. {_sentences(failed)}"
     aside = f" The {holder} comes from a simulated market and must not speak about this one." if made_up else ""

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from finq_predictor.domain.errors import ConfigurationError
+from finq_predictor.domain.evaluation.live_trials import Trial
 from finq_predictor.domain.evaluation.skill import SKILLS
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.origin import ModelStatus
@@ -46,6 +47,8 @@ class PromotionRules:
         max_net_drawdown: Largest fall after costs, as a fraction of capital; None reports without gating.
         min_new_days: Days after the training of the champion that a comparison with it needs.
         demotion_alpha: Level of the test that the champion has lost the skill it was promoted for.
+        live_alpha: Level at which a candidate is refused because it did worse than the champion in use where both
+            answered live; right however often one looks. None reports without gating.
         min_importance_correlation: Smallest rank correlation of importances with the champion's; None reports without
             gating.
         user_accuracy: The user's wish, reported only.
@@ -71,6 +74,7 @@ class PromotionRules:
     max_net_drawdown: float | None = 0.30
     min_new_days: int = 60
     demotion_alpha: float = 0.01
+    live_alpha: float | None = 0.05
     min_importance_correlation: float | None = None
     user_accuracy: float = 0.55
     user_auc: float = 0.60
@@ -80,7 +84,7 @@ class PromotionRules:
     def __post_init__(self) -> None:
         """Refuse limits that make a check pointless."""
         SKILLS.require(self.skill)
-        for name in ("alpha", "final_alpha", "net_alpha", "demotion_alpha"):
+        for name in ("alpha", "final_alpha", "net_alpha", "demotion_alpha", "live_alpha"):
             level = getattr(self, name)
             if level is not None and not 0.0 < level < 0.5:
                 raise ConfigurationError(f"{name} is {level}; a test needs a level between 0 and 0.5.")
@@ -183,6 +187,7 @@ class Evidence:
         flat: Whether it says the same of everything, as where calibration found nothing to go by.
         purged: ``accuracy`` and ``auc`` on purged splits: the higher of leak meter and walk-forward.
         importance: Feature -> importance; empty where the model has none.
+        live: What was found where this very model answered beside the champion in use; empty where it never did.
     """
 
     model: str
@@ -194,6 +199,7 @@ class Evidence:
     flat: bool
     purged: Mapping[str, float]
     importance: Mapping[str, float]
+    live: tuple[Trial, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 import pandas as pd
@@ -13,6 +13,7 @@ from finq_predictor.adapters.tracking import TrackedRuns
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.evaluation.backtest import backtest_models
+from finq_predictor.domain.evaluation.live_trials import ExperimentReport
 from finq_predictor.domain.evaluation.mean_test import label_days
 from finq_predictor.domain.evaluation.metrics import score_metrics
 from finq_predictor.domain.evaluation.positions import strategy_for
@@ -27,6 +28,7 @@ from finq_predictor.domain.evaluation.trial_ledger import (
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.modelling.model_hash import model_hash
 from finq_predictor.domain.modelling.models.base import ModelKind
 from finq_predictor.domain.modelling.origin import TrainingSummary
 from finq_predictor.domain.modelling.prediction import predict_rows
@@ -42,7 +44,6 @@ from finq_predictor.domain.tables import DAILY_SKILL, METRICS, METRICS_BY_FOLD, 
 from finq_predictor.pipelines.evaluation.champion import Followed, record_of
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.sealed import SealedWindow
-from finq_predictor.pipelines.evaluation.tracking import model_hash
 from finq_predictor.pipelines.evaluation.trials import JudgedRows, count_judged
 from finq_predictor.reports.evaluation.page import evaluation_page
 from finq_predictor.reports.evaluation.pictures import OF_ONE_MODEL, draw_pictures
@@ -158,11 +159,14 @@ def decide_promotion(
     measures: Measures,
     followed: Followed,
     sealed_window: SealedWindow,
+    live_trials: ExperimentReport | None,
     params: EvaluationParams,
     *,
     market: Market,
 ) -> tuple[Decision, TrialLedger]:
     """Judge the candidates against the naive baselines, the limits, the champion, and at last the sealed window.
+
+    What a candidate did live beside the champion in use counts as well; None where nothing was ever tried.
 
     Returns:
         The decision with all its checks, and the ledger with the opening of the sealed window if there was one.
@@ -183,6 +187,7 @@ def decide_promotion(
     strategy = gate_strategy(trained_models.oos_predictions, params)
     net = _daily_net(measures.backtest, strategy)
     evidence = [_evidence(name, trained_models, measures, skill[name], net, strategy) for name in judged]
+    evidence = beside_champion(evidence, live_trials, followed, simulated=trained_models.provenance.simulated)
     naive = {
         str(name): NaiveRule(skill[name], net.get(name, pd.Series(dtype=float)))
         for name in kinds.index[kinds == ModelKind.NAIVE]
@@ -203,6 +208,17 @@ def decide_promotion(
         rules,
     )
     return decision, window.noted(decision.opening)
+
+
+def beside_champion(
+    evidence: Sequence[Evidence], live_trials: ExperimentReport | None, followed: Followed, *, simulated: bool
+) -> list[Evidence]:
+    """Give each candidate what it did live beside the champion in use; a made-up market tells nothing of a real one."""
+    champion = followed.incumbent
+    if live_trials is None or champion is None or champion.simulated != simulated:
+        return [*evidence]
+    holder = (champion.model, champion.version)
+    return [replace(one, live=live_trials.about(one.model_hash, holder)) for one in evidence]
 
 
 def gate_strategy(oos_predictions: pd.DataFrame, params: EvaluationParams) -> str:

@@ -82,7 +82,7 @@ def create_pipeline(market: Market) -> Pipeline:
             ),
             step(
                 decide_promotion,
-                ["trained_models", "measures", "followed", "sealed_window", PARAMS],
+                ["trained_models", "measures", "followed", "sealed_window", "live_trials", PARAMS],
                 ["promotion", "opened"],
                 market=market,
             ),

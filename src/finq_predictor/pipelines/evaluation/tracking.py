@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from hashlib import sha256
 from typing import Any
 
 from finq_predictor.adapters.model_registry import Registration
@@ -11,6 +9,7 @@ from finq_predictor.adapters.tracking import Attachment, TrackedRun, TrackedRuns
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.fingerprint import hash_content
 from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.modelling.model_hash import model_hash
 from finq_predictor.domain.modelling.models.base import ModelKind
 from finq_predictor.reports.evaluation.results import EvaluationResults
 from finq_predictor.reports.figures import Pictures
@@ -61,19 +60,6 @@ def prepare_registration(results: EvaluationResults, tracked_run: TrackedRuns) -
 def prepare_attachment(report: str, tracked_run: TrackedRuns) -> Attachment:
     """Put the report beside the runs it is about."""
     return Attachment(tuple(run.run_id for run in tracked_run.root.values()), {"report.html": report})
-
-
-def model_hash(bundle: ModelBundle) -> str:
-    """Equal for models that give equal predictions: features, what was learned, and calibration."""
-    content = {
-        "market": bundle.market,
-        "name": bundle.name,
-        "horizon": bundle.horizon,
-        "features": bundle.feature_set.definitions_hash,
-        "model": bundle.model.state(),
-        "calibrator": bundle.calibrator.state(),
-    }
-    return sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def lineage_tags(bundle: ModelBundle) -> dict[str, str]:

@@ -85,6 +85,7 @@ CHECKS = {
     "net_beats_naive": "Earns more than the best naive rule",
     "net_drawdown": "Bearable fall",
     "beats_champion": "Beats the champion on new days",
+    "live_evidence": "Not worse than the champion live",
     "final_window": "Holds in the sealed window",
     "importance": "Uses the features like the champion",
     "user_accuracy": "Your wish: accuracy",

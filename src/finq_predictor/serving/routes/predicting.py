@@ -26,7 +26,7 @@ from finq_predictor.serving.errors import (
     status_of,
     type_of,
 )
-from finq_predictor.serving.middleware import JsonResponse, asked_by, note, read_body, request_id
+from finq_predictor.serving.middleware import STARTED, JsonResponse, asked_by, note, read_body, request_id
 from finq_predictor.serving.operation import Operation
 from finq_predictor.serving.recording import said_of
 from finq_predictor.serving.resolution import Found, Resolver
@@ -59,7 +59,7 @@ async def predict(request: Request) -> Response:
     with api.gate.entered():
         asked, found = await api.gate.run(_read, view, body)
         sides = _sides(request, found, asked)
-        answers, sides = await answer_all(api, found.served, sides, found.ts, (found.instrument,))
+        answers, sides = await answer_all(api, found.served, sides, found.ts, (found.instrument,), request_id(request))
         own = answers[0]
         if asked.special:
             extended_of = found._replace(served=sides.answering)
@@ -96,17 +96,17 @@ def _prediction(
     served = sides.answering
     permit(request, served)
     note(request, served, sides.arm)
-    answer, *shadows = [
-        one.timed(said[found.instrument], clock, current=current)
+    (answer, took), *shadows = [
+        (one.timed(said[found.instrument], clock, current=current), one.took_us(found.ts))
         for one, said in zip((served, *sides.shadows), answers, strict=True)
         if found.instrument in said
     ]
     newest = served.predictor.newest.isoformat()
-    said = said_of(answer, newest, sides.arm)
-    beside = [said_of(one, newest, Arm.SHADOW) for one in shadows]
+    said = said_of(answer, newest, sides.arm, took)
+    beside = [said_of(one, newest, Arm.SHADOW, us) for one, us in shadows]
     who = asked_by(request) or asked.user_id
     with part("record"):
-        prediction_id, recorded = api.recording.one(request_id(request), who, said, beside)
+        prediction_id, recorded = api.recording.one(request_id(request), who, said, beside, request.scope[STARTED])
     api.count((answer,))
     told = {"prediction_id": prediction_id, "recorded": recorded, "request_id": request_id(request), **sides.told}
     return JsonResponse({**answer, **told})
@@ -143,7 +143,7 @@ async def batch_predict(request: Request) -> Response:
                 raise ClientDisconnect
             permit(request, served)
             sides = sides_of(served, asked_by(request), api.now(), caller(request).sees)
-            tables[key] = await answer_all(api, served, sides, key[1], names)
+            tables[key] = await answer_all(api, served, sides, key[1], names, request_id(request))
             note(request, tables[key][1].answering, tables[key][1].arm)
         return await api.gate.run(
             _batch_answer, api, batch, tables, request_id(request), asked_by(request), bulk.wanted(request)
@@ -213,9 +213,13 @@ def _batch_answer(
         (own, *shadows), sides = tables[market, one.ts]
         answer = timed(market)(own[one.instrument], now)
         answers.append(answer | sides.told)
-        said.append(said_of(answer, newest(market), sides.arm))
-        others = [timed(market)(shadow[one.instrument], now) for shadow in shadows if one.instrument in shadow]
-        beside += [said_of(other, newest(market), Arm.SHADOW) for other in others]
+        said.append(said_of(answer, newest(market), sides.arm, sides.answering.took_us(one.ts)))
+        others = [
+            (timed(market)(shadow[one.instrument], now), model.took_us(one.ts))
+            for model, shadow in zip(sides.shadows, shadows, strict=True)
+            if one.instrument in shadow
+        ]
+        beside += [said_of(other, newest(market), Arm.SHADOW, took) for other, took in others]
     with part("record"):
         ids, recorded = api.recording.many(request_id, user, said, beside)
     api.count(answers)

@@ -32,7 +32,7 @@ async def experiment(request: Request) -> Response:
 
 
 def _report(api: Runtime, market: str, asking: Caller, request_id: str) -> Response:
-    from finq_predictor.serving.experiment_report import read_report
+    from finq_predictor.adapters.live_trials import read_report
 
     found = read_report(api.settings.state, market)
     told = {"market": market, "made_at": None, "trials": [], "waiting": []} if found is None else plain(found)

@@ -15,6 +15,7 @@ class ArmAnswer(BaseModel):
     hit_rate: float | None = Field(description="Accuracy of what was to be acted upon.")
     acted: float | None = Field(description="Share that was.")
     brier: float | None
+    rmse: float | None = Field(description="Root of the Brier score.")
     log_loss: float | None
     paper: dict[str, float | None] = Field(description="Of trading on paper, after costs.")
 
@@ -56,6 +57,21 @@ class ComparisonAnswer(BaseModel):
     verdict: Literal["better", "worse", "cannot be told apart"]
 
 
+class ServiceAnswer(BaseModel):
+    """How one model served while it was compared."""
+
+    answers: int = Field(description="Said, whether given or only recorded.")
+    errors: int = Field(description="Times that it could not answer.")
+    error_rate: float | None
+    timed: int = Field(description="Given answers whose time was taken; a shadow has none.")
+    latency_p50_us: float | None = Field(description="Microseconds from a request to the record of its answer.")
+    latency_p95_us: float | None
+    latency_p99_us: float | None
+    bars_timed: int
+    bar_p50_us: float | None = Field(description="Microseconds that the model took for all instruments of a bar.")
+    bar_p95_us: float | None
+
+
 class TrialAnswer(BaseModel):
     """One challenger beside one champion."""
 
@@ -69,6 +85,11 @@ class TrialAnswer(BaseModel):
     horizon: int
     found: ComparisonAnswer
     sentence: str
+    model_hash: str = Field(description="Of the challenger; the same model has the same.")
+    over: bool = Field(description="Whether it is not tried any more.")
+    service: dict[str, ServiceAnswer] = Field(
+        description="Of `champion` and `challenger`, since both answered and of the last four weeks at most."
+    )
 
 
 class ExperimentAnswer(BaseModel):
