@@ -20,6 +20,8 @@ from packaging.utils import canonicalize_name
 
 EXTRA = "serve"
 """The extra of pyproject.toml that lists what the service imports."""
+MORE = "FINQ_BENTO_EXTRAS"
+"""Names other extras that a bento shall hold, separated by commas, such as `otel`; they have to be installed here."""
 ANYWHERE = {"python_full_version": f"{sys.version_info.major}.{sys.version_info.minor}.0"}
 """The first Python of this line: an image may have any of them."""
 STAGED = ("finq_predictor", "data", "requirements.txt")
@@ -91,8 +93,9 @@ def _wanted(project: Path, versions: dict[str, str]) -> Iterator[Requirement]:
     from finq_predictor.adapters.distributions import needed_by
     from finq_predictor.domain.modelling.models import MODELS
 
-    for line in tomllib.loads(project.read_text())["project"]["optional-dependencies"][EXTRA]:
-        yield Requirement(line)
+    extras = tomllib.loads(project.read_text())["project"]["optional-dependencies"]
+    for extra in (EXTRA, *filter(None, os.environ.get(MORE, "").split(","))):
+        yield from map(Requirement, extras[extra.strip()])
     for names in needed_by(MODELS.values()):
         yield Requirement(next((name for name in names if canonicalize_name(name) in versions), names[0]))
 
@@ -119,7 +122,7 @@ def _needs(name: str, *, here: bool) -> list[Requirement]:
         return [Requirement(line) for line in requires(name) or ()]
     except PackageNotFoundError:
         if here:
-            raise SystemExit(f"{name} is not installed here, but needed; run `make serve`.") from None
+            raise SystemExit(f"{name} is not installed here, but needed; install it, or all by `make setup`.") from None
         return []
 
 
