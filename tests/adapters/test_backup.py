@@ -19,6 +19,8 @@ from finq_predictor.adapters.snapshots import writer
 from finq_predictor.adapters.snapshots.store import SnapshotStore
 from finq_predictor.cli.backup import backup
 from finq_predictor.domain.errors import StoreError
+from finq_predictor.serving.access.callers import Role
+from finq_predictor.serving.access.store import open_store
 
 
 def put(root: Path, name: str, text: str) -> None:
@@ -163,6 +165,15 @@ def test_what_is_there_is_never_touched(root, tmp_path):
     with pytest.raises(StoreError, match="There is something at"):
         back_up(root, tmp_path / "backup")
     assert content(root) == before
+
+
+def test_a_folder_that_only_a_service_writes_into_is_backed_up_as_well(tmp_path):
+    state, restored = tmp_path / "state", tmp_path / "restored"
+    open_store(state, make=True).add_account("desk", Role.PREDICTOR)
+    inventory = back_up(state, tmp_path / "backup")
+    assert inventory.snapshots == {}
+    restore(tmp_path / "backup", restored)
+    assert [one.name for one in open_store(restored).accounts()] == ["desk"]
 
 
 def test_what_is_no_backup_is_said_to_be_none(root, tmp_path):

@@ -22,6 +22,7 @@ from finq_predictor.serving.access.callers import Role
 from finq_predictor.serving.access.passwords import hash_password
 from finq_predictor.serving.access.store import folder_of, open_store
 from finq_predictor.serving.access.token_keys import rotate
+from finq_predictor.serving.routes import OPERATIONS
 from serving import small_market
 from serving.servers import BENTO, free_port, running
 
@@ -126,6 +127,15 @@ def url(nginx, project_path, service, tmp_path_factory):
     folder = tmp_path_factory.mktemp("nginx") / "run"
     with proxy(nginx, project_path, folder, _port(service.url), **QUICK) as found:
         yield found
+
+
+def test_all_that_is_for_the_outside_comes_through_and_the_rest_is_hidden(url):
+    inside = {"/metrics", "/readyz", "/livez", "/healthz"}
+    for operation in OPERATIONS:
+        for path in operation.paths:
+            answer = httpx.request(operation.method.upper(), url + path, timeout=LONG)
+            hidden = answer.status_code == 404 and "There is nothing here." in answer.text
+            assert hidden == (path in inside), path
 
 
 def ask(url: str, content: bytes) -> bytes:

@@ -80,17 +80,19 @@ def back_up(root: Path, target: Path, done: Callable[[], object] = bool, *, secr
     """
     if target.exists():
         raise StoreError(f"There is something at {target} already; name a folder that is not there yet.")
-    if not (root / FOLDER).is_dir():
-        raise StoreError(f"Nothing was published below {root}; there is nothing to back up.")
+    layout = Layout(root)
+    # A folder that only a service writes into has no snapshots.
+    if not any(path.exists() for path in (root / FOLDER, layout.store, layout.accounts)):
+        raise StoreError(f"Nothing was published below {root}, nor served; there is nothing to back up.")
     with _made_whole(target) as work, ExitStack() as held:
         made_at = datetime.now(UTC).isoformat(timespec="seconds")
         snapshots: dict[str, str] = {}
         for market in sorted(MARKETS):
             if (name := _copy_snapshots(root, work, market, held)) is not None:
                 snapshots[market] = name
-        _copy_database(Layout(root).database, Layout(work).database)
-        _copy_database(Layout(root).store, Layout(work).store)
-        _copy_database(Layout(root).accounts, Layout(work).accounts)
+        _copy_database(layout.database, Layout(work).database)
+        _copy_database(layout.store, Layout(work).store)
+        _copy_database(layout.accounts, Layout(work).accounts)
         keys = secrets_of(root)
         for source in (*(path for path in _others(root) if path not in keys), *(keys if secrets else ())):
             _copy(source, work / source.relative_to(root))

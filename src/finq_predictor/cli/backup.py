@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 def backup(root: Path, target: str, with_secrets: bool) -> None:
     """Copy the folder of the data into TARGET as one state, with hashes, while runs and the service go on.
 
-    TARGET is a folder, or s3://bucket/prefix/NAME. Accounts come along as hashes; keys only where you say so.
+    TARGET is a folder, or s3://bucket/prefix/NAME. Accounts come along as hashes; keys only where you say so. Where the
+    service writes into a folder of its own (FINQ_STATE_ROOT), back that one up as well: --root names it.
     """
     from finq_predictor.adapters.backup import secrets_of
     from finq_predictor.adapters.object_store.address import is_url
