@@ -99,6 +99,16 @@ def test_what_is_recorded_is_stored_once_and_the_spool_is_empty_then(engine, kee
     assert told["kept_until"] <= time.time()
 
 
+def test_looking_again_and_again_keeps_nothing_more_in_memory(engine, keeper):
+    spool, sizes = spool_of(keeper), []
+    for number in range(1, 7):
+        for _ in range(number):
+            spool.record(line(spool, instrument=f"STOCK{number}"))
+        keeper.run_once()
+        sizes.append(len(engine._compiled_cache))
+    assert sizes[-1] == sizes[1], "what was written for the database was written for it before"
+
+
 def test_the_first_to_say_it_is_the_statement_in_whatever_order_they_come(engine, keeper):
     first, second = spool_of(keeper), spool_of(keeper)
     second.record(line(second, at=2_000_000_000_000_000, probability=0.9))

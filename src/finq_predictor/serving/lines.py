@@ -195,7 +195,7 @@ def _asked_row(line: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def _said_row(statement: bytes) -> dict[str, Any]:
     """Read once: thousands ask the same."""
     line = orjson.loads(statement)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from operator import itemgetter
 from typing import Any
 
@@ -168,12 +169,22 @@ def _staged(connection: Connection, table: Table, rows: pd.DataFrame) -> Table:
 
 def _staged_of(connection: Connection, table: Table) -> Table:
     """An empty table with the columns of another one."""
-    columns = [Column(each.name, each.type) for each in table.c]
-    staged = Table(f"staged_{table.name}", MetaData(), *columns, prefixes=["TEMPORARY"])
+    staged = _like(table)
     # SQLite keeps it when a transaction is rolled back, and the next one may get the same connection.
     connection.execute(text(f"DROP TABLE IF EXISTS {staged.name}"))
     staged.create(connection, checkfirst=False)
     return staged
+
+
+@cache
+def _like(table: Table) -> Table:
+    """The description of a temporary table with the columns of another one.
+
+    One for ever: SQLAlchemy keeps what it has written for the last five hundred statements, with the tables that they
+    are about, and a new table each second makes each of them a new statement.
+    """
+    columns = [Column(each.name, each.type) for each in table.c]
+    return Table(f"staged_{table.name}", MetaData(), *columns, prefixes=["TEMPORARY"])
 
 
 def _copy(connection: Connection, staged: Table, names: list[str], records: Iterable[tuple[Any, ...]]) -> None:
