@@ -99,6 +99,14 @@ def test_what_is_recorded_is_stored_once_and_the_spool_is_empty_then(engine, kee
     assert told["kept_until"] <= time.time()
 
 
+def test_what_is_stored_is_told_before_the_chores_begin(keeper):
+    told = []
+    keeper.chores = lambda *_: told.append(orjson.loads((keeper.folder.parent / STANDING).read_bytes())["kept"]) or 0
+    spool_of(keeper).record(line(spool_of(keeper)))
+    keeper.run_once()
+    assert told == [1]
+
+
 def test_looking_again_and_again_keeps_nothing_more_in_memory(engine, keeper):
     spool, sizes = spool_of(keeper), []
     for number in range(1, 7):

@@ -305,3 +305,7 @@ def test_the_status_names_markets_parts_and_what_is_wrong(client, elsewhere, tmp
     for fact in ("THE KEEPER IS SILENT.", "Lines that wait 12", "3,456", "HELD UP. <b>away</b>", "It does not answer"):
         assert fact in words, fact
     assert "hidden" not in words
+
+
+def test_an_instrument_is_found_under_the_name_that_its_history_takes(client):
+    assert read(client, "/instrument?instrument=AAPL").words == read(client, "/instrument?name=AAPL").words

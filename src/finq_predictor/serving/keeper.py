@@ -113,8 +113,10 @@ class Keeper:
         began = time.time()
         try:
             self._drain()
-            self._do_chores()
             self.standing.kept_until, self.standing.problem = began, ""
+            # Chores take their time, and what was taken over is in the store by now.
+            self._tell()
+            self._do_chores()
         except (SourceUnavailableError, StoreError) as error:
             self._store = None
             # Who never reached the store is behind since it began to try.

@@ -53,6 +53,7 @@ async def instrument(request: Request) -> Response:
     """GET /instrument: worked on inside the gate; bars that are remembered cost little."""
     api = runtime(request)
     given, market, limit = (query(request, name) for name in ("name", "market", "limit"))
+    given = given or query(request, "instrument")
     if given is None:
         raise InvalidRequestError("Which instrument? Choose one from the ranking.")
     number = bars_asked(limit)
@@ -122,7 +123,7 @@ OPERATIONS = (
         "One instrument as a page: what is answered, why, and what became of it.",
         "text/html",
         query=(
-            ("name", "A stock symbol or an FX pair."),
+            ("name", "A stock symbol or an FX pair; `instrument`, as /history has it, will do."),
             ("market", f"{schemas.MARKET_NAMES}; found from the instrument when left out."),
             ("limit", "As in /history."),
         ),
