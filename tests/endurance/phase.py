@@ -44,8 +44,8 @@ class Phase:
 
     @property
     def slope(self) -> float:
-        """MB in ten minutes of all that was there all the time."""
-        return sum(map(slope_of, self.lasting.values()))
+        """MB in ten minutes of the process that grew most, of those that were there all the time."""
+        return max(map(slope_of, self.lasting.values()))
 
     def lines(self) -> Iterator[str]:
         """What there is to tell."""

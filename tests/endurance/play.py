@@ -149,7 +149,7 @@ class Play:
             self._look(phase)
             time.sleep(min(1.0, seconds / 30))
         if seconds >= 60 and phase.slope > MOST_MB:
-            phase.wrong.append(f"memory grows by {phase.slope:.1f} MB in ten minutes, at most {MOST_MB:g} is flat")
+            phase.wrong.append(f"a process grows by {phase.slope:.1f} MB in ten minutes, at most {MOST_MB:g} is flat")
         if self._troubles:
             phase.told += self._troubles.told
         return self._closed(phase)
