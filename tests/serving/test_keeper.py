@@ -21,6 +21,7 @@ from finq_predictor.adapters.database.served_store import ServedStore, is_open, 
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.serving import keeper as keeping
+from finq_predictor.serving import recording
 from finq_predictor.serving.caveats import OVERRIDDEN
 from finq_predictor.serving.keeper import FOLDER, SPOILT, STANDING, Keeper, hold_keeping, pause_after
 from finq_predictor.serving.lines import failure_line
@@ -333,6 +334,17 @@ def test_what_is_too_old_is_forgotten_by_whole_months(engine, keeper):
     spool.record(line(spool, at=int(datetime(2024, 1, 3, tzinfo=UTC).timestamp() * 1e6), feature_ts=MOMENT))
     assert keeper.run_once().problem == ""
     assert len(stored(engine)) == 5
+
+
+def test_a_keeper_that_takes_long_to_end_is_not_forgotten_while_it_runs(monkeypatch):
+    monkeypatch.setattr(recording, "_LONGEST_END_S", 0.01)
+    slow = [sys.executable, "-c", "import sys, time; sys.stdin.read(); time.sleep(0.5)"]
+    end_keeper(first := subprocess.Popen(slow, stdin=subprocess.PIPE))
+    assert first in recording._leaving
+    first.wait(30)
+    end_keeper(second := subprocess.Popen(slow, stdin=subprocess.PIPE))
+    assert first not in recording._leaving
+    second.wait(30)
 
 
 def test_a_keeper_that_is_told_to_end_while_it_starts_stores_what_lies_there_first(tmp_path, monkeypatch):

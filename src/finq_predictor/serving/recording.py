@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 _MIB = 2**20
 _PAUSE_S = 1.0
 _LONGEST_END_S = 5.0
+_leaving: list[subprocess.Popen[bytes]] = []
 _told: set[tuple[Path, str]] = set()
 
 
@@ -283,5 +284,9 @@ def end_keeper(keeper: subprocess.Popen[bytes]) -> None:
     """Tell a keeper to end when it has stored what lies there, and wait for it a little."""
     if keeper.stdin is not None:
         keeper.stdin.close()
-    with contextlib.suppress(subprocess.TimeoutExpired):
+    _leaving[:] = [one for one in _leaving if one.poll() is None]
+    try:
         keeper.wait(_LONGEST_END_S)
+    except subprocess.TimeoutExpired:
+        # It ends when it is done. Python minds a child that is forgotten while it runs.
+        _leaving.append(keeper)
