@@ -79,6 +79,8 @@ class Connection(HttpToolsProtocol):
         with contextlib.suppress(OSError):
             listener = socket.socket(fileno=descriptor)
             try:
+                # It is so already; were it not, the loop would stand still when nobody waits.
+                listener.setblocking(False)
                 for _ in range(_AT_ONCE):
                     other, _ = listener.accept()
                     self._let_in(other)
