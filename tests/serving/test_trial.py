@@ -8,6 +8,7 @@ import shutil
 import time
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -159,6 +160,11 @@ def _craft(folder: Path) -> None:
     (folder / "checksums.json").write_text(json.dumps(sums))
 
 
+def _equity(url: str) -> dict[str, Any]:
+    standing: dict[str, Any] = httpx.get(f"{url}/ready", timeout=30).json()["markets"]["equity"]
+    return standing
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("library", "said"), [(None, "asks for a feature that is none"), ("dies", "was ended by SIGSEGV")]
@@ -182,11 +188,11 @@ def test_a_server_outlives_a_model_that_kills(library, said, own_root, two_marke
         before = httpx.post(f"{url}/predict", json={"instrument": "AAPL"}, timeout=30).json()
         writer.store(place, craft)
         end = time.monotonic() + 60
-        while httpx.get(f"{url}/ready", timeout=30).json()["status"] != "degraded" and time.monotonic() < end:
+        # The whole can be degraded for another reason, as a keeper that is slow to begin: this market has to be.
+        while (state := _equity(url))["status"] != "degraded" and time.monotonic() < end:
             after = httpx.post(f"{url}/predict", json={"instrument": "AAPL"}, timeout=30).json()
             assert after["probability"] == before["probability"]
-        state = httpx.get(f"{url}/ready", timeout=30).json()["markets"]["equity"]
-        assert said in state["reason"]
+        assert said in (state["reason"] or ""), state
         assert state["model"]["version"] == "1"
         assert httpx.post(f"{url}/predict", json={"instrument": "AAPL"}, timeout=30).status_code == 200
 
