@@ -62,7 +62,8 @@ class Phase:
         if len(next(iter(lasting.values()))) > 10:
             yield f"  memory of {len(lasting)} of {len(self.memory)} processes, and slope in ten minutes:"
             for process, seen in lasting.items():
-                yield f"    {process}: {seen[0, 1]:.0f} -> {seen[-1, 1]:.0f} MB, {slope_of(seen):+.1f} MB"
+                tenths = " ".join(f"{mb:.0f}" for mb in seen[np.linspace(0, len(seen) - 1, 11).astype(int), 1])
+                yield f"    {process}: {tenths} MB, {slope_of(seen):+.1f} MB"
             yield f"  descriptors, threads {self.open[0]} -> {self.open[-1]}"
         yield from (f"  {sentence}" for sentence in self.told)
         for sentence in self.wrong:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from finq_predictor.adapters.challengers import Challenger, read_experiment
-from finq_predictor.adapters.database.served_reading import failures, latencies, statements
+from finq_predictor.adapters.database.served_reading import failures, latencies, speakers, statements
 from finq_predictor.adapters.live_trials import write_report
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import FinqError
@@ -58,7 +58,7 @@ def report_experiment(engine: Engine, root: Path, market: str, made_at: datetime
     """
     experiment = read_experiment(root, market)
     everybody = (*experiment.challengers, *experiment.former)
-    said = statements(engine, market) if everybody else None
+    said = _said_since(engine, market, everybody)
     trials, waiting = [], []
     for one in everybody:
         over = one in experiment.former
@@ -91,6 +91,13 @@ def table_of(report: ExperimentReport) -> str:
     for one in report.trials:
         lines += _lines(report.market, one)
     return "\n".join(lines) or f"Nothing is tried in {report.market}."
+
+
+def _said_since(engine: Engine, market: str, everybody: Sequence[Challenger]) -> pd.DataFrame | None:
+    """What was said since the first bar of a challenger: what was said before has nothing to stand beside."""
+    tried = {(one.model, one.version) for one in everybody}
+    bars = [one.first for one in speakers(engine, market) if (one.model, one.version) in tried] if tried else []
+    return statements(engine, market, since=min(bars)) if bars else None
 
 
 def _trials(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from finq_predictor.adapters.atomic_file import write_text_atomically
-from finq_predictor.adapters.database.served_reading import feedback_about, statements
+from finq_predictor.adapters.database.served_reading import feedback_about, speakers, statements
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.snapshots.store import SnapshotStore
 from finq_predictor.adapters.typed_json import from_json, to_json
@@ -126,13 +126,13 @@ def score_cards(
         SourceUnavailableError: If the store does not answer.
         StoreError: If it is at another step than this code.
     """
-    said = statements(engine, market, model, since, as_of)
-    # A market that this code does not know any more cannot be judged by it.
-    said = said[said["market"].isin(list(MARKETS))]
     given = feedback_about(engine, market, as_of)
+    # One after the other: what all versions ever said together may be more than fits into memory.
     cards = [
-        _card(root, MARKETS[name], rows, given[given["market"] == name])
-        for (name, *_), rows in said.groupby(["market", "model", "version", "arm", "horizon"], sort=True)
+        _card(root, MARKETS[one.market], rows, given[given["market"] == one.market])
+        for one in speakers(engine, market, model, since, as_of)
+        # A market that this code does not know any more cannot be judged by it.
+        if one.market in MARKETS and not (rows := statements(engine, since=since, as_of=as_of, speaker=one)).empty
     ]
     return ScoreCards("" if as_of is None else as_of.isoformat(), made_at.isoformat(), tuple(cards))
 
@@ -183,14 +183,18 @@ def compare_feedback(rows: pd.DataFrame, given: pd.DataFrame) -> FeedbackCounts:
 
     Args:
         rows: Statements with their outcomes; ``label`` is NaN where nothing is known.
-        given: Feedback with the bar that each is about.
+        given: How many clients say what of which bar, see ``feedback_about``.
     """
-    about = given.dropna(subset=[INSTRUMENT, TS])[[INSTRUMENT, TS, "outcome"]]
+    about = given[[INSTRUMENT, TS, "outcome", "given"]]
     both = about.merge(rows[[INSTRUMENT, TS, "label"]].drop_duplicates([INSTRUMENT, TS]), on=[INSTRUMENT, TS])
     disputed = both.groupby([INSTRUMENT, TS])["outcome"].transform("nunique") > 1
     known = both["label"].notna()
     wrong = (known & (both["outcome"].astype(float) != both["label"])) | disputed
-    return FeedbackCounts(len(both), int((known & ~wrong).sum()), int(wrong.sum()), int((~known & ~wrong).sum()))
+
+    def heard(which: pd.Series) -> int:
+        return int(both.loc[which, "given"].sum())
+
+    return FeedbackCounts(int(both["given"].sum()), heard(known & ~wrong), heard(wrong), heard(~known & ~wrong))
 
 
 def _promised(root: Path, market: Market, rows: pd.DataFrame) -> dict[str, float]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
-from sqlalchemy import Engine, Select, and_, case, func, or_, select, union
+from sqlalchemy import ColumnElement, Engine, Select, and_, case, func, or_, select, union, union_all
 
+from finq_predictor.adapters.database.engine import working
 from finq_predictor.adapters.database.reading import frame_of
 from finq_predictor.adapters.database.schema import (
     feedback,
@@ -24,6 +25,52 @@ _TIMES = ("ts", "newest_ts", "served_at", "known_at", "given_at")
 _NUMBERS = ("score", "probability", "forward_return", "label", "took_us")
 
 
+class Speaker(NamedTuple):
+    """Who said something: a version of a model in a role, over a horizon, and about which bars.
+
+    Attributes:
+        market: Name of the market.
+        model: Name of the model.
+        version: Its version.
+        arm: Which role it played.
+        horizon: Bars of the label.
+        first: First bar that it spoke about, UTC.
+        last: Last bar.
+    """
+
+    market: str
+    model: str
+    version: str
+    arm: str
+    horizon: int
+    first: datetime
+    last: datetime
+
+
+def speakers(
+    engine: Engine,
+    market: str | None = None,
+    model: str | None = None,
+    since: datetime | None = None,
+    as_of: datetime | None = None,
+) -> list[Speaker]:
+    """Who said something, sorted; what each said can be read one after the other, however much it is together.
+
+    Args:
+        engine: The store.
+        market: Only this market.
+        model: Only this model.
+        since: Only bars that closed then or later.
+        as_of: What was said later does not count; None is now.
+    """
+    said = served_statements
+    who = [said.c[name] for name in Speaker._fields[:5]]
+    wanted = select(*who, func.min(said.c.ts).label("first"), func.max(said.c.ts).label("last"))
+    wanted = wanted.where(*_wanted({"market": market, "model": model}, since, as_of)).group_by(*who).order_by(*who)
+    with working(engine) as connection:
+        return [Speaker._make(row) for row in connection.execute(wanted)]
+
+
 def statements(
     engine: Engine,
     market: str | None = None,
@@ -31,6 +78,7 @@ def statements(
     since: datetime | None = None,
     as_of: datetime | None = None,
     instrument: str | None = None,
+    speaker: Speaker | None = None,
 ) -> pd.DataFrame:
     """What was said, beside what became of it, as both were known at a time.
 
@@ -41,20 +89,22 @@ def statements(
         since: Only bars that closed then or later.
         as_of: What was said or recorded later does not count; None is now.
         instrument: Only this instrument.
+        speaker: Only what it said.
 
     Returns:
         The columns of ``served_statements`` with ``forward_return``, ``label`` and ``known_at``, which are missing
         where nothing was known; sorted by time and instrument. ``prediction_set`` is a list, or None.
     """
-    said, told = served_statements, _current(as_of)
+    given: dict[str, str | int | None] = {"market": market, "model": model, "instrument": instrument}
+    until = None
+    if speaker is not None:
+        given |= dict(zip(Speaker._fields[:5], speaker[:5], strict=True))
+        since, until = max(speaker.first, since or speaker.first), speaker.last
+    told = _current(as_of, {name: given.get(name) for name in _KEY[:3]}, since, until)
+    said = served_statements
     same = and_(*(said.c[name] == told.c[name] for name in _KEY))
     wanted = select(said, told.c.forward_return, told.c.label, told.c.known_at).join(told, same, isouter=True)
-    given = {"market": market, "model": model, "instrument": instrument}
-    wanted = wanted.where(*(said.c[name] == value for name, value in given.items() if value is not None))
-    if since is not None:
-        wanted = wanted.where(said.c.ts >= since)
-    if as_of is not None:
-        wanted = wanted.where(said.c.served_at <= as_of)
+    wanted = wanted.where(*_wanted(given, since, as_of))
     found = _typed(frame_of(engine, wanted.order_by(said.c.ts, said.c.instrument)))
     sets = [None if one is None else json.loads(one) for one in found["prediction_set"]]
     return found.assign(prediction_set=pd.Series(sets, index=found.index, dtype=object))
@@ -99,7 +149,10 @@ def outcomes_over_time(engine: Engine, market: str, instrument: str, ts: datetim
 
 
 def feedback_about(engine: Engine, market: str | None = None, as_of: datetime | None = None) -> pd.DataFrame:
-    """What clients say became of predictions, each about the bar that it means.
+    """What clients say became of predictions, counted by the database for each bar that it is about.
+
+    Feedback names a bar, or a prediction, or a request, which is about a bar where it answered for one alone or the
+    feedback names one of its instruments; what names nothing that is known, or several bars, is about none.
 
     Args:
         engine: The store.
@@ -107,18 +160,32 @@ def feedback_about(engine: Engine, market: str | None = None, as_of: datetime | 
         as_of: What was given later does not count; None is now.
 
     Returns:
-        The columns of ``feedback``. ``market``, ``instrument`` and ``ts`` come from the prediction where it names one;
-        they are missing where it names none that is known, or a batch without saying which of its instruments.
+        ``market``, ``instrument``, ``ts``, ``outcome`` and ``given``: how many say it; sorted. At most two rows for a
+        bar, however many clients speak.
     """
-    wanted = select(feedback)
-    if as_of is not None:
-        wanted = wanted.where(feedback.c.given_at <= as_of)
-    given = frame_of(engine, wanted.order_by(feedback.c.given_at, feedback.c.id))
-    rows = given.astype(object).where(given.notna(), None).to_dict("records")
-    said = _named(engine) if rows else {}
-    named = [_meant(said, row) for row in rows]
-    found = _typed(given.assign(**{key: [one[key] for one in named] for key in ("market", "instrument", "ts")}))
-    return found if market is None else found[found["market"] == market].reset_index(drop=True)
+    said, given = served_predictions, feedback
+    bar = (said.c.market, said.c.instrument, said.c.ts)
+    early = () if as_of is None else (given.c.given_at <= as_of,)
+
+    def meant(names: ColumnElement[bool], *which: ColumnElement[bool]) -> Select[Any]:
+        """Each feedback that names predictions of one bar, whichever of them."""
+        fits = or_(given.c.instrument.is_(None), given.c.instrument == said.c.instrument)
+        lowest = [func.min(one).label(one.name) for one in bar]
+        alone = and_(*(func.min(one) == func.max(one) for one in bar), func.count(said.c.ts) == func.count())
+        named = select(given.c.id, *lowest, given.c.outcome).join(said, names).where(fits, *which, *early)
+        return named.group_by(given.c.id, given.c.outcome).having(alone)
+
+    by_bar = select(given.c.id, given.c.market, given.c.instrument, given.c.ts, given.c.outcome).where(
+        given.c.prediction_id.is_(None), given.c.request_id.is_(None), given.c.ts.is_not(None), *early
+    )
+    by_id = meant(said.c.id == given.c.prediction_id)
+    by_request = meant(said.c.request_id == given.c.request_id, given.c.prediction_id.is_(None))
+    each = union_all(by_bar, by_id, by_request).subquery()
+    key = [each.c[name] for name in ("market", "instrument", "ts", "outcome")]
+    wanted = select(*key, func.count().label("given")).group_by(*key).order_by(*key)
+    if market is not None:
+        wanted = wanted.where(each.c.market == market)
+    return _typed(frame_of(engine, wanted)).astype({"outcome": bool})
 
 
 def feedback_of(engine: Engine, market: str, instrument: str, since: datetime) -> pd.DataFrame:
@@ -148,42 +215,28 @@ def feedback_of(engine: Engine, market: str, instrument: str, since: datetime) -
     return found.sort_values(["given_at", "id"], ignore_index=True).astype({"outcome": bool})
 
 
-def _current(as_of: datetime | None) -> Any:
-    """Of each bar the outcome that was recorded last, up to a time."""
+def _wanted(
+    given: dict[str, str | int | None], since: datetime | None, as_of: datetime | None
+) -> list[ColumnElement[bool]]:
+    """Which statements are asked for."""
+    said = served_statements
+    limits = [said.c[name] == value for name, value in given.items() if value is not None]
+    limits += [] if since is None else [said.c.ts >= since]
+    return limits + ([] if as_of is None else [said.c.served_at <= as_of])
+
+
+def _current(
+    as_of: datetime | None, given: dict[str, str | int | None], since: datetime | None, until: datetime | None
+) -> Any:
+    """Of each bar that may be asked for the outcome that was recorded last, up to a time."""
     told = served_outcomes
+    limits = [told.c[name] == value for name, value in given.items() if value is not None]
+    limits += [] if since is None else [told.c.ts >= since]
+    limits += [] if until is None else [told.c.ts <= until]
+    limits += [] if as_of is None else [told.c.recorded_at <= as_of]
     place = func.row_number().over(partition_by=[told.c[name] for name in _KEY], order_by=told.c.recorded_at.desc())
-    ranked: Select[Any] = select(told, place.label("place"))
-    if as_of is not None:
-        ranked = ranked.where(told.c.recorded_at <= as_of)
-    numbered = ranked.subquery()
+    numbered = select(told, place.label("place")).where(*limits).subquery()
     return select(numbered).where(numbered.c.place == 1).subquery()
-
-
-def _named(engine: Engine) -> dict[str, list[dict[str, Any]]]:
-    """What was said under the ids, of predictions and of requests, that feedback names."""
-    said = served_predictions
-    columns = (said.c.id, said.c.request_id, said.c.market, said.c.instrument, said.c.ts)
-    by_id = said.c.id.in_(select(feedback.c.prediction_id))
-    by_request = said.c.request_id.in_(select(feedback.c.request_id))
-    found: dict[str, list[dict[str, Any]]] = {}
-    for row in frame_of(engine, select(*columns).where(or_(by_id, by_request))).to_dict("records"):
-        for kind in ("id", "request_id"):
-            found.setdefault(f"{kind} {row[kind]}", []).append(row)
-    return found
-
-
-def _meant(said: dict[str, list[dict[str, Any]]], row: dict[str, Any]) -> dict[str, Any]:
-    """The bar that a feedback is about; none where it names nothing that is known, or several."""
-    if row["prediction_id"] is None and row["request_id"] is None:
-        return row
-    named = f"id {row['prediction_id']}" if row["prediction_id"] else f"request_id {row['request_id']}"
-    bars = {
-        (one["market"], one["instrument"], one["ts"])
-        for one in said.get(named, ())
-        if row["instrument"] in (None, one["instrument"])
-    }
-    found = bars.pop() if len(bars) == 1 else (None, None, None)
-    return dict(zip(("market", "instrument", "ts"), found, strict=True))
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
