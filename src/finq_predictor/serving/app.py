@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from finq_predictor.domain.errors import ConfigurationError, FinqError
-from finq_predictor.serving import request_log
+from finq_predictor.serving import lean_memory, request_log
 from finq_predictor.serving.access.cors import Cors
 from finq_predictor.serving.access.guarding import guarded
 from finq_predictor.serving.access.issuer import issuer_of
@@ -54,6 +54,7 @@ def create_app(settings: Settings | None = None) -> Application:
     @asynccontextmanager
     async def lifespan(app: Application) -> AsyncIterator[None]:
         end_with_supervisor()
+        lean_memory.begin()
         app.state.runtime = make_runtime(settings, metrics, app.state.remote)
         _keep_a_log()
         store: Store = app.state.runtime.store

@@ -310,6 +310,9 @@ def main(words: list[str] | None = None) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     # The requests come first.
     os.nice(_NICE)
+    from finq_predictor.serving import lean_memory
+
+    lean_memory.begin()
     state = given.state or given.root
     if given.lock is None and hold_keeping(state) is None:
         logger.info("Another process keeps %s; this one has nothing to do.", state)

@@ -18,6 +18,7 @@ from finq_predictor.adapters.snapshots.store import SnapshotStore
 from finq_predictor.domain.errors import ConfigurationError, StoreError
 from finq_predictor.domain.market.markets import MARKETS, Market
 from finq_predictor.domain.modelling.prediction import Predictor
+from finq_predictor.serving import lean_memory
 from finq_predictor.serving.answers import Served
 from finq_predictor.serving.contest import Trying
 from finq_predictor.serving.reasons import Reasons
@@ -130,9 +131,12 @@ class Store:
         """Look once at every market."""
         if self.loading and self._markets:
             self._load_all()
+        news = self.loading
         for name, watched in self._markets.items():
-            watched.refresh()
+            news |= watched.refresh()
             self._show(name, watched.value)
+        if news:
+            lean_memory.give_back()
         self.loading = False
         self._loaded.set()
 
