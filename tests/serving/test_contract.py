@@ -22,7 +22,7 @@ from finq_predictor.serving.operation import Operation
 from finq_predictor.serving.routes import OPERATIONS
 from finq_predictor.serving.schemas import ErrorAnswer
 from finq_predictor.serving.settings import AuthMode, Settings
-from serving.access.doors import Door, make_door
+from serving.access.doors import Door, door_beside
 from serving.conftest import started
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -36,10 +36,7 @@ DEAR = frozenset({"/explain", "/history"})
 @pytest.fixture(scope="module")
 def door(two_markets, tmp_path_factory) -> Door:
     """Accounts beside the data of two markets."""
-    root = tmp_path_factory.mktemp("promises")
-    for name in two_markets.iterdir():
-        (root / name.name).symlink_to(name)
-    return make_door(root, password=True)
+    return door_beside(two_markets, tmp_path_factory.mktemp("promises"), password=True)
 
 
 @pytest.fixture(scope="module")

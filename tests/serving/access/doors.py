@@ -46,6 +46,13 @@ def make_door(root: Path, *, password: bool = False) -> Door:
     return door
 
 
+def door_beside(data: Path, root: Path, *, password: bool = False) -> Door:
+    """The same accounts in a folder of their own, beside data that others read as well."""
+    for part in data.iterdir():
+        (root / part.name).symlink_to(part)
+    return make_door(root, password=password)
+
+
 def opened(root: Path, mode: AuthMode = AuthMode.ON, **given: object) -> Access:
     """Who may ask there, as it is now."""
     access = Access(mode, root, **given)

@@ -13,7 +13,7 @@ from finq_predictor.serving.app import create_app
 from finq_predictor.serving.limits_of_callers import Places
 from finq_predictor.serving.routes import OPERATIONS
 from finq_predictor.serving.settings import AuthMode, Settings
-from serving.access.doors import PASSWORD, make_door
+from serving.access.doors import PASSWORD, door_beside
 from serving.conftest import Client, started
 
 OPEN = {
@@ -41,10 +41,7 @@ LEAST = {
 @pytest.fixture(scope="module")
 def door(two_markets, tmp_path_factory):
     """Accounts beside the data of two markets, which nobody else uses."""
-    root = tmp_path_factory.mktemp("guarded")
-    for name in two_markets.iterdir():
-        (root / name.name).symlink_to(name)
-    return make_door(root, password=True)
+    return door_beside(two_markets, tmp_path_factory.mktemp("guarded"), password=True)
 
 
 @pytest.fixture(scope="module")

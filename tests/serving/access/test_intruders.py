@@ -9,7 +9,7 @@ import pytest
 from attack.intrude import loot_of
 from attack.intruders import INTRUSIONS
 from finq_predictor.serving.settings import AuthMode, Settings
-from serving.access.doors import make_door
+from serving.access.doors import door_beside
 from serving.conftest import started
 
 SHORT = 150
@@ -17,11 +17,8 @@ SHORT = 150
 
 @pytest.fixture(scope="module")
 def attacked(two_markets, tmp_path_factory):
-    root = tmp_path_factory.mktemp("attacked")
-    for part in two_markets.iterdir():
-        (root / part.name).symlink_to(part)
-    door = make_door(root)
-    with started(Settings(data_root=root, auth=AuthMode.ON)) as client:
+    door = door_beside(two_markets, tmp_path_factory.mktemp("attacked"))
+    with started(Settings(data_root=door.root, auth=AuthMode.ON)) as client:
         yield client, loot_of(door)
 
 

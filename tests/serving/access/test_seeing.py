@@ -13,7 +13,7 @@ from finq_predictor.serving.access.callers import Caller, Role
 from finq_predictor.serving.errors import ForbiddenError
 from finq_predictor.serving.routes import OPERATIONS
 from finq_predictor.serving.settings import AuthMode, Settings
-from serving.access.doors import make_door
+from serving.access.doors import door_beside
 from serving.conftest import started
 from serving.small_market import PAIRS, STOCKS
 
@@ -26,10 +26,7 @@ PUBLIC = {"/openapi.json", "/docs"}
 
 @pytest.fixture(scope="module")
 def door(two_markets, tmp_path_factory):
-    root = tmp_path_factory.mktemp("seeing")
-    for name in two_markets.iterdir():
-        (root / name.name).symlink_to(name)
-    door = make_door(root)
+    door = door_beside(two_markets, tmp_path_factory.mktemp("seeing"))
     told = {
         "equity-desk": {"markets": frozenset({"equity"})},
         "fx-admin": {"markets": frozenset({"fx"})},
