@@ -143,6 +143,17 @@ def test_what_each_said_together_is_what_was_said(worlds):
     assert {one.first for one in speakers(store.engine, market, since=BARS[1])} == {BARS[1]}
 
 
+@pytest.mark.parametrize("sets", [([0], [1]), ([0], None), (None, None)], ids=str)
+def test_statements_with_and_without_a_set_are_read_together(worlds, sets):
+    store, numbers = worlds
+    market = f"market-{next(numbers)}"
+    both = zip(NAMES, sets, strict=True)
+    store.keep(
+        [prediction(market, at, "r", name, BARS[0], prediction_set=one) for at, (name, one) in enumerate(both)], []
+    )
+    assert tuple(statements(store.engine, market)["prediction_set"]) == sets
+
+
 def test_feedback_of_many_is_counted_as_many():
     rows = pd.DataFrame({"instrument": ["AAPL", "MSFT", "IBM"], "ts": BARS[0], "label": [1.0, 1.0, float("nan")]})
     told = [("AAPL", True, 5), ("MSFT", True, 2), ("MSFT", False, 3), ("IBM", False, 4), ("NOBODY", True, 9)]

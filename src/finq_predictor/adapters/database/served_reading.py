@@ -106,7 +106,8 @@ def statements(
     wanted = select(said, told.c.forward_return, told.c.label, told.c.known_at).join(told, same, isouter=True)
     wanted = wanted.where(*_wanted(given, since, as_of))
     found = _typed(frame_of(engine, wanted.order_by(said.c.ts, said.c.instrument)))
-    sets = [None if one is None else json.loads(one) for one in found["prediction_set"]]
+    # Missing is NaN in a column that holds text as well.
+    sets = [None if pd.isna(one) else json.loads(one) for one in found["prediction_set"]]
     return found.assign(prediction_set=pd.Series(sets, index=found.index, dtype=object))
 
 
