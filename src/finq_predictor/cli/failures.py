@@ -6,10 +6,11 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any
+from typing import IO, Any
 
 import click
 
+from finq_predictor.adapters.log_lines import JsonLine, wants_json
 from finq_predictor.domain.errors import FinqError
 
 # Kedro's own errors, by name: the commands that do not need Kedro do not import it.
@@ -28,7 +29,19 @@ def reported_failures() -> Iterator[None]:
         message = explain(error)
         if message is None or logging.getLogger("finq_predictor").isEnabledFor(logging.DEBUG):
             raise
-        raise click.ClickException(message) from error
+        raise _Stopped(message) from error
+
+
+class _Stopped(click.ClickException):
+    """Shown to a person as a message, and to a collector of lines as a line."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        if not wants_json():
+            super().show(file)
+            return
+        record = logging.LogRecord("finq_predictor.cli", logging.ERROR, "", 0, self.message, None, None)
+        record.told = {"event": "stopped", "error": {"type": type(self.__cause__).__name__, "text": self.message}}
+        click.echo(JsonLine().format(record), file=file, err=True)
 
 
 def reporting(command: click.Command) -> click.Command:

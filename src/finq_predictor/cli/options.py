@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from finq_predictor.adapters.log_lines import write_json_lines
+from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.domain.market.markets import MARKETS
 
 DEFAULT_ROOT = Path("data")
@@ -35,6 +37,10 @@ def _set_level(context: click.Context, option: click.Parameter, level: str) -> s
             logger.propagate = True
         for handler in logging.getLogger().handlers:
             handler.setLevel(logging.NOTSET)
+    try:
+        write_json_lines()
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
     return level
 
 

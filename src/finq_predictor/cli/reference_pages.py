@@ -106,12 +106,14 @@ def _operations(described: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 
 def _environment() -> str:
+    from finq_predictor.adapters.log_lines import VARIABLES as LOGGED
     from finq_predictor.adapters.secret_values import SECRETS
     from finq_predictor.serving.settings import describe_settings
     from finq_predictor.serving.tracing import VARIABLES
 
     traced = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in VARIABLES.items())
     secrets = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in SECRETS.items())
+    logged = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in LOGGED.items())
     rows = "\n".join(f"| `{name}` | {default} | {meaning} |" for name, default, meaning in describe_settings())
     return (
         "# Environment variables of the API\n\nRead once, at start.\n\n"
@@ -119,7 +121,8 @@ def _environment() -> str:
         "file that the same name with `_FILE` names, or at the place in a vault that the name with `_VAULT` says; see "
         f"[where secrets come from](../how-to/let-callers-in.md).\n\n| Variable | Meaning |\n|---|---|\n{secrets}\n\n"
         "## Traces\n\nOf OpenTelemetry, with the extra `otel`; see [send traces](../how-to/send-traces.md).\n\n"
-        f"| Variable | Meaning |\n|---|---|\n{traced}\n"
+        f"| Variable | Meaning |\n|---|---|\n{traced}\n\n## Logs\n\nOf every process; see "
+        f"[collect logs](../how-to/collect-logs.md).\n\n| Variable | Meaning |\n|---|---|\n{logged}\n"
     )
 
 

@@ -13,6 +13,8 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from finq_predictor.adapters.log_lines import begin_run
+
 logger = logging.getLogger(__name__)
 _SHOWN = 6
 
@@ -22,6 +24,7 @@ class ProgressHooks:
 
     def __init__(self) -> None:
         self._start = perf_counter()
+        self._run: dict[str, Any] = {}
         self._started: dict[str, float] = {}
         self._unsaved: dict[str, set[str]] = {}
         self._rows: dict[str, int] = {}
@@ -29,8 +32,11 @@ class ProgressHooks:
         self._stages: dict[str, float] = defaultdict(float)
 
     @hook_impl
-    def before_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Begin to count."""
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
+        """Begin to count; a run that nobody has given an id has that of its session."""
+        begin_run(run_params["run_id"])
+        self._run = {name: run_params.get(name) for name in ("env", "pipeline_names", "namespaces")}
+        logger.debug("A run begins.", extra={"told": {"event": "run began", **self._run}})
         self._start = perf_counter()
         self._started, self._rows, self._seconds, self._stages = {}, {}, {}, defaultdict(float)
         self._unsaved = {node.name: set(node.outputs) for node in pipeline.nodes}
@@ -66,7 +72,9 @@ class ProgressHooks:
         """Say where the time went."""
         if not self._seconds:
             return
-        logger.info("Done in %s: %s.", duration(perf_counter() - self._start), _slowest(self._stages))
+        seconds = perf_counter() - self._start
+        ended = {"event": "run ended", "seconds": round(seconds, 3), "nodes": len(self._seconds), **self._run}
+        logger.info("Done in %s: %s.", duration(seconds), _slowest(self._stages), extra={"told": ended})
         logger.info("Slowest nodes: %s.", _slowest(self._seconds))
 
     def _finish(self, node: Node) -> None:
@@ -75,9 +83,9 @@ class ProgressHooks:
         self._stages[(node.namespace or node.name).split(".")[0]] += seconds
         total, width = len(self._unsaved), max(map(len, self._unsaved))
         rows = f"  {self._rows[node.name]:>11,} rows" if node.name in self._rows else ""
-        logger.info(
-            "%*d of %d  %-*s  %7.1f s%s", len(str(total)), len(self._seconds), total, width, node.name, seconds, rows
-        )
+        done = {"event": "node", "node": node.name, "seconds": round(seconds, 3), "rows": self._rows.get(node.name)}
+        shown = (len(str(total)), len(self._seconds), total, width, node.name, seconds, rows)
+        logger.info("%*d of %d  %-*s  %7.1f s%s", *shown, extra={"told": done})
 
 
 def duration(seconds: float) -> str:

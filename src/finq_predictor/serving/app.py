@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from finq_predictor.adapters.log_lines import WrittenAlready, write_json_lines
 from finq_predictor.domain.errors import ConfigurationError, FinqError
 from finq_predictor.serving import lean_memory, request_log
 from finq_predictor.serving.access.cors import Cors
@@ -129,16 +130,21 @@ def _keep_a_log() -> None:
     if log.level == logging.NOTSET:
         log.setLevel(logging.INFO)
     if not log.hasHandlers():
-        log.addHandler(_handler("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        log.addHandler(_handler(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s")))
     if not request_log.logger.handlers:
         # Lines of JSON, which nothing may stand before; whoever wants them elsewhere gives the logger its handler.
-        request_log.logger.addHandler(_handler("%(message)s"))
+        request_log.logger.addHandler(_handler(WrittenAlready("%(message)s")))
         request_log.logger.propagate = False
+    try:
+        write_json_lines()
+    except ConfigurationError as error:
+        # A service that fails at start is only started again and again.
+        log.error("Lines are written as text: %s", error)
 
 
-def _handler(form: str) -> logging.Handler:
+def _handler(form: logging.Formatter) -> logging.Handler:
     handler = _ToStderr()
-    handler.setFormatter(logging.Formatter(form))
+    handler.setFormatter(form)
     return handler
 
 

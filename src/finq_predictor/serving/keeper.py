@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from finq_predictor.adapters.layout import Layout
-from finq_predictor.domain.errors import DataError, SourceUnavailableError, StoreError
+from finq_predictor.adapters.log_lines import write_json_lines
+from finq_predictor.domain.errors import ConfigurationError, DataError, SourceUnavailableError, StoreError
 from finq_predictor.serving.lines import FailureLine, FeedbackLine, read_line
 from finq_predictor.serving.spool import FOLDER, files_in, is_left
 
@@ -302,6 +303,9 @@ def main(words: list[str] | None = None) -> None:
     options.add_argument("--keep-users-days", type=int, default=731)
     given = options.parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    with contextlib.suppress(ConfigurationError):
+        # The service that starts this one says what is wrong with it.
+        write_json_lines()
     ended = threading.Event()
     if given.parent is not None:
         threading.Thread(target=_hang_on, args=(ended,), name="finq-hang-on", daemon=True).start()
