@@ -24,6 +24,9 @@ PORT   ?= 8000
 IMAGE    ?= data
 BUILDER  ?= docker
 REGISTRY ?=
+NAME      = $(REGISTRY)finq-$(IMAGE)
+PUBLISH  ?=
+VALUES   ?=
 VERSION  ?= $(shell git describe --always --dirty 2>/dev/null)
 # make up TLS=1; COMPOSE_PROFILES=airflow,logging in the environment adds what is optional.
 TLS      ?=
@@ -38,7 +41,8 @@ $(foreach switch,$(shell $(PYTHON) src/finq_predictor/switches.py),$(eval export
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run live setup test test-live proofs faults mutants chaos chaos-ingestion attack soak stream lint format serve lab viz \
-	dags bench docs data-docs lock clean secrets up down bento image
+	dags bench docs data-docs lock clean secrets up down bento image api-image scan-image \
+	push-image scan audit sbom chart deploy
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
@@ -154,7 +158,40 @@ bento: $(VENV)/.serve  ## A bento of the API with the promoted models of ROOT
 
 image: deploy/docker/Dockerfile  ## An image of what runs the pipelines: IMAGE=training, data, sentiment, airflow or development
 	$(BUILDER) build --file $< --target $(IMAGE) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell git rev-parse HEAD) \
-		--tag $(REGISTRY)finq-$(IMAGE):$(VERSION) --tag $(REGISTRY)finq-$(IMAGE):latest .
+		--tag $(NAME):$(VERSION) --tag $(NAME):latest .
+
+# BentoML looks for its own copy of the template below the working folder.
+api-image: $(VENV)/.serve  ## The image of the API, of the newest bento
+	cd $${TMPDIR:-/tmp} && $(abspath $(BIN))/bentoml containerize finq-api:latest --image-tag $(REGISTRY)finq-api:$(VERSION) \
+		--image-tag $(REGISTRY)finq-api:latest --opt build-arg=VERSION=$(VERSION) --opt build-arg=REVISION=$(shell git rev-parse HEAD)
+
+scan-image:  ## Known faults in the packages of an image: needs docker and a network
+	docker run --rm --volume /var/run/docker.sock:/var/run/docker.sock:ro aquasec/trivy:0.58.1 image --exit-code 1 \
+		--severity HIGH,CRITICAL --ignore-unfixed --no-progress $(NAME):$(VERSION)
+
+push-image:  ## Give an image to REGISTRY
+	docker push $(NAME):$(VERSION)
+
+scan: .venv-checkers/.ready  ## Our own code for known ways to be attacked, and every file for secrets
+	.venv-checkers/bin/bandit --quiet --recursive --severity-level medium --confidence-level medium src deploy bentos 2>/dev/null
+	git ls-files -z -- . ':!tests' ':!constraints.txt' ':!notebooks' | xargs -0 .venv-checkers/bin/detect-secrets-hook --no-verify --baseline .secrets.baseline
+
+audit: $(VENV)/.base  ## Known faults of the packages that constraints.txt pins: needs a network
+	$(BIN)/python -m venv build/audit
+	$(call install,build/audit/bin/python,pip-audit==2.9.0)
+	build/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
+
+sbom: .venv-checkers/.ready  ## What the product is made of, as CycloneDX: build/sbom.json
+	mkdir -p build
+	.venv-checkers/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --outfile build/sbom.json constraints.txt
+
+chart:  ## The Helm chart as one file, below build/
+	helm package deploy/helm/finq --destination build --app-version $(VERSION)
+
+# The state of AWS is in a bucket: deploy/terraform/README.md.
+deploy:  ## Put VERSION into the cluster that kubectl speaks to: REGISTRY, PUBLISH=s3://..., VALUES=more.yaml
+	helm upgrade finq deploy/helm/finq --install --namespace finq --create-namespace --atomic --timeout 15m \
+		$(if $(VALUES),--values $(VALUES)) --set image.tag=$(VERSION) --set image.registry=$(REGISTRY) --set publish.url=$(PUBLISH)
 
 lab: $(VENV)/.lab  ## JupyterLab on the notebooks, with the catalog
 	$(BIN)/jupyter lab --notebook-dir notebooks

@@ -69,7 +69,8 @@ def _move_home(database: Path, artifacts: Path) -> None:
             for table, columns in _NOTED.items():
                 for column in columns:
                     connection.execute(
-                        f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
+                        # Names of our own list, values as parameters.
+                        f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # nosec B608
                         f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
                         (str(artifacts), len(old) + 1, old, len(old) + 1, f"{old}/"),
                     )

@@ -49,9 +49,10 @@ class TransformerScorer(Scorer):
             )
         except ImportError:
             raise ScorerUnavailableError("transformers is not installed; pip install 'finq-predictor[text]'") from None
+        # Of a folder: nothing is fetched, so there is no revision to name.
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
-            self._model = AutoModelForSequenceClassification.from_pretrained(path, local_files_only=True).eval()
+            self._tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)  # nosec B615
+            self._model = AutoModelForSequenceClassification.from_pretrained(path, local_files_only=True).eval()  # nosec B615
         except (OSError, ValueError) as error:
             raise ScorerUnavailableError(f"no usable model in {path!r}: {error}") from error
         self._signs = label_signs(self._model.config.id2label)
