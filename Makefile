@@ -188,7 +188,7 @@ sbom: .venv-checkers/.ready  ## What the product is made of, as CycloneDX: build
 chart:  ## The Helm chart as one file, below build/
 	helm package deploy/helm/finq --destination build --app-version $(VERSION)
 
-# The state of AWS is in a bucket: deploy/terraform/README.md.
+# The state of AWS is in a bucket: docs/how-to/run-on-aws.md.
 deploy:  ## Put VERSION into the cluster that kubectl speaks to: REGISTRY, PUBLISH=s3://..., VALUES=more.yaml
 	helm upgrade finq deploy/helm/finq --install --namespace finq --create-namespace --atomic --timeout 15m \
 		$(if $(VALUES),--values $(VALUES)) --set image.tag=$(VERSION) --set image.registry=$(REGISTRY) --set publish.url=$(PUBLISH)

