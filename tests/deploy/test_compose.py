@@ -146,6 +146,16 @@ def test_our_own_rules_notice_a_mistake(stack, service, change, rule):
     assert f"{service}: {rule}" in faults(stack | {"services": services})
 
 
+def test_everything_starts_before_there_is_anything_to_answer_from(stack):
+    """A first run takes its time: whoever waits for the service waits for it to live, not for its answers."""
+    lives = {"/livez", "/openapi.json"}
+    for name in ("api", "proxy"):
+        words = " ".join(stack["services"][name]["healthcheck"]["test"])
+        assert re.search(r"127\.0\.0\.1:\d+(/\w+(?:\.json)?)", words)[1] in lives, name
+    first = stack["services"]["api"]["depends_on"]["scheduler"]
+    assert first == {"condition": "service_started", "required": False}
+
+
 def test_secrets_are_made_once_for_their_owner(secrets, stack):
     before = {file.name: file.read_bytes() for file in secrets.iterdir()}
     done = ran(sys.executable, MAKE_SECRETS, secrets)
