@@ -6,7 +6,9 @@ import copy
 import datetime as dt
 import re
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from finq_predictor.serving.contest import Contest
 
 Answer = dict[str, Any]
+# Between two looks of the metrics; what is more is not told.
+_MOST_RETRIEVALS = 10_000
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class Served:
     _features: BoundedCache[pd.Timestamp, pd.DataFrame] = field(init=False, repr=False)
     _answers: BoundedCache[pd.Timestamp, dict[str, Answer]] = field(init=False, repr=False)
     _took: dict[pd.Timestamp, int] = field(init=False, repr=False)
+    _retrievals: deque[float] = field(init=False, repr=False)
     _open_hours: BoundedCache[pd.Timestamp, float] = field(init=False, repr=False)
     _stale: list[tuple[int, str | None] | None] = field(init=False, repr=False)
     _newest_s: float = field(init=False, repr=False)
@@ -80,6 +85,7 @@ class Served:
         put(self, "_features", BoundedCache(self.cache_bars + 1, newest))
         put(self, "_answers", BoundedCache(self.cache_bars + 1, newest))
         put(self, "_took", {})
+        put(self, "_retrievals", deque(maxlen=_MOST_RETRIEVALS))
         put(self, "_open_hours", BoundedCache(2))
         model = f"{self.market.name}:{self.model['name']}@{self.model['version']}"
         put(self, "signature", (model, self.snapshot))
@@ -241,8 +247,17 @@ class Served:
         return decided
 
     def _computed(self, ts: pd.Timestamp) -> pd.DataFrame:
+        started = time.perf_counter()
         with part("features"):
-            return self.predictor.features_at(ts)
+            features = self.predictor.features_at(ts)
+        self._retrievals.append(time.perf_counter() - started)
+        return features
+
+    def taken_retrievals(self) -> Iterator[float]:
+        """Seconds that features took which were not remembered, each told once."""
+        with suppress(IndexError):
+            while True:
+                yield self._retrievals.popleft()
 
     def describe(self, table: pd.DataFrame) -> dict[str, Answer]:
         """Turn a table of :meth:`Predictor.predict_at` into answers by instrument."""

@@ -15,10 +15,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
+from finq_predictor.domain.metrics import Metric
+from finq_predictor.domain.metrics import service as declared
+from finq_predictor.domain.modelling.prediction import bars_since
 from finq_predictor.serving.answers import Served
 from finq_predictor.serving.supervisor import is_alive
 
@@ -32,58 +36,19 @@ class Metrics:
 
     def __init__(self) -> None:
         self._named: set[tuple[str, ...]] = set()
+        self._ages: dict[tuple[Any, ...], float] = {}
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "finq_prediction_requests", "Requests by route and status.", ("route", "status"), registry=self.registry
-        )
-        self.duration = Histogram(
-            "finq_prediction_duration_seconds",
-            "Time from the first byte of a request to the last of its answer.",
-            ("route",),
-            buckets=_BUCKETS,
-            registry=self.registry,
-        )
-        self.errors = Counter(
-            "finq_prediction_errors",
-            "Requests that got an error, by its type.",
-            ("route", "type"),
-            registry=self.registry,
-        )
-        self.predictions = Counter(
-            "finq_predictions", "Predictions given, by decision.", ("market", "decision"), registry=self.registry
-        )
-        self.fallbacks = Counter(
-            "finq_inference_fallbacks",
-            "Requests scored in process because the inference service failed.",
-            ("market",),
-            registry=self.registry,
-        )
-        self.model = Gauge(
-            "finq_model_info",
-            "1 for the model that is served, of any worker.",
-            ("market", "name", "version", "status", "simulated"),
-            registry=self.registry,
-            multiprocess_mode="livemax",
-        )
-        self.newest = Gauge(
-            "finq_newest_bar_timestamp_seconds",
-            "Close of the newest bar, of the worker that is behind.",
-            ("market",),
-            registry=self.registry,
-            multiprocess_mode="livemin",
-        )
-        self.watch_age = Gauge(
-            "finq_watch_age_seconds",
-            "Time since new files were last looked for, of the worker that has not looked for longest.",
-            registry=self.registry,
-            multiprocess_mode="livemax",
-        )
-        self.ready = Gauge(
-            "finq_ready",
-            "1 when requests can be answered, by every worker.",
-            registry=self.registry,
-            multiprocess_mode="livemin",
-        )
+        self.requests = counter(declared.REQUESTS, self.registry)
+        self.duration = histogram(declared.DURATION, self.registry)
+        self.errors = counter(declared.ERRORS, self.registry)
+        self.predictions = counter(declared.PREDICTIONS, self.registry)
+        self.fallbacks = counter(declared.FALLBACKS, self.registry)
+        self.retrieval = histogram(declared.RETRIEVAL, self.registry)
+        self.model = gauge(declared.MODEL, self.registry)
+        self.model_age = gauge(declared.MODEL_AGE, self.registry)
+        self.newest = gauge(declared.NEWEST, self.registry, "livemin")
+        self.watch_age = gauge(declared.WATCH_AGE, self.registry)
+        self.ready = gauge(declared.READY, self.registry, "livemin")
 
     def observe(self, served: Iterable[Served], ready: bool, watch_age: float) -> None:
         """Note the state of this process.
@@ -99,11 +64,27 @@ class Metrics:
             simulated = str(one.simulated).lower()
             named.add((one.market.name, model["name"], model["version"], model["status"], simulated))
             self.newest.labels(one.market.name).set(one.predictor.newest.timestamp())
+            self.model_age.labels(one.market.name).set(self._age(one))
+            for seconds in one.taken_retrievals():
+                self.retrieval.labels(one.market.name).observe(seconds)
         self._named |= named
         for labels in self._named:
             self.model.labels(*labels).set(labels in named)
         self.ready.set(ready)
         self.watch_age.set(watch_age)
+
+    def _age(self, served: Served) -> float:
+        """Age of a model as a share of what it may be, at the newest bar; computed once for each of these."""
+        newest = served.predictor.newest
+        key = (served.market.name, served.model["name"], served.model["version"], newest)
+        if key not in self._ages:
+            most = served.predictor.rules.max_model_age_bars or served.market.most_model_age_bars
+            trained_to = pd.Timestamp(served.predictor.bundle.origin.trained_to)
+            bars = bars_since(trained_to, pd.Series([newest]), served.market)
+            self._ages = {one: age for one, age in self._ages.items() if one[0] != key[0]} | {
+                key: float(bars[0]) / most
+            }
+        return self._ages[key]
 
     def render(self) -> bytes:
         """All metrics in the Prometheus text format."""
@@ -117,6 +98,28 @@ class Metrics:
             return self.registry
         _forget_the_dead(Path(folder))
         return MultiProcessCollector(None, folder)  # type: ignore[no-untyped-call]
+
+
+def counter(metric: Metric, registry: CollectorRegistry) -> Counter:
+    """A counter as it is declared."""
+    return Counter(metric.name, metric.text, metric.labels, registry=registry)
+
+
+def histogram(metric: Metric, registry: CollectorRegistry) -> Histogram:
+    """A histogram as it is declared."""
+    return Histogram(metric.name, metric.text, metric.labels, buckets=_BUCKETS, registry=registry)
+
+
+def gauge(metric: Metric, registry: CollectorRegistry, of_workers: str = "livemax") -> Gauge:
+    """A gauge as it is declared.
+
+    Args:
+        metric: What it is.
+        registry: Where it is kept.
+        of_workers: Which value of those of all workers is told, in the words of prometheus_client.
+    """
+    mode: Any = of_workers
+    return Gauge(metric.name, metric.text, metric.labels, registry=registry, multiprocess_mode=mode)
 
 
 class _Told(Collector):

@@ -15,16 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry
 from starlette.concurrency import run_in_threadpool
 
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.domain.evaluation.sticky_arms import Arm
+from finq_predictor.domain.metrics import service as declared
 from finq_predictor.domain.modelling.conformal import YES
 from finq_predictor.serving.answers import Answer
 from finq_predictor.serving.errors import UnavailableError
 from finq_predictor.serving.keeper import ENDING, STANDING, hold_keeping
 from finq_predictor.serving.lines import failure_line, prediction_line, statement, user_in_json
+from finq_predictor.serving.metrics import counter, gauge
 from finq_predictor.serving.settings import PREFIX, Settings
 from finq_predictor.serving.spool import FOLDER, Spool
 
@@ -178,24 +180,14 @@ class _Gauges:
     """How the spool and the keeper are doing."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        def gauge(name: str, meaning: str) -> Gauge:
-            return Gauge(name, meaning, registry=registry, multiprocess_mode="livemax")
-
         self.store_problem: str | None = None
-        self.unrecorded = Counter(
-            "finq_served_unrecorded", "Answers and feedback that were not recorded.", registry=registry
-        )
-        self.failed = Counter(
-            "finq_compared_failures",
-            "Times that a model which is compared could not answer, by its role.",
-            ("market", "arm"),
-            registry=registry,
-        )
-        self.bytes = gauge("finq_served_spool_bytes", "Bytes that lie in the spool.")
-        self.waiting = gauge("finq_served_waiting_lines", "Lines that wait to be stored.")
-        self.behind = gauge("finq_served_behind_seconds", "Age of the moment until which all is stored.")
-        self.spoilt = gauge("finq_served_spoilt_lines", "Lines that could not be read, since the keeper was started.")
-        self.problem = gauge("finq_served_store_problem", "1 when the store does not take what is recorded.")
+        self.unrecorded = counter(declared.UNRECORDED, registry)
+        self.failed = counter(declared.COMPARED_FAILURES, registry)
+        self.bytes = gauge(declared.SPOOL_BYTES, registry)
+        self.waiting = gauge(declared.WAITING, registry)
+        self.behind = gauge(declared.BEHIND, registry)
+        self.spoilt = gauge(declared.SPOILT, registry)
+        self.problem = gauge(declared.STORE_PROBLEM, registry)
 
     def tell(self, file: Path) -> None:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):

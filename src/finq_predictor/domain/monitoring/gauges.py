@@ -7,7 +7,64 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from finq_predictor.domain.metrics import Kind, Metric
 from finq_predictor.domain.monitoring.drift import Evidence, Subject, measuring
+
+_LAYER = ("market", "layer", "pipeline")
+_FEATURE = ("market", "feature")
+FRESHNESS = Metric("finq_data_freshness_hours", Kind.GAUGE, "Hours since the newest row of a layer", _LAYER, "hours")
+STALE = Metric(
+    "finq_data_stale_status",
+    Kind.GAUGE,
+    "1 when a layer is older than its limit, counted while the market is open",
+    _LAYER,
+)
+VALIDATION = Metric("finq_validation_status", Kind.GAUGE, "1 when a layer passes its checks", _LAYER)
+MISSING = Metric("finq_feature_missing_ratio", Kind.GAUGE, "Share of current rows without a value", _FEATURE)
+MISSING_STATUS = Metric(
+    "finq_feature_missing_status",
+    Kind.GAUGE,
+    "1 when more of a feature is missing than was in training and is tolerated",
+    _FEATURE,
+)
+FEATURE_DRIFT = Metric("finq_feature_drift_status", Kind.GAUGE, "1 when a feature drifted", _FEATURE)
+FEATURE_DRIFT_REASON = Metric(
+    "finq_feature_drift_reason_status",
+    Kind.GAUGE,
+    "1 for what a feature drifted by: its distribution, its level or both",
+    ("market", "feature", "reason"),
+)
+PREDICTION_DRIFT = Metric("finq_prediction_drift_status", Kind.GAUGE, "1 when the predictions drifted", ("market",))
+PREDICTION_DRIFT_REASON = Metric(
+    "finq_prediction_drift_reason_status",
+    Kind.GAUGE,
+    "1 for what the predictions drifted by: their distribution, their level or both",
+    ("market", "reason"),
+)
+
+
+def monitoring_metrics() -> tuple[Metric, ...]:
+    """All metrics of `monitoring_gauges`; those of a drift test follow from the registry of drift tests."""
+    return (
+        *(FRESHNESS, STALE, VALIDATION, MISSING, MISSING_STATUS),
+        *_of_drift_tests(Subject.FEATURE, _FEATURE),
+        *(FEATURE_DRIFT, FEATURE_DRIFT_REASON),
+        *_of_drift_tests(Subject.PREDICTION, ("market",)),
+        *(PREDICTION_DRIFT, PREDICTION_DRIFT_REASON),
+    )
+
+
+def _of_drift_tests(subject: Subject, labels: tuple[str, ...]) -> list[Metric]:
+    what = {Subject.FEATURE: ("feature", "values"), Subject.PREDICTION: ("prediction", "predictions")}[subject]
+    return [
+        Metric(
+            f"finq_{what[0]}_drift_{test.name}",
+            Kind.GAUGE,
+            f"{test.meaning} of current {what[1]} from training",
+            labels,
+        )
+        for test in measuring(subject)
+    ]
 
 
 @dataclass(frozen=True)
@@ -23,6 +80,11 @@ class Gauge:
     name: str
     text: str
     samples: Sequence[tuple[Mapping[str, str], float]] = field(default_factory=tuple)
+
+    @classmethod
+    def of(cls, metric: Metric, samples: Sequence[tuple[Mapping[str, str], float]]) -> Gauge:
+        """The gauge of a declared metric."""
+        return cls(metric.name, metric.text, samples)
 
 
 def monitoring_gauges(
@@ -50,30 +112,18 @@ def monitoring_gauges(
         ]
 
     return [
-        Gauge("finq_data_freshness_hours", "Hours since the newest row of a layer", per_layer("hours")),
-        Gauge(
-            "finq_data_stale_status",
-            "1 when a layer is older than its limit, counted while the market is open",
-            per_layer("stale"),
-        ),
-        Gauge("finq_validation_status", "1 when a layer passes its checks", per_layer("valid")),
-        Gauge(
-            "finq_feature_missing_ratio",
-            "Share of current rows without a value",
-            per_feature(missing_rates, "feature", "missing_ratio"),
-        ),
+        Gauge.of(FRESHNESS, per_layer("hours")),
+        Gauge.of(STALE, per_layer("stale")),
+        Gauge.of(VALIDATION, per_layer("valid")),
+        Gauge.of(MISSING, per_feature(missing_rates, "feature", "missing_ratio")),
+        Gauge.of(MISSING_STATUS, per_feature(missing_rates, "feature", "alert")),
         *(
-            Gauge(
-                f"finq_feature_drift_{test.name}",
-                f"{test.meaning} of current values from training",
-                per_feature(features, "name", test.name),
-            )
-            for test in measuring(Subject.FEATURE)
+            Gauge.of(metric, per_feature(features, "name", test.name))
+            for test, metric in zip(measuring(Subject.FEATURE), _of_drift_tests(Subject.FEATURE, _FEATURE), strict=True)
         ),
-        Gauge("finq_feature_drift_status", "1 when a feature drifted", per_feature(features, "name", "drifted")),
-        Gauge(
-            "finq_feature_drift_reason_status",
-            "1 for what a feature drifted by: its distribution, its level or both",
+        Gauge.of(FEATURE_DRIFT, per_feature(features, "name", "drifted")),
+        Gauge.of(
+            FEATURE_DRIFT_REASON,
             [
                 ({**base, "feature": name, "reason": evidence.value}, float(evidence in reason))
                 for name, reason in zip(features["name"], features["reason"], strict=True)
@@ -81,21 +131,14 @@ def monitoring_gauges(
             ],
         ),
         *(
-            Gauge(
-                f"finq_prediction_drift_{test.name}",
-                f"{test.meaning} of current predictions from training",
-                [(base, float(value)) for value in predictions[test.name]],
+            Gauge.of(metric, [(base, float(value)) for value in predictions[test.name]])
+            for test, metric in zip(
+                measuring(Subject.PREDICTION), _of_drift_tests(Subject.PREDICTION, ("market",)), strict=True
             )
-            for test in measuring(Subject.PREDICTION)
         ),
-        Gauge(
-            "finq_prediction_drift_status",
-            "1 when the predictions drifted",
-            [(base, float(value)) for value in predictions["drifted"]],
-        ),
-        Gauge(
-            "finq_prediction_drift_reason_status",
-            "1 for what the predictions drifted by: their distribution, their level or both",
+        Gauge.of(PREDICTION_DRIFT, [(base, float(value)) for value in predictions["drifted"]]),
+        Gauge.of(
+            PREDICTION_DRIFT_REASON,
             [
                 ({**base, "reason": evidence.value}, float(evidence in reason))
                 for reason in predictions["reason"]

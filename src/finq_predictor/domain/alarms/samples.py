@@ -1,0 +1,62 @@
+"""What was measured at some moments, as the expressions of rules look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+Labels = tuple[tuple[str, str], ...]
+"""Names and values of labels, sorted by name."""
+
+
+def labels_of(given: Mapping[str, str]) -> Labels:
+    """Labels in their one order."""
+    return tuple(sorted(given.items()))
+
+
+@dataclass(frozen=True)
+class Scrape:
+    """What was measured at one moment.
+
+    Attributes:
+        at: Seconds since 1970.
+        samples: Values by name of the sample and labels.
+    """
+
+    at: float
+    samples: Mapping[str, Mapping[Labels, float]]
+
+    def of(self, name: str) -> Mapping[Labels, float]:
+        """The samples of a name; none where nothing was measured."""
+        return self.samples.get(name, {})
+
+    def only(self, names: Iterable[str]) -> Scrape:
+        """The part of it that has some names."""
+        return Scrape(self.at, {name: dict(self.samples[name]) for name in names if name in self.samples})
+
+
+@dataclass(frozen=True)
+class History:
+    """Scrapes, the newest one last.
+
+    Attributes:
+        scrapes: One at least, by time.
+    """
+
+    scrapes: tuple[Scrape, ...]
+
+    @property
+    def now(self) -> Scrape:
+        """The newest one."""
+        return self.scrapes[-1]
+
+    def within(self, seconds: float) -> tuple[Scrape, ...]:
+        """The scrapes of the last seconds, both ends included."""
+        since = self.now.at - seconds
+        return tuple(one for one in self.scrapes if one.at >= since)
+
+    def series(self, name: str, seconds: float) -> Iterator[tuple[Labels, list[tuple[float, float]]]]:
+        """Times and values of each series of a name within the last seconds, if the newest scrape has it."""
+        for labels in self.now.of(name):
+            points = [(one.at, one.of(name)[labels]) for one in self.within(seconds) if labels in one.of(name)]
+            yield labels, points

@@ -1,0 +1,30 @@
+"""What is measured of the machine, of certificates and of the score-cards, and what others say of us."""
+
+from __future__ import annotations
+
+from finq_predictor.domain.metrics.base import Kind, Metric
+
+DISK_FREE = Metric("finq_disk_free_ratio", Kind.GAUGE, "Share of the disk below a folder that is free.", ("place",))
+CERTIFICATE = Metric(
+    "finq_certificate_expires_timestamp_seconds",
+    Kind.GAUGE,
+    "When a certificate ends.",
+    ("place",),
+    "seconds since 1970",
+)
+_CARD = ("market", "model", "version", "arm", "horizon", "figure")
+REALISED = Metric("finq_realised_figure", Kind.GAUGE, "A figure of a score-card.", _CARD)
+REALISED_HIGH = Metric("finq_realised_high", Kind.GAUGE, "Upper end of the interval of such a figure.", _CARD)
+PROMISED = Metric("finq_realised_promised", Kind.GAUGE, "What was promised of it at the promotion.", _CARD)
+OF_SURROUNDINGS = (DISK_FREE, CERTIFICATE, REALISED, REALISED_HIGH, PROMISED)
+
+UP = Metric("up", Kind.GAUGE, "1 when the last scrape of a target worked.", ("job", "instance"), ours=False)
+TEXT_FILE_WRITTEN = Metric(
+    "node_textfile_mtime_seconds",
+    Kind.GAUGE,
+    "When a file of metrics was written.",
+    ("file",),
+    "seconds since 1970",
+    ours=False,
+)
+OF_OTHERS = (UP, TEXT_FILE_WRITTEN)
