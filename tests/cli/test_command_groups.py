@@ -14,6 +14,7 @@ from finq_predictor.domain.errors import StoreError
 
 COMMANDS = (
     *(
+        "alarms",
         "audit",
         "auth",
         "backup",
@@ -23,6 +24,7 @@ COMMANDS = (
         "docs",
         "experiment",
         "init",
+        "notify",
         "predict",
         "replay",
         "restore",

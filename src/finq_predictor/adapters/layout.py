@@ -134,6 +134,16 @@ class Layout:
         """The database of what the service has said, where it has no other address."""
         return self.served / "served.db"
 
+    @property
+    def alarms(self) -> Path:
+        """What rings, and who was told of it."""
+        return self.root / Folder.REPORTS / "alarms" / "standing.json"
+
+    @property
+    def metrics(self) -> Path:
+        """The folder of the files of metrics that a collector reads."""
+        return self.root / Folder.REPORTS / "alarms" / "metrics"
+
     def place(self, market: str, dataset: str) -> Path:
         """Where a dataset of a market lies.
 

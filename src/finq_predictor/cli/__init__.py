@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from finq_predictor.cli import (
+    alarms,
     audit,
     auth,
     backup,
@@ -16,6 +17,7 @@ from finq_predictor.cli import (
     database,
     docs,
     init,
+    notify,
     predict,
     replay,
     score,
@@ -53,6 +55,7 @@ def finq(log_level: str) -> None:
 _COMMANDS = (
     *(init.init, predict.predict, score.score, audit.audit, replay.replay),
     *(data.data, backup.backup, backup.restore, database.db, auth.auth),
+    *(alarms.alarms, notify.notify),
     *(served.served, served.score_card, challenger.challenger, challenger.experiment),
 )
 for _command in (*_COMMANDS, docs.docs_of(finq)):

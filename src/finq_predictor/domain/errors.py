@@ -16,6 +16,7 @@ FinqError
 │   └── StoreError              a stored artefact is absent, damaged or from other code
 │       └── FeatureSetMismatchError  features were defined differently when the model was trained
 ├── ReportError                 a page that cannot be put together
+├── NotificationError           a channel that did not take a message
 └── PredictionRefusedError      no honest prediction can be given for this request
 """
 
@@ -105,6 +106,10 @@ class StoreError(DataError):
 
 class ReportError(FinqError):
     """A page that cannot be put together: a table, a section or its template does not fit."""
+
+
+class NotificationError(FinqError):
+    """A channel did not take a message; what it had to say is told again the next time."""
 
 
 class FeatureSetMismatchError(StoreError):

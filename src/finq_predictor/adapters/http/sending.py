@@ -49,12 +49,13 @@ class Sender:
         for transport in [*self._transports.values(), *([self._given] if self._given else [])]:
             transport.close()
 
-    def send(self, url: httpx.URL, file: IO[bytes] | None = None) -> Reply[IO[bytes]]:
+    def send(self, url: httpx.URL, file: IO[bytes] | None = None, content: bytes | None = None) -> Reply[IO[bytes]]:
         """Ask once.
 
         Args:
             url: What is asked, without keys.
             file: Takes the body, from its beginning; None to keep it in memory.
+            content: What is posted; None to get.
 
         Returns:
             The answer with its body at the beginning; of one with a status from 400 only what it says.
@@ -67,24 +68,24 @@ class Sender:
 
         transport = self._open(url)
         with deadline(self._policy.total_seconds):
-            response = self._answer(transport, url)
+            response = self._answer(transport, url, content)
             try:
                 return self._read(response, file)
             finally:
                 response.close()
 
-    def _answer(self, transport: httpx.BaseTransport, url: httpx.URL) -> httpx.Response:
+    def _answer(self, transport: httpx.BaseTransport, url: httpx.URL, content: bytes | None) -> httpx.Response:
         """The answer as far as its headers."""
         import httpx
 
         try:
-            return transport.handle_request(self._request(url))
+            return transport.handle_request(self._request(url, content))
         except httpx.TimeoutException as error:
             raise PassingError(Outcome.TIMED_OUT, f"no answer in time ({type(error).__name__})") from None
         except httpx.TransportError as error:
             raise PassingError(Outcome.UNREACHABLE, f"no answer ({type(error).__name__}: {error})") from None
 
-    def _request(self, url: httpx.URL) -> httpx.Request:
+    def _request(self, url: httpx.URL, content: bytes | None) -> httpx.Request:
         import httpx
 
         policy, headers = self._policy, dict(self._headers)
@@ -92,7 +93,8 @@ class Sender:
             headers |= key.headers()
             url = url.copy_merge_params(key.query()) if key.parameter else url
         times = httpx.Timeout(policy.read_seconds, connect=policy.connect_seconds, pool=policy.total_seconds)
-        return httpx.Request("GET", url, headers=headers, extensions={"timeout": times.as_dict()})
+        method = "GET" if content is None else "POST"
+        return httpx.Request(method, url, headers=headers, content=content, extensions={"timeout": times.as_dict()})
 
     def _read(self, response: httpx.Response, file: IO[bytes] | None) -> Reply[IO[bytes]]:
         import httpx

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from finq_predictor.domain.metrics import Metric
 from finq_predictor.domain.metrics.jobs import OF_JOBS
 from finq_predictor.domain.metrics.service import OF_SERVICE
@@ -16,17 +18,26 @@ METRICS = Registry.of(
 """Every metric by name."""
 
 
-def metric_of_sample(name: str) -> Metric:
-    """The metric that a sample belongs to.
+_OURS = re.compile(r"\bfinq_\w+")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
-    Args:
-        name: As it stands in the text that Prometheus reads, such as ``finq_prediction_requests_total``.
 
-    Raises:
-        UnknownNameError: If no metric has such samples; near misses are suggested.
-    """
-    by_sample: Registry[Metric] = Registry("sample of a metric")
+def samples() -> Registry[Metric]:
+    """Every metric by the names of its samples, as they stand in the text that Prometheus reads."""
+    found: Registry[Metric] = Registry("sample of a metric")
     for metric in METRICS.values():
         for sample in metric.samples:
-            by_sample.add(sample, metric)
-    return by_sample[name]
+            found.add(sample, metric)
+    return found
+
+
+def require_known(promql: str) -> None:
+    """Make sure that a query names no metric of ours that is not exposed; Prometheus lets misspelt ones through.
+
+    Args:
+        promql: The query, of a rule or of a dashboard.
+
+    Raises:
+        UnknownNameError: If it does; near misses are suggested.
+    """
+    samples().require(*_OURS.findall(_STRING.sub("", promql)))

@@ -18,7 +18,7 @@ class Wording:
 
     Attributes:
         key: The same for everything that is said of one rule, so that a receiver can put it together.
-        news: What it is about.
+        message: The message itself.
         severity: How much it matters.
         title: One line.
         lines: One for each alarm, then what to do.
@@ -26,11 +26,16 @@ class Wording:
     """
 
     key: str
-    news: News
+    message: Message
     severity: Severity
     title: str
     lines: tuple[str, ...]
     runbooks: tuple[str, ...]
+
+    @property
+    def news(self) -> News:
+        """What it is about."""
+        return self.message.news
 
     @property
     def text(self) -> str:
@@ -48,9 +53,7 @@ def wording(message: Message, rules: Mapping[str, Rule], runbooks: str) -> Wordi
     """
     if message.news is News.TEST:
         title = "Test of this channel"
-        return Wording(
-            "test", News.TEST, Severity.WARNING, title, ("Nothing is wrong. You would hear of it here.",), ()
-        )
+        return Wording("test", message, Severity.WARNING, title, ("Nothing is wrong. You would hear of it here.",), ())
     names = list(dict.fromkeys(alarm.rule for alarm in (*message.rings, *message.resolved)))
     known = [rules[name] for name in names if name in rules]
     severity = min((rule.severity for rule in known), key=list(Severity).index, default=Severity.WARNING)
@@ -61,7 +64,7 @@ def wording(message: Message, rules: Mapping[str, Rule], runbooks: str) -> Wordi
     pages = tuple(dict.fromkeys(f"{runbooks.rstrip('/')}/{rule.runbook}.md" for rule in known)) if message.rings else ()
     return Wording(
         "digest" if message.news is News.DIGEST else names[0],
-        message.news,
+        message,
         severity,
         _title(message, names, rules, severity),
         tuple(lines),

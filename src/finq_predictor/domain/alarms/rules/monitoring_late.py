@@ -26,20 +26,18 @@ RULE = Rule(
     description="Look at the schedule, and run monitoring by hand.",
     rings=(
         Example(
-            {'node_textfile_mtime_seconds{file="/metrics/finq_monitoring_coins.prom"}': "0x80"},
-            timedelta(hours=79),
+            {'node_textfile_mtime_seconds{file="/metrics/finq_monitoring_coins.prom"}': "-300000x20"},
+            timedelta(minutes=15),
             ({"file": "/metrics/finq_monitoring_coins.prom"},),
-            interval=timedelta(hours=1),
         ),
     ),
     silent=(
         Example(
             {
-                'node_textfile_mtime_seconds{file="/metrics/finq_monitoring_coins.prom"}': "200000x80",
-                'node_textfile_mtime_seconds{file="/metrics/another.prom"}': "0x80",
+                'node_textfile_mtime_seconds{file="/metrics/finq_monitoring_coins.prom"}': "-200000x20",
+                'node_textfile_mtime_seconds{file="/metrics/another.prom"}': "-300000x20",
             },
-            timedelta(hours=79),
-            interval=timedelta(hours=1),
+            timedelta(minutes=15),
         ),
     ),
 )

@@ -1,0 +1,115 @@
+"""What was measured, from files and from the API, as one scrape."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+from finq_predictor.adapters.http.faults import UnreadableError
+from finq_predictor.adapters.http.guard import Guard, Reply
+from finq_predictor.adapters.http.hosts import HOSTS, Hosts
+from finq_predictor.adapters.http.policy import Policy
+from finq_predictor.domain.alarms.samples import Labels, Scrape, labels_of
+from finq_predictor.domain.errors import ConfigurationError, DataError, SourceError
+from finq_predictor.domain.metrics.surroundings import TEXT_FILE_WRITTEN, UP
+
+_ONCE = Policy(connect_seconds=3.0, read_seconds=5.0, total_seconds=8.0, attempts=1, largest_body=32 << 20)
+Samples = dict[str, dict[Labels, float]]
+
+
+def scrape(at: float, files: Iterable[Path], targets: Iterable[tuple[str, str]], hosts: Hosts = HOSTS) -> Scrape:
+    """Read all that was measured.
+
+    As Prometheus does, it says of each API whether it answers (``up``), and of each file when it was written.
+
+    Args:
+        at: The moment, in seconds since 1970.
+        files: Files of metrics; one that is not there is left out.
+        targets: The job and the address of the metrics of each API.
+        hosts: The hosts that are known.
+
+    Raises:
+        DataError: If a file is damaged.
+    """
+    samples: Samples = defaultdict(dict)
+    for file in files:
+        _add(samples, _of_file(file))
+    for job, url in targets:
+        text = _page(url, hosts)
+        instance = urlsplit(url).netloc
+        samples[UP.name][labels_of({"job": job, "instance": instance})] = float(text is not None)
+        if text is not None:
+            _add(samples, parsed(text, url), {"instance": instance})
+    return Scrape(at, dict(samples))
+
+
+def parsed(text: str, place: object) -> Iterator[tuple[str, dict[str, str], float]]:
+    """Name, labels and value of each sample.
+
+    Raises:
+        DataError: If the text is none that Prometheus could read; names the place.
+    """
+    from prometheus_client.parser import text_string_to_metric_families
+
+    try:
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                yield sample.name, sample.labels, float(sample.value)
+    except (ValueError, KeyError, IndexError) as error:
+        raise DataError(
+            f"{place} holds no metrics as Prometheus reads them: {error}. Let it be written anew."
+        ) from None
+
+
+def _of_file(file: Path) -> Iterator[tuple[str, dict[str, str], float]]:
+    try:
+        text, written = file.read_text(encoding="utf-8"), file.stat().st_mtime
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file} cannot be read: {error}. Let it be written anew.") from None
+    yield TEXT_FILE_WRITTEN.name, {"file": str(file)}, written
+    yield from parsed(text, file)
+
+
+def _page(url: str, hosts: Hosts) -> str | None:
+    """The metrics of an API; None where it does not tell them."""
+    import httpx
+
+    from finq_predictor.adapters.http.sending import Sender
+
+    try:
+        address = httpx.URL(url)
+        if not address.host or address.scheme not in ("http", "https"):
+            raise httpx.InvalidURL(url)
+    except httpx.InvalidURL:
+        raise ConfigurationError(f"The target {url!r} is no address; expected http://HOST:PORT/metrics.") from None
+    sender = Sender(_ONCE, (), {}, None)
+    guard = Guard("finq-api", _ONCE, hosts=hosts)
+    try:
+        return guard.run("GET", url, lambda: sender.send(address), _text)
+    except SourceError:
+        return None
+    finally:
+        sender.close()
+
+
+def _text(reply: Reply[IO[bytes]]) -> str:
+    if reply.status != 200:
+        raise UnreadableError(f"HTTP status {reply.status}", "Look at its log.")
+    text = reply.body.read().decode("utf-8", errors="strict")
+    try:
+        list(parsed(text, "its page"))
+    except DataError as error:
+        raise UnreadableError(str(error), "Somebody else may answer there.") from None
+    return text
+
+
+def _add(
+    samples: Samples, found: Iterable[tuple[str, dict[str, str], float]], more: dict[str, str] | None = None
+) -> None:
+    for name, labels, value in found:
+        samples[name][labels_of({**labels, **(more or {})})] = value

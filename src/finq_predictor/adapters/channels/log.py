@@ -1,0 +1,31 @@
+"""The log of this process, which needs nobody."""
+
+from __future__ import annotations
+
+import logging
+
+from finq_predictor.adapters.channels.base import Channel, ChannelOptions, Given
+from finq_predictor.domain.alarms.policy import News
+from finq_predictor.domain.alarms.rule import Severity
+from finq_predictor.domain.alarms.wording import Wording
+
+_LOG = logging.getLogger("finq_predictor.alarms")
+
+
+class LogOptions(ChannelOptions):
+    """A log needs no options."""
+
+
+class LogChannel(Channel):
+    """Writes one line a message: at level ERROR what is critical, INFO what is over, else WARNING."""
+
+    options = LogOptions
+
+    def __init__(self, given: Given) -> None:
+        self._name = given.name
+
+    def send(self, wording: Wording) -> None:
+        """See ``Channel``; it always works."""
+        level = logging.ERROR if wording.severity is Severity.CRITICAL else logging.WARNING
+        level = logging.INFO if wording.news in (News.RESOLVED, News.TEST) else level
+        _LOG.log(level, "%s. %s", wording.title, " ".join(wording.text.splitlines()))

@@ -1,0 +1,34 @@
+"""How right the served models were, as gauges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from finq_predictor.domain.metrics.surroundings import PROMISED, REALISED, REALISED_HIGH
+from finq_predictor.domain.monitoring.gauges import Gauge
+from finq_predictor.serving.score_cards import read_score_cards
+
+
+def score_gauges(root: Path) -> list[Gauge]:
+    """The figures of the score-cards that the keeper wrote last; gauges without samples where there are none.
+
+    Args:
+        root: Folder that the service writes into.
+
+    Raises:
+        StoreError: If the score-cards are damaged.
+    """
+    found = read_score_cards(root)
+    values: dict[str, list[tuple[dict[str, str], float]]] = {"value": [], "high": [], "promised": []}
+    for card in found.cards if found else ():
+        of = {"market": card.market, "model": card.model, "version": card.version, "arm": card.arm}
+        for figure in card.figures:
+            labels = {**of, "horizon": str(card.horizon), "figure": figure.name}
+            for field, samples in values.items():
+                value = getattr(figure, field)
+                if value is not None:
+                    samples.append((labels, float(value)))
+    return [
+        Gauge.of(metric, values[field])
+        for metric, field in ((REALISED, "value"), (REALISED_HIGH, "high"), (PROMISED, "promised"))
+    ]
