@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Protocol
 
 from finq_predictor.domain.alarms.samples import History, Labels, labels_of
@@ -312,16 +312,39 @@ def _kept(labels: Labels, by: Iterable[str]) -> Labels:
 
 
 def _rates(history: History, sample: str, window: timedelta) -> Values:
+    length = window.total_seconds()
     found = {}
-    for labels, points in history.series(sample, window.total_seconds()):
+    for labels, points in history.series(sample, length):
         if len(points) > 1:
-            rise = sum(now if now < before else now - before for (_, before), (_, now) in pairwise(points))
-            found[labels] = rise / (points[-1][0] - points[0][0])
+            found[labels] = _extrapolated(points, history.now.at, length)
+        elif before := history.before(sample, labels, length):
+            # Looks that are rarer than the window: what Prometheus would not say at all.
+            found[labels] = _rise([before, *points]) / (points[-1][0] - before[0])
     return found
+
+
+def _rise(points: list[tuple[float, float]]) -> float:
+    """Increase of a counter, of which a fall is a new beginning."""
+    return sum(now if now < before else now - before for (_, before), (_, now) in pairwise(points))
+
+
+def _extrapolated(points: list[tuple[float, float]], now: float, length: float) -> float:
+    """Rate over a window that the points do not fill quite, as Prometheus estimates it."""
+    rise, sampled = _rise(points), points[-1][0] - points[0][0]
+    usual = sampled / (len(points) - 1)
+    to_start, to_end = points[0][0] - (now - length), now - points[-1][0]
+    if rise > 0 and points[0][1] >= 0:
+        # It was 0 before it was less.
+        to_start = min(to_start, sampled * points[0][1] / rise)
+    covered = sampled + sum(gap if gap < 1.1 * usual else usual / 2 for gap in (to_start, to_end))
+    return rise * covered / sampled / length
 
 
 def _quantile(q: float, buckets: list[tuple[float, float]]) -> float:
     """Of cumulated counts by upper bound; NaN where nothing was counted."""
+    # Rates of buckets that began anew at different times may fall from one to the next.
+    counts = accumulate((count for _, count in buckets), max)
+    buckets = [(bound, count) for (bound, _), count in zip(buckets, counts, strict=True)]
     if not buckets or not math.isinf(buckets[-1][0]) or len(buckets) < 2 or buckets[-1][1] == 0:
         return math.nan
     rank = q * buckets[-1][1]

@@ -35,6 +35,10 @@ class Scrape:
         return Scrape(self.at, {name: dict(self.samples[name]) for name in names if name in self.samples})
 
 
+# Windows: what was measured longer ago says nothing of now.
+_FURTHEST = 12
+
+
 @dataclass(frozen=True)
 class History:
     """Scrapes, the newest one last.
@@ -56,7 +60,17 @@ class History:
         return tuple(one for one in self.scrapes if one.at >= since)
 
     def series(self, name: str, seconds: float) -> Iterator[tuple[Labels, list[tuple[float, float]]]]:
-        """Times and values of each series of a name within the last seconds, if the newest scrape has it."""
-        for labels in self.now.of(name):
-            points = [(one.at, one.of(name)[labels]) for one in self.within(seconds) if labels in one.of(name)]
-            yield labels, points
+        """Times and values of each series of a name within the last seconds, one at least."""
+        points: dict[Labels, list[tuple[float, float]]] = {}
+        for one in self.within(seconds):
+            for labels, value in one.of(name).items():
+                points.setdefault(labels, []).append((one.at, value))
+        yield from points.items()
+
+    def before(self, name: str, labels: Labels, seconds: float) -> tuple[float, float] | None:
+        """Time and value of the newest sample of a series that is older than so many seconds, and not far older."""
+        newest, oldest = self.now.at - seconds, self.now.at - _FURTHEST * seconds
+        for one in reversed(self.scrapes):
+            if oldest <= one.at < newest and labels in one.of(name):
+                return one.at, one.of(name)[labels]
+        return None
