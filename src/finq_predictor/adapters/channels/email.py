@@ -11,8 +11,6 @@ from finq_predictor.adapters.channels.base import Channel, ChannelOptions, Given
 from finq_predictor.adapters.http.redaction import Redactor
 from finq_predictor.domain.alarms.wording import Wording
 
-_PATIENCE_S = 5.0
-
 
 class Security(StrEnum):
     """How the connection to the server is protected."""
@@ -67,8 +65,8 @@ class EmailChannel(Channel):
             password=password,
             secure=options.security is not Security.NONE,
             format=NotifyFormat.TEXT,
-            cto=_PATIENCE_S,
-            rto=_PATIENCE_S,
+            cto=given.policy.read_seconds,
+            rto=given.policy.read_seconds,
         )
 
     def send(self, wording: Wording) -> None:
