@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
+from finq_predictor.adapters.http import bodies
 from finq_predictor.adapters.http.faults import UnreadableError
 from finq_predictor.adapters.http.guard import Guard, Reply
 from finq_predictor.adapters.http.hosts import HOSTS, Hosts
@@ -100,7 +101,7 @@ def _page(url: str, hosts: Hosts) -> str | None:
 def _text(reply: Reply[IO[bytes]]) -> str:
     if reply.status != 200:
         raise UnreadableError(f"HTTP status {reply.status}", "Look at its log.")
-    text = reply.body.read().decode("utf-8", errors="strict")
+    text = bodies.as_text(reply.body.read(), "")
     try:
         list(parsed(text, "its page"))
     except DataError as error:
