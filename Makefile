@@ -40,7 +40,7 @@ $(foreach switch,$(shell $(PYTHON) src/finq_predictor/switches.py),$(eval export
 # A container may forbid bytecode, and every process would compile every import again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run live setup test test-live proofs faults mutants chaos chaos-ingestion attack soak stream lint format serve lab viz \
+.PHONY: help run live setup test test-live proofs faults mutants chaos chaos-ingestion attack soak stream alarms lint format serve lab viz \
 	dags bench docs data-docs lock clean secrets up down bento image api-image scan-image \
 	push-image scan audit sbom chart deploy
 .DEFAULT_GOAL := help
@@ -208,6 +208,9 @@ bench: $(VENV)/.dev  ## Benchmarks beside their peers
 
 docs: $(VENV)/.serve  ## Write the generated reference pages
 	$(BIN)/finq docs
+
+alarms: $(VENV)/.dev  ## Write the files of Prometheus and Alertmanager that follow from the rules
+	$(BIN)/finq alarms files
 
 faults: $(VENV)/.dev  ## Write the reference page of what each source does when its provider is not itself
 	PYTHONPATH=tests $(BIN)/python tests/fault_matrix.py

@@ -18,6 +18,7 @@ GOLDEN = [
     ("finq_data_stale_status", LAYER, 0.0),
     ("finq_validation_status", LAYER, 1.0),
     ("finq_feature_missing_ratio", FEATURE, 0.5),
+    ("finq_feature_missing_status", FEATURE, 1.0),
     ("finq_feature_drift_ks", FEATURE, 0.2),
     ("finq_feature_drift_psi", FEATURE, 0.3),
     ("finq_feature_drift_js", FEATURE, 0.1),

@@ -23,6 +23,8 @@ SECRETS = {
     "counts and computes for itself",
     "FINQ_OIDC_SECRET": "What shows the issuer that it is this service",
     "FINQ_SIGNING_KEY": "What signs stored models; else they are not signed",
+    "FINQ_METRICS_KEY": "Key of a viewer, by which `finq alarms check` reads the metrics of a service with accounts",
+    "FINQ_CHANNEL_<NAME>": "What a channel of `conf/base/alarms.yml` needs, such as the address of a webhook of Slack",
     "FINQ_VAULT_TOKEN": "What the vault at `FINQ_VAULT_ADDR` lets in",
 }
 """What is secret, and what it is for."""

@@ -103,14 +103,14 @@ def _measured(root: Path, state: Path | None, settings: AlarmSettings, target: P
 
 def _look(root: Path, state: Path | None, settings: AlarmSettings, target: Path | None) -> int:
     from finq_predictor.adapters.alarms.looking import look, titles
-    from finq_predictor.adapters.alarms.reading import scrape
+    from finq_predictor.adapters.alarms.reading import metrics_key, scrape
     from finq_predictor.adapters.alarms.standing import alone
     from finq_predictor.adapters.layout import Layout
 
     file = Layout(state or root).alarms
     with alone(file):
         read = [*_measured(root, state, settings, target), *map(Path, settings.files)]
-        now = scrape(time.time(), read, [(one.job, one.url) for one in settings.targets])
+        now = scrape(time.time(), read, settings.targets, key=metrics_key(settings.targets))
         found = look(file, settings, now)
     for line in titles(found.rings, settings.rules):
         click.echo(f"rings  {line}")

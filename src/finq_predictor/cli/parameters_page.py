@@ -23,7 +23,7 @@ INTRO = (
 def parameters_markdown() -> str:
     """Write the page."""
     return INTRO + "\n".join(
-        section for name, model in stage_models().items() for section in _sections(name, model, set())
+        section for name, model in stage_models().items() for section in sections(name, model, set())
     )
 
 
@@ -46,7 +46,7 @@ def stage_models() -> dict[str, type[BaseModel]]:
     }
 
 
-def _sections(name: str, model: type, done: set[type]) -> Iterator[str]:
+def sections(name: str, model: type, done: set[type]) -> Iterator[str]:
     """The table of a model, then those of the models inside it, each once."""
     done.add(model)
     text, meanings = _documented(model)
@@ -59,7 +59,7 @@ def _sections(name: str, model: type, done: set[type]) -> Iterator[str]:
     yield f"{heading} {name}\n\n{text}\n\n{table}\n"
     for path, nested in inner:
         if nested not in done:
-            yield from _sections(path, nested, done)
+            yield from sections(path, nested, done)
 
 
 def _keys(model: Any) -> Iterator[tuple[str, Any, str]]:

@@ -25,6 +25,7 @@ def pages(commands: click.Group) -> dict[str, Callable[[], str]]:
         "columns.md": _columns,
         "parameters.md": _parameters,
         "errors.md": _errors,
+        "alarms.md": _alarms,
         "api.md": _api,
         "environment.md": _environment,
         "commands.md": partial(_commands, commands),
@@ -73,6 +74,12 @@ def _parameters() -> str:
     from finq_predictor.cli.parameters_page import parameters_markdown
 
     return parameters_markdown()
+
+
+def _alarms() -> str:
+    from finq_predictor.cli.alarms_page import alarms_markdown
+
+    return alarms_markdown()
 
 
 def _errors() -> str:

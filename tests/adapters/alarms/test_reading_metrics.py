@@ -11,7 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from finq_predictor.adapters.alarms.measuring import certificate_gauge, disk_gauge, gather
-from finq_predictor.adapters.alarms.reading import scrape
+from finq_predictor.adapters.alarms.reading import metrics_key, scrape
+from finq_predictor.adapters.alarms.settings import Target
 from finq_predictor.adapters.http.hosts import Hosts
 from finq_predictor.adapters.prometheus_text import prometheus_text
 from finq_predictor.domain.alarms.samples import labels_of
@@ -25,9 +26,10 @@ def api():
     """A server that tells metrics; `status` and `page` can be changed."""
 
     class Handler(BaseHTTPRequestHandler):
-        status, page = 200, PAGE
+        status, page, keys = 200, PAGE, []
 
         def do_GET(self):
+            Handler.keys.append(self.headers.get("Authorization"))
             self.send_response(Handler.status)
             self.send_header("Content-Length", str(len(Handler.page)))
             self.end_headers()
@@ -52,7 +54,7 @@ def test_files_and_servers_are_one_scrape(tmp_path, api):
     file = tmp_path / "finq_monitoring_a.prom"
     file.write_text('finq_data_stale_status{market="a",layer="gold",pipeline="features"} 1\n')
     os.utime(file, (1000, 1000))
-    found = scrape(5.0, [file, tmp_path / "not_there.prom"], [("finq-api", api.url)], Hosts())
+    found = scrape(5.0, [file, tmp_path / "not_there.prom"], [Target(url=api.url)], Hosts())
     assert up_of(found, api.url) == 1.0
     assert found.samples["finq_ready"] == {labels_of({"instance": api.url.split("/")[2]}): 1.0}
     assert list(found.samples["finq_data_stale_status"].values()) == [1.0]
@@ -64,16 +66,27 @@ def test_files_and_servers_are_one_scrape(tmp_path, api):
 )
 def test_a_server_that_tells_no_metrics_is_down(api, status, page):
     api.status, api.page = status, page
-    found = scrape(5.0, [], [("finq-api", api.url)], Hosts())
+    found = scrape(5.0, [], [Target(url=api.url)], Hosts())
     assert up_of(found, api.url) == 0.0
     assert set(found.samples) == {"up"}
 
 
+def test_a_server_that_wants_a_key_gets_it_and_no_other_does(api):
+    wanting, open_to_all = Target(url=api.url, key=True), Target(url=api.url, job="other")
+    key = metrics_key([wanting], {"FINQ_METRICS_KEY": "viewer.key.of.mine"})
+    scrape(5.0, [], [wanting], Hosts(), key)
+    scrape(5.0, [], [open_to_all], Hosts(), key)
+    assert api.keys == ["Bearer viewer.key.of.mine", None]
+    assert metrics_key([open_to_all], {}) is None
+    with pytest.raises(ConfigurationError, match="FINQ_METRICS_KEY"):
+        metrics_key([wanting], {})
+
+
 def test_nobody_there_is_down_and_an_address_that_is_none_is_refused():
-    found = scrape(5.0, [], [("finq-api", "http://127.0.0.1:9/metrics")], Hosts())
+    found = scrape(5.0, [], [Target(url="http://127.0.0.1:9/metrics")], Hosts())
     assert list(found.samples["up"].values()) == [0.0]
     with pytest.raises(ConfigurationError, match="expected http://HOST:PORT/metrics"):
-        scrape(5.0, [], [("finq-api", "127.0.0.1:8000")], Hosts())
+        scrape(5.0, [], [Target(url="127.0.0.1:8000")], Hosts())
 
 
 def test_a_damaged_file_is_told(tmp_path):

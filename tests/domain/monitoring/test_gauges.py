@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from finq_predictor.domain.monitoring.drift import Subject, measuring
-from finq_predictor.domain.monitoring.gauges import monitoring_gauges
+from finq_predictor.domain.monitoring.gauges import monitoring_gauges, monitoring_metrics
 from monitoring_tables import monitoring_tables
 
 
@@ -22,6 +22,7 @@ def test_every_figure_has_its_gauge():
         "finq_data_stale_status",
         "finq_validation_status",
         "finq_feature_missing_ratio",
+        "finq_feature_missing_status",
         *(f"finq_feature_drift_{test.name}" for test in measuring(Subject.FEATURE)),
         "finq_feature_drift_status",
         "finq_feature_drift_reason_status",
@@ -32,12 +33,22 @@ def test_every_figure_has_its_gauge():
     assert all(gauge.text for gauge in gauges)
 
 
+def test_what_is_declared_is_what_is_measured():
+    declared = {metric.name: metric for metric in monitoring_metrics()}
+    gauges = monitoring_gauges("equity", *monitoring_tables())
+    assert [gauge.name for gauge in gauges] == list(declared)
+    for gauge in gauges:
+        assert gauge.text == declared[gauge.name].text
+        assert all(set(labels) == set(declared[gauge.name].labels) for labels, _ in gauge.samples)
+
+
 def test_labels_and_values():
     samples = {gauge.name: list(gauge.samples) for gauge in monitoring_gauges("equity", *monitoring_tables())}
     layer = {"market": "equity", "layer": "silver", "pipeline": "ingestion"}
     assert samples["finq_data_freshness_hours"] == [(layer, 36.0)]
     assert samples["finq_data_stale_status"] == [(layer, 0.0)]
     assert samples["finq_feature_missing_ratio"] == [({"market": "equity", "feature": "a"}, 0.5)]
+    assert samples["finq_feature_missing_status"] == [({"market": "equity", "feature": "a"}, 1.0)]
     assert samples["finq_feature_drift_reason_status"] == [
         ({"market": "equity", "feature": "a", "reason": "distribution"}, 1.0),
         ({"market": "equity", "feature": "a", "reason": "level"}, 1.0),

@@ -7,12 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from pydantic import ValidationError
 
+from finq_predictor.domain.alarms.metrics import METRICS
 from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
 from finq_predictor.domain.ingestion.gates import Severity
 from finq_predictor.domain.market.markets import get_market
+from finq_predictor.domain.monitoring.delivery_gauges import OF_DELIVERIES
 from finq_predictor.domain.monitoring.drift import DRIFT_TESTS, DriftTest, Subject
+from finq_predictor.domain.monitoring.gauges import monitoring_metrics
 from finq_predictor.domain.monitoring.providers import ProviderNotes
 from finq_predictor.pipelines.monitoring.nodes import measure_drift
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
@@ -257,3 +261,16 @@ def test_a_drift_test_that_is_registered_appears_everywhere_by_itself(calm):
     again = run()
     assert again["monitoring_report"] == calm["monitoring_report"]
     assert again["monitoring_metrics"] == calm["monitoring_metrics"]
+
+
+def test_every_metric_of_a_run_is_declared_as_it_comes_out():
+    text = run(gate={"passed": True})["monitoring_metrics"]
+    seen = {}
+    for family in text_string_to_metric_families(text):
+        seen[family.name] = (family.type, family.documentation, {tuple(sorted(one.labels)) for one in family.samples})
+    declared = (*monitoring_metrics(), *OF_DELIVERIES)
+    assert set(seen) == {metric.name for metric in declared}
+    for metric in declared:
+        kind, told, labels = seen[metric.name]
+        assert (kind, told, labels) == (metric.kind.value, metric.text, {tuple(sorted(metric.labels))}), metric.name
+        assert METRICS[metric.name] == metric

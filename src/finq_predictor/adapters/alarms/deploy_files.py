@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -23,6 +24,7 @@ TESTS = "prometheus/tests/finq.yml"
 PROMETHEUS = "prometheus/prometheus.yml"
 ALERTMANAGER = "alertmanager/alertmanager.yml"
 _SECRETS = "/etc/alertmanager/secrets"
+_KEY = "/etc/prometheus/secrets/finq-key"
 _NOBODY = "nobody"
 _INTERVAL = "15s"
 
@@ -105,12 +107,19 @@ def _test(rule: Rule, example: Example, settings: AlarmSettings) -> dict[str, An
 
 def prometheus_file(settings: AlarmSettings) -> dict[str, Any]:
     """What Prometheus scrapes and whom it tells."""
-    jobs: dict[str, list[str]] = {}
+    jobs: dict[tuple[str, str, str, bool], list[str]] = {}
     for target in settings.targets:
-        jobs.setdefault(target.job, []).append(target.url.partition("://")[2].partition("/")[0])
+        parts = urlsplit(target.url)
+        jobs.setdefault((target.job, parts.scheme, parts.path, target.key), []).append(parts.netloc)
     scraped = [
-        {"job_name": job, "metrics_path": "/metrics", "static_configs": [{"targets": targets}]}
-        for job, targets in jobs.items()
+        {
+            "job_name": job,
+            "scheme": scheme,
+            "metrics_path": path,
+            **({"authorization": {"credentials_file": _KEY}} if key else {}),
+            "static_configs": [{"targets": targets}],
+        }
+        for (job, scheme, path, key), targets in jobs.items()
     ]
     # What lies in text files has labels of its own, such as the job of a schedule, which have to stay.
     node = {

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
+from finq_predictor.adapters.alarms.settings import Target
 from finq_predictor.adapters.http import bodies
+from finq_predictor.adapters.http.credentials import Key, Secret
 from finq_predictor.adapters.http.faults import UnreadableError
 from finq_predictor.adapters.http.guard import Guard, Reply
 from finq_predictor.adapters.http.hosts import HOSTS, Hosts
 from finq_predictor.adapters.http.policy import Policy
+from finq_predictor.adapters.http.redaction import Redactor
+from finq_predictor.adapters.secret_values import read_secret
 from finq_predictor.domain.alarms.samples import Labels, Scrape, labels_of
 from finq_predictor.domain.errors import ConfigurationError, DataError, SourceError
 from finq_predictor.domain.metrics.surroundings import TEXT_FILE_WRITTEN, UP
 
 _ONCE = Policy(connect_seconds=3.0, read_seconds=5.0, total_seconds=8.0, attempts=1, largest_body=32 << 20)
+METRICS_KEY = "FINQ_METRICS_KEY"
 Samples = dict[str, dict[Labels, float]]
 
 
-def scrape(at: float, files: Iterable[Path], targets: Iterable[tuple[str, str]], hosts: Hosts = HOSTS) -> Scrape:
+def scrape(
+    at: float, files: Iterable[Path], targets: Iterable[Target], hosts: Hosts = HOSTS, key: Key | None = None
+) -> Scrape:
     """Read all that was measured.
 
     As Prometheus does, it says of each API whether it answers (``up``), and of each file when it was written.
@@ -29,8 +36,9 @@ def scrape(at: float, files: Iterable[Path], targets: Iterable[tuple[str, str]],
     Args:
         at: The moment, in seconds since 1970.
         files: Files of metrics; one that is not there is left out.
-        targets: The job and the address of the metrics of each API.
+        targets: The APIs.
         hosts: The hosts that are known.
+        key: What lets in those that want one.
 
     Raises:
         DataError: If a file is damaged.
@@ -38,13 +46,30 @@ def scrape(at: float, files: Iterable[Path], targets: Iterable[tuple[str, str]],
     samples: Samples = defaultdict(dict)
     for file in files:
         _add(samples, _of_file(file))
-    for job, url in targets:
-        text = _page(url, hosts)
+    for target in targets:
+        url = target.url
+        text = _page(url, hosts, key if target.key else None)
         instance = urlsplit(url).netloc
-        samples[UP.name][labels_of({"job": job, "instance": instance})] = float(text is not None)
+        samples[UP.name][labels_of({"job": target.job, "instance": instance})] = float(text is not None)
         if text is not None:
             _add(samples, parsed(text, url), {"instance": instance})
     return Scrape(at, dict(samples))
+
+
+def metrics_key(targets: Iterable[Target], environment: Mapping[str, str] | None = None) -> Key | None:
+    """What lets into targets that want a key; None where none does.
+
+    Raises:
+        ConfigurationError: If one does, and nobody gave a key.
+    """
+    if not any(target.key for target in targets):
+        return None
+    found = read_secret(METRICS_KEY, "the key of a viewer", environment)
+    if found is None:
+        raise ConfigurationError(
+            f"A target wants a key; put that of a viewer into {METRICS_KEY}, or a file that {METRICS_KEY}_FILE names."
+        )
+    return Key.bearer(Secret(found.decode("ascii", errors="replace"), METRICS_KEY))
 
 
 def parsed(text: str, place: object) -> Iterator[tuple[str, dict[str, str], float]]:
@@ -76,7 +101,7 @@ def _of_file(file: Path) -> Iterator[tuple[str, dict[str, str], float]]:
     yield from parsed(text, file)
 
 
-def _page(url: str, hosts: Hosts) -> str | None:
+def _page(url: str, hosts: Hosts, key: Key | None) -> str | None:
     """The metrics of an API; None where it does not tell them."""
     import httpx
 
@@ -88,8 +113,9 @@ def _page(url: str, hosts: Hosts) -> str | None:
             raise httpx.InvalidURL(url)
     except httpx.InvalidURL:
         raise ConfigurationError(f"The target {url!r} is no address; expected http://HOST:PORT/metrics.") from None
-    sender = Sender(_ONCE, (), {}, None)
-    guard = Guard("finq-api", _ONCE, hosts=hosts)
+    sender = Sender(_ONCE, () if key is None else (key,), {}, None)
+    redact = Redactor(() if key is None else (key.secret.reveal(),))
+    guard = Guard("finq-api", _ONCE, redact=redact, hosts=hosts)
     try:
         return guard.run("GET", url, lambda: sender.send(address), _text)
     except SourceError:

@@ -42,12 +42,14 @@ class Target(BaseModel):
     Attributes:
         url: Address of its metrics.
         job: Name that Prometheus knows it by.
+        key: Whether it tells them to accounts only: the key of a viewer is then in ``FINQ_METRICS_KEY``.
     """
 
     model_config = _STRICT
 
     url: str
     job: str = "finq-api"
+    key: bool = False
 
 
 class AlarmSettings(BaseModel):

@@ -1,0 +1,115 @@
+"""The commands about alarms, as somebody types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from finq_predictor.adapters.layout import Layout
+from finq_predictor.cli import cli
+from finq_predictor.domain.alarms.rules import ALARM_RULES
+from receivers import receiving
+
+
+@pytest.fixture
+def conf(tmp_path):
+    (tmp_path / "conf" / "base").mkdir(parents=True)
+    return tmp_path / "conf"
+
+
+def write(conf: Path, **settings: object) -> None:
+    given = {"channels": {"log": {"kind": "log"}}, "audiences": {"on_call": ["log"], "team": ["log"]}}
+    (conf / "base" / "alarms.yml").write_text(yaml.safe_dump(given | settings))
+
+
+def run(*words: str | Path, code: int = 0) -> str:
+    done = CliRunner().invoke(cli, [str(word) for word in words])
+    assert done.exit_code == code, done.output + str(done.exception)
+    return done.output
+
+
+def test_the_rules_are_listed(project_path):
+    listed = run("alarms", "list", "--conf", project_path / "conf")
+    for rule in ALARM_RULES.values():
+        assert f"{rule.name} " in listed
+        assert rule.promql() in listed
+
+
+def test_a_look_tells_what_rings_and_ends_with_2(conf, tmp_path):
+    root = tmp_path / "data"
+    with receiving() as chat:
+        hook = {"kind": "webhook", "url": chat.url}
+        write(conf, channels={"hook": hook}, audiences={"on_call": ["hook"], "team": ["hook"]}, certificates=["a:1"])
+        words = ("alarms", "check", "--root", root, "--conf", conf)
+        first = run(*words)
+        assert "waits  certificate: The certificate of a:1 ends" in first
+        standing = Layout(root).alarms
+        kept = json.loads(standing.read_text())
+        # As if ten minutes had passed.
+        for alarm in kept["holds"]:
+            alarm["since"] -= 600
+        standing.write_text(json.dumps(kept))
+        second = run(*words, code=2)
+        assert "rings  certificate" in second
+        assert "told   hook: Warning: Certificate ends soon" in second
+        assert "told" not in run(*words, code=2)
+    assert len(chat.got) == 1
+    assert chat.bodies[0]["runbooks"] == ["docs/runbooks/certificate.md"]
+
+
+def test_nothing_wrong_is_told_and_ends_with_0(conf, tmp_path):
+    write(conf, limits={"disk-full": 0.0})
+    assert run("alarms", "check", "--root", tmp_path / "data", "--conf", conf) == "Nothing rings.\n"
+
+
+def test_metrics_are_gathered(conf, tmp_path):
+    write(conf)
+    told = run("alarms", "measure", "--root", tmp_path / "data", "--conf", conf, "--target", tmp_path / "out")
+    assert told == f"wrote {tmp_path / 'out' / 'finq_surroundings.prom'}\n"
+    assert "finq_disk_free_ratio{place=" in (tmp_path / "out" / "finq_surroundings.prom").read_text()
+
+
+def test_a_channel_is_tried(conf):
+    with receiving() as chat:
+        write(conf, channels={"log": {"kind": "log"}, "hook": {"kind": "webhook", "url": chat.url}})
+        assert run("notify", "--test", "hook", "--conf", conf) == "The channel hook took the test.\n"
+    assert chat.bodies[0]["news"] == "test"
+    assert "Did you mean 'hook'" in run("notify", "--test", "hok", "--conf", conf, code=1)
+
+
+def test_a_channel_that_does_not_take_it_is_told(conf):
+    with receiving((401, {}, b"no")) as chat:
+        write(conf, channels={"log": {"kind": "log"}, "hook": {"kind": "webhook", "url": chat.url}})
+        told = run("notify", "--test", "hook", "--conf", conf, code=1)
+    assert told.startswith("Error: The channel hook did not take the message: ")
+    assert "401" in told
+
+
+def test_the_files_are_written(conf, tmp_path):
+    write(conf)
+    told = run("alarms", "files", "--conf", conf, "--target", tmp_path / "deploy")
+    assert told.count("wrote") == 4
+    assert (tmp_path / "deploy" / "alertmanager" / "alertmanager.yml").is_file()
+
+
+def test_it_looks_again_and_again_until_it_is_ended(conf, tmp_path):
+    write(conf, limits={"disk-full": 0.0})
+    finq = Path(sys.executable).parent / "finq"
+    words = ["alarms", "check", "--root", tmp_path / "data", "--conf", conf, "--every", "1"]
+    looking = subprocess.Popen([finq, *words], stdout=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    try:
+        assert looking.stdout is not None
+        began = time.monotonic()
+        assert [looking.stdout.readline() for _ in range(2)] == [b"Nothing rings.\n"] * 2
+        assert time.monotonic() - began < 60.0
+    finally:
+        looking.terminate()
+        looking.communicate(timeout=30)
