@@ -168,3 +168,19 @@ places = [page.index(f' id={chr(34)}{name}') for name in ('risk', 'months', 'dat
 print(places == sorted(places), 'Return by month, the worst first' in page)
 """
     assert said(copy, code) == "True True"
+
+
+@pytest.mark.slow
+def test_an_alarm_is_added_as_the_page_says(tmp_path: Path) -> None:
+    copy = act(PAGES / "add-an-alarm.md", tmp_path / "copy")
+    assert copy.touched == [
+        f"{DOMAIN}/alarms/rules/much_set_aside.py",
+        f"{DOMAIN}/alarms/rules/__init__.py",
+        "docs/runbooks/much-set-aside.md",
+    ]
+    assert " passed" in run_all(copy)
+    rules = (copy.folder / "deploy/prometheus/rules/finq.yml").read_text(encoding="utf-8")
+    assert "expr: max by (market, table, rule) (finq_quarantine_share) > 0.1" in rules
+    assert "much-set-aside" in (copy.folder / "deploy/alertmanager/alertmanager.yml").read_text(encoding="utf-8")
+    page = (copy.folder / "docs/reference/alarms.md").read_text(encoding="utf-8")
+    assert "| `much-set-aside` | warning | `team` | > 0.1 share of the rows |" in page

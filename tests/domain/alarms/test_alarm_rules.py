@@ -79,6 +79,7 @@ def test_its_metrics_are_exposed_and_its_sentences_fit(rule):
 def test_each_file_of_a_rule_is_listed(project_path):
     files = {path.stem for path in (project_path / "src/finq_predictor/domain/alarms/rules").glob("*.py")}
     assert files - {"__init__"} == {name.replace("-", "_") for name in ALARM_RULES}
+    assert all(rule.name == name for name, rule in ALARM_RULES.items())
 
 
 def test_the_limits_of_the_documents_are_the_defaults():
