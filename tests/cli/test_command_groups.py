@@ -19,6 +19,7 @@ COMMANDS = (
         "auth",
         "backup",
         "challenger",
+        "dashboards",
         "data",
         "db",
         "docs",

@@ -13,6 +13,7 @@ from finq_predictor.cli import (
     auth,
     backup,
     challenger,
+    dashboards,
     data,
     database,
     docs,
@@ -55,7 +56,7 @@ def finq(log_level: str) -> None:
 _COMMANDS = (
     *(init.init, predict.predict, score.score, audit.audit, replay.replay),
     *(data.data, backup.backup, backup.restore, database.db, auth.auth),
-    *(alarms.alarms, notify.notify),
+    *(alarms.alarms, notify.notify, dashboards.dashboards),
     *(served.served, served.score_card, challenger.challenger, challenger.experiment),
 )
 for _command in (*_COMMANDS, docs.docs_of(finq)):

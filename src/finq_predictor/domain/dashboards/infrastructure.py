@@ -1,0 +1,143 @@
+"""Does everything run, how quick is it, and what waits?"""
+
+from __future__ import annotations
+
+from finq_predictor.domain.dashboards.panel import Dashboard, Panel, Query, Shape, Unit
+from finq_predictor.domain.metrics.jobs import FAILURES, HEARTBEAT, LAST_DURATION, LAST_SUCCESS, NEXT_RUN
+from finq_predictor.domain.metrics.service import (
+    BEHIND,
+    DURATION,
+    ERRORS,
+    READY,
+    REQUESTS,
+    RETRIEVAL,
+    SPOOL_BYTES,
+    UNRECORDED,
+    WAITING,
+    WATCH_AGE,
+)
+from finq_predictor.domain.metrics.surroundings import DISK_FREE, UP
+
+_BUCKET = f"{DURATION.name}_bucket"
+
+
+def _quantile(share: float, bucket: str, window: str = "5m") -> str:
+    return f"histogram_quantile({share:g}, sum by (le) (rate({bucket}[{window}])))"
+
+
+INFRASTRUCTURE = Dashboard(
+    "infrastructure",
+    "Service, schedule and machine",
+    (
+        Panel(
+            "Targets that answer",
+            "1 where the last look of Prometheus worked.",
+            (Query(UP.name, "{{job}} {{instance}}"),),
+            Unit.YES,
+            Shape.NUMBERS,
+            width=8,
+        ),
+        Panel(
+            "Ready",
+            "1 when requests can be answered, by every worker.",
+            (Query(READY.name, "ready"),),
+            Unit.YES,
+            Shape.NUMBERS,
+            width=4,
+        ),
+        Panel(
+            "Free space",
+            "Share of the disk below each folder that is written into.",
+            (Query(DISK_FREE.name, "{{place}}"),),
+            Unit.SHARE,
+            Shape.NUMBERS,
+            width=6,
+        ),
+        Panel(
+            "Not recorded",
+            "Answers and feedback that are in no store; none should be.",
+            (Query(UNRECORDED.samples[0], "answers"),),
+            shape=Shape.NUMBERS,
+            width=6,
+            limit=0.5,
+        ),
+        Panel(
+            "Requests",
+            "By the status of the answer.",
+            (Query(f"sum by (status) (rate({REQUESTS.samples[0]}[5m]))", "{{status}}"),),
+            Unit.PER_SECOND,
+            width=12,
+        ),
+        Panel(
+            "How long an answer takes",
+            "Half of all, 95 and 99 of a hundred.",
+            tuple(Query(_quantile(share, _BUCKET), f"{share:.0%}") for share in (0.5, 0.95, 0.99)),
+            Unit.SECONDS,
+            width=12,
+            limit=1.0,
+        ),
+        Panel(
+            "Errors",
+            "Requests that got one, by its type.",
+            (Query(f"sum by (type) (rate({ERRORS.samples[0]}[5m]))", "{{type}}"),),
+            Unit.PER_SECOND,
+            width=12,
+            limit=0.1,
+        ),
+        Panel(
+            "Features of a bar that nobody had asked for",
+            "95 of a hundred.",
+            (Query(_quantile(0.95, f"{RETRIEVAL.name}_bucket", "1h"), "95%"),),
+            Unit.SECONDS,
+            width=12,
+            limit=0.5,
+        ),
+        Panel(
+            "Waits to be stored",
+            "Lines in the spool; they grow while the store is away.",
+            (Query(WAITING.name, "lines"), Query(SPOOL_BYTES.name, "bytes")),
+            width=8,
+        ),
+        Panel(
+            "Behind",
+            "Age of the moment until which all is stored, and of the last look for new files.",
+            (Query(BEHIND.name, "stored"), Query(WATCH_AGE.name, "looked")),
+            Unit.SECONDS,
+            width=8,
+        ),
+        Panel(
+            "Heartbeat of the schedule",
+            "Seconds since it was last alive.",
+            (Query(f"time() - {HEARTBEAT.name}", "scheduler"),),
+            Unit.SECONDS,
+            width=8,
+        ),
+        Panel(
+            "How long jobs took",
+            "Each the last time.",
+            (Query(LAST_DURATION.name, "{{job}}"),),
+            Unit.SECONDS,
+            Shape.BARS,
+            width=8,
+        ),
+        Panel(
+            "Since jobs ended well",
+            "Beside it, how often each failed.",
+            (
+                Query(f"time() - {LAST_SUCCESS.name}", "{{job}}"),
+                Query(FAILURES.samples[0], "{{job}}, failures"),
+            ),
+            Unit.SECONDS,
+            Shape.BARS,
+            width=8,
+        ),
+        Panel(
+            "Until jobs are due",
+            "Below zero where one is late.",
+            (Query(f"{NEXT_RUN.name} - time()", "{{job}}"),),
+            Unit.SECONDS,
+            Shape.BARS,
+            width=8,
+        ),
+    ),
+)
