@@ -12,10 +12,11 @@ from finq_predictor.domain.dashboards import COLUMNS, Dashboard, Panel, Shape, U
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 _MOST = 10
-_INCHES, _ROW_INCHES = 15.0, 2.9
+_INCHES, _ROW_INCHES, _HEAD_INCHES = 15.0, 2.9, 0.55
+_LEFT_INCHES, _LOW_INCHES = 0.55, 0.4
+_LONGEST = 44
 _WRONG, _RIGHT = "#c03030", "#20603a"
 
 
@@ -100,18 +101,22 @@ def draw(dashboard: Dashboard, ask: Asked, end: float, seconds: float = 3600.0) 
 
     placed = list(dashboard.placed())
     rows = placed[-1][2] + 1
-    figure = Figure(figsize=(_INCHES, _ROW_INCHES * rows + 0.5), layout="constrained")
-    grid = figure.add_gridspec(rows, COLUMNS)
+    height = _ROW_INCHES * rows + _HEAD_INCHES
+    figure = Figure(figsize=(_INCHES, height))
     for panel, column, row in placed:
-        axes = figure.add_subplot(grid[row, column : column + panel.width])
-        _draw_panel(figure, axes, panel, ask_panel(panel, ask, end - seconds, end))
-    figure.suptitle(f"{dashboard.title}, the last {seconds / 60:,.0f} minutes", fontsize=13, weight="bold")
+        left, wide = _INCHES * column / COLUMNS + _LEFT_INCHES, _INCHES * panel.width / COLUMNS - 1.5 * _LEFT_INCHES
+        bottom = height - _HEAD_INCHES - _ROW_INCHES * (row + 1) + _LOW_INCHES
+        high = _ROW_INCHES - _LOW_INCHES - _HEAD_INCHES
+        axes = figure.add_axes((left / _INCHES, bottom / height, wide / _INCHES, high / height))
+        _draw_panel(axes, panel, ask_panel(panel, ask, end - seconds, end))
+    title = f"{dashboard.title}, the last {_duration(seconds)}"
+    figure.text(_LEFT_INCHES / _INCHES, 1 - 0.5 * _HEAD_INCHES / height, title, fontsize=14, weight="bold", va="center")
     picture = BytesIO()
     figure.savefig(picture, format="png", dpi=80, metadata={"Software": None})
     return picture.getvalue()
 
 
-def _draw_panel(figure: Figure, axes: Axes, panel: Panel, found: list[Series]) -> None:  # noqa: ARG001 - the three alike
+def _draw_panel(axes: Axes, panel: Panel, found: list[Series]) -> None:
     axes.set_title(panel.title, fontsize=9, loc="left", weight="bold")
     axes.tick_params(labelsize=7)
     for side in ("top", "right"):
@@ -127,7 +132,13 @@ def _lines(axes: Axes, panel: Panel, found: list[Series]) -> None:
     last = found[0].seconds[-1]
     for series in found[:_MOST]:
         minutes = [(at - last) / 60 for at in series.seconds]
-        axes.plot(minutes, series.values, label=series.name, linewidth=1.3, marker="." if len(minutes) < 3 else None)
+        axes.plot(
+            minutes,
+            series.values,
+            label=series.name[:_LONGEST],
+            linewidth=1.3,
+            marker="." if len(minutes) < 3 else None,
+        )
     if panel.limit is not None:
         axes.axhline(panel.limit, color=_WRONG, linewidth=0.8, linestyle="--")
     axes.set_xlabel("minutes", fontsize=7)
@@ -152,11 +163,13 @@ def _numbers(axes: Axes, panel: Panel, found: list[Series]) -> None:
 def _bars(axes: Axes, panel: Panel, found: list[Series]) -> None:
     shown = sorted(found, key=lambda series: -abs(series.values[-1]))[:_MOST][::-1]
     values = [series.values[-1] for series in shown]
-    bars = axes.barh([series.name for series in shown], values, color="#4878a8", height=0.7)
-    axes.bar_label(bars, [_said(value, panel.unit) for value in values], fontsize=7, padding=2)
-    axes.set_xticks([])
-    axes.spines["bottom"].set_visible(False)
-    axes.margins(x=0.18)
+    axes.barh(range(len(shown)), values, color="#bcd3e8", height=0.8)
+    axes.set_axis_off()
+    axes.set_ylim(len(shown) - max(len(shown), 4) - 0.6, len(shown) - 0.4)
+    for place, (series, value) in enumerate(zip(shown, values, strict=True)):
+        by: dict[str, Any] = {"va": "center", "fontsize": 7, "transform": axes.get_yaxis_transform()}
+        axes.text(0.01, place, series.name[:_LONGEST], **by)
+        axes.text(0.99, place, _said(value, panel.unit), ha="right", weight="bold", **by)
 
 
 def _legend(legend: str, labels: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from finq_predictor.domain.dashboards import Dashboard, Panel, Shape, Unit
@@ -46,7 +47,10 @@ def dashboard_json(dashboard: Dashboard) -> str:
     for number, (panel, column, row) in enumerate(dashboard.placed(), start=1):
         place = GridPos(h=_HEIGHT, w=panel.width, x=column, y=row * _HEIGHT)
         made = made.with_panel(_panel(panel).id(number).grid_pos(place))
-    return JSONEncoder(sort_keys=True, indent=2).encode(made.build()) + "\n"
+    said = json.loads(JSONEncoder().encode(made.build()))
+    # What the library still knows, Grafana does not any more.
+    said.pop("style", None)
+    return json.dumps(said, sort_keys=True, indent=2) + "\n"
 
 
 def write_dashboards(dashboards: list[Dashboard], folder: Path) -> list[Path]:
@@ -64,17 +68,18 @@ def write_dashboards(dashboards: list[Dashboard], folder: Path) -> list[Path]:
 
 def _panel(panel: Panel) -> Any:
     from grafana_foundation_sdk.builders import bargauge, stat, timeseries
-    from grafana_foundation_sdk.builders.common import ReduceDataOptions
+    from grafana_foundation_sdk.builders.common import ReduceDataOptions, VizLegendOptions
     from grafana_foundation_sdk.builders.dashboard import ThresholdsConfig
     from grafana_foundation_sdk.builders.prometheus import Dataquery
-    from grafana_foundation_sdk.models.common import BigValueColorMode, VizOrientation
+    from grafana_foundation_sdk.models.common import BigValueColorMode, LegendPlacement, VizOrientation
     from grafana_foundation_sdk.models.dashboard import DataSourceRef, Threshold, ThresholdsMode
 
     source = DataSourceRef(type_val="prometheus", uid=SOURCE)
     newest = ReduceDataOptions().calcs(["lastNotNull"])
     match panel.shape:
         case Shape.LINES:
-            made: Any = timeseries.Panel().line_width(2).fill_opacity(8)
+            legend = VizLegendOptions().show_legend(True).placement(LegendPlacement.BOTTOM)
+            made: Any = timeseries.Panel().line_width(2).fill_opacity(8).legend(legend)
         case Shape.NUMBERS:
             made = stat.Panel().reduce_options(newest).color_mode(BigValueColorMode.VALUE)
         case Shape.BARS:

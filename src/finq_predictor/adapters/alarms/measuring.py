@@ -12,8 +12,7 @@ from pathlib import Path
 from finq_predictor.adapters.atomic_file import write_text_atomically
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.prometheus_text import prometheus_text
-from finq_predictor.adapters.snapshots.store import SnapshotStore
-from finq_predictor.domain.errors import ConfigurationError, StoreError
+from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.metrics.surroundings import CERTIFICATE, DISK_FREE
 from finq_predictor.domain.monitoring.gauges import Gauge
@@ -73,13 +72,9 @@ def _of_server(place: str) -> bytes:
 
 def monitoring_files(root: Path) -> dict[str, Path]:
     """What monitoring last wrote of each market that it ran for, by market."""
-    found = {}
-    for market in MARKETS:
-        try:
-            found[market] = SnapshotStore(root, market).newest().path("monitoring_metrics")
-        except StoreError:
-            continue
-    return found
+    # They belong to no snapshot: monitoring looks at one that is published.
+    places = {market: Layout(root).place(market, "monitoring_metrics") for market in MARKETS}
+    return {market: file for market, file in places.items() if file.is_file()}
 
 
 def gather(root: Path, target: Path, gauges: Iterable[Gauge]) -> list[Path]:

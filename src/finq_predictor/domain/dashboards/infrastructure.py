@@ -122,14 +122,19 @@ INFRASTRUCTURE = Dashboard(
         ),
         Panel(
             "Since jobs ended well",
-            "Beside it, how often each failed.",
-            (
-                Query(f"time() - {LAST_SUCCESS.name}", "{{job}}"),
-                Query(FAILURES.samples[0], "{{job}}, failures"),
-            ),
+            "Each; a job that is late has a rule of its own.",
+            (Query(f"time() - {LAST_SUCCESS.name}", "{{job}}"),),
             Unit.SECONDS,
             Shape.BARS,
             width=8,
+        ),
+        Panel(
+            "Failures of jobs",
+            "Since the schedule was begun, after all their tries.",
+            (Query(FAILURES.samples[0], "{{job}}"),),
+            shape=Shape.BARS,
+            width=8,
+            limit=0.5,
         ),
         Panel(
             "Until jobs are due",

@@ -50,8 +50,15 @@ MODEL_PERFORMANCE = Dashboard(
             limit=0.5,
         ),
         _figure("Hit rate", "Where the upper end lies below what was promised, it is no bad week.", "hit_rate"),
-        _figure("Rank correlation", "Of the probability with the return, among the instruments of a bar.", "rank_ic"),
-        _figure("Brier score", "Mean square of probability less outcome; .25 is what a coin gets.", "brier"),
+        _figure(
+            "Rank correlation",
+            "Of the probability with the return, among the instruments of a bar.",
+            "rank_ic",
+            Unit.NUMBER,
+        ),
+        _figure(
+            "Brier score", "Mean square of probability less outcome; .25 is what a coin gets.", "brier", Unit.NUMBER
+        ),
         _figure("Calibration error", "How far probabilities are from what came true.", "ece"),
         Panel(
             "Features that moved most",
