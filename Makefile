@@ -26,6 +26,9 @@ BUILDER  ?= docker
 REGISTRY ?=
 NAME      = $(REGISTRY)finq-$(IMAGE)
 PUBLISH  ?=
+# make scan ACCEPT=1: what is taken for a secret now is none, somebody has looked at it.
+ACCEPT   ?=
+LOOK     := detect-secrets$(if $(ACCEPT), scan --no-verify --slim > .secrets.baseline,-hook --no-verify --baseline .secrets.baseline)
 VALUES   ?=
 VERSION  ?= $(shell git describe --always --dirty 2>/dev/null)
 # make up TLS=1; COMPOSE_PROFILES=airflow,logging in the environment adds what is optional.
@@ -174,7 +177,7 @@ push-image:  ## Give an image to REGISTRY
 
 scan: .venv-checkers/.ready  ## Our own code for known ways to be attacked, and every file for secrets
 	.venv-checkers/bin/bandit --quiet --recursive --severity-level medium --confidence-level medium src deploy bentos 2>/dev/null
-	git ls-files -z -- . ':!tests' ':!constraints.txt' ':!notebooks' | xargs -0 .venv-checkers/bin/detect-secrets-hook --no-verify --baseline .secrets.baseline
+	git ls-files -z -- . ':!tests' ':!constraints.txt' ':!notebooks' ':!.secrets.baseline' | xargs -0 .venv-checkers/bin/$(LOOK)
 
 audit: $(VENV)/.base  ## Known faults of the packages that constraints.txt pins: needs a network
 	$(BIN)/python -m venv build/audit
