@@ -41,7 +41,7 @@ SECRETS: dict[str, Callable[[Read], str]] = {
     "redis_url": lambda read: f"redis://finq:{read('redis_password')}@redis:6379/0",
     # The service uses all of its database and administers nothing; the other one is asked whether the server lives.
     "redis_users": lambda read: (
-        "user default off\n"
+        "user default reset\n"
         f"user finq on >{read('redis_password')} ~* &* +@all -@admin -@dangerous +info\n"
         "user health on nopass -@all +ping"
     ),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from checkers import DEPLOY, checker, ran
@@ -257,6 +260,32 @@ def test_pipelines_that_are_started_by_the_cluster_exist(releases):
     assert started <= set(register_pipelines())
     airflow = yaml.safe_load((DEPLOY.parent / "conf" / "base" / "airflow.yml").read_text(encoding="utf-8"))
     assert {one["spec"]["schedule"] for one in jobs} <= {block.get("schedule") for block in airflow.values()}
+
+
+def test_every_command_of_ours_in_a_pod_exists(releases):
+    """Down to its options, also within what a shell is given."""
+    from finq_predictor.cli import cli
+
+    ours: set[tuple[str, ...]] = set()
+    for _, template in pods([*releases["default"], *releases["everything"]]):
+        for container in [*template["spec"].get("initContainers", []), *template["spec"]["containers"]]:
+            words = container.get("command", [])
+            if words and words[0] == "sh":
+                ours |= {tuple(shlex.split(one)) for one in re.findall(r"(?:finq|kedro) [^|&;]+", words[-1])}
+            elif words:
+                ours.add(tuple(words))
+    assert {words[:3] for words in ours if words[0] == "finq"} >= {("finq", "data", "pull"), ("finq", "data", "push")}
+    for _, name, *options in sorted(ours):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about Kedro's own
+            command = cli.get_command(click.Context(cli), name)
+            if command is None:
+                # It comes with the scheduler.
+                assert name == "schedule"
+                continue
+            if isinstance(command, click.Group):
+                name, command, options = command.resolve_command(click.Context(command), options)
+            command.make_context(name, list(options))
 
 
 # Argo CD -------------------------------------------------------------------------------------------------------------

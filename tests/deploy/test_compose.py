@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -15,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+import httpx
 import psycopg
 import pytest
 import redis
 import yaml
-from checkers import DEPLOY, checker, ran
+from checkers import DEPLOY, PROJECT, checker, ran
 
 from debian_servers import installed
 from postgres_server import free_port, running_postgres
@@ -256,10 +259,19 @@ def test_each_database_has_an_owner_who_reaches_no_other(tmp_path_factory, secre
         assert again.returncode != 0, "a second time is an error that is seen"
 
 
+def own_address() -> str:
+    """An address of this machine by which it is no loopback, where it has one; nothing is sent."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))
+        return str(probe.getsockname()[0])
+    return "127.0.0.1"
+
+
 def test_redis_lets_in_who_has_the_password_and_lets_nobody_administer(tmp_path, secrets):
     program, port = installed("redis-server", "redis-server"), free_port()
     text = (DEPLOY / "redis" / "redis.conf").read_text(encoding="utf-8").replace("/run/secrets", str(secrets))
-    (tmp_path / "redis.conf").write_text(text.replace("bind * -::*", "bind 127.0.0.1"), encoding="utf-8")
+    here = own_address()
+    (tmp_path / "redis.conf").write_text(text.replace("bind * -::*", f"bind 127.0.0.1 {here}"), encoding="utf-8")
     words = [program, tmp_path / "redis.conf", "--port", str(port), "--dir", tmp_path]
     server = subprocess.Popen([str(word) for word in words], stdout=subprocess.DEVNULL)
     url = (secrets / "redis_url").read_text().strip().replace("redis:6379", f"127.0.0.1:{port}")
@@ -283,6 +295,8 @@ def test_redis_lets_in_who_has_the_password_and_lets_nobody_administer(tmp_path,
         stranger = redis.Redis(port=port)
         with pytest.raises(redis.exceptions.AuthenticationError):
             stranger.ping()
+        # Whoever comes from another machine is not refused before the password was asked for.
+        assert redis.Redis.from_url(url.replace("127.0.0.1", here), socket_timeout=5).ping()
         health = redis.Redis(port=port, username="health", password="none")
         assert health.ping()
         with pytest.raises(redis.exceptions.NoPermissionError):
@@ -359,3 +373,45 @@ def test_grafana_finds_prometheus_and_the_folder_of_dashboards(stack):
     (provider,) = yaml.safe_load((provisioning / "dashboards" / "finq.yml").read_text())["providers"]
     mounted = {one["target"] for one in stack["services"]["grafana"]["volumes"]}
     assert provider["options"]["path"] in mounted
+
+
+@pytest.mark.proof
+def test_airflow_keeps_its_records_in_postgres_as_the_containers_tell_it(tmp_path, tmp_path_factory, stack, secrets):
+    """With the settings of its containers: the tables are made, and its server says that its database is well."""
+    python = PROJECT / ".venv-airflow" / "bin" / "python"
+    if not python.exists():
+        pytest.skip("no Airflow environment: `make test` makes .venv-airflow")
+    drivers = DEPLOY / "airflow" / "postgresql.txt"
+    got = ran(
+        sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", tmp_path / "drivers", "-r", drivers
+    )
+    if got.returncode:
+        pytest.skip(f"drivers of PostgreSQL cannot be had: {got.stderr[-200:]}")
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as address:
+        for name in ("airflow_jwt", "airflow_users"):
+            shutil.copy(secrets / name, tmp_path / name)
+        (tmp_path / "airflow_url").write_text(address.replace("+psycopg:", "+psycopg2:"))
+        told = stack["services"]["airflow"]["environment"]
+        settings = {name: value.replace("/run/secrets/", f"{tmp_path}/") for name, value in told.items() if value}
+        home = {"AIRFLOW_HOME": str(tmp_path / "home"), "AIRFLOW__CORE__DAGS_FOLDER": str(DEPLOY / "airflow" / "dags")}
+        variables = {**os.environ, **settings, **home, "PYTHONPATH": str(tmp_path / "drivers")}
+        made = ran(python, "-m", "airflow", "db", "migrate", env=variables)
+        assert made.returncode == 0, made.stderr[-3000:]
+        port = free_port()
+        server = subprocess.Popen(
+            [str(python), "-m", "airflow", "api-server", "--port", str(port), "--workers", "1"],
+            env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            end = time.monotonic() + 180
+            while True:
+                with contextlib.suppress(httpx.HTTPError):
+                    told = httpx.get(f"http://127.0.0.1:{port}/api/v2/monitor/health", timeout=5).json()
+                    assert told["metadatabase"]["status"] == "healthy"
+                    break
+                assert server.poll() is None
+                assert time.monotonic() < end
+                time.sleep(0.3)
+        finally:
+            server.terminate()
+            server.wait(60)
