@@ -45,7 +45,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run live setup test test-live proofs faults mutants chaos chaos-ingestion attack soak stream alarms lint format serve lab viz \
 	dags bench docs data-docs lock clean secrets up down bento image api-image scan-image \
-	push-image scan audit sbom chart deploy
+	sbom-image push-image scan audit sbom chart deploy
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
@@ -171,6 +171,11 @@ api-image: $(VENV)/.serve  ## The image of the API, of the newest bento
 scan-image:  ## Known faults in the packages of an image: needs docker and a network
 	docker run --rm --volume /var/run/docker.sock:/var/run/docker.sock:ro aquasec/trivy:0.58.1 image --exit-code 1 \
 		--severity HIGH,CRITICAL --ignore-unfixed --no-progress $(NAME):$(VERSION)
+
+sbom-image:  ## What an image is made of, Debian's packages as well: build/sbom-data.json; needs docker and a network
+	mkdir -p build
+	docker run --rm --volume /var/run/docker.sock:/var/run/docker.sock:ro aquasec/trivy:0.58.1 image --quiet --format cyclonedx \
+		$(NAME):$(VERSION) > build/sbom-$(IMAGE).json
 
 push-image:  ## Give an image to REGISTRY
 	docker push $(NAME):$(VERSION)

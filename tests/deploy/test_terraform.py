@@ -210,3 +210,15 @@ def test_the_secret_holds_what_the_chart_gives_to_pods():
 def test_the_balancer_hides_what_nginx_hides():
     rule = (TERRAFORM / "balancer.tf").read_text(encoding="utf-8").split('"inside" {')[1].split("\n}\n")[0]
     assert set(re.findall(r'"(/\w+)"', rule)) == {"/metrics", "/livez", "/readyz", "/healthz"}
+
+
+def test_there_is_a_registry_for_every_image_that_is_released():
+    text = (TERRAFORM / "cluster.tf").read_text(encoding="utf-8")
+    made = set(re.findall(r'"(\w+)"', re.search(r"for_each += toset\(\[(.*)\]\)", text)[1]))
+    released = (DEPLOY.parent / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
+    pushed = set(re.search(r"matrix: \{image: \[(.*)\]\}", released)[1].split(", ")) | {"api"}
+    pods = (DEPLOY / "helm" / "finq" / "templates").glob("*.yaml")
+    started = {one for file in pods for one in re.findall(r'"image" "(\w+)"', file.read_text(encoding="utf-8"))}
+    assert made == pushed
+    assert started <= made
+    assert 'name                 = "${local.name}/finq-${each.key}"' in text
