@@ -198,7 +198,7 @@ chart:  ## The Helm chart as one file, below build/
 
 # The state of AWS is in a bucket: docs/how-to/run-on-aws.md.
 deploy:  ## Put VERSION into the cluster that kubectl speaks to: REGISTRY, PUBLISH=s3://..., VALUES=more.yaml
-	helm upgrade finq deploy/helm/finq --install --namespace finq --create-namespace --atomic --timeout 15m \
+	helm upgrade finq deploy/helm/finq --install --namespace finq --atomic --timeout 15m \
 		$(if $(VALUES),--values $(VALUES)) --set image.tag=$(VERSION) --set image.registry=$(REGISTRY) --set publish.url=$(PUBLISH)
 
 lab: $(VENV)/.lab  ## JupyterLab on the notebooks, with the catalog

@@ -188,8 +188,9 @@ resource "aws_iam_role_policy" "deploy" {
 
 # Within the cluster a deployment changes one namespace.
 resource "aws_eks_access_entry" "deploy" {
-  cluster_name  = aws_eks_cluster.main.name
-  principal_arn = aws_iam_role.github["deploy"].arn
+  cluster_name      = aws_eks_cluster.main.name
+  principal_arn     = aws_iam_role.github["deploy"].arn
+  kubernetes_groups = ["finq-deploy"]
 }
 
 resource "aws_eks_access_policy_association" "deploy" {

@@ -16,6 +16,7 @@ TESTED = {
     "docker/**": "test_images_of_pipelines.py",
     "grafana/**": "test_compose.py",
     "helm/**": "test_chart_of_kubernetes.py",
+    "kubernetes/**": "test_chart_of_kubernetes.py",
     "logging/**": "test_compose.py",
     "nginx/finq.conf": "test_nginx.py",
     "nginx/**": "test_compose.py",

@@ -21,6 +21,7 @@ from finq_predictor.serving.settings import Settings
 
 CHART = DEPLOY / "helm" / "finq"
 SCRIPT = Path(__file__).parent / "render_chart.py"
+CRDS = SCRIPT.with_name("crds")
 URL = {"publish": {"url": "s3://house/finq"}}
 EVERYTHING = {
     **URL,
@@ -317,6 +318,28 @@ def test_argo_cd_installs_this_chart_with_values_that_it_takes():
     application["spec"]["syncPolicy"]["automate"] = application["spec"]["syncPolicy"].pop("automated")
     project["spec"]["destinations"][0]["names"] = "x"
     assert len(held([project, application])) == 2
+
+
+def test_whoever_deploys_may_change_what_the_chart_is_made_of_and_no_more(releases):
+    text = (DEPLOY / "kubernetes" / "deployer.yaml").read_text(encoding="utf-8")
+    namespace, role, binding = objects = list(yaml.safe_load_all(text))
+    assert held(objects) == []
+    assert held([role | {"rules": [{"verb": ["get"]}]}])
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    group = f'kubernetes_groups = ["{binding["subjects"][0]["name"]}"]'
+    assert group in (DEPLOY / "terraform" / "access.tf").read_text(encoding="utf-8")
+    allowed = {(rule["apiGroups"][0], rule["resources"][0]) for rule in role["rules"]}
+    operators = {
+        (one["apiVersion"].partition("/")[0], f"{one['kind'].lower()}s")
+        for one in releases["everything"]
+        if (CRDS / f"{one['kind']}.json").exists()
+    }
+    assert allowed == operators
+    # What the namespace lets in, beside what every pod is held to anyway.
+    kinds = {kind for _, pod in pods(releases["everything"]) for one in pod["spec"]["volumes"] for kind in one} - {
+        "name"
+    }
+    assert kinds <= {"emptyDir", "secret", "persistentVolumeClaim"}
 
 
 def merge(values: dict[str, Any], more: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -81,11 +82,30 @@ def faults(folder: Path) -> set[str]:
     found |= {f"data.{one}: is not declared" for one in set(re.findall(r"\bdata\.(\w+\.\w+)", text)) - set(data)}
     named = set(re.findall(r"(?<![\w./\"-])((?:aws|random)_\w+\.\w+)", re.sub(r"\bdata\.\w+\.\w+", "", text)))
     found |= {f"{one}: is not declared" for one in named - set(resources)}
+    if circle := _circle(resources | {f"data.{address}": body for address, body in data.items()}, files):
+        found.add(f"each waits for the next: {' -> '.join(circle)}")
     for name, body in [*blocks(files, "variable"), *blocks(files, "output")]:
         if not body.get("description"):
             found.add(f"{name}: nobody says what it is")
     found |= {f"{one}: a password in the file" for one in re.findall(r'(?:password|token)\s*=\s*("[^"$]+")', text)}
     return found
+
+
+def _circle(known: dict[str, Any], files: dict[str, Any]) -> list[str]:
+    """Addresses of which each needs the next one and the last the first; empty where there are none."""
+    local = {
+        name: value for content in files.values() for one in content.get("locals", []) for name, value in one.items()
+    }
+    nodes = known | {f"local.{name}": value for name, value in local.items()}
+    graph = {}
+    for address, body in nodes.items():
+        words = set(re.findall(r"(?:data\.)?\w+\.\w+", json.dumps(body)))
+        graph[address] = (words & set(nodes)) - {address}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return [str(one) for one in error.args[1]]
+    return []
 
 
 def test_it_is_whole_and_fits_its_providers():
@@ -121,6 +141,12 @@ MISTAKES = {
         "    endpoint_private_access",
         "    endpoint_private",
         "main.vpc_config: nobody",
+    ),
+    "a circle": (
+        "keys.tf",
+        "description         = local.name",
+        "description         = aws_eks_cluster.main.name",
+        "each waits",
     ),
     "something missing": ("databases.tf", "  instance_class  ", "  #instance_class  ", "instance_class is missing"),
     "a password": ("databases.tf", "random_password.database.result\n", '"correct-horse"\n', "a password in the file"),
