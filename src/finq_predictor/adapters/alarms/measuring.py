@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import ssl
@@ -72,7 +73,6 @@ def _of_server(place: str) -> bytes:
 
 def monitoring_files(root: Path) -> dict[str, Path]:
     """What monitoring last wrote of each market that it ran for, by market."""
-    # They belong to no snapshot: monitoring looks at one that is published.
     places = {market: Layout(root).place(market, "monitoring_metrics") for market in MARKETS}
     return {market: file for market, file in places.items() if file.is_file()}
 
@@ -90,8 +90,6 @@ def gather(root: Path, target: Path, gauges: Iterable[Gauge]) -> list[Path]:
     Returns:
         The files, those that others wrote there included.
     """
-    import os
-
     target.mkdir(parents=True, exist_ok=True)
     for market, file in monitoring_files(root).items():
         copy = target / f"finq_monitoring_{market}.prom"
