@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from finq_predictor.cli.options import root_option, state_option
+from finq_predictor.domain.errors import FinqError, StoreError
 
 if TYPE_CHECKING:
     from finq_predictor.adapters.alarms.settings import AlarmSettings
+    from finq_predictor.domain.monitoring.gauges import Gauge
 
 conf_option = click.option(
     "--conf",
@@ -48,8 +50,14 @@ def list_rules(conf: Path, env: str | None) -> None:
 )
 def measure(root: Path, state: Path | None, conf: Path, env: str | None, target: Path | None) -> None:
     """Gather what monitoring found, the disk, certificates and score-cards into files of metrics."""
-    for file in _measured(root, state, _settings(conf, env), target):
+    from finq_predictor.adapters.alarms.measuring import gather
+    from finq_predictor.adapters.layout import Layout
+
+    gauges, problems = _measured(root, state, _settings(conf, env))
+    for file in gather(root, target or Layout(state or root).metrics, gauges):
         click.echo(f"wrote {file}")
+    if problems:
+        raise click.ClickException(" ".join(problems))
 
 
 @alarms.command()
@@ -57,21 +65,28 @@ def measure(root: Path, state: Path | None, conf: Path, env: str | None, target:
 @state_option
 @conf_option
 @env_option
-@click.option("--target", type=click.Path(path_type=Path), help="As for measure.")
+@click.option(
+    "--target",
+    type=click.Path(path_type=Path),
+    help="Folder in which others, such as a scheduler, leave their metrics.  [default: below the data]",
+)
 @click.option("--every", type=click.FloatRange(min=1.0), help="Look again and again, after so many seconds.")
 def check(
     root: Path, state: Path | None, conf: Path, env: str | None, target: Path | None, every: float | None
 ) -> None:
     """Look whether something is wrong, and tell whom it concerns; needs no Prometheus.
 
-    It ends with 2 where something rings, and with 1 where a channel did not take a message.
+    It ends with 2 where something rings, and with 1 where something could not be read or told.
     """
     settings = _settings(conf, env)
-    while True:
-        ended = _look(root, state, settings, target)
-        if every is None:
-            raise SystemExit(ended)
+    while every is not None:
+        try:
+            _look(root, state, settings, target)
+        except FinqError as error:
+            # Whoever stays to look has to be there when it is mended.
+            click.echo(f"Error: {error}", err=True)
         time.sleep(every)
+    raise SystemExit(_look(root, state, settings, target))
 
 
 @alarms.command()
@@ -92,36 +107,44 @@ def _settings(conf: Path, env: str | None) -> AlarmSettings:
     return read_settings(conf, env)
 
 
-def _measured(root: Path, state: Path | None, settings: AlarmSettings, target: Path | None) -> list[Path]:
-    from finq_predictor.adapters.alarms.measuring import certificate_gauge, default_target, disk_gauge, gather
+def _measured(root: Path, state: Path | None, settings: AlarmSettings) -> tuple[list[Gauge], list[str]]:
+    """What is measured here, and what could not be."""
+    from finq_predictor.adapters.alarms.measuring import certificate_gauge, disk_gauge
     from finq_predictor.serving.score_gauges import score_gauges
 
     places = [root] if state is None or state == root else [root, state]
-    gauges = [disk_gauge(places), certificate_gauge(settings.certificates), *score_gauges(state or root)]
-    return gather(root, target or default_target(state or root), gauges)
+    gauges = [disk_gauge(places), certificate_gauge(settings.certificates)]
+    try:
+        return [*gauges, *score_gauges(state or root)], []
+    except StoreError as error:
+        return gauges, [str(error)]
 
 
 def _look(root: Path, state: Path | None, settings: AlarmSettings, target: Path | None) -> int:
     from finq_predictor.adapters.alarms.looking import look, titles
+    from finq_predictor.adapters.alarms.measuring import metric_files
     from finq_predictor.adapters.alarms.reading import metrics_key, scrape
     from finq_predictor.adapters.alarms.standing import alone
     from finq_predictor.adapters.layout import Layout
 
-    file = Layout(state or root).alarms
-    with alone(file):
-        read = [*_measured(root, state, settings, target), *map(Path, settings.files)]
-        now = scrape(time.time(), read, settings.targets, key=metrics_key(settings.targets))
-        found = look(file, settings, now)
+    layout = Layout(state or root)
+    with alone(layout.alarms):
+        gauges, problems = _measured(root, state, settings)
+        files = metric_files(root, target or layout.metrics) | {name: Path(name) for name in settings.files}
+        key = metrics_key(settings.targets)
+        read = scrape(time.time(), files, settings.targets, gauges=gauges, key=key)
+        found = look(layout.alarms, settings, read.scrape)
     for line in titles(found.rings, settings.rules):
         click.echo(f"rings  {line}")
     for line in titles(found.waits, settings.rules):
         click.echo(f"waits  {line}")
     for channel, title in found.told:
         click.echo(f"told   {channel}: {title}")
-    for problem in found.failed:
+    wrong = [*problems, *read.problems, *found.failed]
+    for problem in wrong:
         click.echo(f"Error: {problem}", err=True)
     if not found.rings and not found.waits:
         click.echo("Nothing rings.")
-    if found.failed:
+    if wrong:
         return 1
     return 2 if found.rings else 0

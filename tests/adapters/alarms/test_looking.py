@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import subprocess
+import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -12,7 +16,7 @@ from finq_predictor.adapters.alarms.settings import AlarmSettings
 from finq_predictor.adapters.alarms.standing import alone, read_remembered
 from finq_predictor.domain.alarms.rules import ALARM_RULES
 from finq_predictor.domain.alarms.samples import Scrape, labels_of
-from finq_predictor.domain.errors import ConfigurationError, StoreError
+from finq_predictor.domain.errors import ConfigurationError
 from receivers import receiving
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp()
@@ -207,7 +211,7 @@ def test_rates_need_two_looks_and_survive_a_new_process(tmp_path):
             look(file, who, world.scrape())
             world.now += MINUTE
     assert [one["firing"][0]["rule"] for one in pager.bodies] == ["api-errors"]
-    remembered = read_remembered(file)
+    remembered, _ = read_remembered(file)
     assert len(remembered.scrapes) <= 8
     assert file.stat().st_size < 20_000
 
@@ -225,11 +229,49 @@ def test_what_is_remembered_stays_small(tmp_path):
     assert file.stat().st_size < 1.2 * early
 
 
-def test_damage_is_told_with_what_to_do(tmp_path):
+def test_damage_is_told_and_set_aside(tmp_path):
     file = tmp_path / "standing.json"
     file.write_text('{"holds": 3}')
-    with receiving() as one, pytest.raises(StoreError, match="Remove it: everybody is told once more"):
-        look(file, settings(one, one), World().scrape())
+    with receiving() as one:
+        found = look(file, settings(one, one), World().scrape())
+        assert "field holds" in found.failed[0]
+        assert (tmp_path / "standing.damaged").is_file()
+        assert not look(file, settings(one, one), World(NOON + 60).scrape()).failed
+
+
+@pytest.fixture
+def full_disk(tmp_path):
+    """A disk of its own, on which nothing can be written any more."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(words, capture_output=True).returncode:
+        pytest.skip("a disk of its own takes the right to mount")
+    try:
+        with contextlib.suppress(OSError), (disk / "ballast").open("wb", buffering=0) as ballast:
+            while True:
+                ballast.write(b"0" * 4096)
+        yield disk
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_disk_that_is_full_is_told_once_all_the_same(full_disk):
+    with receiving() as pager, receiving() as chat:
+        who, world = settings(pager, chat), World(changed=DISASTERS[2].samples)
+        failed = []
+        for _ in range(20):
+            failed += look(full_disk / "standing.json", who, world.scrape()).failed
+            world.now += MINUTE
+    assert [one["news"] for one in pager.bodies] == ["firing"]
+    assert not failed
+
+
+def test_where_nothing_can_be_remembered_that_is_told(full_disk, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(full_disk))
+    with receiving() as one:
+        found = look(full_disk / "standing.json", settings(one, one), World().scrape())
+    assert "cannot be remembered" in found.failed[0]
 
 
 def test_two_looks_at_once_are_one_after_the_other(tmp_path, monkeypatch):

@@ -36,7 +36,7 @@ class Look:
         rings: What rings, explained or not.
         waits: What holds and has not lasted long enough.
         told: Title of each message that was taken, with the channel.
-        failed: What went wrong with channels.
+        failed: What went wrong with channels, and with what is remembered.
     """
 
     rings: tuple[Alarm, ...]
@@ -56,17 +56,16 @@ def look(file: Path, settings: AlarmSettings, now: Scrape, **made_of: Any) -> Lo
         now: What was measured now.
         made_of: What else channels are made of, see `Given`.
 
-    Raises:
-        StoreError: If what is remembered is damaged.
     """
-    rules, before = settings.rules, read_remembered(file)
+    rules = settings.rules
+    before, damage = read_remembered(file)
     history = History((*(kept.scrape() for kept in before.scrapes if kept.at < now.at), now))
     holds = finite(holding(rules.values(), history, before.holds))
     rings = ringing(holds, rules, now.at)
     concerns = unexplained(rings, rules)
     remembered = Remembered(holds, (), _kept(history, rules))
     told: list[tuple[str, str]] = []
-    failed: list[str] = []
+    failed = [damage] if damage else []
     for name in settings.channels:
         audiences = settings.audiences_of(name)
         theirs = [alarm for alarm in concerns if rules[alarm.rule].audience in audiences]
@@ -83,7 +82,8 @@ def look(file: Path, settings: AlarmSettings, now: Scrape, **made_of: Any) -> Lo
             remembered = _with(remembered, before, settings, name, standing)
             write_remembered(file, remembered)
         remembered = _with(remembered, before, settings, name, tidied(standing, theirs, settings.policy, now.at))
-    write_remembered(file, remembered)
+    if problem := write_remembered(file, remembered):
+        failed.append(problem)
     return Look(rings, tuple(one for one in holds if one not in rings), tuple(told), tuple(failed))
 
 

@@ -20,6 +20,7 @@ from finq_predictor.domain.monitoring.gauges import Gauge
 
 _PATIENCE_S = 5.0
 _NEVER_READ = 0.0
+_SURROUNDINGS = "finq_surroundings.prom"
 
 
 def disk_gauge(places: Iterable[Path]) -> Gauge:
@@ -71,35 +72,37 @@ def _of_server(place: str) -> bytes:
     return ssl.DER_cert_to_PEM_cert(shown or b"").encode()
 
 
-def monitoring_files(root: Path) -> dict[str, Path]:
-    """What monitoring last wrote of each market that it ran for, by market."""
+def metric_files(root: Path, folder: Path) -> dict[str, Path]:
+    """Files of metrics by the name under which a collector tells them.
+
+    Args:
+        root: Folder of the data, where monitoring writes.
+        folder: Folder in which others leave theirs, such as a scheduler.
+    """
     places = {market: Layout(root).place(market, "monitoring_metrics") for market in MARKETS}
-    return {market: file for market, file in places.items() if file.is_file()}
+    ours = {f"finq_monitoring_{market}.prom": file for market, file in places.items() if file.is_file()}
+    theirs = {file.name: file for file in sorted(folder.glob("*.prom")) if file.name != _SURROUNDINGS}
+    return {**theirs, **ours}
 
 
-def gather(root: Path, target: Path, gauges: Iterable[Gauge]) -> list[Path]:
+def gather(root: Path, folder: Path, gauges: Iterable[Gauge]) -> list[Path]:
     """Write all metrics of files into one folder, as a collector of text files reads it.
 
     A file of monitoring keeps the time at which monitoring wrote it.
 
     Args:
         root: Folder of the data.
-        target: The folder; it is made when it is not there.
+        folder: The folder; it is made when it is not there.
         gauges: What was measured now.
 
     Returns:
-        The files, those that others wrote there included.
+        The files, those that others left there included.
     """
-    target.mkdir(parents=True, exist_ok=True)
-    for market, file in monitoring_files(root).items():
-        copy = target / f"finq_monitoring_{market}.prom"
-        write_text_atomically(copy, file.read_text(encoding="utf-8"))
-        written = file.stat()
-        os.utime(copy, ns=(written.st_atime_ns, written.st_mtime_ns))
-    write_text_atomically(target / "finq_surroundings.prom", prometheus_text(gauges))
-    return sorted(target.glob("*.prom"))
-
-
-def default_target(root: Path) -> Path:
-    """The folder into which metrics are gathered where no other one is named."""
-    return Layout(root).metrics
+    for name, file in metric_files(root, folder).items():
+        copy = folder / name
+        if file != copy:
+            write_text_atomically(copy, file.read_text(encoding="utf-8"))
+            written = file.stat()
+            os.utime(copy, ns=(written.st_atime_ns, written.st_mtime_ns))
+    write_text_atomically(folder / _SURROUNDINGS, prometheus_text(gauges))
+    return sorted(folder.glob("*.prom"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
@@ -16,36 +17,64 @@ from finq_predictor.adapters.http.guard import Guard, Reply
 from finq_predictor.adapters.http.hosts import HOSTS, Hosts
 from finq_predictor.adapters.http.policy import Policy
 from finq_predictor.adapters.http.redaction import Redactor
+from finq_predictor.adapters.prometheus_text import prometheus_text
 from finq_predictor.adapters.secret_values import read_secret
 from finq_predictor.domain.alarms.samples import Labels, Scrape, labels_of
 from finq_predictor.domain.errors import ConfigurationError, DataError, SourceError
 from finq_predictor.domain.metrics.surroundings import TEXT_FILE_WRITTEN, UP
+from finq_predictor.domain.monitoring.gauges import Gauge
 
 _ONCE = Policy(connect_seconds=3.0, read_seconds=5.0, total_seconds=8.0, attempts=1, largest_body=32 << 20)
 METRICS_KEY = "FINQ_METRICS_KEY"
 Samples = dict[str, dict[Labels, float]]
 
 
+@dataclass(frozen=True)
+class Read:
+    """What was read.
+
+    Attributes:
+        scrape: What was measured.
+        problems: What could not be read, and what to do.
+    """
+
+    scrape: Scrape
+    problems: tuple[str, ...]
+
+
 def scrape(
-    at: float, files: Iterable[Path], targets: Iterable[Target], hosts: Hosts = HOSTS, key: Key | None = None
-) -> Scrape:
+    at: float,
+    files: Mapping[str, Path],
+    targets: Iterable[Target],
+    *,
+    gauges: Iterable[Gauge] = (),
+    hosts: Hosts = HOSTS,
+    key: Key | None = None,
+) -> Read:
     """Read all that was measured.
 
-    As Prometheus does, it says of each API whether it answers (``up``), and of each file when it was written.
+    As Prometheus does, it says of each API whether it answers (``up``), and of each file when it was written. One file
+    that is damaged keeps nobody from hearing of the rest.
 
     Args:
         at: The moment, in seconds since 1970.
-        files: Files of metrics; one that is not there is left out.
+        files: Files of metrics by the name under which they are told; one that is not there is left out.
         targets: The APIs.
+        gauges: What was measured here.
         hosts: The hosts that are known.
         key: What lets in those that want one.
 
     Raises:
-        DataError: If a file is damaged.
+        ConfigurationError: If the address of a target is none.
     """
     samples: Samples = defaultdict(dict)
-    for file in files:
-        _add(samples, _of_file(file))
+    problems = []
+    for name, file in files.items():
+        try:
+            _add(samples, list(_of_file(name, file)))
+        except DataError as error:
+            problems.append(str(error))
+    _add(samples, parsed(prometheus_text(gauges), "what was measured"))
     for target in targets:
         url = target.url
         text = _page(url, hosts, key if target.key else None)
@@ -53,7 +82,7 @@ def scrape(
         samples[UP.name][labels_of({"job": target.job, "instance": instance})] = float(text is not None)
         if text is not None:
             _add(samples, parsed(text, url), {"instance": instance})
-    return Scrape(at, dict(samples))
+    return Read(Scrape(at, dict(samples)), tuple(problems))
 
 
 def metrics_key(targets: Iterable[Target], environment: Mapping[str, str] | None = None) -> Key | None:
@@ -90,14 +119,14 @@ def parsed(text: str, place: object) -> Iterator[tuple[str, dict[str, str], floa
         ) from None
 
 
-def _of_file(file: Path) -> Iterator[tuple[str, dict[str, str], float]]:
+def _of_file(name: str, file: Path) -> Iterator[tuple[str, dict[str, str], float]]:
     try:
         text, written = file.read_text(encoding="utf-8"), file.stat().st_mtime
     except FileNotFoundError:
         return
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file} cannot be read: {error}. Let it be written anew.") from None
-    yield TEXT_FILE_WRITTEN.name, {"file": str(file)}, written
+    yield TEXT_FILE_WRITTEN.name, {"file": name}, written
     yield from parsed(text, file)
 
 

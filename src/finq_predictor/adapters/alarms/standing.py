@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -14,7 +18,7 @@ from finq_predictor.adapters.typed_json import from_json, to_json
 from finq_predictor.domain.alarms.evaluation import Alarm
 from finq_predictor.domain.alarms.policy import Standing
 from finq_predictor.domain.alarms.samples import Labels, Scrape
-from finq_predictor.domain.errors import ConfigurationError
+from finq_predictor.domain.errors import ConfigurationError, StoreError
 
 _LONGEST_WAIT_S = 60.0
 
@@ -94,22 +98,65 @@ class Remembered:
         return next((one.standing for one in self.channels if one.name == channel), Standing())
 
 
-def read_remembered(file: Path) -> Remembered:
-    """What the last look left; nothing where there was none.
+def read_remembered(file: Path) -> tuple[Remembered, str | None]:
+    """What the last look left, and what was wrong with that.
 
-    Raises:
-        StoreError: If the file is damaged.
+    A file that is damaged is set aside: to tell once more is better than to tell nobody.
+
+    Returns:
+        What is remembered, nothing where nothing was; and a problem, None where there is none.
     """
+    place = _newer(file, _spare(file))
     try:
-        text = file.read_text(encoding="utf-8")
+        text = place.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return Remembered()
-    return from_json(Remembered, text, file, "Remove it: everybody is told once more of what rings.")
+        return Remembered(), None
+    except (OSError, UnicodeDecodeError) as error:
+        return Remembered(), f"{place} cannot be read: {error}. Everybody is told once more of what rings."
+    try:
+        return from_json(Remembered, text, place, "It was set aside; everybody is told once more of what rings."), None
+    except StoreError as error:
+        with suppress(OSError):
+            place.replace(place.with_suffix(".damaged"))
+        return Remembered(), str(error)
 
 
-def write_remembered(file: Path, remembered: Remembered) -> None:
-    """Keep it for the next look."""
-    write_text_atomically(file, to_json(remembered) + "\n")
+def write_remembered(file: Path, remembered: Remembered) -> str | None:
+    """Keep it for the next look; where the disk takes nothing, in the folder for temporary files.
+
+    Returns:
+        What is wrong, where it could be kept nowhere.
+    """
+    problem = ""
+    for place in (file, _spare(file)):
+        try:
+            write_text_atomically(place, to_json(remembered) + "\n")
+        except OSError as error:
+            problem = f"{place}: {error.strerror}"
+        else:
+            return None
+    return f"Who was told cannot be remembered, so that they are told again at each look: {problem}. Free the disk."
+
+
+def _spare(file: Path) -> Path:
+    """A place on another disk, as a rule, in a folder that nobody else can look into or has made."""
+    folder = Path(tempfile.gettempdir()) / f"finq-alarms-{os.getuid()}"
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077:
+            return folder / f"{sha256(str(file.resolve()).encode()).hexdigest()[:16]}.json"
+    return file
+
+
+def _newer(one: Path, other: Path) -> Path:
+    def written(place: Path) -> float:
+        try:
+            return place.stat().st_mtime_ns
+        except OSError:
+            return -1
+
+    return max(one, other, key=written)
 
 
 def finite(alarms: Iterable[Alarm]) -> tuple[Alarm, ...]:
