@@ -56,3 +56,9 @@ def rings_at(rule: Rule, series: Mapping[str, str], at: float, interval: float =
         holds = holding([rule], History(tuple(seen)), holds)
     assert seen[-1].at == at, "no scrape at that time"
     return ringing(holds, {rule.name: rule}, at)
+
+
+def values_at(rule: Rule, series: Mapping[str, str], at: float, interval: float = 60.0) -> dict[Labels, float]:
+    """What a rule measures at a time."""
+    seen = [scrape for scrape in scrapes(series, interval) if scrape.at <= at]
+    return rule.measure.values(History(tuple(seen)))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from alarm_samples import expanded, rings_at
+from alarm_samples import expanded, rings_at, values_at
 from finq_predictor.adapters.alarms.deploy_files import (
     ALERTMANAGER,
     PROMETHEUS,
@@ -178,8 +178,19 @@ def _bound(name: str) -> float:
     return float(found[1]) if found else 0.0
 
 
+def _same_value(rule, series: dict[str, str], minutes: int) -> list[dict[str, object]]:
+    """A test of Prometheus that it measures what we do, where it is one number of a window."""
+    values = values_at(rule, series, 60.0 * minutes)
+    if not rule.measure.window or len(values) != 1:
+        return []
+    ((labels, value),) = values.items()
+    near = f"abs(({rule.measure.promql()}) - ({value!r})) < bool {1e-9 * max(1.0, abs(value)):.3g}"
+    named = "{" + ", ".join(f'{name}="{text}"' for name, text in labels) + "}"
+    return [{"expr": near, "eval_time": f"{minutes}m", "exp_samples": [{"labels": named, "value": 1}]}]
+
+
 def test_prometheus_and_we_agree_on_whatever_is_measured(tmp_path):
-    """A thousand series: what we say rings, written as what Prometheus has to say."""
+    """Hundreds of series: what we say rings, and how large a rate is, written as what Prometheus has to say."""
     settings, chance, tests, rang = AlarmSettings(**EVERYTHING), random.Random(7), [], 0
     written = yaml.safe_load(deploy_files(settings)[RULES])
     for rule in ALARM_RULES.values():
@@ -195,6 +206,7 @@ def test_prometheus_and_we_agree_on_whatever_is_measured(tmp_path):
                     "interval": "1m",
                     "input_series": [{"series": name, "values": values} for name, values in series.items()],
                     "alert_rule_test": [{"eval_time": f"{minutes}m", "alertname": rule.name, "exp_alerts": expected}],
+                    "promql_expr_test": _same_value(rule, series, minutes),
                 }
             )
     for rule in written["groups"][0]["rules"]:
@@ -205,3 +217,4 @@ def test_prometheus_and_we_agree_on_whatever_is_measured(tmp_path):
     done = tool(promtool(), "test", "rules", tmp_path / "tests.yml")
     assert done.returncode == 0, (done.stdout + done.stderr)[:6000]
     assert 60 < rang < 400, f"{rang} alarms of {len(tests)} prove little"
+    assert sum(bool(one["promql_expr_test"]) for one in tests) > 50
