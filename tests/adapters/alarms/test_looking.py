@@ -80,7 +80,7 @@ DISASTERS = [
         "failed-schedule",
         # Three minutes without a sign of life, and one more.
         180 + 60 + 60,
-        {"finq_scheduler_heartbeat_timestamp_seconds": {(): NOON}},
+        {"finq_scheduler_heartbeat_timestamp_seconds": {(): NOON + 3 * MINUTE}},
     ),
     Disaster(
         "a full disk",

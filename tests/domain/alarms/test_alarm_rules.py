@@ -73,7 +73,7 @@ def test_its_metrics_are_exposed_and_its_sentences_fit(rule):
     assert rule.summary.endswith(".")
     assert rule.description.endswith(".")
     assert set(rule.hushed_by) <= set(ALARM_RULES)
-    assert rule.hold < rule.cool_down
+    assert rule.hold < rule.cool_down <= timedelta(days=1)
 
 
 def test_each_file_of_a_rule_is_listed(project_path):

@@ -13,8 +13,8 @@ from finq_predictor.domain.alarms.policy import News
 from finq_predictor.domain.alarms.wording import Wording
 
 _ALERTS = "/api/v2/alerts"
-# It takes an alert for resolved when it did not hear of it for this long; we tell it once per cool-down.
-_HOLDS_S = 86_400.0
+# It takes an alert for resolved when it did not hear of it for this long; we tell it once per cool-down, a day at most.
+_HOLDS_S = 2 * 86_400.0
 _TEST_S = 60.0
 
 
