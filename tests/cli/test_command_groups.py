@@ -30,7 +30,7 @@ COMMANDS = (
         "replay",
         "restore",
     ),
-    *("score", "score-card", "served"),
+    *("retrain", "schedule", "score", "score-card", "served"),
 )
 
 

@@ -55,7 +55,7 @@ class Invocation:
             environment=run_params.get("env"),
             options={option: values for option, values in given.items() if values},
             params=dict(run_params.get("runtime_params") or {}),
-            user=_user(),
+            user=current_user(),
         )
 
     @property
@@ -79,7 +79,8 @@ class Invocation:
         return " ".join(words) + "".join(unsaid)
 
 
-def _user() -> str:
+def current_user() -> str:
+    """Who runs this process: a name, or a number that has none."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -55,6 +55,7 @@ PLACES = {
         "trial_ledger": "trials.jsonl",
         "tried": "trials.jsonl",
         "opened": "trials.jsonl",
+        "retrain_request": "retraining.jsonl",
     },
     Folder.PREDICTIONS: {
         "oos_predictions": "oos_predictions.parquet",
@@ -143,6 +144,15 @@ class Layout:
     def metrics(self) -> Path:
         """The folder of the files of metrics that a collector reads."""
         return self.root / Folder.REPORTS / "alarms" / "metrics"
+
+    @property
+    def schedule(self) -> Path:
+        """What the scheduler did and does: its ledger, its locks, its figures and what its jobs wrote."""
+        return self.root / "08_schedule"
+
+    def retraining(self, market: str) -> Path:
+        """The log of who asked for another training of a market, why, and which run took it."""
+        return self.place(market, "retrain_request")
 
     def place(self, market: str, dataset: str) -> Path:
         """Where a dataset of a market lies.

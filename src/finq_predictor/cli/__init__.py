@@ -21,6 +21,8 @@ from finq_predictor.cli import (
     notify,
     predict,
     replay,
+    retrain,
+    schedule,
     score,
     served,
 )
@@ -57,6 +59,7 @@ _COMMANDS = (
     *(init.init, predict.predict, score.score, audit.audit, replay.replay),
     *(data.data, backup.backup, backup.restore, database.db, auth.auth),
     *(alarms.alarms, notify.notify, dashboards.dashboards),
+    *(schedule.schedule, retrain.retrain),
     *(served.served, served.score_card, challenger.challenger, challenger.experiment),
 )
 for _command in (*_COMMANDS, docs.docs_of(finq)):

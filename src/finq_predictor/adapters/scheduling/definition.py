@@ -1,0 +1,94 @@
+"""The schedule as the project's configuration has it, and what its jobs run."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from finq_predictor.domain.errors import ConfigurationError
+from finq_predictor.domain.scheduling.jobs import Job, Schedule
+
+FILE = "airflow.yml"
+_OWN = ("kedro", "finq")
+
+
+def read_schedule(project: Path, environment: str) -> Schedule:
+    """Read the file that also makes the DAGs of Airflow.
+
+    Args:
+        project: Root of the project.
+        environment: Overlay; a block of its file takes the place of the block of the base.
+
+    Raises:
+        ConfigurationError: If there is no such file, or a block of it cannot be read.
+    """
+    from kedro.config import MissingConfigException, OmegaConfigLoader
+
+    try:
+        with warnings.catch_warnings():
+            # About itself, from the library below Kedro's loader.
+            warnings.filterwarnings("ignore", message="register_new_resolver")
+            loader = OmegaConfigLoader(
+                conf_source=str(project / "conf"),
+                env=environment,
+                base_env="base",
+                default_run_env="local",
+                config_patterns={"airflow": ["airflow*"]},
+            )
+            blocks = loader["airflow"]
+    except (MissingConfigException, ValueError) as error:
+        raise ConfigurationError(
+            f"There is no schedule below {project / 'conf'} that can be read ({error}); expected conf/base/{FILE}. Run "
+            "in the project's root, or set FINQ_PROJECT."
+        ) from error
+    return Schedule.of(blocks)
+
+
+@dataclass(frozen=True)
+class Programs:
+    """How jobs are started; the same variables say it to the DAGs of Airflow.
+
+    Attributes:
+        project: Root of the project, where jobs run.
+        kedro: The project's ``kedro``; ``finq`` lies beside it.
+        environment: Overlay of the configuration.
+        params: Further ``--params`` of a run, such as ``data_root=/srv/finq``.
+    """
+
+    project: Path
+    kedro: Path
+    environment: str
+    params: str = ""
+
+    @classmethod
+    def of_environment(cls, environment: str | None = None, params: str | None = None) -> Programs:
+        """Those that the variables of this process say.
+
+        Args:
+            environment: Overlay, where it is not that of ``FINQ_KEDRO_ENV``.
+            params: Parameters, where they are not those of ``FINQ_KEDRO_PARAMS``.
+        """
+        project = Path(os.environ.get("FINQ_PROJECT", Path.cwd())).resolve()
+        beside = Path(sys.executable).parent / "kedro"
+        return cls(
+            project,
+            Path(os.environ.get("FINQ_KEDRO", beside)),
+            environment or os.environ.get("FINQ_KEDRO_ENV", "local"),
+            os.environ.get("FINQ_KEDRO_PARAMS", "") if params is None else params,
+        )
+
+    def commands(self, schedule: Schedule) -> Mapping[str, tuple[str, ...]]:
+        """What each job runs."""
+        return {name: self._command(name, job) for name, job in schedule.items()}
+
+    def _command(self, name: str, job: Job) -> tuple[str, ...]:
+        words = job.command or ("kedro", "run", "--pipelines", name)
+        program = str(self.kedro.with_name(words[0])) if words[0] in _OWN else words[0]
+        if words[:2] != ("kedro", "run"):
+            return (program, *words[1:])
+        params = ("--params", self.params) if self.params else ()
+        return (program, "run", "--env", self.environment, *words[2:], *params)

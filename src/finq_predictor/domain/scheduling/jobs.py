@@ -1,0 +1,189 @@
+"""The jobs of a project as its schedule has them; the same lines make the DAGs of Airflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
+from finq_predictor.domain.market.markets import MARKETS
+from finq_predictor.domain.scheduling.cron import CronTimes, time_zone
+
+DEFAULT = "default"
+
+
+class CatchUp(StrEnum):
+    """What becomes of times that passed while nobody could keep them, or while the job before still ran."""
+
+    SKIP = "skip"
+    ONCE = "once"
+    EVERY = "every"
+
+
+class Job(BaseModel):
+    """One job: a block of the file over its block ``default``.
+
+    Attributes:
+        dag_id: Its name in Airflow.
+        description: What it does, one sentence.
+        owner: Who answers for it.
+        tags: Words to find it by.
+        start_date: Year, month and day before which Airflow has no run of it.
+        timezone: The zone whose clocks ``schedule`` means.
+        schedule: Cron expression; None where it is only triggered, or run by hand.
+        triggered_by: Jobs after whose success it runs.
+        retrains: Market whose open request for training starts it early; None where none does.
+        catch_up: What becomes of missed times: ``skip`` them, run ``once`` for all of them, or ``every`` one.
+        retries: How often it is tried again.
+        retry_delay_minutes: Minutes before the first retry; each one later waits twice as long.
+        max_retry_delay_minutes: Longest wait.
+        timeout_minutes: After so many minutes a try is ended.
+        command: Words of what is run; None runs the pipeline of the name of the job.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dag_id: str | None = None
+    description: str = ""
+    owner: str = "finq"
+    tags: tuple[str, ...] = ()
+    start_date: tuple[int, int, int] = (2025, 1, 1)
+    timezone: str = "UTC"
+    schedule: str | None = None
+    triggered_by: tuple[str, ...] = ()
+    retrains: str | None = None
+    catch_up: CatchUp = CatchUp.ONCE
+    retries: int = Field(default=3, ge=0)
+    retry_delay_minutes: float = Field(default=5, ge=0)
+    max_retry_delay_minutes: float = Field(default=60, ge=0)
+    timeout_minutes: float = Field(default=60, gt=0)
+    command: tuple[str, ...] | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        time_zone(self.timezone)
+        _ = self.times
+        if self.retrains is not None and self.retrains not in MARKETS:
+            raise UnknownNameError("market", self.retrains, MARKETS)
+        return self
+
+    @cached_property
+    def times(self) -> CronTimes | None:
+        """When it is due; None where no time is."""
+        return None if self.schedule is None else CronTimes(self.schedule, self.timezone)
+
+    @property
+    def timeout(self) -> timedelta:
+        """How long a try may take."""
+        return timedelta(minutes=self.timeout_minutes)
+
+    def retry_delay(self, tried: int) -> timedelta:
+        """How long to wait before the next try.
+
+        Args:
+            tried: How often it was tried, from 1.
+        """
+        # Far beyond any wait, and a power that a number can hold.
+        doubled = self.retry_delay_minutes * 2.0 ** min(tried - 1, 60)
+        return timedelta(minutes=min(doubled, self.max_retry_delay_minutes))
+
+
+class Schedule(Mapping[str, Job]):
+    """All jobs by name.
+
+    Args:
+        jobs: The jobs.
+
+    Raises:
+        UnknownNameError: If one is triggered by a job that does not exist.
+        ConfigurationError: If jobs trigger each other in a circle.
+    """
+
+    def __init__(self, jobs: Mapping[str, Job]) -> None:
+        self._jobs = dict(jobs)
+        for job in self._jobs.values():
+            for trigger in job.triggered_by:
+                if trigger not in self._jobs:
+                    raise UnknownNameError("job in triggered_by", trigger, self._jobs)
+        try:
+            TopologicalSorter({name: job.triggered_by for name, job in self._jobs.items()}).prepare()
+        except CycleError as error:
+            circle = " after ".join(map(str, error.args[1]))
+            raise ConfigurationError(
+                f"The jobs would run for ever, {circle}; take one of them out of triggered_by."
+            ) from error
+
+    @classmethod
+    def of(cls, blocks: Mapping[str, Mapping[str, Any]]) -> Schedule:
+        """Read the blocks of the file.
+
+        Args:
+            blocks: Block by name; that of the name ``default`` holds where the others say nothing.
+
+        Raises:
+            ConfigurationError: If a block has an unknown key or a value that cannot be; names block and key.
+            UnknownNameError: If a name in a block does not exist.
+        """
+        defaults = blocks.get(DEFAULT) or {}
+        return cls({name: _job(name, {**defaults, **block}) for name, block in blocks.items() if name != DEFAULT})
+
+    def __getitem__(self, name: str) -> Job:
+        """A job.
+
+        Raises:
+            UnknownNameError: If there is none of this name.
+        """
+        if name not in self._jobs:
+            raise UnknownNameError("job", name, self._jobs)
+        return self._jobs[name]
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a job of this name."""
+        return name in self._jobs
+
+    def __iter__(self) -> Iterator[str]:
+        """The names, as in the file."""
+        return iter(self._jobs)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._jobs)
+
+    def triggered_by(self, name: str) -> tuple[str, ...]:
+        """The jobs that run after a success of one."""
+        return tuple(other for other, job in self._jobs.items() if name in job.triggered_by)
+
+    def following(self, name: str) -> frozenset[str]:
+        """A job, and all that its success leads to."""
+        found = {name}
+        while more := {later for one in found for later in self.triggered_by(one)} - found:
+            found |= more
+        return frozenset(found)
+
+    def coming(self, start: datetime, end: datetime) -> list[tuple[datetime, str]]:
+        """Every time that is due after ``start``, up to and with ``end``: UTC and the name of the job, in order."""
+        return sorted(
+            (moment, name)
+            for name, job in self._jobs.items()
+            if job.times is not None
+            for moment in job.times.between(start, end)
+        )
+
+
+def _job(name: str, given: Mapping[str, Any]) -> Job:
+    try:
+        return Job.model_validate(given)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, one['loc'])) or 'the block'}: {one['msg']}, given {one['input']!r}"
+            for one in error.errors()
+        )
+        raise ConfigurationError(
+            f"The job {name!r} of the schedule cannot be read: {problems}. Its keys: {', '.join(Job.model_fields)}."
+        ) from error

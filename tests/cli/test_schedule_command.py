@@ -1,0 +1,241 @@
+"""`finq schedule` as it is typed: killed and started again, two at once, stopped, one job by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.scheduling.definition import Programs
+from finq_predictor.adapters.scheduling.ledger import Ledger
+from finq_predictor.cli import finq
+from finq_predictor.domain.scheduling.jobs import Schedule
+
+FINQ = Path(sys.executable).with_name("finq")
+
+
+class Typed:
+    """A small project, and the commands that are typed in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.root = folder, folder / "data"
+        self.started: list[subprocess.Popen[str]] = []
+        for environment in ("base", "local"):
+            (folder / "conf" / environment).mkdir(parents=True)
+
+    def define(self, **jobs: dict) -> None:
+        (self.folder / "conf" / "base" / "airflow.yml").write_text(yaml.safe_dump(jobs))
+
+    def make_due(self, job: str) -> None:
+        """As if it had been looked at last ten minutes ago."""
+        ledger = Ledger(Layout(self.root).schedule)
+        ledger.seen(job, datetime.now(UTC) - timedelta(minutes=10))
+        ledger.close()
+
+    def type(self, *words: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [FINQ, "schedule", "--root", self.root, *words],
+            cwd=self.folder,
+            env={**os.environ, "FINQ_PROJECT": str(self.folder)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.started.append(process)
+        return process
+
+    def wait_for(self, file: str, lines: int = 1, seconds: float = 20.0) -> list[str]:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            found = (self.folder / file).read_text().splitlines() if (self.folder / file).exists() else []
+            if len(found) >= lines:
+                return found
+            time.sleep(0.02)
+        pytest.fail(f"{file} did not get {lines} lines in {seconds} s")
+
+    def runs(self, job: str) -> list[str]:
+        ledger = Ledger(Layout(self.root).schedule)
+        states = [str(run.state) for run in reversed(ledger.last_runs(50, job))]
+        ledger.close()
+        return states
+
+
+@pytest.fixture
+def typed(tmp_path) -> Iterator[Typed]:
+    one = Typed(tmp_path)
+    yield one
+    (tmp_path / "go").touch()
+    for process in one.started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=20)
+
+
+def job(script: str, **more: object) -> dict:
+    return {"command": ["/bin/sh", "-c", script], **more}
+
+
+def told(process: subprocess.Popen[str]) -> list[dict]:
+    out, err = process.communicate(timeout=20)
+    assert process.returncode in (0, -signal.SIGKILL), err
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_one_that_is_killed_meets_its_jobs_again_and_repeats_nothing(typed):
+    slow = "echo a $FINQ_SCHEDULE_RUN_ID >> notes; while [ ! -e go ]; do sleep 0.05; done; echo done >> ended"
+    typed.define(
+        done=job("echo x >> done", schedule="0 0 1 1 *"),
+        slow=job(slow, schedule="0 0 1 1 *"),
+        after=job("echo y >> after", triggered_by=["slow"]),
+    )
+    ledger = Ledger(Layout(typed.root).schedule)
+    for name in ("done", "slow"):
+        ledger.add(name, "time:planted", datetime.now(UTC))
+    ledger.close()
+    first = typed.type()
+    typed.wait_for("notes")
+    typed.wait_for("done")
+    time.sleep(0.6)
+    first.kill()
+    events = told(first)
+    assert [e["job"] for e in events if e["event"] == "run_succeeded"] == ["done"]
+    second = typed.type()
+    time.sleep(1.0)
+    assert typed.wait_for("notes") == [f"a {next(e['run_id'] for e in events if e.get('job') == 'slow')}"]
+    (typed.folder / "go").touch()
+    typed.wait_for("after")
+    second.terminate()
+    again = told(second)
+    assert [e["event"] for e in again if e.get("job") == "slow"] == ["run_met_again", "run_succeeded"]
+    assert (typed.wait_for("done"), typed.wait_for("ended"), typed.wait_for("after")) == (["x"], ["done"], ["y"])
+    assert typed.runs("slow") == typed.runs("done") == typed.runs("after") == ["succeeded"]
+
+
+def test_what_ended_while_nobody_looked_is_known_and_not_run_again(typed):
+    typed.define(a=job("echo x >> begun; sleep 0.5; echo x >> ended", schedule="* * * * *"))
+    typed.make_due("a")
+    first = typed.type()
+    typed.wait_for("begun")
+    first.kill()
+    typed.wait_for("ended")
+    time.sleep(0.2)
+    (run_id,) = [e["run_id"] for e in told(first) if e["event"] == "run_due"]
+    second = typed.type()
+    time.sleep(1.0)
+    second.terminate()
+    assert next(e["run_id"] for e in told(second) if e["event"] == "run_succeeded") == run_id
+
+
+def test_a_second_scheduler_says_who_has_it_and_ends(typed):
+    typed.define(a=job("true"))
+    first = typed.type()
+    ready = json.loads(first.stdout.readline())
+    assert ready["event"] == "scheduler_started"
+    second = typed.type()
+    _, said = second.communicate(timeout=20)
+    assert second.returncode == 1
+    assert f"process {first.pid} on " in said
+    assert "Traceback" not in said
+    # One that was killed leaves the place free.
+    first.kill()
+    first.communicate()
+    third = typed.type()
+    assert json.loads(third.stdout.readline())["event"] == "scheduler_started"
+    third.terminate()
+    assert told(third)[-1]["event"] == "scheduler_stopped"
+
+
+def test_a_stop_ends_what_does_not_end_in_time(typed):
+    typed.define(a=job("echo $$ >> notes; sleep 60", schedule="* * * * *"))
+    typed.make_due("a")
+    first = typed.type("--grace", "0.2")
+    typed.wait_for("notes")
+    before = time.monotonic()
+    first.terminate()
+    events = [event["event"] for event in told(first)]
+    assert time.monotonic() - before < 5.0
+    assert events[-3:] == ["run_ended_early", "run_interrupted", "scheduler_stopped"]
+    assert typed.runs("a")[0] == "waiting"
+
+
+def test_one_job_by_hand_ends_as_the_job_does(typed):
+    typed.define(
+        a=job("echo $FINQ_SCHEDULE_JOB", retries=0),
+        b=job("echo y >> after", triggered_by=["a"]),
+        bad=job("exit 7", retries=1, retry_delay_minutes=0.005),
+    )
+    good = typed.type("--once", "a")
+    events = told(good)
+    assert [e["event"] for e in events] == ["run_started", "run_succeeded", "run_due", "run_started", "run_succeeded"]
+    assert Path(events[1]["output"]).read_text() == "a\n"
+    bad = typed.type("--once", "bad")
+    _, said = bad.communicate(timeout=20)
+    assert bad.returncode == 1
+    assert "bad (exit code 7)" in said
+    nothing = typed.type("--once", "badd")
+    _, said = nothing.communicate(timeout=20)
+    assert nothing.returncode == 1
+    assert "Unknown job 'badd'. Did you mean 'bad'" in said
+
+
+def test_the_list_shows_both_clocks(monkeypatch, typed):
+    typed.define(
+        default={"timezone": "Asia/Singapore"},
+        a=job("true", schedule="0 6 * * *"),
+        b=job("true", triggered_by=["a"]),
+        c=job("true"),
+    )
+    monkeypatch.setenv("FINQ_PROJECT", str(typed.folder))
+    done = CliRunner().invoke(finq, ["schedule", "--list", "--days", "3"])
+    assert done.exit_code == 0, done.output
+    lines = done.output.splitlines()
+    assert "06:00 Asia/Singapore" in lines[1]
+    assert " 22:00 " in lines[1]
+    assert lines[2].split() == ["b", "after", "a", "success", "of", "a"]
+    assert lines[3].split() == ["c", "only", "by", "hand"]
+    assert "3 runs within 3 days" in lines[5]
+    assert not typed.root.exists(), "who only looks leaves nothing behind"
+
+
+def test_a_file_that_cannot_be_is_one_message(monkeypatch, typed):
+    typed.define(a={"scheduled": "@daily"})
+    monkeypatch.setenv("FINQ_PROJECT", str(typed.folder))
+    done = CliRunner().invoke(finq, ["schedule", "--list"])
+    assert done.exit_code == 1
+    assert "The job 'a' of the schedule cannot be read: scheduled" in done.output
+    monkeypatch.setenv("FINQ_PROJECT", str(typed.folder / "conf"))
+    done = CliRunner().invoke(finq, ["schedule", "--list"])
+    assert done.exit_code == 1
+    assert "There is no schedule below" in done.output
+
+
+def test_jobs_run_as_in_airflow(monkeypatch):
+    monkeypatch.setenv("FINQ_KEDRO", "/opt/venv/bin/kedro")
+    monkeypatch.setenv("FINQ_PROJECT", "/opt/project")
+    words = {"b": ["kedro", "run", "--nodes", "x"], "c": ["finq", "audit"], "d": ["/bin/ls"]}
+    schedule = Schedule.of({"fx": {}, **{name: {"command": command} for name, command in words.items()}})
+    programs = Programs.of_environment("prod", "data_root=/srv/finq")
+    assert programs.commands(schedule) == {
+        "fx": ("/opt/venv/bin/kedro", "run", "--env", "prod", "--pipelines", "fx", "--params", "data_root=/srv/finq"),
+        "b": ("/opt/venv/bin/kedro", "run", "--env", "prod", "--nodes", "x", "--params", "data_root=/srv/finq"),
+        "c": ("/opt/venv/bin/finq", "audit"),
+        "d": ("/bin/ls",),
+    }
+    assert Programs.of_environment(None, "").commands(schedule)["fx"][1:] == (
+        "run",
+        "--env",
+        "local",
+        "--pipelines",
+        "fx",
+    )

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finq_predictor.adapters.scheduling.definition import read_schedule
+from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
+from finq_predictor.domain.scheduling.jobs import CatchUp, Job, Schedule
+from finq_predictor.domain.scheduling.missed import PUNCTUAL, due
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def test_a_block_lies_over_the_default():
+    schedule = Schedule.of(
+        {"default": {"retries": 5, "timezone": "Asia/Singapore"}, "a": {"schedule": "@daily"}, "b": {"retries": 0}}
+    )
+    assert list(schedule) == ["a", "b"]
+    assert (schedule["a"].retries, schedule["a"].timezone, schedule["b"].retries) == (5, "Asia/Singapore", 0)
+
+
+@pytest.mark.parametrize(
+    ("block", "said"),
+    [
+        ({"shedule": "@daily"}, "'a' .*shedule: Extra inputs.*Its keys: dag_id"),
+        ({"retries": -1}, "retries: .*greater than or equal to 0, given -1"),
+        ({"catch_up": "twice"}, "catch_up: .*'skip', 'once' or 'every'"),
+        ({"schedule": "hourly"}, "five fields"),
+        ({"timezone": "Mars/Olympus"}, "no time zone 'Mars/Olympus'"),
+        ({"triggered_by": ["c"]}, "Unknown job in triggered_by 'c'"),
+        ({"triggered_by": ["b"]}, "run for ever"),
+        ({"retrains": "equities"}, "Unknown market 'equities'. Did you mean 'equity'"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_place(block, said):
+    with pytest.raises((ConfigurationError, UnknownNameError), match=said):
+        Schedule.of({"a": block, "b": {"triggered_by": ["a"]}})
+
+
+def test_an_unknown_job_is_named_with_the_nearest():
+    with pytest.raises(UnknownNameError, match="Did you mean 'ingestion'"):
+        Schedule.of({"ingestion": {}})["ingest"]
+
+
+def test_what_a_success_leads_to():
+    schedule = Schedule.of({"a": {}, "b": {"triggered_by": ["a"]}, "c": {"triggered_by": ["b", "d"]}, "d": {}})
+    assert schedule.triggered_by("a") == ("b",)
+    assert schedule.following("a") == {"a", "b", "c"}
+    assert schedule.following("c") == {"c"}
+
+
+def test_retries_wait_twice_as_long_each_time_up_to_a_limit():
+    job = Job(retry_delay_minutes=5, max_retry_delay_minutes=60)
+    assert [job.retry_delay(tried) / timedelta(minutes=1) for tried in (1, 2, 3, 4, 5, 5000)] == [5, 10, 20, 40, 60, 60]
+
+
+def job(rule: str) -> Job:
+    return Job(schedule="*/10 * * * *", catch_up=CatchUp(rule))
+
+
+def at(minutes: float) -> datetime:
+    return NOON + timedelta(minutes=minutes)
+
+
+def test_what_was_missed_is_run_once_or_every_time_or_not_at_all():
+    # Stopped from 12:00 to 12:35.
+    assert due(job("once"), NOON, at(35)).run == (at(30),)
+    assert due(job("once"), NOON, at(35)).skipped == (at(10), at(20))
+    assert due(job("every"), NOON, at(35)).run == (at(10), at(20), at(30))
+    assert due(job("skip"), NOON, at(35)).run == ()
+    assert due(job("skip"), NOON, at(35)).skipped == (at(10), at(20), at(30))
+
+
+@pytest.mark.parametrize("rule", list(CatchUp))
+def test_what_is_on_time_is_run_by_every_rule(rule):
+    assert due(job(rule), at(29), at(30)).run == (at(30),)
+    assert due(job(rule), at(29), at(30.5)).run == (at(30),)
+    assert due(job(rule), at(30), at(35)).newest is None
+
+
+def test_a_clock_that_goes_back_makes_nothing_due():
+    assert due(job("every"), at(30), at(10)).newest is None
+    assert due(Job(), NOON, at(60)).newest is None
+
+
+@given(st.sampled_from(list(CatchUp)), st.lists(st.floats(0.01, 300), min_size=1, max_size=8))
+def test_every_time_is_dealt_with_once_however_often_one_looks(rule, pauses):
+    one, seen, now = job(rule), NOON, NOON
+    dealt: list[datetime] = []
+    for pause in pauses:
+        now += timedelta(minutes=pause)
+        found = due(one, seen, now)
+        dealt += sorted((*found.run, *found.skipped))
+        if rule is CatchUp.SKIP:
+            assert all(now - moment <= PUNCTUAL for moment in found.run)
+        seen = found.newest or seen
+    assert one.times is not None
+    assert dealt == list(one.times.between(NOON, now))
+
+
+def test_the_schedule_of_the_project_is_what_was_asked_for(project_path):
+    schedule = read_schedule(project_path, "local")
+    asked = {
+        "ingestion": ("*/10 * * * *", "UTC"),
+        "features": ("5 * * * *", "UTC"),
+        "sentiment": ("*/30 * * * *", "UTC"),
+        "monitoring": ("*/15 * * * *", "UTC"),
+        "fx": ("0 0 * * *", "Asia/Singapore"),
+        "equity": ("0 2 * * 2-6", "America/New_York"),
+        "equity_predictions": ("0 6 * * 1-5", "America/New_York"),
+        "fx_predictions": ("0 6 * * 1-5", "Asia/Singapore"),
+        "evaluation": (None, "UTC"),
+    }
+    assert {name: (job.schedule, job.timezone) for name, job in schedule.items()} == asked
+    assert all((job.retries, job.retry_delay_minutes) == (3, 5) for job in schedule.values())
+    assert schedule["evaluation"].triggered_by == ("equity", "fx")
+    assert {job.retrains for job in schedule.values()} == {None, "equity", "fx"}
