@@ -13,6 +13,7 @@ from finq_predictor.hooks.error_place import ErrorPlaceHooks
 from finq_predictor.hooks.invocation import InvocationHooks
 from finq_predictor.hooks.notebooks import NotebookHooks
 from finq_predictor.hooks.progress import ProgressHooks
+from finq_predictor.hooks.retraining import RetrainHooks
 from finq_predictor.hooks.snapshots import SnapshotHooks
 from finq_predictor.switches import set_switches
 
@@ -38,6 +39,7 @@ HOOKS = (
     ProgressHooks(),
     ErrorPlaceHooks(),
     SnapshotHooks(),
+    RetrainHooks(),
     NotebookHooks(),
 )
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)

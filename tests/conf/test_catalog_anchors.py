@@ -57,6 +57,8 @@ OTHERS = {
     r"live_trials": DATASETS + "live_trials.LiveTrialsDataset",
     r"clock": DATASETS + "clock.ClockDataset",
     r"code_version": DATASETS + "code_version.CodeVersionDataset",
+    r"score_cards": DATASETS + "score_cards.ScoreCardsDataset",
+    r"retrain_request": DATASETS + "retrain_request.RetrainRequestDataset",
     r"invocation": DATASETS + "invocation.InvocationDataset",
 }
 LAYERS = {

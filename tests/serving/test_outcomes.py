@@ -18,13 +18,14 @@ from finq_predictor.adapters.database.engine import downgrade
 from finq_predictor.adapters.database.served_reading import feedback_about, outcomes_over_time, statements
 from finq_predictor.adapters.database.served_store import ServedStore, store_engine
 from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.score_cards import read_score_cards
 from finq_predictor.cli import finq
 from finq_predictor.domain.labels import make_labels
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.serving.chores import Chores
 from finq_predictor.serving.keeper import FOLDER, Keeper
 from finq_predictor.serving.lines import prediction_line, read_line
-from finq_predictor.serving.score_cards import read_score_cards, score_cards
+from finq_predictor.serving.score_cards import score_cards
 from finq_predictor.serving.settings import Settings
 from finq_predictor.serving.spool import Spool
 from postgres_server import running_postgres
@@ -224,7 +225,7 @@ def test_figures_come_when_enough_has_matured(grown):
     assert card["note"] == ""
     figures = {one["name"]: one for one in card["figures"]}
     assert set(figures) == {
-        "hit_rate", "rank_ic", "rank_ic_t", "brier", "ece", "calibration_slope", "paper_net_bp",
+        "hit_rate", "rank_ic", "rank_ic_t", "brier", "ece", "auc", "precision", "calibration_slope", "paper_net_bp",
     }  # fmt: skip
     assert 0.7 < figures["hit_rate"]["low"] < figures["hit_rate"]["value"] < 1.0
     assert figures["rank_ic_t"]["value"] > 3.0

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from finq_predictor.adapters.score_cards import read_score_cards
 from finq_predictor.cli import finq
 from finq_predictor.serving.access.access import Access
-from finq_predictor.serving.score_cards import read_score_cards
 from finq_predictor.serving.settings import AuthMode, Settings
 from serving.conftest import started
 from serving.read_only import read_only_but

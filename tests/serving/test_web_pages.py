@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 
 from finq_predictor.adapters.layout import Layout, locate
+from finq_predictor.adapters.score_cards import FILE
 from finq_predictor.adapters.snapshots import writer
 from finq_predictor.adapters.typed_json import to_json
 from finq_predictor.domain.evaluation.realised import Counts, Figure
+from finq_predictor.domain.evaluation.score_cards import FeedbackCounts, ScoreCard, ScoreCards
 from finq_predictor.domain.modelling.prediction import Predictor
 from finq_predictor.domain.modelling.refusals import RULES
 from finq_predictor.domain.panel import Panel
@@ -21,7 +23,6 @@ from finq_predictor.serving.answers import Served
 from finq_predictor.serving.past import Past
 from finq_predictor.serving.routes.instrument_page import FLAGS
 from finq_predictor.serving.routes.standing_pages import beside
-from finq_predictor.serving.score_cards import FILE, FeedbackCounts, ScoreCard, ScoreCards
 from finq_predictor.serving.view import View
 from synthetic_values import make_decision
 

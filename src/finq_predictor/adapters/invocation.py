@@ -36,12 +36,14 @@ class Invocation:
         options: Option that chooses what runs -> its values, as given.
         params: Run parameters, nested as the configuration is.
         user: Who started it.
+        why_trained: Why the last training of the market was asked for; empty where nobody asked.
     """
 
     environment: str | None = None
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
     user: str = field(default="unknown", compare=False)
+    why_trained: str = field(default="", compare=False)
 
     @classmethod
     def of(cls, run_params: Mapping[str, Any]) -> Invocation:

@@ -12,7 +12,7 @@ from finq_predictor.cli.options import market_option, root_option, state_option
 
 if TYPE_CHECKING:
     from finq_predictor.domain.evaluation.realised import Figure
-    from finq_predictor.serving.score_cards import ScoreCard
+    from finq_predictor.domain.evaluation.score_cards import ScoreCard
 
 _MOMENT = click.DateTime(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,20 +12,21 @@ import pandas as pd
 from finq_predictor.adapters.atomic_file import write_text_atomically
 from finq_predictor.adapters.database.served_reading import feedback_about, speakers, statements
 from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.score_cards import FILE
 from finq_predictor.adapters.snapshots.store import SnapshotStore
-from finq_predictor.adapters.typed_json import from_json, to_json
+from finq_predictor.adapters.typed_json import to_json
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import DataError, UnknownNameError
 from finq_predictor.domain.evaluation.realised import (
     FEWEST_DAYS,
     FEWEST_MATURED,
-    Counts,
     Figure,
     counts_of,
     judge,
     paper_figure,
     realised_figures,
 )
+from finq_predictor.domain.evaluation.score_cards import FeedbackCounts, ScoreCard, ScoreCards
 from finq_predictor.domain.market.markets import MARKETS, Market
 
 if TYPE_CHECKING:
@@ -34,71 +34,15 @@ if TYPE_CHECKING:
 
     from finq_predictor.adapters.snapshots.store import Snapshot
 
-FILE = "score_card.json"
-_PROMISES = {"accuracy": "hit_rate", "rank_ic": "rank_ic", "brier": "brier", "ece": "ece", "set_coverage": "coverage"}
-
-
-@dataclass(frozen=True)
-class FeedbackCounts:
-    """What clients say, beside what the data say.
-
-    Attributes:
-        given: Feedback about bars of this market; whoever says it twice counts once.
-        agreeing: It says what the data say.
-        conflicting: It says something else than the data, or than another client.
-        open: The data say nothing yet.
-    """
-
-    given: int
-    agreeing: int
-    conflicting: int
-    open: int
-
-
-@dataclass(frozen=True)
-class ScoreCard:
-    """How right one version of a model was over one horizon.
-
-    Attributes:
-        market: Name of the market.
-        model: Name of the model.
-        version: Its version.
-        arm: Which role it played.
-        horizon: Bars of the label.
-        first_bar: First bar that it spoke about.
-        last_bar: Last bar.
-        counts: What became of what it said.
-        figures: Each with its interval and what was promised.
-        feedback: What clients say of its bars.
-        note: Why figures are missing; empty where none is.
-    """
-
-    market: str
-    model: str
-    version: str
-    arm: str
-    horizon: int
-    first_bar: str
-    last_bar: str
-    counts: Counts
-    figures: tuple[Figure, ...]
-    feedback: FeedbackCounts
-    note: str
-
-
-@dataclass(frozen=True)
-class ScoreCards:
-    """All score-cards at a time.
-
-    Attributes:
-        as_of: What was known then; empty where it is what is known now.
-        made_at: When they were made.
-        cards: By market, model, version, role and horizon.
-    """
-
-    as_of: str
-    made_at: str
-    cards: tuple[ScoreCard, ...]
+_PROMISES = {
+    "accuracy": "hit_rate",
+    "rank_ic": "rank_ic",
+    "brier": "brier",
+    "ece": "ece",
+    "auc": "auc",
+    "precision": "precision",
+    "set_coverage": "coverage",
+}
 
 
 def score_cards(
@@ -140,16 +84,6 @@ def score_cards(
 def write_score_cards(engine: Engine, root: Path, made_at: datetime, state: Path | None = None) -> None:
     """Make the score-cards and leave them where the API finds them: in the folder it writes into, or in the data."""
     write_text_atomically(Layout(state or root).served / FILE, to_json(score_cards(engine, root, made_at)))
-
-
-def read_score_cards(root: Path) -> ScoreCards | None:
-    """The score-cards that were left there; None where there are none."""
-    file = Layout(root).served / FILE
-    try:
-        text = file.read_bytes()
-    except FileNotFoundError:
-        return None
-    return from_json(ScoreCards, text, FILE, "The keeper writes it anew; or run: finq score-card")
 
 
 def _card(root: Path, market: Market, rows: pd.DataFrame, given: pd.DataFrame) -> ScoreCard:

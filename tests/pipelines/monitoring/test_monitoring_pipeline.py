@@ -12,13 +12,17 @@ from pydantic import ValidationError
 
 from finq_predictor.domain.alarms.metrics import METRICS
 from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
+from finq_predictor.domain.evaluation.realised import Counts, Figure
+from finq_predictor.domain.evaluation.score_cards import FeedbackCounts, ScoreCard, ScoreCards
 from finq_predictor.domain.ingestion.gates import Severity
 from finq_predictor.domain.market.markets import get_market
+from finq_predictor.domain.modelling.origin import ModelStatus, RegisteredVersion
 from finq_predictor.domain.monitoring.delivery_gauges import OF_DELIVERIES
 from finq_predictor.domain.monitoring.drift import DRIFT_TESTS, DriftTest, Subject
 from finq_predictor.domain.monitoring.gauges import monitoring_metrics
 from finq_predictor.domain.monitoring.providers import ProviderNotes
-from finq_predictor.pipelines.monitoring.nodes import measure_drift
+from finq_predictor.domain.monitoring.retraining import ReasonKind, RetrainLimits
+from finq_predictor.pipelines.monitoring.nodes import judge_retraining, measure_drift
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
 from finq_predictor.pipelines.monitoring.pipeline import create_pipeline
 from page_laws import assert_lawful
@@ -37,7 +41,7 @@ CALLS = pd.DataFrame(
 )
 
 
-def run(gold=GOLD, simulated=True, predictions=None, clock=None, gate=None, **params):
+def run(gold=GOLD, simulated=True, predictions=None, clock=None, gate=None, cards=None, **params):
     predicted = BUNDLE.predict(GOLD[GOLD["ts"] >= GOLD["ts"].unique()[240]]) if predictions is None else predictions
     data = {
         "gold": gold,
@@ -49,6 +53,7 @@ def run(gold=GOLD, simulated=True, predictions=None, clock=None, gate=None, **pa
         ),
         "snapshot": "000012-919fa2540b59",
         "gate_results": quiet_gates(gold, **(gate or {})),
+        "score_cards": cards,
         "provider_notes": ProviderNotes(CALLS, {"macro": ("the provider was down",)} if gate else {}),
         "clock": GOLD["ts"].max() if clock is None else pd.Timestamp(clock),
         "params:monitoring": MonitoringParams(**params),
@@ -274,3 +279,41 @@ def test_every_metric_of_a_run_is_declared_as_it_comes_out():
         kind, told, labels = seen[metric.name]
         assert (kind, told, labels) == (metric.kind.value, metric.text, {tuple(sorted(metric.labels))}), metric.name
         assert METRICS[metric.name] == metric
+
+
+def card(**figures):
+    place = BUNDLE.origin.registered
+    counts = Counts(said=400, abstained=0, matured=400, waiting=0, ties=0, known_before=0, days=40)
+    return ScoreCard(
+        MARKET.name, BUNDLE.name, place.version if place else "", "champion", 5, "", "", counts,
+        tuple(Figure(name, value) for name, value in figures.items()), FeedbackCounts(0, 0, 0, 0), "",
+    )  # fmt: skip
+
+
+def test_a_training_is_asked_for_when_something_speaks_for_it(calm):
+    assert not calm["retrain_request"].asks
+    moved = GOLD.assign(**{name: GOLD[name].where(~late(), GOLD[name] + 9.0) for name in NAMES})
+    asked = run(moved)["retrain_request"]
+    assert asked.asks
+    assert asked.reasons[0].kind is ReasonKind.DRIFT
+    old = run(moved, simulated=False, clock="2035-01-01T00:00Z")["retrain_request"]
+    assert old.reasons
+    assert "too old" in old.held_back
+
+
+def test_a_realised_score_of_the_champion_asks_for_a_training():
+    registered = RegisteredVersion("7", ModelStatus.PROMOTED, "run", "model")
+    served = replace(BUNDLE, origin=replace(BUNDLE.origin, registered=registered))
+    mine = replace(card(auc=0.52, hit_rate=0.58), version="7")
+    other = replace(card(auc=0.40), version="6")
+    watched = run()["watched"]
+
+    def asked(cards, **limits):
+        params = MonitoringParams(retrain=RetrainLimits(**limits))
+        return judge_retraining(watched, GOLD, served, cards, params, market=MARKET)
+
+    (reason,) = asked(ScoreCards("", "", (other, mine))).reasons
+    assert (reason.kind, reason.figure, reason.limit) == (ReasonKind.SCORE, 0.52, 0.6)
+    assert not asked(ScoreCards("", "", (other,))).asks
+    assert not asked(ScoreCards("", "", (mine,)), least_auc=0.5).asks
+    assert not asked(None).asks

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, TextIO
 
+RUN_ID, JOB, SCHEDULED_FOR = "FINQ_SCHEDULE_RUN_ID", "FINQ_SCHEDULE_JOB", "FINQ_SCHEDULED_FOR"
+"""Variables that tell a job which run of which job it is, and for which time."""
 Journal = Callable[..., None]
 """Told an event by name, with its fields as keywords."""
 

@@ -14,13 +14,20 @@ from pathlib import Path
 
 from finq_predictor.adapters.atomic_file import write_text_atomically
 from finq_predictor.adapters.scheduling.figures import FILE, schedule_gauges
-from finq_predictor.adapters.scheduling.journal import FailureListener, JobFailure, Journal, JsonLines
+from finq_predictor.adapters.scheduling.journal import (
+    JOB,
+    RUN_ID,
+    SCHEDULED_FOR,
+    FailureListener,
+    JobFailure,
+    Journal,
+    JsonLines,
+)
 from finq_predictor.adapters.scheduling.ledger import Ledger, Run, RunState
 from finq_predictor.adapters.scheduling.processes import Tries
 from finq_predictor.domain.scheduling.jobs import Schedule
 from finq_predictor.domain.scheduling.missed import due
 
-RUN_ID, JOB, SCHEDULED_FOR = "FINQ_SCHEDULE_RUN_ID", "FINQ_SCHEDULE_JOB", "FINQ_SCHEDULED_FOR"
 _FAST_S, _SLOW_S, _FIGURES_S = 0.2, 5.0, 15.0
 
 logger = logging.getLogger(__name__)

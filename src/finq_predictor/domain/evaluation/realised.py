@@ -28,7 +28,14 @@ from finq_predictor.domain.panel import Panel
 FEWEST_MATURED, FEWEST_DAYS = 100, 20
 """Below these a figure says nothing, and none is given."""
 _COIN = 0.5
-_FROM_SCORECARD = {"hit_rate": "accuracy", "rank_ic": "rank_ic", "brier": "brier", "ece": "ece"}
+_FROM_SCORECARD = {
+    "hit_rate": "accuracy",
+    "rank_ic": "rank_ic",
+    "brier": "brier",
+    "ece": "ece",
+    "auc": "auc",
+    "precision": "precision",
+}
 CALIBRATED = 1.0
 
 
@@ -37,7 +44,8 @@ class Figure:
     """One figure of a score-card.
 
     Attributes:
-        name: ``hit_rate``, ``rank_ic``, ``rank_ic_t``, ``brier``, ``ece``, ``calibration_slope``, ``coverage`` or
+        name: ``hit_rate``, ``rank_ic``, ``rank_ic_t``, ``brier``, ``ece``, ``auc``, ``precision``,
+            ``calibration_slope``, ``coverage`` or
             ``paper_net_bp``.
         value: The figure; None where there is too little to go by.
         low: Lower end of its interval; None where it has none.
@@ -162,7 +170,7 @@ def realised_figures(
     Returns:
         The figures; each has no value where fewer than ``FEWEST_MATURED`` have matured on ``FEWEST_DAYS`` days.
     """
-    names = ("hit_rate", "rank_ic", "rank_ic_t", "brier", "ece", "calibration_slope")
+    names = ("hit_rate", "rank_ic", "rank_ic_t", "brier", "ece", "auc", "precision", "calibration_slope")
     promised = {"calibration_slope": CALIBRATED, **promised}
     if not counts_of(statements).enough:
         return tuple(Figure(name, None, promised=promised.get(name)) for name in names)

@@ -25,7 +25,9 @@ def prepare_runs(results: EvaluationResults, plot_images: Pictures) -> list[Trac
             model=name,
             params=_run_params(bundle, results),
             metrics=_run_metrics(name, results),
-            tags=lineage_tags(bundle) | {"market": market.name, "decision": promotion.about(name).value},
+            tags=lineage_tags(bundle)
+            | {"market": market.name, "decision": promotion.about(name).value}
+            | ({"why_trained": results.invocation.why_trained[:4000]} if results.invocation.why_trained else {}),
             artifacts={
                 "importance.json": bundle.model.importance() or {},
                 "model_config.json": {"params": bundle.model.params, "features": list(bundle.feature_set.names)},

@@ -9,9 +9,11 @@ import pandas as pd
 
 from finq_predictor.adapters.prometheus_text import prometheus_text
 from finq_predictor.domain.columns import INSTRUMENT, TS
+from finq_predictor.domain.evaluation.score_cards import ScoreCards
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.modelling.prediction import bars_since
 from finq_predictor.domain.monitoring.completeness import measure_missing_rates
 from finq_predictor.domain.monitoring.delivery_gauges import delivery_gauges
 from finq_predictor.domain.monitoring.drift.features import feature_drift, prediction_drift
@@ -19,6 +21,7 @@ from finq_predictor.domain.monitoring.drift.windows import last_days, past_windo
 from finq_predictor.domain.monitoring.freshness import Layer, measure_layers, resolve_as_of, stopped_delivery
 from finq_predictor.domain.monitoring.gauges import monitoring_gauges
 from finq_predictor.domain.monitoring.providers import ProviderNotes, measure_providers
+from finq_predictor.domain.monitoring.retraining import RetrainVerdict, reasons_to_retrain, stale_layers
 from finq_predictor.domain.monitoring.watched import Watched
 from finq_predictor.domain.tables import DRIFT
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
@@ -123,6 +126,40 @@ def gather_watched(
 ) -> Watched:
     """Put the tables together."""
     return Watched(freshness, missing_rates, drift, gates, providers)
+
+
+def judge_retraining(
+    watched: Watched,
+    gold: pd.DataFrame,
+    champion: ModelBundle,
+    score_cards: ScoreCards | None,
+    params: MonitoringParams,
+    *,
+    market: Market,
+) -> RetrainVerdict:
+    """Hold drift, age and realised scores of the champion against their limits.
+
+    Args:
+        watched: What was measured.
+        gold: Gold rows; its newest bar is that at which the age of the champion counts.
+        champion: The champion.
+        score_cards: How right models were that answered; None where none is kept.
+        params: The limits.
+        market: The market.
+    """
+    place = champion.origin.registered
+    card = score_cards.of_model(market.name, champion.name, place.version) if score_cards and place else None
+    newest = gold[TS].sort_values().iloc[-1:]
+    age = bars_since(pd.Timestamp(champion.origin.trained_to), newest, market)
+    reasons = reasons_to_retrain(
+        watched.drift,
+        float(age[-1]) if len(age) else 0.0,
+        market.most_model_age_bars,
+        {figure.name: figure for figure in card.figures} if card is not None else {},
+        params.retrain,
+    )
+    said = f"{champion.name} {place.version}" if place else champion.name
+    return RetrainVerdict(market.name, said, reasons, stale_layers(watched.freshness), params.retrain.pause_hours)
 
 
 def assemble_monitoring_results(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from finq_predictor.domain.monitoring.drift import DriftRules
+from finq_predictor.domain.monitoring.retraining import RetrainLimits
 
 
 class MonitoringParams(BaseModel):
@@ -18,6 +19,7 @@ class MonitoringParams(BaseModel):
         missing_tolerance: A feature alarms when its missing share exceeds training's by more than this.
         calls_hours: Calls to providers that began so many hours before the run are counted.
         drift: When a difference from training is an alarm.
+        retrain: When another training is asked for.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,3 +30,4 @@ class MonitoringParams(BaseModel):
     missing_tolerance: float = Field(default=0.05, ge=0, le=1)
     calls_hours: float = Field(default=24.0, gt=0)
     drift: DriftRules = DriftRules()
+    retrain: RetrainLimits = RetrainLimits()

@@ -9,6 +9,7 @@ from finq_predictor.pipelines.monitoring.nodes import (
     assemble_monitoring_results,
     count_calls,
     gather_watched,
+    judge_retraining,
     measure_drift,
     measure_freshness,
     measure_missing,
@@ -48,6 +49,12 @@ def create_pipeline(market: Market) -> Pipeline:
                 market=market,
             ),
             step(write_monitoring_report, ["monitoring_results", "snapshot"], "monitoring_report", market=market),
+            step(
+                judge_retraining,
+                ["watched", "gold", "champion", "score_cards", "params:monitoring"],
+                "retrain_request",
+                market=market,
+            ),
             step(render_monitoring_metrics, "watched", "monitoring_metrics", market=market),
         ]
     )

@@ -62,6 +62,7 @@ class Head:
         strategy: The strategy whose net result the gate looks at.
         portfolio: What it would have earned.
         command: Reproduces the figures.
+        why_trained: Why its training was asked for; empty where nobody asked.
     """
 
     market: str
@@ -84,6 +85,7 @@ class Head:
     strategy: str
     portfolio: Portfolio
     command: str
+    why_trained: str
 
 
 def build(material: ReportMaterial) -> Head:
@@ -113,6 +115,7 @@ def build(material: ReportMaterial) -> Head:
         strategy=terms.gate_strategy,
         portfolio=_portfolio(results),
         command=reproducing_command(results),
+        why_trained=results.invocation.why_trained,
     )
 
 

@@ -147,7 +147,7 @@ async def score_card(request: Request) -> Response:
 
 def cards_of(api: Runtime, asking: Caller, market: str | None = None, model: str | None = None) -> dict[str, Any]:
     """The score-cards that a caller may see, as :class:`ScoreCardAnswer` has them; reads the disk."""
-    from finq_predictor.serving.score_cards import read_score_cards
+    from finq_predictor.adapters.score_cards import read_score_cards
 
     found = read_score_cards(api.settings.state)
     cards = [] if found is None else plain(found)["cards"]

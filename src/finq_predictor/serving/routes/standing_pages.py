@@ -29,6 +29,8 @@ FIGURES = {
     "rank_ic_t": ("The same over its error", "number"),
     "brier": ("Brier score, lower is better", "number"),
     "ece": ("Calibration error, lower is better", "number"),
+    "auc": ("AUC, 0.5 is a coin", "number"),
+    "precision": ("Right where it said yes", "percent"),
     "calibration_slope": ("Calibration slope, 1 is calibrated", "number"),
     "coverage": ("Prediction sets that held the outcome", "percent"),
     "paper_net_bp": ("On paper after costs, basis points a day", "number"),
