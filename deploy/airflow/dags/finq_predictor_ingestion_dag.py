@@ -55,7 +55,7 @@ with DAG(
         "retries": 3,
         "retry_delay": timedelta(minutes=5),
         "retry_exponential_backoff": True,
-        "max_retry_delay": timedelta(hours=1),
+        "max_retry_delay": timedelta(minutes=60),
         "execution_timeout": timedelta(minutes=9),
         "on_failure_callback": report_failure,
     },
