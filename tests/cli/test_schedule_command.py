@@ -17,7 +17,7 @@ import yaml
 from click.testing import CliRunner
 
 from finq_predictor.adapters.layout import Layout
-from finq_predictor.adapters.scheduling.definition import Programs
+from finq_predictor.adapters.scheduling.definition import Programs, data_root
 from finq_predictor.adapters.scheduling.ledger import Ledger
 from finq_predictor.cli import finq
 from finq_predictor.domain.scheduling.jobs import Schedule
@@ -225,6 +225,16 @@ def test_a_file_that_cannot_be_is_one_message(monkeypatch, typed):
     done = CliRunner().invoke(finq, ["schedule", "--list"])
     assert done.exit_code == 1
     assert "There is no schedule below" in done.output
+
+
+def test_the_folder_of_the_data_is_that_of_the_jobs(typed):
+    assert data_root(typed.folder, "local", "seed=1,data_root=/srv/finq") == Path("/srv/finq")
+    (typed.folder / "conf" / "base" / "globals.yml").write_text("root: data/other\n")
+    assert data_root(typed.folder, "local", "seed=1") == typed.folder / "data" / "other"
+    typed.define(a=job("true", schedule="@daily"))
+    typed.type("--once", "a").communicate(timeout=30)
+    assert Layout(typed.root).schedule.is_dir()
+    assert not (typed.folder / "data" / "other").exists()
 
 
 def test_jobs_run_as_in_airflow(monkeypatch):

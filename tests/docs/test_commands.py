@@ -255,6 +255,10 @@ def test_a_command_of_the_project_runs(command: Command, small_project: Path, tm
             pytest.skip("it needs a second model; tests/serving/test_trying.py and test_experiment_report.py run it")
         case "alarms" | "notify":
             pytest.skip("it tells somebody; tests/cli/test_alarm_commands.py runs it in a folder of its own")
+        case "schedule" if "--list" not in words:
+            pytest.skip("it goes on until it is stopped; tests/cli/test_schedule_command.py runs it on small jobs")
+        case "retrain":
+            words += ["--root", str(tmp_path)]
         case "served" | "score-card":
             pytest.skip("it needs what a service has answered; tests/serving runs it on that")
         case "data" if words[1] == "rollback":

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from finq_predictor.cli.options import DEFAULT_ROOT, root_option
-
 if TYPE_CHECKING:
     from finq_predictor.adapters.scheduling.scheduler import Scheduler
     from finq_predictor.domain.scheduling.jobs import Job, Schedule
@@ -22,7 +20,9 @@ _CLOCKS = 37
 
 
 @click.command()
-@root_option
+@click.option(
+    "--root", type=click.Path(path_type=Path), help="Folder of the data.  [default: that of the configuration]"
+)
 @click.option("--env", envvar="FINQ_KEDRO_ENV", default="local", show_default=True, help="Overlay of the jobs.")
 @click.option("--params", envvar="FINQ_KEDRO_PARAMS", default="", help="Further --params of each kedro run.")
 @click.option("--list", "listed", is_flag=True, help="Only show the next runs.")
@@ -44,7 +44,7 @@ _CLOCKS = 37
     help="Another file for its figures, such as one of the node exporter's folder.",
 )
 def schedule(
-    root: Path,
+    root: Path | None,
     env: str,
     params: str,
     listed: bool,
@@ -57,16 +57,18 @@ def schedule(
 
     What it did lies below the folder of the data. One that was killed and is started again goes on where it was.
     """
-    from finq_predictor.adapters.scheduling.definition import Programs, read_schedule
+    from finq_predictor.adapters.scheduling.definition import Programs, data_root, read_schedule
 
-    if root != DEFAULT_ROOT and "data_root=" not in params:
-        params = ",".join(filter(None, [params, f"data_root={root}"]))
+    if root is not None:
+        root = root.resolve()
+        params = ",".join([*filter(None, params.split(",")), f"data_root={root}"])
     programs = Programs.of_environment(env, params)
     jobs = read_schedule(programs.project, env)
     if listed:
         _show(jobs, days)
         return
-    keeper = _scheduler(jobs, programs.commands(jobs), programs.project, root, metrics)
+    place = root or data_root(programs.project, env, params)
+    keeper = _scheduler(jobs, programs.commands(jobs), programs.project, place, metrics)
     try:
         _run(keeper, once, grace)
     finally:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.domain.scheduling.jobs import Job, Schedule
@@ -26,6 +27,25 @@ def read_schedule(project: Path, environment: str) -> Schedule:
     Raises:
         ConfigurationError: If there is no such file, or a block of it cannot be read.
     """
+    return Schedule.of(_read(project, environment, "airflow"))
+
+
+def data_root(project: Path, environment: str, params: str) -> Path:
+    """Folder of the data below which jobs work where nobody names one: that of the parameters, or of the globals.
+
+    Args:
+        project: Root of the project, from which it is counted.
+        environment: Overlay.
+        params: Further parameters of each run.
+
+    Raises:
+        ConfigurationError: If the globals cannot be read.
+    """
+    given = dict(pair.partition("=")[::2] for pair in params.split(","))
+    return project / (given.get("data_root") or _read(project, environment, "globals").get("root", "data"))
+
+
+def _read(project: Path, environment: str, what: str) -> Mapping[str, Any]:
     from kedro.config import MissingConfigException, OmegaConfigLoader
 
     try:
@@ -39,13 +59,13 @@ def read_schedule(project: Path, environment: str) -> Schedule:
                 default_run_env="local",
                 config_patterns={"airflow": ["airflow*"]},
             )
-            blocks = loader["airflow"]
+            found: Mapping[str, Any] = loader[what]
     except (MissingConfigException, ValueError) as error:
         raise ConfigurationError(
             f"There is no schedule below {project / 'conf'} that can be read ({error}); expected conf/base/{FILE}. Run "
             "in the project's root, or set FINQ_PROJECT."
         ) from error
-    return Schedule.of(blocks)
+    return found
 
 
 @dataclass(frozen=True)
