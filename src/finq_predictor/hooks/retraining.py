@@ -36,7 +36,7 @@ class RetrainHooks:
             request = log.begin(_name(), now=datetime.now(UTC))
             if request is not None:
                 self._taken.append((log, request))
-                logger.info("%s is trained because %s (request %s).", market, request.why, request.request)
+                logger.info("%s is trained on request: %s (%s).", market, request.why, request.request)
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self) -> None:

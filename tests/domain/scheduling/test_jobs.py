@@ -112,9 +112,14 @@ def test_the_schedule_of_the_project_is_what_was_asked_for(project_path):
         "equity": ("0 2 * * 2-6", "America/New_York"),
         "equity_predictions": ("0 6 * * 1-5", "America/New_York"),
         "fx_predictions": ("0 6 * * 1-5", "Asia/Singapore"),
-        "evaluation": (None, "UTC"),
+        "equity_validation": (None, "UTC"),
+        "fx_validation": (None, "UTC"),
+        "evaluation": (None, "UTC"),  # only by hand, or by Airflow
     }
     assert {name: (job.schedule, job.timezone) for name, job in schedule.items()} == asked
     assert all((job.retries, job.retry_delay_minutes) == (3, 5) for job in schedule.values())
-    assert schedule["evaluation"].triggered_by == ("equity", "fx")
+    assert (schedule.triggered_by("equity"), schedule.triggered_by("fx")) == (
+        ("equity_validation",),
+        ("fx_validation",),
+    )
     assert {job.retrains for job in schedule.values()} == {None, "equity", "fx"}
