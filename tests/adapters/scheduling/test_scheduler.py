@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from finq_predictor.adapters.scheduling.journal import JobFailure
 from finq_predictor.adapters.scheduling.ledger import Ledger, RunState
 from finq_predictor.adapters.scheduling.scheduler import Means, Scheduler
-from finq_predictor.domain.errors import UnknownNameError
+from finq_predictor.domain.errors import StoreError, UnknownNameError
 from finq_predictor.domain.scheduling.jobs import Schedule
 
 START = datetime(2026, 3, 2, 12, 0, 30, tzinfo=UTC)
@@ -264,6 +264,20 @@ def test_an_open_request_starts_a_training_early_and_once(world):
     one.requests = {"fx": "fx-2"}
     one.settle()
     assert one.states("a") == ["succeeded"] * 2
+
+
+def test_a_log_of_requests_that_cannot_be_read_stops_no_job(world):
+    one = world({"a": {"schedule": "*/10 * * * *", "retrains": "fx"}})
+
+    def damaged() -> dict[str, str]:
+        raise StoreError("Line 1 is none.")
+
+    object.__setattr__(one.scheduler.means, "requests", damaged)
+    one.settle()
+    one.clock.pass_(minutes=10)
+    one.settle()
+    assert one.states("a") == ["succeeded"]
+    assert one.told("requests_unreadable") == ["requests_unreadable"], "once, not at every look"
 
 
 def test_what_was_killed_with_the_machine_is_run_again_without_waiting(world):

@@ -338,6 +338,11 @@ def test_runs_and_registration_carry_lineage(world):
     assert {"importance.json", "model_config.json", "environment.json", "gap_table.csv", "plots/pnl.png"} <= set(
         runs[0].artifacts
     )
+    assert "why_trained" not in runs[0].tags
+    asked = replace(results, invocation=replace(results.invocation, why_trained="drift"))
+    again = prepare_runs(asked, (Picture("pnl", b"png"),))
+    assert [run.tags["why_trained"] for run in again] == ["drift", "drift"]
+    assert [run.identity for run in again] == [run.identity for run in runs], "the same model, whoever asked"
     assert runs[0].metrics["auc"] != runs[0].metrics["naive.auc"]
     assert len(runs[0].trials) == 4
 

@@ -70,6 +70,12 @@ def test_every_section_carries_its_origin_and_the_command_is_there(page):
     assert "git checkout b8d81ae0c0ff\nkedro run --pipelines=equity --params &#34;seed=0&#34;" in page
 
 
+def test_it_says_why_it_was_trained_where_somebody_asked(page, results, pictures):
+    assert "Why it was trained" not in page
+    asked = replace(results, invocation=replace(results.invocation, why_trained="AUC is <0.6"))
+    assert "<p>Why it was trained: AUC is &lt;0.6.</p>" in evaluate(asked, pictures=pictures)
+
+
 def test_every_picture_is_used_once(page):
     shown = assert_lawful(page).pictures
     assert len(shown) == len({picture["src"] for picture in shown}) == len(PICTURES)

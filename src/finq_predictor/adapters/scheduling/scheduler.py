@@ -25,6 +25,7 @@ from finq_predictor.adapters.scheduling.journal import (
 )
 from finq_predictor.adapters.scheduling.ledger import Ledger, Run, RunState
 from finq_predictor.adapters.scheduling.processes import Tries
+from finq_predictor.domain.errors import FinqError
 from finq_predictor.domain.scheduling.jobs import Schedule
 from finq_predictor.domain.scheduling.missed import due
 
@@ -81,6 +82,7 @@ class Scheduler:
         self._limits: dict[str, float] = {}
         self._ending: dict[str, float] = {}
         self._figures_at = float("-inf")
+        self._unreadable = ""
 
     def work(self, stop: threading.Event, grace_s: float) -> None:
         """Keep the schedule until asked to stop; then let what runs end, and end what does not within the grace."""
@@ -261,7 +263,7 @@ class Scheduler:
     # What is due --------------------------------------------------------------------------------------------------
 
     def _enrol(self) -> None:
-        requests = self.means.requests()
+        requests = self._requests()
         busy = {run.job for run in self.ledger.open_runs()}
         for name, job in self.schedule.items():
             now = self.means.clock()
@@ -279,6 +281,17 @@ class Scheduler:
             if found.skipped:
                 first, last = found.skipped[0], found.skipped[-1]
                 self.means.journal("times_skipped", job=name, count=len(found.skipped), first=first, last=last)
+
+    def _requests(self) -> Mapping[str, str]:
+        """The open requests; a log that cannot be read is told, and stops no other job."""
+        try:
+            found, self._unreadable = self.means.requests(), ""
+        except FinqError as error:
+            found = {}
+            if str(error) != self._unreadable:
+                self._unreadable = str(error)
+                self.means.journal("requests_unreadable", reason=error)
+        return found
 
     def _start_waiting(self, jobs: frozenset[str]) -> None:
         opened = self.ledger.open_runs()
