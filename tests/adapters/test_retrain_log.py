@@ -70,8 +70,7 @@ from pathlib import Path
 from datetime import datetime, UTC
 from finq_predictor.adapters.retraining import RetrainLog
 log = RetrainLog(Path(sys.argv[1]), "fx")
-while time.time() < float(sys.argv[2]):
-    pass
+time.sleep(max(0.0, float(sys.argv[2]) - time.time()))
 taken = log.begin(sys.argv[3], now=datetime.now(UTC))
 print("taken" if taken else "none", flush=True)
 sys.stdin.read()

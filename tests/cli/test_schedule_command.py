@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -128,6 +129,33 @@ def test_one_that_is_killed_meets_its_jobs_again_and_repeats_nothing(typed):
     assert [e["event"] for e in again if e.get("job") == "slow"] == ["run_succeeded"]
     assert (typed.wait_for("done"), typed.wait_for("ended"), typed.wait_for("after")) == (["x"], ["done"], ["y"])
     assert typed.runs("slow") == typed.runs("done") == typed.runs("after") == ["succeeded"]
+
+
+def test_however_often_it_is_killed_each_run_happens_once(typed):
+    """Killed at random moments, while it looks, starts and settles short runs of two jobs of which one leads to one."""
+    note = "echo $FINQ_SCHEDULE_RUN_ID >> notes"
+    typed.define(a=job(f"{note}; sleep 0.05"), b=job(note, triggered_by=["a"]), c=job(f"sleep 0.02; {note}"))
+    ledger = Ledger(Layout(typed.root).schedule)
+    for number in range(12):
+        for name in ("a", "c"):
+            ledger.add(name, f"time:{number}", datetime.now(UTC))
+    dice = random.Random(7)
+    kills = 0
+    for _ in range(40):
+        process = typed.type()
+        until(process, "scheduler_started")
+        time.sleep(dice.uniform(0.0, 0.8))
+        process.kill()
+        process.communicate(timeout=20)
+        kills += 1
+        if not ledger.open_runs():
+            break
+    runs = ledger.last_runs(100)
+    ledger.close()
+    assert kills > 4
+    assert {(run.state.value, run.job): 0 for run in runs} == {("succeeded", name): 0 for name in "abc"}
+    assert len(runs) == 36
+    assert sorted((typed.folder / "notes").read_text().splitlines()) == sorted(run.run_id for run in runs)
 
 
 def test_what_ended_while_nobody_looked_is_known_and_not_run_again(typed):
