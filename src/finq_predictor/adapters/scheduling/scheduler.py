@@ -29,7 +29,7 @@ from finq_predictor.domain.errors import FinqError
 from finq_predictor.domain.scheduling.jobs import Schedule
 from finq_predictor.domain.scheduling.missed import due
 
-_FAST_S, _SLOW_S, _FIGURES_S = 0.2, 5.0, 15.0
+_FAST_S, _SLOW_S, _FIGURES_S, _LAST_S = 0.2, 5.0, 15.0, 5.0
 
 logger = logging.getLogger(__name__)
 Requests = Callable[[], Mapping[str, str]]
@@ -140,7 +140,8 @@ class Scheduler:
     def wind_up(self, grace_s: float, of: frozenset[str] | None = None) -> None:
         """Follow what this process started until it ends, or end it when the grace is over.
 
-        What was ended waits for the next scheduler, and the try does not count. What somebody runs by hand is theirs.
+        What was ended waits for the next scheduler, and the try does not count; what cannot even be killed is left to
+        it as it is. What somebody runs by hand is theirs.
 
         Args:
             grace_s: Seconds that are left.
@@ -157,6 +158,10 @@ class Scheduler:
                 for run in mine:
                     self.means.journal("run_ended_early", **_about(run), reason="the scheduler stops")
                     self._ask_to_end(run)
+            elif time.monotonic() >= until + self.means.kill_after_s + _LAST_S:
+                for run in mine:
+                    self.means.journal("run_left_behind", **_about(run), reason="it cannot be killed")
+                break
             self._follow(jobs)
             time.sleep(_FAST_S / 4)
         self._write_figures(force=True)
