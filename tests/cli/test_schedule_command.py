@@ -102,7 +102,7 @@ def until(process: subprocess.Popen[str], event: str) -> dict:
 
 
 def test_one_that_is_killed_meets_its_jobs_again_and_repeats_nothing(typed):
-    slow = "echo a $FINQ_SCHEDULE_RUN_ID >> notes; while [ ! -e go ]; do sleep 0.05; done; echo done >> ended"
+    slow = "echo a $FINQ_RUN_ID >> notes; while [ ! -e go ]; do sleep 0.05; done; echo done >> ended"
     typed.define(
         done=job("echo x >> done", schedule="0 0 1 1 *"),
         slow=job(slow, schedule="0 0 1 1 *"),
@@ -121,7 +121,7 @@ def test_one_that_is_killed_meets_its_jobs_again_and_repeats_nothing(typed):
     assert [e["job"] for e in events if e["event"] == "run_succeeded"] == ["done"]
     second = typed.type()
     assert until(second, "run_met_again")["job"] == "slow"
-    assert typed.wait_for("notes") == [f"a {next(e['run_id'] for e in events if e.get('job') == 'slow')}"]
+    assert typed.wait_for("notes") == [f"a {next(e['run'] for e in events if e.get('job') == 'slow')}"]
     (typed.folder / "go").touch()
     typed.wait_for("after")
     second.terminate()
@@ -133,7 +133,7 @@ def test_one_that_is_killed_meets_its_jobs_again_and_repeats_nothing(typed):
 
 def test_however_often_it_is_killed_each_run_happens_once(typed):
     """Killed at random moments, while it looks, starts and settles short runs of two jobs of which one leads to one."""
-    note = "echo $FINQ_SCHEDULE_RUN_ID >> notes"
+    note = "echo $FINQ_RUN_ID >> notes"
     typed.define(a=job(f"{note}; sleep 0.05"), b=job(note, triggered_by=["a"]), c=job(f"sleep 0.02; {note}"))
     ledger = Ledger(Layout(typed.root).schedule)
     for number in range(12):
@@ -166,9 +166,9 @@ def test_what_ended_while_nobody_looked_is_known_and_not_run_again(typed):
     first.kill()
     typed.wait_for("ended")
     time.sleep(0.2)
-    (run_id,) = [e["run_id"] for e in told(first) if e["event"] == "run_due"]
+    (run_id,) = [e["run"] for e in told(first) if e["event"] == "run_due"]
     second = typed.type()
-    assert until(second, "run_succeeded")["run_id"] == run_id
+    assert until(second, "run_succeeded")["run"] == run_id
     second.terminate()
 
 

@@ -40,7 +40,7 @@ def log(tmp_path):
 
 
 def test_a_training_takes_the_request_and_is_done_with_it(catalog, log, monkeypatch):
-    monkeypatch.setenv("FINQ_SCHEDULE_RUN_ID", "fx-run-1")
+    monkeypatch.setenv("FINQ_RUN_ID", "fx-run-1")
     hooks = RetrainHooks()
     hooks.before_pipeline_run(pipeline_of("candidates"), catalog)
     assert log.open_request() is None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from finq_predictor.domain.monitoring.gauges import Gauge
 
 if TYPE_CHECKING:
-    from prometheus_client.core import GaugeMetricFamily
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 
 def prometheus_text(gauges: Iterable[Gauge]) -> str:
@@ -33,14 +33,15 @@ class _Measured:
 
     gauges: tuple[Gauge, ...]
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        from prometheus_client.core import GaugeMetricFamily
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         for gauge in self.gauges:
             if not gauge.samples:
                 continue
             names = list(gauge.samples[0][0])
-            family = GaugeMetricFamily(gauge.name, gauge.text, labels=names)
+            kind = CounterMetricFamily if gauge.counts else GaugeMetricFamily
+            family = kind(gauge.name, gauge.text, labels=names)
             for labels, value in gauge.samples:
                 family.add_metric([labels[name] for name in names], value)
             yield family

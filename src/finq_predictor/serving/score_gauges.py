@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from finq_predictor.adapters.score_cards import read_score_cards
 from finq_predictor.domain.metrics.surroundings import PROMISED, REALISED, REALISED_HIGH
 from finq_predictor.domain.monitoring.gauges import Gauge
-from finq_predictor.serving.score_cards import read_score_cards
 
 
 def score_gauges(root: Path) -> list[Gauge]:

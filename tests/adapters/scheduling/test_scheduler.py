@@ -15,6 +15,7 @@ from finq_predictor.adapters.scheduling.journal import JobFailure
 from finq_predictor.adapters.scheduling.ledger import Ledger, RunState
 from finq_predictor.adapters.scheduling.scheduler import Means, Scheduler
 from finq_predictor.domain.errors import StoreError, UnknownNameError
+from finq_predictor.domain.metrics.jobs import OF_JOBS
 from finq_predictor.domain.scheduling.jobs import Schedule
 
 START = datetime(2026, 3, 2, 12, 0, 30, tzinfo=UTC)
@@ -281,7 +282,7 @@ def test_a_log_of_requests_that_cannot_be_read_stops_no_job(world):
 
 
 def test_what_was_killed_with_the_machine_is_run_again_without_waiting(world):
-    script = "echo $FINQ_SCHEDULE_RUN_ID >> notes; [ $(wc -l < notes) -gt 1 ] || kill -9 0"
+    script = "echo $FINQ_RUN_ID >> notes; [ $(wc -l < notes) -gt 1 ] || kill -9 0"
     one = world({"a": {"schedule": "*/10 * * * *", "retries": 1}}, {"a": script})
     one.settle()
     one.clock.pass_(minutes=10)
@@ -336,14 +337,17 @@ def test_the_figures_say_what_became_of_jobs(world, tmp_path):
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
-    assert found["finq_job_runs_count", "a", "succeeded"] == 1
-    assert found["finq_job_runs_count", "a", "skipped"] == 1
-    assert found["finq_job_runs_count", "b", "failed"] == 1
+    assert found["finq_job_runs_total", "a", "succeeded"] == 1
+    assert found["finq_job_runs_total", "a", "skipped"] == 1
+    assert found["finq_job_runs_total", "b", "failed"] == 1
     assert (found["finq_job_failed_status", "a"], found["finq_job_failed_status", "b"]) == (0, 1)
-    assert found["finq_job_last_success_seconds", "a"] == one.clock().timestamp()
-    assert ("finq_job_last_success_seconds", "b") not in found
-    assert found["finq_job_next_run_seconds", "a"] == datetime(2026, 3, 2, 12, 30, tzinfo=UTC).timestamp()
+    assert found["finq_job_last_success_timestamp_seconds", "a"] == one.clock().timestamp()
+    assert ("finq_job_last_success_timestamp_seconds", "b") not in found
+    assert found["finq_job_next_run_timestamp_seconds", "a"] == datetime(2026, 3, 2, 12, 30, tzinfo=UTC).timestamp()
     assert found["finq_job_running_status", "a"] == 0
+    assert (found["finq_job_failures_total", "a"], found["finq_job_failures_total", "b"]) == (0, 1)
+    declared = {name for metric in OF_JOBS for name in metric.samples}
+    assert {name for name, *_ in found} - {"finq_job_runs_created"} <= declared
 
 
 def test_of_two_that_begin_a_try_one_does(tmp_path):
@@ -362,6 +366,6 @@ def test_a_line_of_json_for_each_event(capsys):
 
     JsonLines()("run_started", job="a", scheduled_for=START, tried=1, reason=None, place=Path("x"))
     told = json.loads(capsys.readouterr().out)
-    assert {name: told[name] for name in told if name != "time"} == {
+    assert {name: told[name] for name in told if name != "at"} == {
         "event": "run_started", "job": "a", "scheduled_for": "2026-03-02T12:00:30+00:00", "tried": 1, "place": "x",
     }  # fmt: skip

@@ -13,6 +13,7 @@ from pathlib import Path
 from finq_predictor.adapters.atomic_file import write_text_atomically
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.prometheus_text import prometheus_text
+from finq_predictor.adapters.scheduling.figures import FILE as OF_THE_SCHEDULER
 from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.metrics.surroundings import CERTIFICATE, DISK_FREE
@@ -76,11 +77,13 @@ def metric_files(root: Path, folder: Path) -> dict[str, Path]:
     """Files of metrics by the name under which a collector tells them.
 
     Args:
-        root: Folder of the data, where monitoring writes.
-        folder: Folder in which others leave theirs, such as a scheduler.
+        root: Folder of the data, where monitoring and the scheduler write.
+        folder: Folder in which others leave theirs.
     """
     places = {market: Layout(root).place(market, "monitoring_metrics") for market in MARKETS}
     ours = {f"finq_monitoring_{market}.prom": file for market, file in places.items() if file.is_file()}
+    if (scheduled := Layout(root).schedule / OF_THE_SCHEDULER).is_file():
+        ours["finq_schedule.prom"] = scheduled
     theirs = {file.name: file for file in sorted(folder.glob("*.prom")) if file.name != _SURROUNDINGS}
     return {**theirs, **ours}
 

@@ -7,8 +7,19 @@ from datetime import datetime
 from math import nan
 
 from finq_predictor.adapters.scheduling.ledger import Ledger, RunState, Tally
+from finq_predictor.domain.metrics.jobs import (
+    FAILED,
+    FAILURES,
+    HEARTBEAT,
+    LAST_DURATION,
+    LAST_SUCCESS,
+    NEXT_RUN,
+    RUNNING,
+    RUNS,
+    TRIES,
+)
 from finq_predictor.domain.monitoring.gauges import Gauge
-from finq_predictor.domain.scheduling.jobs import Schedule
+from finq_predictor.domain.scheduling.jobs import Job, Schedule
 
 FILE = "metrics.prom"
 
@@ -22,53 +33,39 @@ def schedule_gauges(schedule: Schedule, ledger: Ledger, now: datetime) -> list[G
         now: The time.
     """
     tallies = {name: ledger.tally(name) for name in schedule}
-    running = {run.job for run in ledger.open_runs() if run.state is RunState.RUNNING}
+    opened = ledger.open_runs()
+    running = {run.job for run in opened if run.state is RunState.RUNNING}
+    waiting: dict[str, datetime] = {}
+    for run in opened:
+        # One that was tried already waits for its next try, and is not late.
+        if run.state is RunState.WAITING and run.started_at is None:
+            waiting.setdefault(run.job, run.scheduled_for)
 
     def each(values: Mapping[str, float | None]) -> list[tuple[dict[str, str], float]]:
         return [({"job": name}, value) for name, value in values.items() if value is not None]
 
+    def due(name: str, job: Job) -> float | None:
+        if name in waiting:
+            return waiting[name].timestamp()
+        return job.times.after(now).timestamp() if job.times else None
+
     ended = {name: tally.last for name, tally in tallies.items() if tally.last is not None}
+    outcomes = [
+        ({"job": name, "outcome": outcome}, float(count))
+        for name, tally in tallies.items()
+        for outcome, count in tally.counts.items()
+    ]
+    failed = {name: float(tally.counts.get(RunState.FAILED, 0)) for name, tally in tallies.items()}
     return [
-        Gauge(
-            "finq_scheduler_seen_seconds", "When the scheduler last looked, seconds since 1970", [({}, now.timestamp())]
-        ),
-        Gauge(
-            "finq_job_duration_seconds",
-            "Seconds that the last try of the last run took",
-            each({name: _seconds(tally) for name, tally in tallies.items()}),
-        ),
-        Gauge(
-            "finq_job_runs_count",
-            "Runs of a job by what became of them, and times that were missed and skipped",
-            [
-                ({"job": name, "outcome": outcome}, float(count))
-                for name, tally in tallies.items()
-                for outcome, count in tally.counts.items()
-            ],
-        ),
-        Gauge(
-            "finq_job_failed_status",
-            "1 when the last run failed with all its retries",
-            each({name: float(run.state is RunState.FAILED) for name, run in ended.items()}),
-        ),
-        Gauge(
-            "finq_job_tries_count",
-            "Tries that the last run took",
-            each({name: run.tried for name, run in ended.items()}),
-        ),
-        Gauge(
-            "finq_job_last_success_seconds",
-            "When the last success ended, seconds since 1970",
-            each({name: _timestamp(tally.last_success) for name, tally in tallies.items()}),
-        ),
-        Gauge(
-            "finq_job_next_run_seconds",
-            "When the next run is due, seconds since 1970",
-            each({name: job.times.after(now).timestamp() for name, job in schedule.items() if job.times}),
-        ),
-        Gauge(
-            "finq_job_running_status", "1 while a job runs", each({name: float(name in running) for name in schedule})
-        ),
+        Gauge.of(HEARTBEAT, [({}, now.timestamp())]),
+        Gauge.of(LAST_DURATION, each({name: _seconds(tally) for name, tally in tallies.items()})),
+        Gauge.of(RUNS, outcomes),
+        Gauge.of(FAILURES, each(failed)),
+        Gauge.of(FAILED, each({name: float(run.state is RunState.FAILED) for name, run in ended.items()})),
+        Gauge.of(TRIES, each({name: run.tried for name, run in ended.items()})),
+        Gauge.of(LAST_SUCCESS, each({name: _timestamp(tally.last_success) for name, tally in tallies.items()})),
+        Gauge.of(NEXT_RUN, each({name: due(name, job) for name, job in schedule.items()})),
+        Gauge.of(RUNNING, each({name: float(name in running) for name in schedule})),
     ]
 
 

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, TextIO
 
-RUN_ID, JOB, SCHEDULED_FOR = "FINQ_SCHEDULE_RUN_ID", "FINQ_SCHEDULE_JOB", "FINQ_SCHEDULED_FOR"
+from finq_predictor.adapters.log_lines import RUN
+
+RUN_ID, JOB, SCHEDULED_FOR = RUN, "FINQ_SCHEDULE_JOB", "FINQ_SCHEDULED_FOR"
 """Variables that tell a job which run of which job it is, and for which time."""
 Journal = Callable[..., None]
 """Told an event by name, with its fields as keywords."""
@@ -59,7 +61,10 @@ class JsonLines:
     def __call__(self, event: str, **fields: object) -> None:
         """Write one line at once."""
         told = {name: _plain(value) for name, value in fields.items() if value is not None}
-        line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **told}
+        # As in every other line of the product.
+        if "run_id" in told:
+            told = {"run": told.pop("run_id"), **told}
+        line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **told}
         stream = self._stream or sys.stdout
         stream.write(json.dumps(line) + "\n")
         stream.flush()

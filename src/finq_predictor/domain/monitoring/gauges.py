@@ -69,22 +69,24 @@ def _of_drift_tests(subject: Subject, labels: tuple[str, ...]) -> list[Metric]:
 
 @dataclass(frozen=True)
 class Gauge:
-    """A Prometheus gauge.
+    """A Prometheus gauge, or a counter that somebody else has counted.
 
     Attributes:
         name: Metric name, ``finq_<noun>_<unit>``.
         text: What it measures, one line.
         samples: Labels and value of each sample; NaN is allowed.
+        counts: Whether it only grows; the names of its samples end in ``_total`` then.
     """
 
     name: str
     text: str
     samples: Sequence[tuple[Mapping[str, str], float]] = field(default_factory=tuple)
+    counts: bool = False
 
     @classmethod
     def of(cls, metric: Metric, samples: Sequence[tuple[Mapping[str, str], float]]) -> Gauge:
         """The gauge of a declared metric."""
-        return cls(metric.name, metric.text, samples)
+        return cls(metric.name, metric.text, samples, metric.kind is Kind.COUNTER)
 
 
 def monitoring_gauges(
