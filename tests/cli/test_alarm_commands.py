@@ -85,6 +85,15 @@ def test_a_channel_is_tried(conf):
     assert "Did you mean 'hook'" in run("notify", "--test", "hok", "--conf", conf, code=1)
 
 
+def test_the_log_is_seen_where_nobody_configured_one(conf):
+    write(conf)
+    finq = Path(sys.executable).parent / "finq"
+    words = [finq, "notify", "--test", "log", "--conf", conf]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert "INFO Test of this channel. Nothing is wrong." in done.stderr
+
+
 def test_a_channel_that_does_not_take_it_is_told(conf):
     with receiving((401, {}, b"no")) as chat:
         write(conf, channels={"log": {"kind": "log"}, "hook": {"kind": "webhook", "url": chat.url}})

@@ -23,6 +23,12 @@ class LogChannel(Channel):
 
     def __init__(self, given: Given) -> None:
         self._name = given.name
+        if not _LOG.hasHandlers():
+            # A command that nobody configured a log for, which would drop what is over.
+            handler = logging.StreamHandler()
+            handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+            _LOG.addHandler(handler)
+            _LOG.setLevel(logging.INFO)
 
     def send(self, wording: Wording) -> None:
         """See ``Channel``; it always works."""
