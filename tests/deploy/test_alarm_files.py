@@ -218,3 +218,22 @@ def test_prometheus_and_we_agree_on_whatever_is_measured(tmp_path):
     assert done.returncode == 0, (done.stdout + done.stderr)[:6000]
     assert 60 < rang < 400, f"{rang} alarms of {len(tests)} prove little"
     assert sum(bool(one["promql_expr_test"]) for one in tests) > 50
+
+
+def _queries(value: object) -> list[str]:
+    """Every ``expr`` of a dashboard or a file of rules, at any depth."""
+    if isinstance(value, dict):
+        own = [value["expr"]] if isinstance(value.get("expr"), str) else []
+        return own + [query for each in value.values() for query in _queries(each)]
+    return [query for each in value for query in _queries(each)] if isinstance(value, list) else []
+
+
+def test_all_that_is_deployed_names_metrics_that_are_exposed(project_path):
+    files = [*(project_path / "deploy").rglob("*.json"), *(project_path / "deploy" / "prometheus").rglob("*.yml")]
+    queries = [query for file in files for query in _queries(yaml.safe_load(file.read_text(encoding="utf-8")))]
+    assert len(queries) >= len(ALARM_RULES)
+    for query in queries:
+        require_known(query)
+    dashboard = {"panels": [{"targets": [{"expr": "rate(finq_prediction_requests_totl[5m])"}]}]}
+    with pytest.raises(UnknownNameError, match="finq_prediction_requests_total"):
+        require_known(" ".join(_queries(dashboard)))

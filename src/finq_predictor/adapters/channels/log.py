@@ -22,7 +22,7 @@ class LogChannel(Channel):
     options = LogOptions
 
     def __init__(self, given: Given) -> None:
-        self._name = given.name
+        self._log = _LOG.getChild(given.name)
         if not _LOG.hasHandlers():
             # A command that nobody configured a log for, which would drop what is over.
             handler = logging.StreamHandler()
@@ -34,4 +34,4 @@ class LogChannel(Channel):
         """See ``Channel``; it always works."""
         level = logging.ERROR if wording.severity is Severity.CRITICAL else logging.WARNING
         level = logging.INFO if wording.news in (News.RESOLVED, News.TEST) else level
-        _LOG.log(level, "%s. %s", wording.title, " ".join(wording.text.splitlines()))
+        self._log.log(level, "%s. %s", wording.title, " ".join(wording.text.splitlines()))
