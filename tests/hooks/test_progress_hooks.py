@@ -41,7 +41,7 @@ PIPELINE = Pipeline(
 def lines(monkeypatch):
     """What the hook logs, whatever the logging of the process is set to."""
     found: list[str] = []
-    monkeypatch.setattr(progress.logger, "info", lambda text, *values: found.append(text % values))
+    monkeypatch.setattr(progress.logger, "info", lambda text, *values, **_: found.append(text % values))
     return found
 
 
@@ -70,7 +70,7 @@ def test_a_run_ends_with_where_the_time_went(lines, monkeypatch):
     moments = iter([0.0, 1.0, 1.5, 2.0, 72.0, 73.0, 74.0, 130.0])
     hooks = ProgressHooks()
     monkeypatch.setattr(progress, "perf_counter", lambda: next(moments))
-    hooks.before_pipeline_run(pipeline=PIPELINE)
+    hooks.before_pipeline_run(run_params={}, pipeline=PIPELINE)
     for done in PIPELINE.nodes:
         hooks._started[done.name] = progress.perf_counter()
         hooks._finish(done)
@@ -88,7 +88,7 @@ def test_the_next_run_counts_anew(lines):
 
 def test_a_run_without_nodes_says_nothing(lines):
     hooks = ProgressHooks()
-    hooks.before_pipeline_run(pipeline=Pipeline([]))
+    hooks.before_pipeline_run(run_params={}, pipeline=Pipeline([]))
     hooks.after_pipeline_run()
     assert not lines
 

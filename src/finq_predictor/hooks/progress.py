@@ -34,7 +34,8 @@ class ProgressHooks:
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
         """Begin to count; a run that nobody has given an id has that of its session."""
-        begin_run(run_params["run_id"])
+        if run_params.get("run_id"):
+            begin_run(str(run_params["run_id"]))
         self._run = {name: run_params.get(name) for name in ("env", "pipeline_names", "namespaces")}
         logger.debug("A run begins.", extra={"told": {"event": "run began", **self._run}})
         self._start = perf_counter()
