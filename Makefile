@@ -218,7 +218,7 @@ docs: $(VENV)/.serve  ## Write the generated reference pages
 	$(BIN)/finq docs
 
 alarms: $(VENV)/.dev  ## Write the files of Prometheus and Alertmanager that follow from the rules
-	$(BIN)/finq alarms files
+	$(BIN)/finq alarms files --env stack
 
 faults: $(VENV)/.dev  ## Write the reference page of what each source does when its provider is not itself
 	PYTHONPATH=tests $(BIN)/python tests/fault_matrix.py

@@ -127,10 +127,11 @@ def prometheus(small_project, project_path, tmp_path_factory) -> Iterator[str]:
         (texts / "providers.prom").write_text(PROVIDERS)
         config = yaml.safe_load((project_path / "deploy" / "prometheus" / "prometheus.yml").read_text())
         config |= {"global": {"scrape_interval": "1s"}, "rule_files": [], "alerting": {}}
-        for job in config["scrape_configs"]:
-            job.pop("authorization", None)
-            address = {"finq-api": api.url.removeprefix("http://"), "node": node}.get(job["job_name"])
-            job["static_configs"] = [{"targets": [address] if address else []}]
+        (scraped,) = config["scrape_configs"]
+        scraped.pop("authorization")
+        scraped["static_configs"] = [{"targets": [api.url.removeprefix("http://")]}]
+        texts_of = {"job_name": "node", "honor_labels": True, "static_configs": [{"targets": [node]}]}
+        config["scrape_configs"] = [scraped, texts_of]
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
         with running_prometheus(tsdb, folder / "prometheus.yml") as url:
             ask_for(client, names, 12.0)

@@ -24,7 +24,7 @@ TESTS = "prometheus/tests/finq.yml"
 PROMETHEUS = "prometheus/prometheus.yml"
 ALERTMANAGER = "alertmanager/alertmanager.yml"
 _SECRETS = "/etc/alertmanager/secrets"
-_KEY = "/etc/prometheus/secrets/finq-key"
+_KEY = "/run/secrets/metrics_key"
 _NOBODY = "nobody"
 _INTERVAL = "15s"
 
@@ -111,7 +111,7 @@ def prometheus_file(settings: AlarmSettings) -> dict[str, Any]:
     for target in settings.targets:
         parts = urlsplit(target.url)
         jobs.setdefault((target.job, parts.scheme, parts.path, target.key), []).append(parts.netloc)
-    scraped = [
+    scraped: list[dict[str, Any]] = [
         {
             "job_name": job,
             "scheme": scheme,
@@ -122,16 +122,14 @@ def prometheus_file(settings: AlarmSettings) -> dict[str, Any]:
         for (job, scheme, path, key), targets in jobs.items()
     ]
     # What lies in text files has labels of its own, such as the job of a schedule, which have to stay.
-    node = {
-        "job_name": "node",
-        "honor_labels": True,
-        "static_configs": [{"targets": ["127.0.0.1:9100"]}],
-    }
+    if settings.node_exporter is not None:
+        node = {"job_name": "node", "honor_labels": True, "static_configs": [{"targets": [settings.node_exporter]}]}
+        scraped.append(node)
     return {
         "global": {"scrape_interval": _INTERVAL, "evaluation_interval": _INTERVAL},
         "rule_files": ["rules/*.yml"],
-        "alerting": {"alertmanagers": [{"static_configs": [{"targets": ["127.0.0.1:9093"]}]}]},
-        "scrape_configs": [*scraped, node],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [settings.alertmanager]}]}]},
+        "scrape_configs": scraped,
     }
 
 

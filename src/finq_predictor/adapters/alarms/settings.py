@@ -68,6 +68,8 @@ class AlarmSettings(BaseModel):
         files: Further files of metrics that are read, beside those that are gathered.
         certificates: Files of certificates, and ``HOST:PORT`` of servers, whose end is looked at.
         runbooks: Where the runbooks lie.
+        alertmanager: HOST:PORT of the Alertmanager that Prometheus tells.
+        node_exporter: HOST:PORT of the exporter that shows the files of metrics; None where there is none.
     """
 
     model_config = _STRICT
@@ -84,6 +86,8 @@ class AlarmSettings(BaseModel):
     files: tuple[str, ...] = ()
     certificates: tuple[str, ...] = ()
     runbooks: str = "docs/runbooks"
+    alertmanager: str = "127.0.0.1:9093"
+    node_exporter: str | None = "127.0.0.1:9100"
 
     @model_validator(mode="after")
     def _names_exist(self) -> AlarmSettings:
