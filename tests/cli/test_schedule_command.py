@@ -284,3 +284,23 @@ def test_jobs_run_as_in_airflow(monkeypatch):
         "--pipelines",
         "fx",
     )
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [({}, "local"), ({"KEDRO_ENV": "live"}, "live"), ({"KEDRO_ENV": "live", "FINQ_KEDRO_ENV": "own"}, "own")],
+    ids=str,
+)
+def test_the_overlay_is_that_of_the_container(monkeypatch, typed, variables, expected):
+    for name in ("KEDRO_ENV", "FINQ_KEDRO_ENV"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("FINQ_PROJECT", str(typed.folder))
+    assert Programs.of_environment().environment == expected
+    (typed.folder / "conf" / expected).mkdir(exist_ok=True)
+    typed.define(base={"schedule": "0 0 * * *", "command": ["true"]})
+    overlay = {"base": {"schedule": "30 4 * * *"}}
+    (typed.folder / "conf" / expected / "airflow.yml").write_text(yaml.safe_dump(overlay))
+    done = CliRunner().invoke(finq, ["schedule", "--list"], catch_exceptions=False)
+    assert "04:30" in done.output

@@ -23,7 +23,9 @@ _CLOCKS = 37
 @click.option(
     "--root", type=click.Path(path_type=Path), help="Folder of the data.  [default: that of the configuration]"
 )
-@click.option("--env", envvar="FINQ_KEDRO_ENV", default="local", show_default=True, help="Overlay of the jobs.")
+@click.option(
+    "--env", envvar=["FINQ_KEDRO_ENV", "KEDRO_ENV"], default="local", show_default=True, help="Overlay of the jobs."
+)
 @click.option("--params", envvar="FINQ_KEDRO_PARAMS", default="", help="Further --params of each kedro run.")
 @click.option("--list", "listed", is_flag=True, help="Only show the next runs.")
 @click.option(

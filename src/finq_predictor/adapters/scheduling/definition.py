@@ -89,7 +89,7 @@ class Programs:
         """Those that the variables of this process say.
 
         Args:
-            environment: Overlay, where it is not that of ``FINQ_KEDRO_ENV``.
+            environment: Overlay, where it is not that of ``FINQ_KEDRO_ENV``, else of Kedro's own ``KEDRO_ENV``.
             params: Parameters, where they are not those of ``FINQ_KEDRO_PARAMS``.
         """
         project = Path(os.environ.get("FINQ_PROJECT", Path.cwd())).resolve()
@@ -97,7 +97,7 @@ class Programs:
         return cls(
             project,
             Path(os.environ.get("FINQ_KEDRO", beside)),
-            environment or os.environ.get("FINQ_KEDRO_ENV", "local"),
+            environment or os.environ.get("FINQ_KEDRO_ENV") or os.environ.get("KEDRO_ENV") or "local",
             os.environ.get("FINQ_KEDRO_PARAMS", "") if params is None else params,
         )
 
