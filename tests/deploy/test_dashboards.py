@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -24,6 +24,7 @@ from finq_predictor.adapters.database.served_store import ServedStore, store_eng
 from finq_predictor.adapters.grafana import dashboard_json, write_dashboards
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.prometheus_text import prometheus_text
+from finq_predictor.adapters.score_cards import read_score_cards
 from finq_predictor.adapters.silver import read_panel
 from finq_predictor.adapters.snapshots.writer import one_snapshot
 from finq_predictor.cli import cli
@@ -38,6 +39,7 @@ from finq_predictor.domain.monitoring.gauges import Gauge
 from finq_predictor.serving.chores import Chores
 from finq_predictor.serving.keeper import Keeper
 from finq_predictor.serving.lines import prediction_line
+from finq_predictor.serving.score_cards import write_score_cards
 from finq_predictor.serving.spool import FOLDER, Spool
 from postgres_server import free_port
 from prometheus_servers import running_prometheus
@@ -75,8 +77,19 @@ def tell_the_past(root: Path, state: Path, model: dict, horizon: int) -> None:
         )  # fmt: skip
         spool.record(prediction_line(spool.new_id(), b"r", int(row.ts.timestamp() * 1e6), b"null", line))
     spool.close()
-    chores = Chores(root, timedelta(10**4), state=state)
-    assert Keeper(state, lambda: ServedStore(store_engine(state, {})), chores=chores.run_once).run_once().outcomes
+    store, chores = ServedStore(store_engine(state, {})), Chores(root, timedelta(10**4), state=state)
+    # That of the service may have been quicker with some of it.
+    assert Keeper(state, lambda: store, chores=chores.run_once).run_once().problem == ""
+    end = time.monotonic() + 60
+    while not chores.run_once(store, past=True) and not matured(state) and time.monotonic() < end:
+        time.sleep(0.5)
+    write_score_cards(store.engine, root, datetime.now(UTC), state)
+    assert matured(state) > 1000
+
+
+def matured(state: Path) -> int:
+    found = read_score_cards(state)
+    return sum(card.counts.matured for card in found.cards) if found else 0
 
 
 def schedule_text(now: float) -> str:

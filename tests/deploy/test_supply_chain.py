@@ -62,7 +62,7 @@ def test_our_code_has_no_known_way_to_be_attacked(tmp_path):
 # Written in two, so that the file you read holds none.
 PLANTED = {
     "AWS Access Key": "key = 'AKIA" + "QWERTYUIOPASDFGH'\n",
-    "Private Key": "-----BEGIN RSA " + "PRIVATE KEY-----\n",
+    "Private Key": "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIEpAIBAAKCAQEA0123456789\n",
     "Basic Auth Credentials": "url = 'postgresql://finq:" + "hunter2hunter2@db.example/finq'\n",
     "Secret Keyword": "password = '" + "correct-horse-battery-staple'\n",
     "Slack Token": "token = 'xoxb-" + "123456789012-123456789012-abcdefABCDEF123456abcdef'\n",

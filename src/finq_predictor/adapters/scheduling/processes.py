@@ -17,6 +17,8 @@ from pathlib import Path
 
 OUTPUT, EXIT, GROUP = "output.log", "exit", "group"
 KEPT = 200
+# What this process started may outlive the scheduler that asked for it, and is held until it has ended.
+_not_buried: set[subprocess.Popen[bytes]] = set()
 # The shell notes its own number, which is that of the group, and how the command ended. It goes on when it is asked to
 # end, so that it can note how the command took it.
 _SHELL = (
@@ -85,14 +87,16 @@ class Tries:
             start_new_session=True,
         )
         self._started[name] = started
+        _not_buried.add(started)
         return started
 
     def is_running(self, job: str) -> bool:
         """Whether a process of the job is left, whoever started it."""
         for name, started in list(self._started.items()):
-            # Those that ended are buried, so that the system can forget them.
             if started.poll() is not None:
                 del self._started[name]
+        # Those that ended are buried, so that the system can forget them.
+        _not_buried.difference_update([started for started in _not_buried if started.poll() is not None])
         with self.turn(job) as lock:
             return lock is None
 
