@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from types import SimpleNamespace
+
 import pytest
 from prometheus_client import CollectorRegistry
 
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.domain.errors import FinqError
+from finq_predictor.serving import recording
 from finq_predictor.serving.lines import read_line
 from finq_predictor.serving.recording import Recording
 from finq_predictor.serving.settings import Settings
@@ -100,3 +105,27 @@ def test_a_line_that_must_be_recorded_and_is_not_is_an_error(tmp_path):
     with pytest.raises(FinqError, match="cannot be recorded"):
         recording.record(b"line\n", required=True)
     assert recording.record(b"line\n") is False
+
+
+def test_a_keeper_that_is_being_started_while_the_service_ends_is_ended_too(tmp_path, monkeypatch):
+    """The look that starts it runs beside the end of the service."""
+    begun, made, ended = threading.Event(), [], []
+
+    def slowly(_: Settings) -> object:
+        begun.set()
+        time.sleep(0.3)
+        made.append(SimpleNamespace(poll=lambda: None))
+        return made[-1]
+
+    monkeypatch.setattr(recording, "start_keeper", slowly)
+    monkeypatch.setattr(recording, "end_keeper", ended.append)
+    one = Recording(Settings(data_root=tmp_path), CollectorRegistry())
+    one.start()
+    looking = threading.Thread(target=one.look)
+    looking.start()
+    assert begun.wait(5)
+    one.stop()
+    looking.join()
+    one.look()
+    assert len(made) == 1
+    assert ended == made

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,6 +52,8 @@ class Recording:
         self._folder = Layout(settings.state).served
         self._spool: Spool | None = None
         self._keeper: subprocess.Popen[bytes] | None = None
+        # A look works beside the end of the service, and may be starting a keeper just then.
+        self._keeping, self._over = threading.Lock(), False
         self._gauges = _Gauges(registry)
 
     def start(self) -> None:
@@ -155,11 +158,12 @@ class Recording:
             return
         self._gauges.bytes.set(self._spool.look())
         self._gauges.tell(self._folder / STANDING)
-        if self._keeper is not None and self._keeper.poll() is not None:
-            end_keeper(self._keeper)
-            self._keeper = None
-        if self._settings.keeper and self._keeper is None:
-            self._keeper = start_keeper(self._settings)
+        with self._keeping:
+            if self._keeper is not None and self._keeper.poll() is not None:
+                end_keeper(self._keeper)
+                self._keeper = None
+            if self._settings.keeper and self._keeper is None and not self._over:
+                self._keeper = start_keeper(self._settings)
 
     @property
     def problem(self) -> str | None:
@@ -172,6 +176,8 @@ class Recording:
         """Leave the spool to the keeper and let ours end; what it cannot store in a few seconds waits for the next."""
         if self._spool is not None:
             self._spool.close()
+        with self._keeping:
+            self._over = True
         if self._keeper is not None:
             end_keeper(self._keeper)
 

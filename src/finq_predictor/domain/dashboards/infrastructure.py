@@ -118,7 +118,7 @@ INFRASTRUCTURE = Dashboard(
             (Query(LAST_DURATION.name, "{{job}}"),),
             Unit.SECONDS,
             Shape.BARS,
-            width=8,
+            width=6,
         ),
         Panel(
             "Since jobs ended well",
@@ -126,14 +126,14 @@ INFRASTRUCTURE = Dashboard(
             (Query(f"time() - {LAST_SUCCESS.name}", "{{job}}"),),
             Unit.SECONDS,
             Shape.BARS,
-            width=8,
+            width=6,
         ),
         Panel(
             "Failures of jobs",
             "Since the schedule was begun, after all their tries.",
             (Query(FAILURES.samples[0], "{{job}}"),),
             shape=Shape.BARS,
-            width=8,
+            width=6,
             limit=0.5,
         ),
         Panel(
@@ -142,7 +142,7 @@ INFRASTRUCTURE = Dashboard(
             (Query(f"{NEXT_RUN.name} - time()", "{{job}}"),),
             Unit.SECONDS,
             Shape.BARS,
-            width=8,
+            width=6,
         ),
     ),
 )
