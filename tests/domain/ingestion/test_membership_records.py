@@ -220,6 +220,13 @@ def test_silver_up_to_a_moment_is_made_of_what_was_known_then(data):
     pd.testing.assert_frame_equal(again, whole)
 
 
+def test_a_stay_that_was_announced_whole_is_not_opened_again_by_who_repeats_it():
+    said = stays(("AAA", "2020-01-12", "2020-01-13"))
+    raw = received(("2020-01-10 12:00", said), ("2020-01-25 12:00", said))
+    (row,) = clean_membership(raw, RULES).silver.itertuples()
+    assert (row.known_at, row.until.date().isoformat()) == (pd.Timestamp("2020-01-10 12:00", tz="UTC"), "2020-01-13")
+
+
 def test_an_end_is_known_later_than_the_row_it_stands_in():
     raw = stays(("AAPL", "2020-01-02", None), ("IBM", "2020-01-02", "2020-03-02")).set_axis([5, 7])
     known, later = known_times_of(raw, "membership", RULES), later_values_of(raw, "membership", RULES)

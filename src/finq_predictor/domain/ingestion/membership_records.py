@@ -91,8 +91,7 @@ def known_times_of_membership(raw: pd.DataFrame, rules: Rules) -> tuple[pd.Serie
     kept = entries[ledger.alive].reset_index(drop=True)
     if SINCE in mapped.frame:
         kept = kept.assign(**{KNOWN_AT: _revised(kept)})
-        first = kept[_RECEIVED] == kept.groupby(_STAY)[_RECEIVED].transform("min")
-        split = kept[UNTIL].notna() & ~kept[_TOLD] & (first | kept[_RECEIVED].isna())
+        split = _says_two_things(kept)
         kept = kept.assign(_row_known=kept[KNOWN_AT].mask(split, kept[_BEGAN]), _end_known=kept[KNOWN_AT].where(split))
     else:
         kept = _settled_snapshots(kept)
@@ -201,10 +200,17 @@ def _revised(kept: pd.DataFrame) -> pd.Series:
     return revised_times(kept, receipts, _STAY, [UNTIL])
 
 
+def _says_two_things(kept: pd.DataFrame) -> pd.Series:
+    """Whether a row told of a begin first and of an end later; one that tells of a stay again takes no end back."""
+    first = kept[_RECEIVED] == kept.groupby(_STAY)[_RECEIVED].transform("min")
+    said: pd.Series = kept[UNTIL].notna() & ~kept[_TOLD].astype(bool) & (first | kept[_RECEIVED].isna())
+    return said
+
+
 def _stays(kept: pd.DataFrame) -> pd.DataFrame:
     """What became known of each stay, and when: that it began, and where it has an end, that too."""
     whole = kept.assign(**{KNOWN_AT: _revised(kept)})
-    ended = whole[whole[UNTIL].notna() & ~whole[_TOLD].astype(bool)]
+    ended = whole[_says_two_things(whole)]
     begun = ended.assign(**{KNOWN_AT: ended[_BEGAN], UNTIL: _unknown(ended.index)})
     versions = pd.concat([begun, whole], ignore_index=True)[[*_STAY, UNTIL, KNOWN_AT]]
     versions = versions.sort_values([*_STAY, KNOWN_AT], kind="stable", ignore_index=True)
