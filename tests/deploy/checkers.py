@@ -33,4 +33,5 @@ def checker(name: str) -> str:
 def ran(*words: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
     """Run a checker to its end; what it says is in `stdout` and `stderr`."""
     given = {"capture_output": True, "text": True, "timeout": 300, **options}
-    return subprocess.run([str(word) for word in words], **given)  # type: ignore[call-overload, no-any-return] # options
+    # Which overload holds depends on options that only the caller knows.
+    return subprocess.run([str(word) for word in words], **given)  # type: ignore[call-overload, no-any-return]

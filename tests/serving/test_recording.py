@@ -129,3 +129,9 @@ def test_a_keeper_that_is_being_started_while_the_service_ends_is_ended_too(tmp_
     one.look()
     assert len(made) == 1
     assert ended == made
+    other = Recording(Settings(data_root=tmp_path), CollectorRegistry())
+    other.start()
+    other.stop()
+    # A look may be later than the end.
+    other.look()
+    assert len(made) == 1
