@@ -76,7 +76,9 @@ def test_a_client_that_leaves_is_recorded_and_no_failure(either_server):
 
     def both() -> bool:
         text = httpx.get(f"{url}/metrics", timeout=10).text
-        return all(counted % route in text for route in ("/predict", "/batch_predict"))
+        # A request is counted before its line is in the file.
+        lines = either_server.log.read_text()[told:].count('"status":499')
+        return lines >= 2 and all(counted % route in text for route in ("/predict", "/batch_predict"))
 
     wait_until(both, 20)
     assert 'status="500"' not in httpx.get(f"{url}/metrics", timeout=10).text

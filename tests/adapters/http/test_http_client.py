@@ -512,7 +512,8 @@ def test_a_denial_with_status_200_shows_no_key(ask):
 def test_lines_of_a_large_answer_stay_out_of_memory(ask, provider):
     line = json.dumps({"text": "x" * 990})
     content = packed(Answer(body="\n".join([line] * 40_000).encode()))
-    provider.queue("/", cut_off(content.body[:1000]).with_headers(Content_Encoding="gzip"), content)
+    begun = cut_off(content.body[:1000], announced=len(content.body)).with_headers(Content_Encoding="gzip")
+    provider.queue("/", begun, content)
     client = ask(Policy(total_seconds=20, requests_per_minute=1000))
     tracemalloc.start()
     try:
