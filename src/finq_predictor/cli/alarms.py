@@ -35,9 +35,11 @@ def alarms() -> None:
 @env_option
 def list_rules(conf: Path, env: str | None) -> None:
     """List the rules: severity, who is told, the condition and the runbook."""
+    from finq_predictor.domain.alarms.expressions import prometheus_time as span
+
     for rule in _settings(conf, env).rules.values():
         click.echo(f"{rule.name:<20} {rule.severity.value:<9} {rule.audience.value:<8} docs/runbooks/{rule.runbook}.md")
-        click.echo(f"    {rule.promql()}   for {rule.hold}, told again after {rule.cool_down}")
+        click.echo(f"    {rule.promql()}   for {span(rule.hold)}, told again after {span(rule.cool_down)}")
 
 
 @alarms.command()

@@ -119,7 +119,7 @@ def _show(jobs: Schedule, days: float) -> None:
             click.echo(f"{name:<{width}}  {after}")
     coming = jobs.coming(now, now + timedelta(days=days))
     click.echo(
-        f"\n{len(coming):,} runs within {days:g} days"
+        f"\n{len(coming):,} runs within {days:g} {'day' if days == 1 else 'days'}"
         + (f", the first {_MOST_SHOWN}:" if len(coming) > _MOST_SHOWN else ":")
     )
     for moment, name in coming[:_MOST_SHOWN]:
