@@ -47,7 +47,7 @@ CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
     # An overlay says only what differs.
-    "merge_strategy": {"parameters": "soft", "globals": "soft", "mlflow": "soft"},
+    "merge_strategy": {"parameters": "soft", "globals": "soft", "mlflow": "soft", "airflow": "soft"},
     "custom_resolvers": {"project_path": project_path},
     "config_patterns": {"mlflow": ["mlflow*"], "airflow": ["airflow*"]},
 }

@@ -25,11 +25,16 @@ def test_a_block_lies_over_the_default():
 @pytest.mark.parametrize(
     ("block", "said"),
     [
-        ({"shedule": "@daily"}, "'a' .*shedule: Extra inputs.*Its keys: dag_id"),
+        ({"shedule": "@daily"}, "'a' .*shedule: this key is not known. Did you mean 'schedule'"),
         ({"retries": -1}, "retries: .*greater than or equal to 0, given -1"),
         ({"catch_up": "twice"}, "catch_up: .*'skip', 'once' or 'every'"),
-        ({"schedule": "hourly"}, "five fields"),
-        ({"timezone": "Mars/Olympus"}, "no time zone 'Mars/Olympus'"),
+        ({"schedule": "hourly"}, "job 'a' .*five fields"),
+        ({"timezone": "Mars/Olympus"}, "job 'a' .*no time zone 'Mars/Olympus'"),
+        ({"command": "finq backup"}, "command: expected a list, given 'finq backup'"),
+        ({"timeout_minutes": float("inf")}, "job 'a' .*timeout_minutes: .*given inf"),
+        ({"timeout_minutes": float("nan")}, "job 'a' .*timeout_minutes: .*given nan"),
+        (5, "job 'a' .*given 5; expected keys and values"),
+        (["schedule"], "job 'a' .*expected keys and values"),
         ({"triggered_by": ["c"]}, "Unknown job in triggered_by 'c'"),
         ({"triggered_by": ["b"]}, "run for ever"),
         ({"retrains": "equities"}, "Unknown market 'equities'. Did you mean 'equity'"),
@@ -38,6 +43,43 @@ def test_a_block_lies_over_the_default():
 def test_what_cannot_be_is_refused_with_its_place(block, said):
     with pytest.raises((ConfigurationError, UnknownNameError), match=said):
         Schedule.of({"a": block, "b": {"triggered_by": ["a"]}})
+
+
+@pytest.mark.parametrize("name", ["", "../a", "a b", "a/b", ".", 7, "a" * 101])
+def test_what_cannot_name_a_folder_names_no_job(name):
+    with pytest.raises(ConfigurationError, match="expected letters, digits"):
+        Schedule.of({name: {}})
+
+
+def test_an_empty_block_says_nothing():
+    assert Schedule.of({"default": None, "a": None})["a"] == Job()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("monitorng: {schedule: '@daily'}", "Unknown pipeline, and no command, in the schedule 'monitorng'. Did you"),
+        ("\tx: [", "expected YAML"),
+        ("- monitoring", "expected YAML"),
+    ],
+)
+def test_a_file_that_cannot_be_is_refused(text, said, tmp_path):
+    (tmp_path / "conf" / "base").mkdir(parents=True)
+    (tmp_path / "conf" / "local").mkdir()
+    (tmp_path / "conf" / "base" / "airflow.yml").write_text(text)
+    with pytest.raises((ConfigurationError, UnknownNameError), match=said):
+        read_schedule(tmp_path, "local")
+
+
+def test_an_overlay_says_only_what_differs(tmp_path):
+    for name, text in (
+        ("base", "copy: {schedule: '@daily', command: [finq, backup, x]}"),
+        ("local", "copy: {schedule: '@hourly'}"),
+    ):
+        (tmp_path / "conf" / name).mkdir(parents=True)
+        (tmp_path / "conf" / name / "airflow.yml").write_text(text)
+    job = read_schedule(tmp_path, "local")["copy"]
+    assert (job.schedule, job.command) == ("@hourly", ("finq", "backup", "x"))
 
 
 def test_an_unknown_job_is_named_with_the_nearest():

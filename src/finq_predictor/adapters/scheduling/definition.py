@@ -8,13 +8,16 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
-from finq_predictor.domain.errors import ConfigurationError
+from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
+from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.scheduling.jobs import Job, Schedule
 
 FILE = "airflow.yml"
 _OWN = ("kedro", "finq")
+_PIPELINES = Path(__file__).parents[2] / "pipelines"
 
 
 def read_schedule(project: Path, environment: str) -> Schedule:
@@ -22,12 +25,19 @@ def read_schedule(project: Path, environment: str) -> Schedule:
 
     Args:
         project: Root of the project.
-        environment: Overlay; a block of its file takes the place of the block of the base.
+        environment: Overlay; what its file says of a job lies over what the base says of it.
 
     Raises:
         ConfigurationError: If there is no such file, or a block of it cannot be read.
+        UnknownNameError: If a job runs a pipeline that does not exist.
     """
-    return Schedule.of(_read(project, environment, "airflow"))
+    schedule = Schedule.of(_read(project, environment, "airflow"))
+    # Looked up as files: to import them takes longer than to say what is due.
+    known = {one.name for one in iter_modules([str(_PIPELINES)]) if one.ispkg} | {*MARKETS, "__default__"}
+    for name, job in schedule.items():
+        if job.command is None and name not in known:
+            raise UnknownNameError("pipeline, and no command, in the schedule", name, known)
+    return schedule
 
 
 def data_root(project: Path, environment: str, params: str) -> Path:
@@ -47,6 +57,8 @@ def data_root(project: Path, environment: str, params: str) -> Path:
 
 def _read(project: Path, environment: str, what: str) -> Mapping[str, Any]:
     from kedro.config import MissingConfigException, OmegaConfigLoader
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     try:
         with warnings.catch_warnings():
@@ -57,9 +69,16 @@ def _read(project: Path, environment: str, what: str) -> Mapping[str, Any]:
                 env=environment,
                 base_env="base",
                 default_run_env="local",
+                # As the project's settings have it, with which the DAGs are made.
+                merge_strategy={"airflow": "soft", "globals": "soft"},
                 config_patterns={"airflow": ["airflow*"]},
             )
             found: Mapping[str, Any] = loader[what]
+    except (YAMLError, OmegaConfBaseException) as error:
+        raise ConfigurationError(
+            f"A file {what}*.yml below {project / 'conf'} cannot be read ({error}); expected YAML with a block for "
+            "each name."
+        ) from error
     except (MissingConfigException, ValueError) as error:
         raise ConfigurationError(
             f"There is no schedule below {project / 'conf'} that can be read ({error}); expected conf/base/{FILE}. Run "

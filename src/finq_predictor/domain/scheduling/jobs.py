@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -11,11 +12,14 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
+from finq_predictor.domain.errors import ConfigurationError, UnknownNameError, closest
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.scheduling.cron import CronTimes, time_zone
 
 DEFAULT = "default"
+# Runs are named after their job, and folders after runs.
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
+_YEAR_MINUTES = 366 * 24 * 60
 
 
 class CatchUp(StrEnum):
@@ -59,10 +63,10 @@ class Job(BaseModel):
     triggered_by: tuple[str, ...] = ()
     retrains: str | None = None
     catch_up: CatchUp = CatchUp.ONCE
-    retries: int = Field(default=3, ge=0)
-    retry_delay_minutes: float = Field(default=5, ge=0)
-    max_retry_delay_minutes: float = Field(default=60, ge=0)
-    timeout_minutes: float = Field(default=60, gt=0)
+    retries: int = Field(default=3, ge=0, le=1000)
+    retry_delay_minutes: float = Field(default=5, ge=0, le=_YEAR_MINUTES)
+    max_retry_delay_minutes: float = Field(default=60, ge=0, le=_YEAR_MINUTES)
+    timeout_minutes: float = Field(default=60, gt=0, le=_YEAR_MINUTES)
     command: tuple[str, ...] | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
@@ -130,8 +134,10 @@ class Schedule(Mapping[str, Job]):
             ConfigurationError: If a block has an unknown key or a value that cannot be; names block and key.
             UnknownNameError: If a name in a block does not exist.
         """
-        defaults = blocks.get(DEFAULT) or {}
-        return cls({name: _job(name, {**defaults, **block}) for name, block in blocks.items() if name != DEFAULT})
+        defaults = _block(DEFAULT, blocks.get(DEFAULT))
+        return cls(
+            {name: _job(name, {**defaults, **_block(name, block)}) for name, block in blocks.items() if name != DEFAULT}
+        )
 
     def __getitem__(self, name: str) -> Job:
         """A job.
@@ -176,14 +182,33 @@ class Schedule(Mapping[str, Job]):
         )
 
 
+def _block(name: object, block: object) -> Mapping[str, Any]:
+    """What a block says; an empty one says nothing."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"The schedule has a job called {name!r}; expected letters, digits, _ and -, such as nightly_copy."
+        )
+    if block is not None and not isinstance(block, Mapping):
+        raise ConfigurationError(
+            f"The job {name!r} of the schedule cannot be read: given {block!r}; expected keys and values, such as "
+            "schedule: '@daily'."
+        )
+    return block or {}
+
+
 def _job(name: str, given: Mapping[str, Any]) -> Job:
     try:
         return Job.model_validate(given)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, one['loc'])) or 'the block'}: {one['msg']}, given {one['input']!r}"
-            for one in error.errors()
-        )
-        raise ConfigurationError(
-            f"The job {name!r} of the schedule cannot be read: {problems}. Its keys: {', '.join(Job.model_fields)}."
-        ) from error
+        problems = "; ".join(map(_problem, error.errors()))
+    except (ConfigurationError, UnknownNameError) as error:
+        problems = str(error)
+    raise ConfigurationError(f"The job {name!r} of the schedule cannot be read: {problems}")
+
+
+def _problem(one: Any) -> str:
+    key = ".".join(map(str, one["loc"])) or "the block"
+    if one["type"] == "extra_forbidden":
+        return f"{key}: this key is not known. {closest(key, Job.model_fields)}"
+    expected = "expected a list" if one["type"] == "tuple_type" else one["msg"]
+    return f"{key}: {expected}, given {one['input']!r}."
