@@ -35,14 +35,29 @@ def test_an_environment_lies_above_the_base(conf):
     assert read_settings(conf, "desk").limits == {}
 
 
+def test_what_an_environment_adds_takes_nothing_away(conf):
+    (conf / "base" / "alarms.yml").write_text(BASE + "limits: {api-slow: 2, api-errors: 3}\nsilenced: [api-slow]\n")
+    (conf / "local" / "alarms.yml").write_text(
+        "channels: {chat: {kind: slack}}\naudiences: {team: [chat]}\nlimits: {api-slow: 5}\nsilenced: []\n"
+    )
+    settings = read_settings(conf)
+    assert set(settings.channels) == {"log", "chat"}
+    assert settings.audiences == {Audience.ON_CALL: ("log",), Audience.TEAM: ("chat",)}
+    assert settings.limits == {"api-slow": 5, "api-errors": 3}
+    assert settings.silenced == ()
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("limts: {api-slow: 2}", "limts: this key is not known"),
+        ("limts: {api-slow: 2}", "limts: this key is not known. Did you mean 'limits'?"),
+        ("limits: {api-slow: .nan}", "limits.api-slow: Input should be a finite number"),
+        ("quiet: {start: '22:00', end: '07:00', zoen: UTC}", "quiet.zoen: this key is not known. Did you mean 'zone'?"),
+        ("targets: [{ulr: 'http://a/metrics'}]", "targets.0.ulr: this key is not known. Did you mean 'url'?"),
         ("limits: {api-slo: 2}", "Unknown alarm rule 'api-slo'. Did you mean 'api-slow'?"),
         ("silenced: [drift]", "Unknown alarm rule 'drift'"),
         ("audiences: {on_call: [lag], team: [log]}", "Unknown channel 'lag'. Did you mean 'log'?"),
-        ("audiences: {on_call: [log]}", "nobody is told of what is for team"),
+        ("audiences: {team: []}", "nobody is told of what is for team"),
         ("audiences: {boss: [log], on_call: [log], team: [log]}", "audiences.boss"),
         ("channels: {log: {kind: log, colour: red}}", "The channel log: colour: this key is not known"),
         ("channels: {log: {kind: loog}}", "Unknown kind of channel 'loog'"),

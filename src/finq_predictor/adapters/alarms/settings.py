@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from finq_predictor.adapters.channels import CHANNEL_KINDS, Channel, ChannelOptions, Given
 from finq_predictor.domain.alarms.policy import Policy, QuietHours
 from finq_predictor.domain.alarms.rule import Audience, Rule
 from finq_predictor.domain.alarms.rules import ALARM_RULES
-from finq_predictor.domain.errors import ConfigurationError, FinqError, UnknownNameError
+from finq_predictor.domain.errors import ConfigurationError, FinqError, UnknownNameError, closest
 
 FILE = "alarms.yml"
+_BY_NAME = ("channels", "audiences", "limits")
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -80,7 +81,7 @@ class AlarmSettings(BaseModel):
     digest_above: int = Field(default=4, gt=0)
     resolved: bool = True
     quiet: Quiet | None = None
-    limits: dict[str, float] = Field(default_factory=dict)
+    limits: dict[str, FiniteFloat] = Field(default_factory=dict)
     silenced: tuple[str, ...] = ()
     targets: tuple[Target, ...] = ()
     files: tuple[str, ...] = ()
@@ -154,7 +155,7 @@ class AlarmSettings(BaseModel):
         try:
             return found, found.options(**options)
         except ValidationError as error:
-            raise ConfigurationError(f"The channel {name}: {said(error)}") from None
+            raise ConfigurationError(f"The channel {name}: {said(error, found.options)}") from None
 
 
 def read_settings(conf: Path, environment: str | None = None) -> AlarmSettings:
@@ -162,8 +163,8 @@ def read_settings(conf: Path, environment: str | None = None) -> AlarmSettings:
 
     Args:
         conf: Folder of the configuration.
-        environment: Whose file lies above that of the base; what it says of a key replaces what the base says. None
-            is ``local``, which need not have one.
+        environment: Whose file lies above that of the base; what it says of a key, of one channel, audience or limit
+            replaces what the base says. None is ``local``, which need not have one.
 
     Raises:
         ConfigurationError: If a file cannot be read, or says what cannot be; names the file and the key.
@@ -176,21 +177,35 @@ def read_settings(conf: Path, environment: str | None = None) -> AlarmSettings:
         files.append(above)
     given: dict[str, Any] = {}
     for file in files:
-        given |= _read(file)
+        for key, value in _read(file).items():
+            # By name: a channel or a limit of one's own takes none of the others away.
+            both = key in _BY_NAME and isinstance(value, dict) and isinstance(given.get(key), dict)
+            given[key] = {**given[key], **value} if both else value
     try:
         return AlarmSettings(**given)
     except ValidationError as error:
-        raise ConfigurationError(f"{' and '.join(map(str, files))} cannot be used: {said(error)}") from None
+        raise ConfigurationError(
+            f"{' and '.join(map(str, files))} cannot be used: {said(error, AlarmSettings)}"
+        ) from None
 
 
-def said(error: ValidationError) -> str:
-    """What is wrong with which key, without the values, which may be secret."""
+def said(error: ValidationError, model: type[BaseModel]) -> str:
+    """What is wrong with which key, without the values, which may be secret.
+
+    Args:
+        error: What was found.
+        model: What it was held against.
+    """
     found = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'the file'}: {_in_words(one['msg'])}" for one in found)
+    return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'the file'}: {_in_words(one, model)}" for one in found)
 
 
-def _in_words(message: str) -> str:
-    return message.removeprefix("Value error, ").replace("Extra inputs are not permitted", "this key is not known")
+def _in_words(one: Any, model: type[BaseModel]) -> str:
+    if one["type"] != "extra_forbidden":
+        return str(one["msg"]).removeprefix("Value error, ")
+    parts: dict[str, type[BaseModel]] = {"quiet": Quiet, "targets": Target}
+    known = model if len(one["loc"]) == 1 else parts[str(one["loc"][0])]
+    return f"this key is not known. {closest(str(one['loc'][-1]), known.model_fields)}"
 
 
 def _read(file: Path) -> dict[str, Any]:
