@@ -34,6 +34,8 @@ EVERYTHING = {
     "targetGroup": {"arn": "arn:aws:elasticloadbalancing:eu-central-1:1:targetgroup/finq/1"},
     "networkPolicy": {"balancers": ["10.20.0.0/22"], "tracing": {"cidr": "10.9.0.0/16", "port": 4318}},
     "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+    "rules": {"enabled": True, "labels": {"release": "prometheus"}},
+    "dashboards": {"enabled": True},
 }
 
 
@@ -175,7 +177,7 @@ def test_every_release_is_valid_and_whole(releases):
     assert kinds == {
         *("Deployment", "CronJob", "Service", "Ingress", "HorizontalPodAutoscaler", "PodDisruptionBudget"),
         *("NetworkPolicy", "PersistentVolumeClaim", "ServiceAccount", "ExternalSecret", "ServiceMonitor"),
-        "TargetGroupBinding",
+        *("TargetGroupBinding", "PrometheusRule", "ConfigMap"),
     }
 
 
@@ -214,6 +216,23 @@ def test_probes_settings_and_files_are_those_of_the_service(releases):
     assert not [
         one for one in template["containers"] if one["name"] == "follow" and "secrets" in str(one["volumeMounts"])
     ]
+
+
+def test_alarms_and_dashboards_are_those_of_every_other_place(releases):
+    rules = yaml.safe_load((DEPLOY / "prometheus" / "rules" / "finq.yml").read_text(encoding="utf-8"))
+    assert only(releases["everything"], "PrometheusRule")["spec"] == rules
+    assert only(releases["everything"], "PrometheusRule")["metadata"]["labels"]["release"] == "prometheus"
+    shown = {}
+    for one in releases["large"]:
+        if one["kind"] == "ConfigMap":
+            assert one["metadata"]["labels"]["grafana_dashboard"] == "1"
+            shown |= {name: json.loads(text) for name, text in one["data"].items()}
+    files = (DEPLOY / "grafana" / "dashboards").glob("*.json")
+    assert shown == {file.name: json.loads(file.read_text(encoding="utf-8")) for file in files}
+    # Alarms ask for the service by this name, whatever the release is called.
+    (endpoint,) = only(releases["large"], "ServiceMonitor")["spec"]["endpoints"]
+    jobs = {one["replacement"] for one in endpoint["relabelings"] if one["targetLabel"] == "job"}
+    assert jobs == set(re.findall(r'up\{job=~"([^"]+)"', str(rules)))
 
 
 def test_the_outside_sees_what_nginx_lets_through(releases):
@@ -361,6 +380,7 @@ CHANGES: dict[str, tuple[str, str, str, str]] = {
     ),
     "a template that does not end": ("api.yaml", "{{- if .Values.ingress.enabled }}", "{{- if }}", "helm"),
     "a misspelt field of an operator": ("api.yaml", "  endpoints:\n", "  endpoint:\n", "endpoint"),
+    "a misspelt field of alarms": ("monitoring.yaml", "spec:\n", "specs:\n", "specs"),
     "a misspelt field of secrets": ("secrets.yaml", "secretKey:", "secretsKey:", "secretsKey"),
 }
 VALUES: dict[str, tuple[dict[str, Any], str]] = {
