@@ -328,7 +328,7 @@ def test_named_files_are_there(page: Path) -> None:
     named = [name for name in files(page) if not name.startswith("data/") and "<" not in name]
     # By make dags and make secrets, and by whoever has keys or settings.
     made = {"deploy/airflow/dags", "deploy/compose/secrets", "deploy/compose/.env"}
-    made |= {"conf/local/credentials.yml", "conf/local/alarms.yml"}
+    made |= {"conf/local/credentials.yml", "conf/local/alarms.yml", "conf/local/airflow.yml"}
     assert [name for name in named if name.rstrip("/") not in made and not (PROJECT / name).exists()] == []
 
 
