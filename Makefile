@@ -19,7 +19,8 @@ SIGNAL ?=
 SEED   ?=
 KNOBS  := $(if $(PRESET),$(,)preset=$(PRESET))$(if $(SIGNAL),$(,)signal=$(SIGNAL))$(if $(SEED),$(,)seed=$(SEED))
 PARAMS := data_root=$(ROOT)$(KNOBS)
-PORT   ?= 8000
+# Else API_PORT, else 8000.
+PORT   ?=
 # make image IMAGE=data; with buildah: BUILDER="buildah --isolation chroot". Its name begins with REGISTRY.
 IMAGE    ?= data
 BUILDER  ?= docker
@@ -145,7 +146,7 @@ format: $(VENV)/.dev  ## Let ruff format and sort
 	$(BIN)/ruff format .
 
 serve: $(VENV)/.serve  ## The prediction API on http://127.0.0.1:8000 (after make run)
-	FINQ_DATA_ROOT=$(ROOT) $(BIN)/bentoml serve finq_predictor.serving.service:Api --host 127.0.0.1 --port $(PORT)
+	FINQ_DATA_ROOT=$(ROOT) $(BIN)/bentoml serve finq_predictor.serving.service:Api $(if $(PORT),--port $(PORT))
 
 secrets:  ## Make the secrets of `make up`, each once
 	@$(PYTHON) deploy/compose/make_secrets.py

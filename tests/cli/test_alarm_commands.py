@@ -122,3 +122,33 @@ def test_it_looks_again_and_again_until_it_is_ended(conf, tmp_path):
     finally:
         looking.terminate()
         looking.communicate(timeout=30)
+
+
+def test_a_webhook_of_slack_in_the_environment_is_enough(conf, tmp_path, monkeypatch):
+    with receiving() as chat:
+        write(conf, certificates=["a:1"])
+        monkeypatch.setenv("SLACK_WEBHOOK_URL", chat.url)
+        assert run("notify", "--test", "slack", "--conf", conf) == "The channel slack took the test.\n"
+        words = ("alarms", "check", "--root", tmp_path / "data", "--conf", conf)
+        run(*words)
+        standing = Layout(tmp_path / "data").alarms
+        kept = json.loads(standing.read_text())
+        for alarm in kept["holds"]:
+            alarm["since"] -= 600
+        standing.write_text(json.dumps(kept))
+        assert "told   slack: Warning: Certificate ends soon" in run(*words, code=2)
+        assert len(chat.got) == 2
+        # A channel of the kind that has a name of its own takes the same webhook, and none is added.
+        everybody = {"on_call": ["team-chat"], "team": ["team-chat"]}
+        write(conf, channels={"team-chat": {"kind": "slack"}}, audiences=everybody)
+        run("notify", "--test", "team-chat", "--conf", conf)
+        assert len(chat.got) == 3
+        assert "Unknown channel 'slack'" in run("notify", "--test", "slack", "--conf", conf, code=1)
+
+
+def test_every_command_refuses_a_variable_that_nobody_reads(conf, monkeypatch):
+    write(conf)
+    monkeypatch.setenv("FINQ_METRIC_KEY", "hid4en")
+    said = run("alarms", "list", "--conf", conf, code=1)
+    assert "FINQ_METRIC_KEY (did you mean FINQ_METRICS_KEY" in said
+    assert "hid4en" not in said

@@ -17,7 +17,7 @@ import yaml
 from checkers import DEPLOY, checker, ran
 
 from finq_predictor.serving.routes import OPERATIONS
-from finq_predictor.serving.settings import Settings
+from finq_predictor.serving.settings import every_variable
 
 CHART = DEPLOY / "helm" / "finq"
 SCRIPT = Path(__file__).parent / "render_chart.py"
@@ -203,9 +203,7 @@ def test_probes_settings_and_files_are_those_of_the_service(releases):
     probes = {kind: api[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "readiness", "liveness")}
     assert probes == {"startup": "/readyz", "readiness": "/readyz", "liveness": "/livez"}
     assert set(probes.values()) <= paths
-    from finq_predictor.adapters.secret_values import SECRETS
-
-    known = {f"FINQ_{name.upper()}" for name in Settings.model_fields} | {f"{name}_FILE" for name in SECRETS}
+    known = {form for one in every_variable().values() for form in one.forms}
     assert {one["name"] for one in api["env"]} <= known
     (secret,) = [volume["secret"] for volume in template["volumes"] if "secret" in volume]
     files = {f"/run/secrets/finq/{one['path']}" for one in secret["items"]}

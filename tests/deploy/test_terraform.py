@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from checkers import DEPLOY, checker, ran
 
-from finq_predictor.adapters.secret_values import SECRETS
+from finq_predictor.adapters.environment.declared import DECLARED
 
 TERRAFORM = DEPLOY / "terraform"
 HERE = Path(__file__).parent
@@ -230,7 +230,9 @@ def test_the_secret_holds_what_the_chart_gives_to_pods():
     names = set(re.findall(r"^    (\w+) +=", told, re.MULTILINE))
     chart = (DEPLOY / "helm" / "finq" / "templates" / "secrets.yaml").read_text(encoding="utf-8")
     assert names == set(re.findall(r'"(\w+)"', re.search(r"\(list ([^)]*)\)", chart)[1]))
-    assert {f"FINQ_{name.upper()}" for name in names - {"metrics_key"}} <= set(SECRETS)
+    assert {f"FINQ_{name.upper()}" for name in names - {"metrics_key"}} <= {
+        one.name for one in DECLARED.values() if one.secret
+    }
 
 
 def test_the_balancer_hides_what_nginx_hides():

@@ -47,6 +47,7 @@ def running(
     ready: tuple[int, ...] = (200,),
     seconds: float = 90.0,
     arguments: tuple[str, ...] = (),
+    port_by: str = "",
     **environment: str,
 ) -> Iterator[Server]:
     """Start a server and wait until a route answers.
@@ -58,6 +59,7 @@ def running(
         ready: The statuses to wait for.
         seconds: Longest wait.
         arguments: What follows the port.
+        port_by: A variable that says the port, which then stands in no word of the command.
         environment: Variables on top of the present ones.
 
     Yields:
@@ -66,9 +68,11 @@ def running(
     port = free_port()
     log = folder / f"server-{port}.log"
     variables = os.environ | {"BENTOML_HOME": str(folder / "bentoml"), "PYTHONWARNINGS": "ignore"} | environment
+    words = [*command, *([] if port_by else [str(port)]), *arguments]
+    variables |= {port_by: str(port)} if port_by else {}
     with log.open("w") as output:
         process = subprocess.Popen(
-            [*command, str(port), *arguments],
+            words,
             cwd=folder,
             env=variables,
             stdout=output,

@@ -11,12 +11,13 @@ from pydantic import ValidationError
 from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.modelling.decisions import AbstentionRules
-from finq_predictor.serving.settings import InferenceMode, Settings, describe_settings, variable
+from finq_predictor.serving.settings import InferenceMode, Settings, every_variable, given_for, variable
 
 
 @pytest.fixture(autouse=True)
 def without_variables(monkeypatch):
-    for name in [name for name in os.environ if name.startswith("FINQ_")]:
+    plain = {name for one in every_variable().values() for name in one.plain}
+    for name in [name for name in os.environ if name.startswith("FINQ_") or name in plain]:
         monkeypatch.delenv(name)
 
 
@@ -38,7 +39,7 @@ def test_values_are_read(monkeypatch):
         "FINQ_CACHE_BARS": " 5 ",
         "FINQ_BATCH_BARS": "  ",
         "FINQ_BATCH_LIMIT": "",
-        "FINQ_UNKNOWN": "ignored",
+        "FINQ_OWN_NOTE": "ignored",
     }.items():
         monkeypatch.setenv(name, value)
     read = Settings.from_environment()
@@ -65,6 +66,9 @@ def test_what_is_given_by_name_takes_nothing_from_the_environment(monkeypatch):
         ("FINQ_POLL_SECONDS", "inf", "expected a number from 0.01."),
         ("FINQ_CACHE_BARS", "0", "expected a whole number from 1."),
         ("FINQ_CACHE_BARS", "1.5", "expected a whole number from 1."),
+        ("FINQ_API_PORT", "http", "expected a whole number from 1 to 65535."),
+        ("API_PORT", "70000", "expected a whole number from 1 to 65535."),
+        ("API_HOST", "http://here/", "expected the name or address of a host."),
     ],
 )
 def test_a_wrong_value_names_its_variable(monkeypatch, name, value, words):
@@ -72,6 +76,34 @@ def test_a_wrong_value_names_its_variable(monkeypatch, name, value, words):
     with pytest.raises(ConfigurationError) as raised:
         Settings.from_environment()
     assert str(raised.value) == f"{name} is {value!r}; {words}"
+
+
+def test_well_known_names_serve_after_ours(monkeypatch):
+    monkeypatch.setenv("API_HOST", "0.0.0.0")
+    monkeypatch.setenv("API_PORT", "9000")
+    read = Settings.from_environment()
+    assert (read.api_host, read.api_port) == ("0.0.0.0", 9000)
+    monkeypatch.setenv("FINQ_API_PORT", "9001")
+    assert Settings.from_environment().api_port == 9001
+    # What Kubernetes says of a service called finq-api is none.
+    monkeypatch.setenv("FINQ_API_PORT", "tcp://10.0.0.1:80")
+    assert (Settings.from_environment().api_port, given_for("api_port")) == (9000, "9000")
+
+
+def test_a_contradiction_is_said_once(monkeypatch, caplog):
+    monkeypatch.setenv("API_PORT", "9000")
+    monkeypatch.setenv("FINQ_API_PORT", "9001")
+    monkeypatch.setattr("finq_predictor.serving.settings._noted", set())
+    for _ in range(2):
+        Settings.from_environment()
+    said = "FINQ_API_PORT and API_PORT say different things; FINQ_API_PORT counts."
+    assert [record.getMessage() for record in caplog.records] == [said]
+
+
+def test_an_unknown_variable_is_refused(monkeypatch):
+    monkeypatch.setenv("FINQ_CACHE_BAR", "5")
+    with pytest.raises(ConfigurationError, match="did you mean FINQ_CACHE_BARS"):
+        Settings.from_environment()
 
 
 def test_unknown_market_is_refused(monkeypatch):
@@ -86,8 +118,8 @@ def test_settings_do_not_change():
 
 
 def test_every_setting_is_described():
-    rows = {name: (default, meaning) for name, default, meaning in describe_settings()}
-    assert list(rows) == [variable(name) for name in Settings.model_fields]
+    rows = {name: (one.default, one.meaning) for name, one in every_variable().items()}
+    assert list(rows)[: len(Settings.model_fields)] == [variable(name) for name in Settings.model_fields]
     assert rows["FINQ_MARKETS"] == ("all", "Markets to serve, separated by commas")
     assert rows["FINQ_INFERENCE_TIMEOUT_SECONDS"][0] == "`5`"
     assert rows["FINQ_BODY_LIMIT"][0] == "`1048576`"

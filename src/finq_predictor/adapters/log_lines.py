@@ -9,19 +9,14 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from finq_predictor.adapters.environment.reading import hand_on, value_of
 from finq_predictor.domain.errors import ConfigurationError
 
 FORMAT, RUN = "FINQ_LOG_FORMAT", "FINQ_RUN_ID"
-VARIABLES = {
-    FORMAT: "`text`, for people, or `json`: a line for each record, for whoever collects them",
-    RUN: "Id of the run that the lines of a process belong to; whoever starts it hands it on",
-}
-"""What the environment says of logs."""
 _FORMS = ("text", "json")
 _ours: dict[str, str] = {}
 
@@ -41,7 +36,7 @@ class JsonLine(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
-            "run": os.environ.get(RUN),
+            "run": value_of(RUN) or None,
         }
         line |= getattr(record, "told", {})
         if record.exc_info and record.exc_info[0] is not None:
@@ -60,7 +55,7 @@ def wants_json() -> bool:
     Raises:
         ConfigurationError: If the environment names a form that there is not.
     """
-    form = os.environ.get(FORMAT, "").strip().lower() or "text"
+    form = value_of(FORMAT).lower() or "text"
     if form not in _FORMS:
         raise ConfigurationError(
             f"{FORMAT} is {form!r}; expected text, for people, or json, for whoever collects lines."
@@ -70,8 +65,9 @@ def wants_json() -> bool:
 
 def begin_run(run_id: str) -> None:
     """Say which run the records of this process, and of those it starts, belong to; an id that was handed on stays."""
-    if os.environ.get(RUN) in (None, "", _ours.get(RUN)):
-        os.environ[RUN] = _ours[RUN] = run_id
+    if value_of(RUN) in ("", _ours.get(RUN)):
+        _ours[RUN] = run_id
+        hand_on(RUN, run_id)
 
 
 def write_json_lines() -> None:

@@ -22,6 +22,7 @@ import pandas as pd
 from finq_predictor.adapters.bundle_store import load_bundle, save_bundle
 from finq_predictor.adapters.distributions import installed, needed_by
 from finq_predictor.adapters.layout import locate
+from finq_predictor.adapters.secrets import masked
 from finq_predictor.adapters.snapshots import writer
 from finq_predictor.adapters.tracking import TrackedRun, Tracker, connect
 from finq_predictor.domain.errors import FinqError, StoreError, UnknownNameError
@@ -125,7 +126,7 @@ class ModelRegistry:
         version = self.champion()
         if version is None:
             raise StoreError(
-                f"No champion is registered as {self.name!r} in {self.tracking_uri}; "
+                f"No champion is registered as {self.name!r} in {masked({'store': self.tracking_uri})['store']}; "
                 f"run `kedro run --pipelines={self.market}` to train and register one."
             )
         return self._exported(version) or self.export()

@@ -8,14 +8,13 @@ wrong. Without a key nothing changes. How to use it: docs/how-to/sign-bundles.md
 from __future__ import annotations
 
 import hmac
-import os
 from hashlib import sha256
 
+from finq_predictor.adapters.environment.reading import given_as
 from finq_predictor.adapters.secret_values import read_secret
 from finq_predictor.domain.errors import ConfigurationError
 
 KEY = "FINQ_SIGNING_KEY"
-KEY_FILE = "FINQ_SIGNING_KEY_FILE"
 SHORTEST = 32
 
 
@@ -29,9 +28,8 @@ def signing_key() -> bytes | None:
     if key is None:
         return None
     if len(key) < SHORTEST:
-        name = KEY_FILE if os.environ.get(KEY_FILE, "").strip() else KEY
         raise ConfigurationError(
-            f"The key that {name} gives has {len(key)} bytes, expected {SHORTEST} or more. Make one with "
+            f"The key that {given_as(KEY)} gives has {len(key)} bytes, expected {SHORTEST} or more. Make one with "
             "`openssl rand -hex 32`."
         )
     return key

@@ -15,7 +15,9 @@ import pandas as pd
 from pydantic import RootModel
 
 from finq_predictor.adapters.atomic_file import is_of_the_dead, own_name
+from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.object_store.address import is_url
+from finq_predictor.adapters.secret_values import read_secret
 from finq_predictor.adapters.tracking_database import prepare
 from finq_predictor.adapters.typed_json import plain
 from finq_predictor.domain.errors import UnknownNameError
@@ -101,6 +103,28 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def given_tracking_uri() -> str:
+    """The server or database of MLflow that the environment names; empty where it names none."""
+    found = read_secret("FINQ_TRACKING_URI", "the address")
+    return "" if found is None else found.decode("latin-1")
+
+
+def location_of(place: str, tracking_uri: str) -> str | None:
+    """Where the files of a new experiment lie.
+
+    Args:
+        place: A folder, or the URL of an object store.
+        tracking_uri: Of the store of experiments. A server has a place of its own, which other machines reach too:
+            then None, unless it is an object store that was named.
+    """
+    return place if is_url(place) or not tracking_uri.startswith(("http://", "https://")) else None
+
+
+def tracking_uri_of(layout: Layout) -> str:
+    """Where the experiments and models of a folder of data are kept."""
+    return given_tracking_uri() or layout.tracking_uri
+
+
 class Tracker:
     """Writes runs of one experiment.
 
@@ -162,9 +186,11 @@ class Tracker:
             client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
 
-    def _location(self) -> str:
+    def _location(self) -> str | None:
         if is_url(self.artifact_root):
             return f"{str(self.artifact_root).rstrip('/')}/{self.experiment}"
+        if location_of(str(self.artifact_root), self.tracking_uri) is None:
+            return None
         location = Path(self.artifact_root).resolve() / self.experiment
         location.mkdir(parents=True, exist_ok=True)
         return location.as_uri()

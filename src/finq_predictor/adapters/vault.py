@@ -6,13 +6,13 @@ What was read is kept for a minute, and for as long as the vault does not answer
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 import time
 from collections.abc import Mapping
 from urllib.parse import quote
 
+from finq_predictor.adapters.environment.reading import value_of
 from finq_predictor.domain.errors import ConfigurationError, SourceError
 
 ADDRESS, TOKEN = "FINQ_VAULT_ADDR", "FINQ_VAULT_TOKEN"
@@ -33,11 +33,10 @@ def read_from_vault(place: str, name: str, environment: Mapping[str, str] | None
     Raises:
         ConfigurationError: If the place is none, there is nothing, or the vault lets nobody in or does not answer.
     """
-    variables = os.environ if environment is None else environment
     found = _PLACE.fullmatch(place)
     if found is None:
         raise ConfigurationError(f"{name} is {place[:100]!r}; expected MOUNT/PATH#FIELD, such as secret/finq#token.")
-    address = variables.get(ADDRESS, "").strip()
+    address = value_of(ADDRESS, environment)
     if not address:
         raise ConfigurationError(f"{name} names a place in a vault; give the vault's address in {ADDRESS}.")
     with _alone:

@@ -80,7 +80,7 @@ def check(
 
     It ends with 2 where something rings, and with 1 where something could not be read or told.
     """
-    settings = _settings(conf, env)
+    settings = _settings(conf, env).with_given_channels()
     while every is not None:
         try:
             _look(root, state, settings, target)

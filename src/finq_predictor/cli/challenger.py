@@ -145,9 +145,10 @@ def report(root: Path, state: Path | None, market: str, as_json: bool) -> None:
 def _registered(root: Path, market: str, version: str) -> ModelBundle:
     from finq_predictor.adapters.layout import Layout
     from finq_predictor.adapters.model_registry import ModelRegistry
+    from finq_predictor.adapters.tracking import tracking_uri_of
 
     layout = Layout(root)
-    registry = ModelRegistry(market, layout.tracking_uri, layout.artifacts, layout.champion(market))
+    registry = ModelRegistry(market, tracking_uri_of(layout), layout.artifacts, layout.champion(market))
     return registry.load_version(version)
 
 

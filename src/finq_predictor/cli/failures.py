@@ -54,10 +54,18 @@ def reporting(command: click.Command) -> click.Command:
     @wraps(work)
     def guarded(*args: Any, **options: Any) -> Any:
         with reported_failures():
+            _look_at_environment()
             return work(*args, **options)
 
     command.callback = guarded
     return command
+
+
+def _look_at_environment() -> None:
+    """Every command refuses a variable that nobody reads."""
+    from finq_predictor.serving.settings import require_known
+
+    require_known()
 
 
 def explain(error: BaseException) -> str | None:

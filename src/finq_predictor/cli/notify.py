@@ -18,7 +18,7 @@ def notify(channel: str, conf: Path, env: str | None) -> None:
     from finq_predictor.domain.alarms.policy import Message, News
     from finq_predictor.domain.alarms.wording import wording
 
-    settings = read_settings(conf, env)
+    settings = read_settings(conf, env).with_given_channels()
     test = Message(News.TEST, time.time())
     settings.channel(channel).send(wording(test, settings.rules, settings.runbooks))
     click.echo(f"The channel {channel} took the test.")

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from finq_predictor.adapters.environment.declared import LEVELS
 from finq_predictor.adapters.log_lines import write_json_lines
 from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.domain.market.markets import MARKETS
@@ -37,6 +38,8 @@ def _set_level(context: click.Context, option: click.Parameter, level: str) -> s
             logger.propagate = True
         for handler in logging.getLogger().handlers:
             handler.setLevel(logging.NOTSET)
+    elif level != "INFO":
+        logging.getLogger("finq_predictor").setLevel(level)
     try:
         write_json_lines()
     except ConfigurationError as error:
@@ -48,11 +51,11 @@ def log_level_option(command: Any) -> Any:
     """Let a command or group take ``--log-level``, or ``FINQ_LOG_LEVEL`` from the environment."""
     return click.option(
         "--log-level",
-        envvar="FINQ_LOG_LEVEL",
-        type=click.Choice(["INFO", "DEBUG"], case_sensitive=False),
+        envvar=["FINQ_LOG_LEVEL", "LOG_LEVEL"],
+        type=click.Choice(LEVELS, case_sensitive=False),
         default="INFO",
         show_default=True,
         is_eager=True,
         callback=_set_level,
-        help="DEBUG adds the lines of Kedro and the traceback of an error.",
+        help="DEBUG adds the lines of Kedro and the traceback of an error; WARNING and ERROR leave lines out.",
     )(command)

@@ -113,24 +113,9 @@ def _operations(described: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 
 def _environment() -> str:
-    from finq_predictor.adapters.log_lines import VARIABLES as LOGGED
-    from finq_predictor.adapters.secret_values import SECRETS
-    from finq_predictor.serving.settings import describe_settings
-    from finq_predictor.serving.tracing import VARIABLES
+    from finq_predictor.cli.environment_page import environment_markdown
 
-    traced = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in VARIABLES.items())
-    secrets = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in SECRETS.items())
-    logged = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in LOGGED.items())
-    rows = "\n".join(f"| `{name}` | {default} | {meaning} |" for name, default, meaning in describe_settings())
-    return (
-        "# Environment variables of the API\n\nRead once, at start.\n\n"
-        f"| Variable | Default | Meaning |\n|---|---|---|\n{rows}\n\n## Secrets\n\nEach in the variable itself, in the "
-        "file that the same name with `_FILE` names, or at the place in a vault that the name with `_VAULT` says; see "
-        f"[where secrets come from](../how-to/let-callers-in.md).\n\n| Variable | Meaning |\n|---|---|\n{secrets}\n\n"
-        "## Traces\n\nOf OpenTelemetry, with the extra `otel`; see [send traces](../how-to/send-traces.md).\n\n"
-        f"| Variable | Meaning |\n|---|---|\n{traced}\n\n## Logs\n\nOf every process; see "
-        f"[collect logs](../how-to/collect-logs.md).\n\n| Variable | Meaning |\n|---|---|\n{logged}\n"
-    )
+    return environment_markdown()
 
 
 def _all(group: click.Group) -> Iterator[tuple[str, click.Command]]:

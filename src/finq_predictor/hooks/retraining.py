@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
 from finq_predictor.adapters.atomic_file import own_name
+from finq_predictor.adapters.environment.reading import value_of
 from finq_predictor.adapters.retraining import RetrainEntry, RetrainLog
 from finq_predictor.adapters.scheduling.journal import RUN_ID
 from finq_predictor.adapters.snapshots.member import SnapshotMember
@@ -64,4 +64,4 @@ def _trained(pipeline: Pipeline, catalog: Any) -> dict[str, Path]:
 
 def _name() -> str:
     """The run of the scheduler, where one started this process; else the process."""
-    return os.environ.get(RUN_ID) or own_name()
+    return value_of(RUN_ID) or own_name()

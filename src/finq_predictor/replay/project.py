@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from finq_predictor.adapters.atomic_file import write_atomically
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.model_registry import ModelRegistry
+from finq_predictor.adapters.tracking import tracking_uri_of
 from finq_predictor.domain.columns import TS
 from finq_predictor.domain.errors import StoreError
 from finq_predictor.domain.evaluation.replay_record import ReplayRecord
@@ -89,7 +90,7 @@ def load_replay(catalog: DataCatalog, root: Path, market: Market) -> Replay:
     batch = Batch(load_silver(catalog, market), catalog.load(f"{name}.gold"), published)
     rules = _parameters(catalog, market, EvaluationParams, "evaluation").abstention
     layout = Layout(root)
-    registry = ModelRegistry(name, layout.tracking_uri, layout.artifacts, layout.champion(name))
+    registry = ModelRegistry(name, tracking_uri_of(layout), layout.artifacts, layout.champion(name))
     champions = load_champions(registry, pd.DatetimeIndex(batch.gold[TS].unique()), market)
     return Replay(load_history(catalog, market), load_stages(catalog, market), batch, champions, rules)
 

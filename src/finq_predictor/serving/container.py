@@ -15,7 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from secrets import token_hex
 
+from finq_predictor.adapters.environment.reading import given
 from finq_predictor.domain.errors import ConfigurationError, FinqError
+from finq_predictor.serving.settings import given_for
 from finq_predictor.switches import set_switches
 
 STATE = "FINQ_STATE_ROOT"
@@ -84,13 +86,13 @@ def command(environment: Mapping[str, str], words: list[str]) -> list[str]:
 def main(words: list[str] | None = None) -> None:
     """Become ``bentoml serve``; nothing of this process is left to stand between it and its signals."""
     set_switches()
-    state = Path(os.environ.get(STATE) or "/var/lib/finq")
+    state = Path(given_for("state_root") or "/var/lib/finq")
     try:
         told = {STATE: str(state), **prepare(state)}
-        served = command(os.environ, sys.argv[1:] if words is None else words)
+        served = command(given(), sys.argv[1:] if words is None else words)
     except FinqError as error:
         raise SystemExit(f"The service does not start. {error}") from None
-    os.execve(served[0], served, {**os.environ, **told})
+    os.execve(served[0], served, {**given(), **told})
 
 
 def _hold(folder: Path) -> None:

@@ -53,6 +53,16 @@ def workers() -> int:
         return 1
 
 
+def listening() -> dict[str, Any]:
+    """Where the API listens, unless the command line or BentoML's own variables say otherwise."""
+    try:
+        settings = Settings.from_environment()
+    except FinqError:
+        # The workers tell why.
+        settings = Settings()
+    return {"host": settings.api_host, "port": settings.api_port}
+
+
 def _hops() -> bool:
     """Whether anybody will ask the inference service; else it would only take memory, and time at the start."""
     try:

@@ -9,7 +9,6 @@ a worker that has ended counted stays; what it said of its state goes. Without t
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
+from finq_predictor.adapters.environment.reading import foreign
 from finq_predictor.domain.metrics import Metric
 from finq_predictor.domain.metrics import service as declared
 from finq_predictor.domain.modelling.prediction import bars_since
@@ -93,7 +93,7 @@ class Metrics:
         return generate_latest(told)
 
     def _collector(self) -> Any:
-        folder = os.environ.get(MULTIPROCESS)
+        folder = foreign(MULTIPROCESS)
         if not folder:
             return self.registry
         _forget_the_dead(Path(folder))

@@ -19,6 +19,7 @@ import orjson
 from prometheus_client import CollectorRegistry
 from starlette.concurrency import run_in_threadpool
 
+from finq_predictor.adapters.environment.variable import PREFIX
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.domain.evaluation.sticky_arms import Arm
 from finq_predictor.domain.metrics import service as declared
@@ -28,7 +29,7 @@ from finq_predictor.serving.errors import UnavailableError
 from finq_predictor.serving.keeper import ENDING, STANDING, hold_keeping
 from finq_predictor.serving.lines import failure_line, prediction_line, statement, user_in_json
 from finq_predictor.serving.metrics import counter, gauge
-from finq_predictor.serving.settings import PREFIX, Settings
+from finq_predictor.serving.settings import Settings
 from finq_predictor.serving.spool import FOLDER, Spool
 
 logger = logging.getLogger(__name__)

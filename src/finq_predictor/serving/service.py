@@ -70,7 +70,7 @@ class Inference:
     name="finq-api",
     workers=hosting.workers(),
     # A container, where nobody else is, says BENTOML_HOST=0.0.0.0.
-    http={"host": "127.0.0.1", "port": 8000},
+    http=hosting.listening(),
     metrics={"enabled": False},
     tracing={"sample_rate": 0.0},
     logging=_QUIET,

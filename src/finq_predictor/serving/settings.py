@@ -5,7 +5,8 @@ The table of the variables in docs/reference/environment.md is written from the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -15,12 +16,18 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from finq_predictor.adapters.environment.declared import DECLARED
+from finq_predictor.adapters.environment.reading import check_environment, given, plainly
+from finq_predictor.adapters.environment.variable import PREFIX, Reader, Variable
 from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.modelling.models.base import Device
 from finq_predictor.domain.modelling.refusals import AbstentionRules, ConformalUse
 
-PREFIX = "FINQ_"
+logger = logging.getLogger(__name__)
+_PLAIN = {"api_host": ("API_HOST",), "api_port": ("API_PORT",)}
+"""Well-known names that mean the same as the variable of a field, which goes before them."""
+_READERS = {"state_root": (Reader.API, Reader.COMMANDS)}
 
 
 class InferenceMode(StrEnum):
@@ -160,6 +167,14 @@ class Settings(BaseSettings):
         default=731, ge=31, description="Days after which it is forgotten who asked, by whole months"
     )
 
+    api_host: str = Field(
+        default="127.0.0.1",
+        pattern=r"^[\w.:\-\[\]]+$",
+        description="Address at which `bentoml serve` listens, where neither `--host` nor `BENTOML_HOST` says so",
+    )
+    api_port: int = Field(
+        default=8000, ge=1, le=65_535, description="Its port, where neither `--port` nor `BENTOML_PORT` says so"
+    )
     workers: int = Field(default=1, ge=1, le=256, description="Processes of the API that `bentoml serve` starts")
     auth: AuthMode = Field(
         default=AuthMode.AUTO,
@@ -228,17 +243,20 @@ class Settings(BaseSettings):
         """Read the settings from the variables of this process; one without a value counts as not given.
 
         Raises:
-            ConfigurationError: If a variable has a value that cannot work; names the variable.
+            ConfigurationError: If a variable has a value that cannot work, or one that begins with ``FINQ_`` is
+                unknown; names the variable.
             UnknownNameError: If a market does not exist; near misses are suggested.
         """
-        given = {name: str(value).strip() for name, value in EnvSettingsSource(cls)().items()}
+        require_known()
+        told = {name: str(value).strip() for name, value in EnvSettingsSource(cls)().items()}
+        told |= {name: given_for(name) for name in _PLAIN}
         try:
-            return cls.model_validate({name: value for name, value in given.items() if value})
+            return cls.model_validate({name: value for name, value in told.items() if value})
         except ValidationError as error:
             first = error.errors()[0]
             name = str(first["loc"][0])
             raise ConfigurationError(
-                f"{variable(name)} is {given[name]!r}; expected {_expected(cls.model_fields[name])}."
+                f"{_given_as(name)} is {told[name]!r}; expected {_expected(cls.model_fields[name])}."
             ) from None
 
     @field_validator("markets", mode="before")
@@ -284,15 +302,51 @@ def variable(name: str) -> str:
     return f"{PREFIX}{name.upper()}"
 
 
-def describe_settings() -> Iterator[tuple[str, str, str]]:
-    """Variable, default in words and meaning of each setting."""
-    for name, field in Settings.model_fields.items():
-        default = "all" if field.default_factory else f"`{_written(field.default)}`" if field.default != () else "empty"
-        yield variable(name), default, str(field.description)
+def given_for(name: str) -> str:
+    """What the environment says of a field, as text; empty where it says nothing."""
+    return plainly(given(), _given_as(name))
+
+
+def _given_as(name: str) -> str:
+    names = (variable(name), *_PLAIN.get(name, ()))
+    return next((one for one in names if plainly(given(), one)), names[0])
+
+
+def every_variable() -> Mapping[str, Variable]:
+    """All variables of the environment by name: those of the API, which are the fields above, then all others."""
+    return {one.name: one for one in map(_declared, Settings.model_fields)} | dict(DECLARED)
+
+
+def require_known() -> None:
+    """Make sure that no variable that begins with ``FINQ_`` is unknown or cannot be used; warns of contradictions.
+
+    Raises:
+        ConfigurationError: If one is; no secret is shown.
+    """
+    for note in check_environment(every_variable()):
+        if note not in _noted:
+            _noted.add(note)
+            logger.warning("%s", note)
+
+
+_noted: set[str] = set()
+
+
+def _declared(name: str) -> Variable:
+    field = Settings.model_fields[name]
+    return Variable(
+        variable(name),
+        str(field.description),
+        _READERS.get(name, (Reader.API,)),
+        "all" if field.default_factory else _written(field.default),
+        plain=_PLAIN.get(name, ()),
+    )
 
 
 def _written(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if value in (None, "", ()):
+        return ""
+    return f"`{value:g}`" if isinstance(value, float) else f"`{value!s}`"
 
 
 def _expected(field: FieldInfo) -> str:
@@ -301,6 +355,8 @@ def _expected(field: FieldInfo) -> str:
         return f"one of {', '.join(choices)}"
     if field.annotation is bool:
         return "true or false"
+    if field.annotation is str:
+        return "the name or address of a host"
     kind = "a whole number" if field.annotation is int else "a number"
     bounds = {type(bound): bound for bound in field.metadata}
     least = f" from {bounds[Ge].ge:g}" if Ge in bounds else ""

@@ -10,6 +10,8 @@ import threading
 import time
 from pathlib import Path
 
+from finq_predictor.adapters.environment.reading import value_of
+
 logger = logging.getLogger(__name__)
 SUPERVISOR = "FINQ_SUPERVISOR_PID"
 _PAUSE_S = 0.5
@@ -40,7 +42,7 @@ def is_alive(pid: int) -> bool:
 
 
 def _supervisor() -> int | None:
-    if given := os.environ.get(SUPERVISOR, ""):
+    if given := value_of(SUPERVISOR):
         return int(given)
     parent = multiprocessing.parent_process()
     return None if parent is None else parent.pid

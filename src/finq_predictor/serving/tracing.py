@@ -9,7 +9,6 @@ request while it is answered; whatever goes wrong with spans costs spans, never 
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
+from finq_predictor.adapters.environment.reading import given as variables_of
 from finq_predictor.domain.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
@@ -202,7 +202,7 @@ def tracing_of(environment: Mapping[str, str] | None = None) -> Tracing | None:
     Args:
         environment: Variables by name; None for those of this process, which the libraries read in any case.
     """
-    given = os.environ if environment is None else environment
+    given = variables_of(environment)
     if not _is_wanted(given):
         return None
     try:

@@ -24,7 +24,9 @@ import pandas as pd
 
 import finq_predictor
 from finq_predictor.adapters.bundle_store import build_bundle, read_parts
-from finq_predictor.adapters.signing import KEY, KEY_FILE
+from finq_predictor.adapters.environment.declared import DECLARED
+from finq_predictor.adapters.environment.reading import given, value_of
+from finq_predictor.adapters.environment.variable import is_secret
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import StoreError
 from finq_predictor.domain.modelling.bundle import PROBABILITY, SCORE, ModelBundle
@@ -36,7 +38,6 @@ MEMORY = 4 * 2**30
 _PLACES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 # One thread of each library, none of their devices, and nothing that the trial need not know.
 _VARIABLES = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-_KEPT_BACK = {KEY, KEY_FILE}
 TRIALS = "FINQ_TRIALS_FOLDER"
 """Names a folder in which the processes of one server keep what their trials gave; `hosting` makes it."""
 _tried: set[str] = set()
@@ -60,7 +61,7 @@ def load_tried(folder: Path, seconds: float) -> ModelBundle:
     if digest in _tried:
         return build_bundle(parts, folder)
     started = time.perf_counter()
-    place = os.environ.get(TRIALS)
+    place = value_of(TRIALS)
     tried = _tried_once(parts, folder, seconds, Path(place) if place else None)
     bundle = without_learning(lambda: build_bundle(parts, folder))
     if ask(bundle) != tried:
@@ -152,7 +153,7 @@ def _death(done: subprocess.CompletedProcess[bytes]) -> str:
 
 
 def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in _KEPT_BACK}
+    kept = {name: value for name, value in given().items() if not is_secret(DECLARED, name)}
     # The package lies where this process found it, which need not be where it is installed.
     places = [str(Path(finq_predictor.__file__).parents[1]), *kept.get("PYTHONPATH", "").split(os.pathsep)]
     return {**kept, **_VARIABLES, "PYTHONPATH": os.pathsep.join(place for place in places if place)}

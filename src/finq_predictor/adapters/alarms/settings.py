@@ -11,6 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from finq_predictor.adapters.channels import CHANNEL_KINDS, Channel, ChannelOptions, Given
+from finq_predictor.adapters.environment.declared import DECLARED
+from finq_predictor.adapters.environment.reading import given, plainly
 from finq_predictor.domain.alarms.policy import Policy, QuietHours
 from finq_predictor.domain.alarms.rule import Audience, Rule
 from finq_predictor.domain.alarms.rules import ALARM_RULES
@@ -18,6 +20,7 @@ from finq_predictor.domain.errors import ConfigurationError, FinqError, UnknownN
 
 FILE = "alarms.yml"
 _BY_NAME = ("channels", "audiences", "limits")
+_SLACK, _KIND = "FINQ_CHANNEL_SLACK", "slack"
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -137,6 +140,21 @@ class AlarmSettings(BaseModel):
             raise UnknownNameError("channel", name, self.channels)
         kind, options = self._options(name, self.channels[name])
         return kind(Given(name, options, **more))
+
+    def with_given_channels(self, environment: Mapping[str, str] | None = None) -> AlarmSettings:
+        """The same with a channel of Slack that tells everybody, where a webhook is given and no channel would use it.
+
+        Args:
+            environment: Variables by name; None for those of this process.
+        """
+        wanted = any(plainly(given(environment), one) for one in DECLARED[_SLACK].forms)
+        if not wanted or any(one.get("kind") == _KIND for one in self.channels.values()):
+            return self
+        return AlarmSettings(
+            **self.model_dump(exclude={"channels", "audiences"}),
+            channels={**self.channels, _KIND: {"kind": _KIND}},
+            audiences={audience: (*self.audiences[audience], _KIND) for audience in Audience},
+        )
 
     def audiences_of(self, channel: str) -> frozenset[Audience]:
         """Who is told through a channel."""

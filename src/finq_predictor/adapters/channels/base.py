@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -59,16 +58,17 @@ class Given:
         """The variable of its secret; ``<name>_FILE`` names a file, ``<name>_VAULT`` a place in a vault."""
         return PREFIX + self.name.upper().replace("-", "_")
 
-    def secret(self, what: str) -> Secret:
+    def secret(self, what: str, plain: tuple[str, ...] = ()) -> Secret:
         """The secret of the channel.
 
         Args:
             what: What it is, for messages.
+            plain: Well-known variables that hold it where its own does not.
 
         Raises:
             ConfigurationError: If there is none, or it cannot be one; never shows it.
         """
-        found = self.secret_if_any(what)
+        found = self.secret_if_any(what, plain)
         if found is None:
             raise ConfigurationError(
                 f"The channel {self.name} has no secret; put {what} into {self.variable}, or best into a file that "
@@ -76,9 +76,9 @@ class Given:
             )
         return found
 
-    def secret_if_any(self, what: str) -> Secret | None:
+    def secret_if_any(self, what: str, plain: tuple[str, ...] = ()) -> Secret | None:
         """The secret of the channel, or None where nobody gave one; errors as for `secret`."""
-        found = read_secret(self.variable, what, os.environ if self.environment is None else self.environment)
+        found = read_secret(self.variable, what, self.environment, plain)
         if found is None:
             return None
         try:

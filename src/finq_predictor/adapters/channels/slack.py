@@ -6,10 +6,13 @@ from urllib.parse import urlsplit
 
 from finq_predictor.adapters.channels.base import Channel, ChannelOptions, Given
 from finq_predictor.adapters.channels.posting import Post
+from finq_predictor.adapters.environment.declared import DECLARED
 from finq_predictor.domain.alarms.policy import News
 from finq_predictor.domain.alarms.rule import Severity
 from finq_predictor.domain.alarms.wording import Wording
 
+PLAIN = DECLARED["FINQ_CHANNEL_SLACK"].plain
+"""Well-known variables that hold the address of a webhook of Slack."""
 # A section of Slack holds 3000 characters.
 _LONGEST = 2900
 _COLOURS = {Severity.CRITICAL: "#b3261e", Severity.WARNING: "#b26a00"}
@@ -26,7 +29,7 @@ class SlackChannel(Channel):
     options = SlackOptions
 
     def __init__(self, given: Given) -> None:
-        url = given.secret("the address of the incoming webhook").reveal()
+        url = given.secret("the address of the incoming webhook", PLAIN).reveal()
         path = urlsplit(url).path
         self._post = Post(
             given, url, _answered, secrets=[url, path, *(part for part in path.split("/") if len(part) > 7)]

@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from finq_predictor.adapters.environment.reading import given_as
 from finq_predictor.adapters.http.credentials import secret_of, where
 from finq_predictor.domain.errors import ConfigurationError, SourceUnavailableError, StoreError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
+_SHARED = "FINQ_DATABASE_URL"
+_OLD_SCHEME = "postgres://"
 _TOLD_IN = "alembic_version"
 HEAD, BASE = "head", "base"
 _LONGEST_CONNECT_S = 10
@@ -30,7 +33,13 @@ def connect(credentials: Mapping[str, Any] | None = None) -> Engine:
     Raises:
         ConfigurationError: If there is no address, or it is none of a database that is known.
     """
-    return engine_of(secret_of("database", "url", credentials).reveal())
+    return engine_of(secret_of("database", "url", credentials).reveal(), _told_in())
+
+
+def _told_in() -> str | None:
+    """The name under which the address was given, where it is another than ours; else both places are named."""
+    name = given_as(_SHARED)
+    return None if name == _SHARED else name
 
 
 def engine_of(url: str, setting: str | None = None, remedy: str = "finq db upgrade", *, kept: bool = False) -> Engine:
@@ -49,6 +58,9 @@ def engine_of(url: str, setting: str | None = None, remedy: str = "finq db upgra
     from sqlalchemy import NullPool, QueuePool, create_engine, event, make_url
     from sqlalchemy.exc import ArgumentError
 
+    if url.startswith(_OLD_SCHEME):
+        # As many hosts of databases give it out.
+        url = f"postgresql://{url.removeprefix(_OLD_SCHEME)}"
     try:
         address = make_url(url)
     except ArgumentError:

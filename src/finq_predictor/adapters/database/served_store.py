@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from finq_predictor.adapters.database.engine import current, engine_of, newest, upgrade, working
+from finq_predictor.adapters.environment.reading import given_as
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.secret_values import read_secret
 from finq_predictor.domain.modelling.refusals import OVERRIDDEN
@@ -40,7 +41,7 @@ def store_engine(root: Path, environment: Mapping[str, str] | None = None, *, ke
     """
     address = read_secret(URL, "the address", environment)
     if address is not None:
-        return engine_of(address.decode("latin-1"), URL, kept=kept)
+        return engine_of(address.decode("latin-1"), given_as(URL, environment), kept=kept)
     file = Layout(root).store
     return engine_of(f"sqlite:///{file}", f"the folder {file.parent.name}")
 

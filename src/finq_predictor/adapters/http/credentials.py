@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import hmac
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from finq_predictor.adapters.secret_values import read_secret
 from finq_predictor.adapters.secrets import HIDDEN, masked
 from finq_predictor.domain.errors import ConfigurationError
 
@@ -151,8 +151,8 @@ def secret_of(
         MissingKeyError: If it stands in neither place.
         ConfigurationError: If it cannot be a key.
     """
-    variables = os.environ if environment is None else environment
-    value = variables.get(variable(source, field)) or (credentials or {}).get(field)
+    found = read_secret(variable(source, field), f"the {field} of {source}", environment)
+    value = (credentials or {}).get(field) if found is None else found.decode("latin-1")
     if not value:
         raise MissingKeyError(
             f"There is no {field} for {source}. Give it in {where(source, field)}; that file is never committed."

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from finq_predictor.adapters.environment.reading import foreign
 from finq_predictor.adapters.http.credentials import CREDENTIALS_FILE, Secret
 from finq_predictor.domain.errors import ConfigurationError, SourceRefusedError, SourceUnavailableError, StoreError
 
@@ -48,15 +48,15 @@ def connect(entry: Mapping[str, Any] | None = None) -> Any:
         ) from error
 
     options: dict[str, Any] = {}
-    if given.get("key") and not any(os.environ.get(name) for name in _IN_ENVIRONMENT):
+    if given.get("key") and not any(foreign(name) for name in _IN_ENVIRONMENT):
         options = {
             "aws_access_key_id": Secret(str(given["key"]), CREDENTIALS_FILE).reveal(),
             "aws_secret_access_key": Secret(str(given.get("secret", "")), CREDENTIALS_FILE).reveal(),
             "aws_session_token": given.get("token"),
         }
     own = given.get("endpoint_url")
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or own
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or given.get("region")
+    endpoint = foreign("AWS_ENDPOINT_URL_S3") or foreign("AWS_ENDPOINT_URL") or own
+    region = foreign("AWS_REGION") or foreign("AWS_DEFAULT_REGION") or given.get("region")
     config = Config(
         # Three times, or AWS_MAX_ATTEMPTS.
         retries={"mode": "standard"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
+from finq_predictor.adapters.environment.reading import value_of
 from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.scheduling.jobs import Job, Schedule
@@ -111,13 +111,13 @@ class Programs:
             environment: Overlay, where it is not that of ``FINQ_KEDRO_ENV``, else of Kedro's own ``KEDRO_ENV``.
             params: Parameters, where they are not those of ``FINQ_KEDRO_PARAMS``.
         """
-        project = Path(os.environ.get("FINQ_PROJECT", Path.cwd())).resolve()
+        project = Path(value_of("FINQ_PROJECT") or Path.cwd()).resolve()
         beside = Path(sys.executable).parent / "kedro"
         return cls(
             project,
-            Path(os.environ.get("FINQ_KEDRO", beside)),
-            environment or os.environ.get("FINQ_KEDRO_ENV") or os.environ.get("KEDRO_ENV") or "local",
-            os.environ.get("FINQ_KEDRO_PARAMS", "") if params is None else params,
+            Path(value_of("FINQ_KEDRO") or beside),
+            environment or value_of("FINQ_KEDRO_ENV") or "local",
+            value_of("FINQ_KEDRO_PARAMS") if params is None else params,
         )
 
     def commands(self, schedule: Schedule) -> Mapping[str, tuple[str, ...]]:

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from finq_predictor.adapters.environment.reading import given
+
 OUTPUT, EXIT, GROUP = "output.log", "exit", "group"
 KEPT = 200
 # What this process started may outlive the scheduler that asked for it, and is held until it has ended.
@@ -78,7 +80,7 @@ class Tries:
         started = subprocess.Popen(
             ["/bin/sh", "-c", _SHELL, str(self.folder(name).resolve()), *command],
             cwd=place,
-            env={**os.environ, **environment},
+            env={**given(), **environment},
             stdin=subprocess.DEVNULL,
             # Of its own, so that it goes on where a scheduler, and whoever read its lines, are gone.
             stdout=subprocess.DEVNULL,

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from finq_predictor.adapters.environment.reading import given_as
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.secret_values import read_secret
 from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
@@ -236,8 +237,22 @@ def folder_of(root: Path) -> Path:
 
 
 def is_there(root: Path) -> bool:
-    """Whether anybody has made a place for accounts."""
-    return read_secret(URL, "the address") is not None or (folder_of(root) / FILE).exists()
+    """Whether anybody has made a place for accounts.
+
+    A database that was named for accounts is one, whatever it holds; one that was named for everything is one as soon
+    as it has any table of ours.
+
+    Raises:
+        ConfigurationError: If the address is none.
+        SourceUnavailableError: If the database does not answer: then nobody knows, and nobody is let in.
+    """
+    from finq_predictor.adapters.database.engine import current, engine_of
+
+    url = read_secret(URL, "the address")
+    if url is None:
+        return (folder_of(root) / FILE).exists()
+    name = given_as(URL)
+    return name.startswith(URL) or bool(current(engine_of(url.decode("latin-1"), name, _REMEDY)))
 
 
 def open_store(root: Path, *, make: bool = False) -> AccessStore:
@@ -261,7 +276,7 @@ def open_store(root: Path, *, make: bool = False) -> AccessStore:
         if make:
             _private_place(file)
         url = f"sqlite:///{file}".encode()
-    engine = engine_of(url.decode(), URL, _REMEDY)
+    engine = engine_of(url.decode(), given_as(URL), _REMEDY)
     if make:
         upgrade(engine)
     else:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from finq_predictor.adapters.atomic_file import write_atomically
+from finq_predictor.adapters.environment.reading import given, given_as, plainly
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.secret_values import read_secret
 from finq_predictor.domain.errors import ConfigurationError
@@ -100,12 +101,14 @@ def rotate(folder: Path, *, forget: bool = False) -> Path:
     Raises:
         ConfigurationError: If the secret is kept elsewhere, where nothing may be written, or is no secret of ours.
     """
-    if os.environ.get(SECRET, "").strip():
+    name = given_as(SECRET)
+    place = plainly(given(), name)
+    if place and not name.endswith("_FILE"):
         raise ConfigurationError(
-            f"The secret of tokens comes from the variable {SECRET}, which cannot be changed from here. Put a new one "
+            f"The secret of tokens comes from the variable {name}, which cannot be changed from here. Put a new one "
             f"before it there (`openssl rand -hex 32`), or keep it in a file that {SECRET}_FILE names."
         )
-    file = Path(os.environ.get(f"{SECRET}_FILE", "").strip() or folder / FILE)
+    file = Path(place or folder / FILE)
     former = file.read_bytes().split() if file.exists() and not forget else []
     if any(b"-----BEGIN" in line for line in former):
         raise ConfigurationError(f"{file} holds a private key. Put a new one before it (`openssl genpkey`) by hand.")
