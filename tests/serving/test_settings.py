@@ -93,7 +93,7 @@ def test_well_known_names_serve_after_ours(monkeypatch):
 def test_a_contradiction_is_said_once(monkeypatch, caplog):
     monkeypatch.setenv("API_PORT", "9000")
     monkeypatch.setenv("FINQ_API_PORT", "9001")
-    monkeypatch.setattr("finq_predictor.serving.settings._noted", set())
+    monkeypatch.setattr("finq_predictor.adapters.environment.reading._noted", set())
     for _ in range(2):
         Settings.from_environment()
     said = "FINQ_API_PORT and API_PORT say different things; FINQ_API_PORT counts."

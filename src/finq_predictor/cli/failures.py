@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from typing import IO, Any
 
 import click
 
+from finq_predictor.adapters.environment.variable import Variable
 from finq_predictor.adapters.log_lines import JsonLine, wants_json
 from finq_predictor.domain.errors import FinqError
 
@@ -63,9 +64,14 @@ def reporting(command: click.Command) -> click.Command:
 
 def _look_at_environment() -> None:
     """Every command refuses a variable that nobody reads."""
-    from finq_predictor.serving.settings import require_known
+    from finq_predictor.adapters.environment.reading import require_known
 
-    require_known()
+    def known() -> Mapping[str, Variable]:
+        from finq_predictor.serving.settings import every_variable
+
+        return every_variable()
+
+    require_known(known)
 
 
 def explain(error: BaseException) -> str | None:

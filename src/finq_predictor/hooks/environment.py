@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
-from finq_predictor.adapters.environment.reading import Known, check_environment, foreign, hand_on, take_back
+from finq_predictor.adapters.environment.reading import Known, foreign, hand_on, require_known, take_back
 
-logger = logging.getLogger(__name__)
 _TRACKING = "MLFLOW_TRACKING_URI"
 
 
@@ -30,8 +28,7 @@ class EnvironmentHooks:
         MLflow writes the address of the store that a run uses into the environment. The next run of the process, and
         every process that it starts, would take it for what the user said, wherever its own data lie.
         """
-        for note in check_environment(self._known()):
-            logger.warning("%s", note)
+        require_known(self._known)
         before = foreign(_TRACKING)
         try:
             return (yield)

@@ -5,7 +5,6 @@ The table of the variables in docs/reference/environment.md is written from the 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -17,14 +16,13 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from finq_predictor.adapters.environment.declared import DECLARED
-from finq_predictor.adapters.environment.reading import check_environment, given, plainly
+from finq_predictor.adapters.environment.reading import given, plainly, require_known
 from finq_predictor.adapters.environment.variable import PREFIX, Reader, Variable
 from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.modelling.models.base import Device
 from finq_predictor.domain.modelling.refusals import AbstentionRules, ConformalUse
 
-logger = logging.getLogger(__name__)
 _PLAIN = {"api_host": ("API_HOST",), "api_port": ("API_PORT",)}
 """Well-known names that mean the same as the variable of a field, which goes before them."""
 _READERS = {"state_root": (Reader.API, Reader.COMMANDS)}
@@ -247,7 +245,7 @@ class Settings(BaseSettings):
                 unknown; names the variable.
             UnknownNameError: If a market does not exist; near misses are suggested.
         """
-        require_known()
+        require_known(every_variable)
         told = {name: str(value).strip() for name, value in EnvSettingsSource(cls)().items()}
         told |= {name: given_for(name) for name in _PLAIN}
         try:
@@ -308,28 +306,13 @@ def given_for(name: str) -> str:
 
 
 def _given_as(name: str) -> str:
-    names = (variable(name), *_PLAIN.get(name, ()))
+    names: tuple[str, ...] = (variable(name), *_PLAIN.get(name, ()))
     return next((one for one in names if plainly(given(), one)), names[0])
 
 
 def every_variable() -> Mapping[str, Variable]:
     """All variables of the environment by name: those of the API, which are the fields above, then all others."""
     return {one.name: one for one in map(_declared, Settings.model_fields)} | dict(DECLARED)
-
-
-def require_known() -> None:
-    """Make sure that no variable that begins with ``FINQ_`` is unknown or cannot be used; warns of contradictions.
-
-    Raises:
-        ConfigurationError: If one is; no secret is shown.
-    """
-    for note in check_environment(every_variable()):
-        if note not in _noted:
-            _noted.add(note)
-            logger.warning("%s", note)
-
-
-_noted: set[str] = set()
 
 
 def _declared(name: str) -> Variable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +12,9 @@ from finq_predictor.adapters.environment.declared import DECLARED, FOREIGN
 from finq_predictor.adapters.environment.variable import OWN, PREFIX, Variable, by_name
 from finq_predictor.domain.errors import ConfigurationError
 
+Known = Callable[[], Mapping[str, Variable]]
+"""Gives all variables; what the API declares is imported when somebody asks."""
+logger = logging.getLogger(__name__)
 PAGE = "docs/reference/environment.md"
 Environment = Mapping[str, str]
 # What Kubernetes and docker tell every container of a service whose name begins so.
@@ -88,6 +92,26 @@ def check_environment(known: Mapping[str, Variable], environment: Environment | 
     return [note for variable in known.values() for note in _conflicts(variable, variables)]
 
 
+def require_known(known: Known) -> None:
+    """Make sure that no variable that begins with ``FINQ_`` is unknown or cannot be used; warns of contradictions.
+
+    Args:
+        known: Gives all variables. It is asked only where the API's own may be among those that were given: most
+            commands would import it for nothing.
+
+    Raises:
+        ConfigurationError: If one is; no secret is shown.
+    """
+    others = any(_is_unknown(DECLARED, name, value) for name, value in os.environ.items())
+    for note in check_environment(known() if others else DECLARED):
+        if note not in _noted:
+            _noted.add(note)
+            logger.warning("%s", note)
+
+
+_noted: set[str] = set()
+
+
 def _is_unknown(known: Mapping[str, Variable], name: str, value: str) -> bool:
     if not name.startswith(PREFIX) or name.startswith(OWN) or _is_link(name, value):
         return False
@@ -135,7 +159,3 @@ def _bare(name: str) -> str:
 
 def _is_link(name: str, value: str) -> bool:
     return bool(_LINK.fullmatch(name)) or (name.endswith("_PORT") and value.startswith(_LINKED))
-
-
-Known = Callable[[], Mapping[str, Variable]]
-"""Gives all variables; what the API declares is imported when somebody asks."""
