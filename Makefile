@@ -8,6 +8,7 @@ UV     := $(BIN)/uv
 ,      := ,
 # uv is three times as quick as pip; where it cannot be had or does not work, pip does the same.
 install = $(UV) pip install --quiet --system-certs --compile-bytecode --python $(1) $(2) || $(1) $(PIP) $(2)
+both = equity_$(1),fx_$(1)
 INSTALL = @$(call install,$(BIN)/python,-c constraints.txt $(1))
 LOCKED := pyproject.toml constraints.txt
 
@@ -92,9 +93,9 @@ $(VENV)/.dev: $(VENV)/.base
 	$(PYTHON) -m venv .venv-checkers
 	@{ $(call install,.venv-checkers/bin/python,--no-deps --require-hashes -r $<); } && touch $@ \
 		|| echo "No checkers can be had: the tests that need them are skipped."
-.venv-airflow/.ready: deploy/airflow/requirements.txt $(VENV)/.installer
+.venv-airflow/.ready: deploy/airflow/requirements.txt deploy/airflow/postgresql.txt $(VENV)/.installer
 	$(PYTHON) -m venv .venv-airflow
-	@$(call install,.venv-airflow/bin/python,-r deploy/airflow/requirements.txt)
+	@$(call install,.venv-airflow/bin/python,-r deploy/airflow/requirements.txt -r deploy/airflow/postgresql.txt)
 	@touch $@
 
 run: $(VENV)/.base  ## Both markets, from bars to a promoted model and a prediction, offline
@@ -208,9 +209,10 @@ lab: $(VENV)/.lab  ## JupyterLab on the notebooks, with the catalog
 viz: $(VENV)/.viz  ## The lineage in the browser
 	$(BIN)/kedro viz run
 
-dags: $(VENV)/.airflow  ## Export the pipelines as Airflow DAGs to deploy/airflow/dags
-	$(BIN)/kedro airflow create --group-by namespace --jinja-file deploy/airflow/dag_template.j2 \
-		--pipelines equity,fx,ingestion,sentiment,features,evaluation,monitoring --target-dir deploy/airflow/dags
+dags: $(VENV)/.airflow  ## Write the jobs as DAGs of Airflow, and its pools, to deploy/airflow
+	$(BIN)/kedro airflow create --group-by namespace --jinja-file deploy/airflow/dag_template.j2 --target-dir deploy/airflow/dags \
+		--pipelines ingestion,sentiment,features,monitoring,$(call both,training),$(call both,validation),$(call both,predictions)
+	$(BIN)/finq schedule --airflow deploy/airflow
 
 bench: $(VENV)/.dev  ## Benchmarks beside their peers
 	$(BIN)/python -m pytest -o addopts="-q -s" tests/benchmarks

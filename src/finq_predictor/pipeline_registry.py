@@ -1,4 +1,4 @@
-"""The pipelines by name: one per stage, one per market, and all together.
+"""The pipelines by name: one per stage, one per market, what a market does together, and all of it.
 
 Every node is ``<stage>.<market>.<node>``, every dataset ``<market>.<dataset>``, so that
 ``--pipelines=ingestion``, ``--pipelines=equity`` and ``--namespaces=features.equity`` all mean what they say.
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from kedro.pipeline import Pipeline
 
 from finq_predictor.domain.market.markets import MARKETS, Market
+from finq_predictor.domain.scheduling.intents import INTENTS, PREDICTIONS
 from finq_predictor.pipelines.evaluation.pipeline import create_pipeline as evaluation
 from finq_predictor.pipelines.features.pipeline import create_pipeline as features
 from finq_predictor.pipelines.ingestion.pipeline import create_pipeline as ingestion
@@ -18,6 +19,7 @@ from finq_predictor.pipelines.monitoring.pipeline import create_pipeline as moni
 from finq_predictor.pipelines.sentiment.pipeline import create_pipeline as sentiment
 from finq_predictor.pipelines.training.pipeline import create_pipeline as training
 
+_PREDICTED_BY = "predict_latest"
 STAGES: dict[str, Callable[[Market], Pipeline]] = {
     "ingestion": ingestion,
     "sentiment": sentiment,
@@ -37,7 +39,18 @@ def register_pipelines() -> dict[str, Pipeline]:
     cells = {(stage, market): _cell(stage, market) for stage in STAGES for market in MARKETS}
     by_stage = {stage: sum((cells[stage, market] for market in MARKETS), Pipeline([])) for stage in STAGES}
     by_market = {market: sum((cells[stage, market] for stage in STAGES), Pipeline([])) for market in MARKETS}
-    return {**by_stage, **by_market, "__default__": sum(cells.values(), Pipeline([]))}
+    by_intent = {
+        f"{market}_{intent}": sum((cells[stage, market] for stage in stages), Pipeline([]))
+        for intent, stages in INTENTS.items()
+        for market in MARKETS
+    }
+    predictions = {
+        f"{market}_{PREDICTIONS}": cells["evaluation", market].filter(
+            node_names=[f"evaluation.{market}.{_PREDICTED_BY}"]
+        )
+        for market in MARKETS
+    }
+    return {**by_stage, **by_market, **by_intent, **predictions, "__default__": sum(cells.values(), Pipeline([]))}
 
 
 def _cell(stage: str, market: str) -> Pipeline:

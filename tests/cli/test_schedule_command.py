@@ -105,8 +105,8 @@ def test_one_that_is_killed_meets_its_jobs_again_and_repeats_nothing(typed):
     slow = "echo a $FINQ_RUN_ID >> notes; while [ ! -e go ]; do sleep 0.05; done; echo done >> ended"
     typed.define(
         done=job("echo x >> done", schedule="0 0 1 1 *"),
-        slow=job(slow, schedule="0 0 1 1 *"),
-        after=job("echo y >> after", triggered_by=["slow"]),
+        slow=job(slow, schedule="0 0 1 1 *", makes=["slowly"]),
+        after=job("echo y >> after", triggered_by=["slowly"]),
     )
     ledger = Ledger(Layout(typed.root).schedule)
     for name in ("done", "slow"):
@@ -134,7 +134,9 @@ def test_one_that_is_killed_meets_its_jobs_again_and_repeats_nothing(typed):
 def test_however_often_it_is_killed_each_run_happens_once(typed):
     """Killed at random moments, while it looks, starts and settles short runs of two jobs of which one leads to one."""
     note = "echo $FINQ_RUN_ID >> notes"
-    typed.define(a=job(f"{note}; sleep 0.05"), b=job(note, triggered_by=["a"]), c=job(f"sleep 0.02; {note}"))
+    typed.define(
+        a=job(f"{note}; sleep 0.05", makes=["m"]), b=job(note, triggered_by=["m"]), c=job(f"sleep 0.02; {note}")
+    )
     ledger = Ledger(Layout(typed.root).schedule)
     for number in range(12):
         for name in ("a", "c"):
@@ -206,8 +208,8 @@ def test_a_stop_ends_what_does_not_end_in_time(typed):
 
 def test_one_job_by_hand_ends_as_the_job_does(typed):
     typed.define(
-        a=job("echo $FINQ_SCHEDULE_JOB", retries=0),
-        b=job("echo y >> after", triggered_by=["a"]),
+        a=job("echo $FINQ_SCHEDULE_JOB", retries=0, makes=["m"]),
+        b=job("echo y >> after", triggered_by=["m"]),
         bad=job("exit 7", retries=1, retry_delay_minutes=0.005),
     )
     good = typed.type("--once", "a")
@@ -227,8 +229,8 @@ def test_one_job_by_hand_ends_as_the_job_does(typed):
 def test_the_list_shows_both_clocks(monkeypatch, typed):
     typed.define(
         default={"timezone": "Asia/Singapore"},
-        a=job("true", schedule="0 6 * * *"),
-        b=job("true", triggered_by=["a"]),
+        a=job("true", schedule="0 6 * * *", makes=["fx.candidates"]),
+        b=job("true", triggered_by=["fx.candidates"]),
         c=job("true"),
     )
     monkeypatch.setenv("FINQ_PROJECT", str(typed.folder))
@@ -237,7 +239,7 @@ def test_the_list_shows_both_clocks(monkeypatch, typed):
     lines = done.output.splitlines()
     assert "06:00 Asia/Singapore" in lines[1]
     assert " 22:00 " in lines[1]
-    assert lines[2].split() == ["b", "after", "a", "success", "of", "a"]
+    assert lines[2].split() == ["b", "when", "fx.candidates", "is", "made"]
     assert lines[3].split() == ["c", "only", "by", "hand"]
     assert "3 runs within 3 days" in lines[5]
     assert not typed.root.exists(), "who only looks leaves nothing behind"

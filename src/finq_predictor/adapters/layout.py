@@ -141,6 +141,11 @@ class Layout:
         return self.root / Folder.REPORTS / "alarms" / "standing.json"
 
     @property
+    def failures(self) -> Path:
+        """Who was told of jobs that failed in a scheduler of others."""
+        return self.alarms.with_name("failures.json")
+
+    @property
     def metrics(self) -> Path:
         """The folder of the files of metrics that a collector reads."""
         return self.root / Folder.REPORTS / "alarms" / "metrics"

@@ -123,6 +123,7 @@ def _measured(root: Path, state: Path | None, settings: AlarmSettings) -> tuple[
 
 
 def _look(root: Path, state: Path | None, settings: AlarmSettings, target: Path | None) -> int:
+    from finq_predictor.adapters.alarms.failures import tell_failures
     from finq_predictor.adapters.alarms.looking import look, titles
     from finq_predictor.adapters.alarms.measuring import metric_files
     from finq_predictor.adapters.alarms.reading import metrics_key, scrape
@@ -136,13 +137,15 @@ def _look(root: Path, state: Path | None, settings: AlarmSettings, target: Path 
         key = metrics_key(settings.targets)
         read = scrape(time.time(), files, settings.targets, gauges=gauges, key=key)
         found = look(layout.alarms, settings, read.scrape)
+        # What nobody could be told of when it happened, as in quiet hours.
+        failures = tell_failures(layout.failures, settings, (), time.time())
     for line in titles(found.rings, settings.rules):
         click.echo(f"rings  {line}")
     for line in titles(found.waits, settings.rules):
         click.echo(f"waits  {line}")
-    for channel, title in found.told:
+    for channel, title in (*found.told, *failures.told):
         click.echo(f"told   {channel}: {title}")
-    wrong = [*problems, *read.problems, *found.failed]
+    wrong = [*problems, *read.problems, *found.failed, *failures.failed]
     for problem in wrong:
         click.echo(f"Error: {problem}", err=True)
     if not found.rings and not found.waits:

@@ -116,6 +116,32 @@ def docs(root: Path, market: str | None) -> None:
         click.echo(f"{store.market}: {write_data_docs(root, store.market)}")
 
 
+@data.command()
+@click.argument("datasets", nargs=-1, required=True)
+@click.option(
+    "--root", type=click.Path(path_type=Path), help="Folder of the data.  [default: that of the configuration]"
+)
+@click.option(
+    "--env", envvar=["FINQ_KEDRO_ENV", "KEDRO_ENV"], default="local", show_default=True, help="Overlay of the runs."
+)
+@click.option("--params", envvar="FINQ_KEDRO_PARAMS", default="", help="Further --params of the runs.")
+@click.option("--within", type=click.FloatRange(min=0), default=30.0, show_default=True, help="Minutes.")
+def fresh(datasets: tuple[str, ...], root: Path | None, env: str, params: str, within: float) -> None:
+    """Say whether DATASETS of bronze, such as fx.bronze_bars, came of late; ends with 3 where they did not."""
+    from datetime import UTC, datetime, timedelta
+
+    from finq_predictor.adapters.bronze.arrivals import not_fresh
+    from finq_predictor.adapters.scheduling.definition import Programs, data_root
+
+    place = root or data_root(Programs.of_environment().project, env, params)
+    missing = not_fresh(place, datasets, timedelta(minutes=within), datetime.now(UTC))
+    for one in missing:
+        click.echo(one)
+    if missing:
+        sys.exit(3)
+    click.echo(f"Fresh: {', '.join(datasets)}.")
+
+
 _url = click.argument("url")
 _replace = click.option("--replace", is_flag=True, help="Take the place of what the other side published by itself.")
 

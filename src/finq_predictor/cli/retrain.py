@@ -2,30 +2,60 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from finq_predictor.cli.options import market_option, root_option
+from finq_predictor.cli.options import market_option
 from finq_predictor.domain.market.markets import MARKETS
 
 
 @click.command()
-@root_option
+@click.option(
+    "--root", type=click.Path(path_type=Path), help="Folder of the data.  [default: that of the configuration]"
+)
 @market_option
 @click.option("--why", help="Ask for a training, for this reason.")
 @click.option("--list", "listed", is_flag=True, help="Show what was asked for and what became of it.")
-def retrain(root: Path, market: str | None, why: str | None, listed: bool) -> None:
-    """Ask for another training of a market; the next one takes the request, and `finq schedule` starts it early."""
-    if listed == (why is not None):
-        raise click.UsageError("Give either --market and --why, or --list.")
+@click.option(
+    "--open", "opened", is_flag=True, help="Say which request of --market is open; ends with 3 where none is."
+)
+def retrain(root: Path | None, market: str | None, why: str | None, listed: bool, opened: bool) -> None:
+    """Ask for another training of a market; the next one takes the request, and a scheduler starts it early."""
+    if [listed, opened, why is not None].count(True) != 1:
+        raise click.UsageError("Give either --market and --why, --market and --open, or --list.")
+    place = _folder(root)
     if listed:
-        _show(root, market)
+        _show(place, market)
         return
     if market is None:
         raise click.UsageError(f"Give --market, one of {', '.join(sorted(MARKETS))}.")
-    _ask(root, market, why or "")
+    if opened:
+        _say_open(place, market)
+    else:
+        _ask(place, market, why or "")
+
+
+def _folder(root: Path | None) -> Path:
+    """That of the data, where nobody names it: that of the runs of a scheduler, which its variables say."""
+    if root is not None:
+        return root
+    from finq_predictor.adapters.scheduling.definition import Programs, data_root
+
+    programs = Programs.of_environment()
+    return data_root(programs.project, programs.environment, programs.params)
+
+
+def _say_open(root: Path, market: str) -> None:
+    from finq_predictor.adapters.retraining import open_requests
+
+    found = open_requests(root).get(market)
+    if found is None:
+        click.echo(f"No request for a training of {market} is open.")
+        sys.exit(3)
+    click.echo(found)
 
 
 def _ask(root: Path, market: str, why: str) -> None:

@@ -31,6 +31,11 @@ _CLOCKS = 37
 @click.option(
     "--days", type=click.FloatRange(min=0, max=366), default=1.0, show_default=True, help="How far --list looks."
 )
+@click.option(
+    "--airflow",
+    type=click.Path(path_type=Path),
+    help="Only write into this folder what Airflow needs beside the DAGs of the pipelines.",
+)
 @click.option("--once", metavar="JOB", help="Run one job now, and what it leads to, then end.")
 @click.option(
     "--grace",
@@ -51,6 +56,7 @@ def schedule(
     params: str,
     listed: bool,
     days: float,
+    airflow: Path | None,
     once: str | None,
     grace: float,
     metrics: tuple[Path, ...],
@@ -65,6 +71,9 @@ def schedule(
         root = root.resolve()
         params = ",".join([*filter(None, params.split(",")), f"data_root={root}"])
     programs = Programs.of_environment(env, params)
+    if airflow is not None:
+        _write_for_airflow(programs.project, env, airflow)
+        return
     jobs = read_schedule(programs.project, env)
     if listed:
         _show(jobs, days)
@@ -77,14 +86,28 @@ def schedule(
         keeper.close()
 
 
+def _write_for_airflow(project: Path, env: str, target: Path) -> None:
+    from finq_predictor.adapters.scheduling.airflow_files import write_airflow_files
+
+    for file in write_airflow_files(project, env, target):
+        click.echo(f"wrote {file}")
+
+
 def _scheduler(
     jobs: Schedule, commands: Mapping[str, tuple[str, ...]], place: Path, root: Path, metrics: tuple[Path, ...]
 ) -> Scheduler:
+    from finq_predictor.adapters.bronze.arrivals import not_fresh
     from finq_predictor.adapters.layout import Layout
     from finq_predictor.adapters.retraining import open_requests
     from finq_predictor.adapters.scheduling.scheduler import Means, Scheduler
 
-    means = Means(commands, place, requests=lambda: open_requests(root), metrics=metrics)
+    means = Means(
+        commands,
+        place,
+        requests=lambda: open_requests(root),
+        waits=lambda job, now: not_fresh(root, job.waits_for, job.fresh, now),
+        metrics=metrics,
+    )
     return Scheduler(jobs, Layout(root).schedule, means)
 
 
@@ -115,7 +138,7 @@ def _show(jobs: Schedule, days: float) -> None:
         click.echo(_line(name, jobs[name], moment, width) + f"  {_how(jobs[name])}")
     for name, job in jobs.items():
         if job.times is None:
-            after = f"after a success of {' or '.join(job.triggered_by)}" if job.triggered_by else "only by hand"
+            after = f"when {' or '.join(job.triggered_by)} is made" if job.triggered_by else "only by hand"
             click.echo(f"{name:<{width}}  {after}")
     coming = jobs.coming(now, now + timedelta(days=days))
     click.echo(

@@ -18,6 +18,7 @@ from finq_predictor.domain.errors import StoreError, UnknownNameError
 from finq_predictor.domain.metrics.jobs import OF_JOBS
 from finq_predictor.domain.scheduling.jobs import Schedule
 
+EVERY_TEN = {"schedule": "*/10 * * * *"}
 START = datetime(2026, 3, 2, 12, 0, 30, tzinfo=UTC)
 
 
@@ -135,7 +136,10 @@ def test_what_was_missed_while_it_was_stopped_goes_by_the_rule(world, rule, minu
 
 
 def test_a_failure_is_tried_again_later_and_later_and_then_told(world):
-    jobs = {"a": {"schedule": "*/10 * * * *", "retries": 2, "retry_delay_minutes": 5}, "b": {"triggered_by": ["a"]}}
+    jobs = {
+        "a": {"schedule": "*/10 * * * *", "retries": 2, "retry_delay_minutes": 5, "makes": ["m"]},
+        "b": {"triggered_by": ["m"]},
+    }
     one = world(jobs, {"a": f"{NOTE}; echo wrong; exit 3", "b": NOTE})
     one.settle()
     one.clock.pass_(minutes=10)
@@ -179,7 +183,9 @@ def test_a_listener_that_breaks_stops_nothing(world, tmp_path):
 
 
 def test_a_success_triggers_what_follows_once(world):
-    one = world({"a": {"schedule": "*/10 * * * *"}, "b": {"triggered_by": ["a"]}, "c": {"triggered_by": ["b"]}})
+    one = world(
+        {"a": {**EVERY_TEN, "makes": ["m"]}, "b": {"triggered_by": ["m"], "makes": ["n"]}, "c": {"triggered_by": ["n"]}}
+    )
     one.settle()
     one.clock.pass_(minutes=10)
     one.settle()
@@ -235,7 +241,7 @@ def test_never_two_of_the_same_job_and_what_became_due_meanwhile_follows(world):
 
 
 def test_a_run_by_hand_waits_for_the_one_that_runs_and_leads_to_what_follows(world):
-    jobs = {"a": {"schedule": "*/10 * * * *"}, "b": {"triggered_by": ["a"]}, "c": {"schedule": "*/10 * * * *"}}
+    jobs = {"a": {**EVERY_TEN, "makes": ["m"]}, "b": {"triggered_by": ["m"]}, "c": {"schedule": "*/10 * * * *"}}
     one = world(jobs, {"a": f"sleep 0.3; {NOTE}", "b": NOTE, "c": NOTE})
     one.settle()
     one.clock.pass_(minutes=10)
@@ -312,7 +318,7 @@ def test_what_does_not_end_within_the_grace_is_ended_and_begun_again(world):
 
 def test_what_ends_within_the_grace_is_left_alone(world):
     one = world(
-        {"a": {"schedule": "*/10 * * * *"}, "b": {"triggered_by": ["a"]}}, {"a": f"sleep 0.3; {NOTE}", "b": NOTE}
+        {"a": {**EVERY_TEN, "makes": ["m"]}, "b": {"triggered_by": ["m"]}}, {"a": f"sleep 0.3; {NOTE}", "b": NOTE}
     )
     one.settle()
     one.clock.pass_(minutes=10)
@@ -323,7 +329,7 @@ def test_what_ends_within_the_grace_is_left_alone(world):
 
 
 def test_the_figures_say_what_became_of_jobs(world, tmp_path):
-    one = world({"a": {"schedule": "*/10 * * * *"}, "b": {"triggered_by": ["a"]}}, {"a": NOTE, "b": "exit 2"})
+    one = world({"a": {**EVERY_TEN, "makes": ["m"]}, "b": {"triggered_by": ["m"]}}, {"a": NOTE, "b": "exit 2"})
     other = tmp_path / "collected" / "finq.prom"
     one.scheduler = one.another(metrics=(other,))
     one.settle()
@@ -369,3 +375,56 @@ def test_a_line_of_json_for_each_event(capsys):
     assert {name: told[name] for name in told if name != "at"} == {
         "event": "run_started", "job": "a", "scheduled_for": "2026-03-02T12:00:30+00:00", "tried": 1, "place": "x",
     }  # fmt: skip
+
+
+def test_a_job_waits_for_fresh_data_and_begins_when_they_come(world):
+    one = world({"a": {**EVERY_TEN, "waits_for": ["fx.bronze_bars"], "wait_minutes": 20}})
+    missing = ["fx.bronze_bars was never delivered"]
+    object.__setattr__(one.scheduler.means, "waits", lambda job, now: missing)
+    one.settle()
+    one.clock.pass_(minutes=10)
+    for _ in range(3):
+        one.scheduler.look()
+    assert one.told("run_started") == []
+    assert [fields["reason"] for event, fields in one.events if event == "run_waits"] == missing, "told once"
+    assert 0.1 < one.scheduler._pause() < 1.0, "it looks again soon, and does not spin"
+    missing = []
+    one.settle()
+    assert one.states("a") == ["succeeded"]
+    assert one.written() == ["a 2026-03-02T12:10:00+00:00"]
+
+
+def test_a_job_that_waited_in_vain_has_failed_and_says_for_what(world):
+    one = world({"a": {**EVERY_TEN, "waits_for": ["fx.bronze_bars"], "wait_minutes": 20, "catch_up": "once"}})
+    object.__setattr__(one.scheduler.means, "waits", lambda job, now: ["fx.bronze_bars was delivered 99 min ago"])
+    one.settle()
+    one.clock.pass_(minutes=10)
+    one.scheduler.look()
+    one.clock.pass_(minutes=19, seconds=50)
+    one.scheduler.look()
+    assert one.failures == []
+    one.clock.pass_(seconds=20)
+    one.scheduler.look()
+    assert [failure.reason for failure in one.failures] == [
+        "it waited 20 min in vain: fx.bronze_bars was delivered 99 min ago"
+    ]
+    assert one.written() == []
+    assert one.states("a")[0] == "failed"
+
+
+def test_of_a_pool_only_so_many_run_at_once(world):
+    names = ("a", "b", "c")
+    jobs = {name: {**EVERY_TEN, "pool": "training"} for name in names} | {"d": EVERY_TEN}
+    one = world(
+        {"pools": {"training": 2}, **jobs}, dict.fromkeys((*names, "d"), "while [ ! -e go ]; do sleep 0.02; done")
+    )
+    one.settle()
+    one.clock.pass_(minutes=10)
+    one.settle(until=lambda: len(one.told("run_started")) == 3)
+    for _ in range(3):
+        one.scheduler.look()
+    begun = [fields["job"] for event, fields in one.events if event == "run_started"]
+    assert sorted(begun) == ["a", "b", "d"]
+    (one.folder / "go").touch()
+    one.settle()
+    assert one.states("c") == ["succeeded"]

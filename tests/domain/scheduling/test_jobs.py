@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finq_predictor.adapters.scheduling.definition import read_schedule
+from finq_predictor.adapters.scheduling.definition import pipeline_names, read_schedule
 from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
 from finq_predictor.domain.scheduling.jobs import CatchUp, Job, Schedule
 from finq_predictor.domain.scheduling.missed import PUNCTUAL, due
+from finq_predictor.pipeline_registry import register_pipelines
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -35,14 +36,22 @@ def test_a_block_lies_over_the_default():
         ({"timeout_minutes": float("nan")}, "job 'a' .*timeout_minutes: .*given nan"),
         (5, "job 'a' .*given 5; expected keys and values"),
         (["schedule"], "job 'a' .*expected keys and values"),
-        ({"triggered_by": ["c"]}, "Unknown job in triggered_by 'c'"),
-        ({"triggered_by": ["b"]}, "run for ever"),
+        ({"triggered_by": ["c"]}, "Unknown dataset in triggered_by, which a job makes 'c'"),
+        (
+            {"triggered_by": ["of b"], "makes": ["of a"]},
+            "run for ever, a after b after a|run for ever, b after a after b",
+        ),
+        ({"waits_for": ["fx.silver_bars"]}, "cannot wait for 'fx.silver_bars'; expected MARKET.bronze_TABLE"),
+        ({"waits_for": ["fx.bronze_bar"]}, "Unknown table of fx 'bar'. Did you mean 'bars'"),
+        ({"waits_for": ["fxx.bronze_bars"]}, "Unknown market 'fxx'. Did you mean 'fx'"),
+        ({"pool": "training"}, "Unknown pool 'training'"),
         ({"retrains": "equities"}, "Unknown market 'equities'. Did you mean 'equity'"),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_place(block, said):
+    given = {"makes": ["of a"], **block} if isinstance(block, dict) else block
     with pytest.raises((ConfigurationError, UnknownNameError), match=said):
-        Schedule.of({"a": block, "b": {"triggered_by": ["a"]}})
+        Schedule.of({"a": given, "b": {"triggered_by": ["of a"], "makes": ["of b"]}})
 
 
 @pytest.mark.parametrize("name", ["", "../a", "a b", "a/b", ".", 7, "a" * 101])
@@ -71,6 +80,12 @@ def test_a_file_that_cannot_be_is_refused(text, said, tmp_path):
         read_schedule(tmp_path, "local")
 
 
+def test_every_pipeline_is_known():
+    from finq_predictor.pipeline_registry import register_pipelines
+
+    assert pipeline_names() == set(register_pipelines())
+
+
 def test_an_overlay_says_only_what_differs(tmp_path):
     for name, text in (
         ("base", "copy: {schedule: '@daily', command: [finq, backup, x]}"),
@@ -88,10 +103,19 @@ def test_an_unknown_job_is_named_with_the_nearest():
 
 
 def test_what_a_success_leads_to():
-    schedule = Schedule.of({"a": {}, "b": {"triggered_by": ["a"]}, "c": {"triggered_by": ["b", "d"]}, "d": {}})
+    made = {name: {"makes": [f"of {name}", f"more of {name}"]} for name in "abcd"}
+    made["b"]["triggered_by"], made["c"]["triggered_by"] = ["of a", "more of a"], ["of b", "more of d"]
+    schedule = Schedule.of(made)
     assert schedule.triggered_by("a") == ("b",)
     assert schedule.following("a") == {"a", "b", "c"}
     assert schedule.following("c") == {"c"}
+
+
+@pytest.mark.parametrize("places", [0, -1, "2", None, True, 1.5])
+def test_a_pool_has_places(places):
+    with pytest.raises(ConfigurationError, match="expected a number, 1 or more"):
+        Schedule.of({"pools": {"training": places}})
+    assert Schedule.of({"pools": {"training": 2}, "a": {"pool": "training"}}).pools == {"training": 2}
 
 
 def test_retries_wait_twice_as_long_each_time_up_to_a_limit():
@@ -150,18 +174,43 @@ def test_the_schedule_of_the_project_is_what_was_asked_for(project_path):
         "features": ("5 * * * *", "UTC"),
         "sentiment": ("*/30 * * * *", "UTC"),
         "monitoring": ("*/15 * * * *", "UTC"),
-        "fx": ("0 0 * * *", "Asia/Singapore"),
-        "equity": ("0 2 * * 2-6", "America/New_York"),
+        "fx_training": ("0 0 * * *", "Asia/Singapore"),
+        "equity_training": ("0 2 * * 2-6", "America/New_York"),
         "equity_predictions": ("0 6 * * 1-5", "America/New_York"),
         "fx_predictions": ("0 6 * * 1-5", "Asia/Singapore"),
         "equity_validation": (None, "UTC"),
         "fx_validation": (None, "UTC"),
-        "evaluation": (None, "UTC"),  # only by hand, or by Airflow
     }
     assert {name: (job.schedule, job.timezone) for name, job in schedule.items()} == asked
     assert all((job.retries, job.retry_delay_minutes) == (3, 5) for job in schedule.values())
-    assert (schedule.triggered_by("equity"), schedule.triggered_by("fx")) == (
-        ("equity_validation",),
-        ("fx_validation",),
-    )
-    assert {job.retrains for job in schedule.values()} == {None, "equity", "fx"}
+    for market in ("equity", "fx"):
+        assert schedule.triggered_by(f"{market}_training") == (f"{market}_validation",)
+        assert schedule[f"{market}_training"].retrains == market
+        assert schedule[f"{market}_training"].waits_for == (f"{market}.bronze_bars",)
+    assert sum(job.retrains is not None for job in schedule.values()) == 2
+    assert schedule.triggered_by("ingestion") == ()
+
+
+def test_each_job_makes_what_it_says_and_all_of_them_make_what_one_run_makes(project_path):
+    """A name in `makes` is an output; and no node of a whole run is in no job."""
+    pipelines = register_pipelines()
+    schedule = read_schedule(project_path, "local")
+    for name, job in schedule.items():
+        assert job.command is None
+        assert set(job.makes) <= pipelines[name].all_outputs(), name
+        assert job.makes, name
+    done = {node.name for name in schedule for node in pipelines[name].nodes}
+    assert done == {node.name for node in pipelines["__default__"].nodes}
+
+
+def test_a_training_evaluates_nothing_and_a_validation_trains_nothing():
+    pipelines = register_pipelines()
+    for market in ("equity", "fx"):
+        training, validation = pipelines[f"{market}_training"], pipelines[f"{market}_validation"]
+        assert not {node.name for node in training.nodes} & {node.name for node in validation.nodes}
+        assert f"{market}.candidates" in training.all_outputs()
+        assert f"{market}.champion" not in training.all_outputs()
+        assert f"{market}.candidates" in validation.inputs()
+        assert [node.name for node in pipelines[f"{market}_predictions"].nodes] == [
+            f"evaluation.{market}.predict_latest"
+        ]

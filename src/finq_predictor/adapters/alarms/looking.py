@@ -72,7 +72,7 @@ def look(file: Path, settings: AlarmSettings, now: Scrape, **made_of: Any) -> Lo
         standing = before.standing(name)
         for message in due(theirs, standing, settings.policy, now.at):
             try:
-                _tell(name, settings, message, made_of)
+                tell(name, settings, message, made_of)
             except FinqError as error:
                 failed.append(str(error))
                 break
@@ -87,7 +87,12 @@ def look(file: Path, settings: AlarmSettings, now: Scrape, **made_of: Any) -> Lo
     return Look(rings, tuple(one for one in holds if one not in rings), tuple(told), tuple(failed))
 
 
-def _tell(name: str, settings: AlarmSettings, message: Message, made_of: Mapping[str, Any]) -> None:
+def tell(name: str, settings: AlarmSettings, message: Message, made_of: Mapping[str, Any]) -> None:
+    """Send a message by a channel.
+
+    Raises:
+        FinqError: If it is not taken, whatever went wrong.
+    """
     channel = settings.channel(name, **made_of)
     try:
         channel.send(wording(message, settings.rules, settings.runbooks))

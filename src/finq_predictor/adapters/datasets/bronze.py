@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 from kedro.io import AbstractDataset
 
+from finq_predictor.adapters.bronze.arrivals import note_arrival
 from finq_predictor.adapters.bronze.asked import question_of, unnoted
 from finq_predictor.adapters.bronze.call_notes import read_outages
 from finq_predictor.adapters.bronze.store import BronzeStore
@@ -49,7 +51,7 @@ class BronzeDataset(AbstractDataset[pd.DataFrame | Iterator[pd.DataFrame], pd.Da
         self.metadata = metadata
 
     def save(self, data: pd.DataFrame | Iterator[pd.DataFrame]) -> None:
-        """Keep a delivery, unless its content is kept already.
+        """Keep a delivery, unless its content is kept already, and note that it came.
 
         Args:
             data: The raw frame with ``_source``; lineage columns of an earlier load are ignored. Of several, each is
@@ -57,6 +59,7 @@ class BronzeDataset(AbstractDataset[pd.DataFrame | Iterator[pd.DataFrame], pd.Da
         """
         for part in [data] if isinstance(data, pd.DataFrame) else data:
             self._keep(part)
+        note_arrival(self._store.folder, datetime.now(UTC))
 
     def _keep(self, data: pd.DataFrame) -> None:
         asked = question_of(data)

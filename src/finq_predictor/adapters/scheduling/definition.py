@@ -13,6 +13,7 @@ from typing import Any
 from finq_predictor.adapters.environment.reading import value_of
 from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
 from finq_predictor.domain.market.markets import MARKETS
+from finq_predictor.domain.scheduling.intents import INTENTS, PREDICTIONS
 from finq_predictor.domain.scheduling.jobs import Job, Schedule
 
 FILE = "airflow.yml"
@@ -31,13 +32,24 @@ def read_schedule(project: Path, environment: str) -> Schedule:
         ConfigurationError: If there is no such file, or a block of it cannot be read.
         UnknownNameError: If a job runs a pipeline that does not exist.
     """
-    schedule = Schedule.of(_read(project, environment, "airflow"))
-    # Looked up as files: to import them takes longer than to say what is due.
-    known = {one.name for one in iter_modules([str(_PIPELINES)]) if one.ispkg} | {*MARKETS, "__default__"}
+    schedule = Schedule.of(read_blocks(project, environment))
+    known = pipeline_names()
     for name, job in schedule.items():
         if job.command is None and name not in known:
             raise UnknownNameError("pipeline, and no command, in the schedule", name, known)
     return schedule
+
+
+def pipeline_names() -> frozenset[str]:
+    """The names of all pipelines, found as files: to import them takes longer than to say what is due."""
+    stages = {one.name for one in iter_modules([str(_PIPELINES)]) if one.ispkg}
+    intents = {f"{market}_{intent}" for market in MARKETS for intent in (*INTENTS, PREDICTIONS)}
+    return frozenset(stages | intents | {*MARKETS, "__default__"})
+
+
+def read_blocks(project: Path, environment: str) -> Mapping[str, Any]:
+    """The blocks of the file as they are written, see :func:`read_schedule`."""
+    return _read(project, environment, "airflow")
 
 
 def data_root(project: Path, environment: str, params: str) -> Path:

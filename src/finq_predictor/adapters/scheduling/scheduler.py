@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,7 @@ from finq_predictor.adapters.scheduling.journal import (
 from finq_predictor.adapters.scheduling.ledger import Ledger, Run, RunState
 from finq_predictor.adapters.scheduling.processes import Tries
 from finq_predictor.domain.errors import FinqError
-from finq_predictor.domain.scheduling.jobs import Schedule
+from finq_predictor.domain.scheduling.jobs import Job, Schedule
 from finq_predictor.domain.scheduling.missed import due
 
 _FAST_S, _SLOW_S, _FIGURES_S, _LAST_S = 0.2, 5.0, 15.0, 5.0
@@ -34,6 +35,8 @@ _FAST_S, _SLOW_S, _FIGURES_S, _LAST_S = 0.2, 5.0, 15.0, 5.0
 logger = logging.getLogger(__name__)
 Requests = Callable[[], Mapping[str, str]]
 """Gives the open requests for training: market -> id of the request."""
+Waits = Callable[[Job, datetime], Sequence[str]]
+"""Gives what keeps a job waiting now, in words; nothing where it may begin."""
 
 
 def log_failure(failure: JobFailure) -> None:
@@ -51,6 +54,7 @@ class Means:
         journal: Is told every event.
         failures: Are told of jobs that failed for good.
         requests: Gives the open requests for training.
+        waits: Gives what keeps a job waiting.
         metrics: More files for the figures than the one beside the ledger.
         kill_after_s: So long after it was asked to end, a try is killed.
         clock: Gives the time.
@@ -61,6 +65,7 @@ class Means:
     journal: Journal = field(default_factory=JsonLines)
     failures: tuple[FailureListener, ...] = (log_failure,)
     requests: Requests = dict
+    waits: Waits = lambda job, now: ()
     metrics: tuple[Path, ...] = ()
     kill_after_s: float = 10.0
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -83,6 +88,7 @@ class Scheduler:
         self._ending: dict[str, float] = {}
         self._figures_at = float("-inf")
         self._unreadable = ""
+        self._told_to_wait: set[str] = set()
 
     def work(self, stop: threading.Event, grace_s: float) -> None:
         """Keep the schedule until asked to stop; then let what runs end, and end what does not within the grace."""
@@ -301,12 +307,39 @@ class Scheduler:
     def _start_waiting(self, jobs: frozenset[str]) -> None:
         opened = self.ledger.open_runs()
         busy = {run.job for run in opened if run.state is RunState.RUNNING}
+        taken = Counter(self.schedule[job].pool for job in busy if job in self.schedule)
         for run in opened:
             if run.job not in jobs or run.job in busy:
                 continue
             busy.add(run.job)
-            if run.due_at <= self.means.clock():
+            pool = self.schedule[run.job].pool
+            if run.due_at > self.means.clock() or self._waits(run):
+                continue
+            if pool is None or taken[pool] < self.schedule.pools[pool]:
+                taken[pool] += 1
                 self._start(run)
+
+    def _waits(self, run: Run) -> bool:
+        """Whether what a run needs has to come first; one that waited too long has failed."""
+        job, now = self.schedule[run.job], self.means.clock()
+        if run.tried or not job.waits_for:
+            return False
+        try:
+            missing = list(self.means.waits(job, now))
+        except FinqError as error:
+            missing = [str(error)]
+        if not missing:
+            return False
+        why = "; ".join(missing)
+        if now - run.due_at < job.longest_wait:
+            if run.run_id not in self._told_to_wait:
+                self._told_to_wait.add(run.run_id)
+                self.means.journal("run_waits", **_about(run), reason=why)
+            return True
+        begun = self.ledger.begin(run, now)
+        if begun is not None:
+            self._fail(begun, now, None, f"it waited {job.wait_minutes:g} min in vain: {why}")
+        return True
 
     def _start(self, run: Run) -> None:
         with self.tries.turn(run.job) as lock:
@@ -327,7 +360,8 @@ class Scheduler:
         opened, now = self.ledger.open_runs(), self.means.clock()
         if any(run.state is RunState.RUNNING for run in opened):
             return _FAST_S
-        coming = [run.due_at for run in opened]
+        # One that waits for its data, or for a place, is looked at again soon and not at once.
+        coming = [max(run.due_at, now + timedelta(seconds=_FAST_S)) for run in opened]
         coming += [job.times.after(now) for job in self.schedule.values() if job.times is not None]
         seconds = min(((moment - now).total_seconds() for moment in coming), default=_SLOW_S)
         return min(max(seconds, 0.01), _SLOW_S)

@@ -16,10 +16,12 @@ from finq_predictor.domain.errors import ConfigurationError, UnknownNameError, c
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.scheduling.cron import CronTimes, time_zone
 
-DEFAULT = "default"
 # Runs are named after their job, and folders after runs.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 _YEAR_MINUTES = 366 * 24 * 60
+DEFAULT, POOLS = "default", "pools"
+"""Blocks of the file that are no jobs: what holds where the others say nothing, and the pools."""
+_OF_MARKET = re.compile(r"(?P<market>[^.]+)\.bronze_(?P<table>.+)")
 
 
 class CatchUp(StrEnum):
@@ -41,7 +43,12 @@ class Job(BaseModel):
         start_date: Year, month and day before which Airflow has no run of it.
         timezone: The zone whose clocks ``schedule`` means.
         schedule: Cron expression; None where it is only triggered, or run by hand.
-        triggered_by: Jobs after whose success it runs.
+        makes: Datasets that a success of it has made anew, by which others are triggered.
+        triggered_by: Datasets; it runs after the success of a job that makes one of them.
+        waits_for: Tables of bronze, such as ``fx.bronze_bars``, that have to be fresh before it begins.
+        fresh_minutes: They are, if their source was asked and answered so many minutes ago or less.
+        wait_minutes: So long it waits for that; then it has failed.
+        pool: Of the jobs of one pool, only so many run at once as it has places; None where all may.
         retrains: Market whose open request for training starts it early; None where none does.
         catch_up: What becomes of missed times: ``skip`` them, run ``once`` for all of them, or ``every`` one.
         retries: How often it is tried again.
@@ -60,7 +67,12 @@ class Job(BaseModel):
     start_date: tuple[int, int, int] = (2025, 1, 1)
     timezone: str = "UTC"
     schedule: str | None = None
+    makes: tuple[str, ...] = ()
     triggered_by: tuple[str, ...] = ()
+    waits_for: tuple[str, ...] = ()
+    fresh_minutes: float = Field(default=30, gt=0, le=_YEAR_MINUTES)
+    wait_minutes: float = Field(default=30, ge=0, le=_YEAR_MINUTES)
+    pool: str | None = None
     retrains: str | None = None
     catch_up: CatchUp = CatchUp.ONCE
     retries: int = Field(default=3, ge=0, le=1000)
@@ -75,6 +87,8 @@ class Job(BaseModel):
         _ = self.times
         if self.retrains is not None and self.retrains not in MARKETS:
             raise UnknownNameError("market", self.retrains, MARKETS)
+        for dataset in self.waits_for:
+            _is_bronze(dataset)
         return self
 
     @cached_property
@@ -86,6 +100,16 @@ class Job(BaseModel):
     def timeout(self) -> timedelta:
         """How long a try may take."""
         return timedelta(minutes=self.timeout_minutes)
+
+    @property
+    def fresh(self) -> timedelta:
+        """How old what it waits for may be."""
+        return timedelta(minutes=self.fresh_minutes)
+
+    @property
+    def longest_wait(self) -> timedelta:
+        """How long it waits for that."""
+        return timedelta(minutes=self.wait_minutes)
 
     def retry_delay(self, tried: int) -> timedelta:
         """How long to wait before the next try.
@@ -103,22 +127,26 @@ class Schedule(Mapping[str, Job]):
 
     Args:
         jobs: The jobs.
+        pools: Pools by name, with the number of their places.
 
     Raises:
-        UnknownNameError: If one is triggered by a job that does not exist.
+        UnknownNameError: If one is triggered by what no job makes, or its pool does not exist.
         ConfigurationError: If jobs trigger each other in a circle.
     """
 
-    def __init__(self, jobs: Mapping[str, Job]) -> None:
-        self._jobs = dict(jobs)
+    def __init__(self, jobs: Mapping[str, Job], pools: Mapping[str, int] | None = None) -> None:
+        self._jobs, self.pools = dict(jobs), dict(pools or {})
+        made = {dataset for job in self._jobs.values() for dataset in job.makes}
         for job in self._jobs.values():
-            for trigger in job.triggered_by:
-                if trigger not in self._jobs:
-                    raise UnknownNameError("job in triggered_by", trigger, self._jobs)
+            for dataset in job.triggered_by:
+                if dataset not in made:
+                    raise UnknownNameError("dataset in triggered_by, which a job makes", dataset, made)
+            if job.pool is not None and job.pool not in self.pools:
+                raise UnknownNameError("pool", job.pool, self.pools)
         try:
-            TopologicalSorter({name: job.triggered_by for name, job in self._jobs.items()}).prepare()
+            TopologicalSorter({name: self.triggered_by(name) for name in self._jobs}).prepare()
         except CycleError as error:
-            circle = " after ".join(map(str, error.args[1]))
+            circle = " after ".join(map(str, reversed(error.args[1])))
             raise ConfigurationError(
                 f"The jobs would run for ever, {circle}; take one of them out of triggered_by."
             ) from error
@@ -128,16 +156,16 @@ class Schedule(Mapping[str, Job]):
         """Read the blocks of the file.
 
         Args:
-            blocks: Block by name; that of the name ``default`` holds where the others say nothing.
+            blocks: Block by name; that of the name ``default`` holds where the others say nothing, ``pools`` has the
+                places of each pool.
 
         Raises:
             ConfigurationError: If a block has an unknown key or a value that cannot be; names block and key.
             UnknownNameError: If a name in a block does not exist.
         """
         defaults = _block(DEFAULT, blocks.get(DEFAULT))
-        return cls(
-            {name: _job(name, {**defaults, **_block(name, block)}) for name, block in blocks.items() if name != DEFAULT}
-        )
+        jobs = {name: _block(name, block) for name, block in blocks.items() if name not in (DEFAULT, POOLS)}
+        return cls({name: _job(name, {**defaults, **block}) for name, block in jobs.items()}, _pools(blocks))
 
     def __getitem__(self, name: str) -> Job:
         """A job.
@@ -163,7 +191,8 @@ class Schedule(Mapping[str, Job]):
 
     def triggered_by(self, name: str) -> tuple[str, ...]:
         """The jobs that run after a success of one."""
-        return tuple(other for other, job in self._jobs.items() if name in job.triggered_by)
+        made = set(self[name].makes)
+        return tuple(other for other, job in self._jobs.items() if made.intersection(job.triggered_by))
 
     def following(self, name: str) -> frozenset[str]:
         """A job, and all that its success leads to."""
@@ -194,6 +223,26 @@ def _block(name: object, block: object) -> Mapping[str, Any]:
             "schedule: '@daily'."
         )
     return block or {}
+
+
+def _is_bronze(dataset: str) -> None:
+    """Raises where no market has this table, or it is none of bronze."""
+    found = _OF_MARKET.fullmatch(dataset)
+    if found is None:
+        raise ConfigurationError(
+            f"The job cannot wait for {dataset!r}; expected MARKET.bronze_TABLE, such as fx.bronze_bars."
+        )
+    market = MARKETS[found["market"]]
+    if found["table"] not in market.source_tables:
+        raise UnknownNameError(f"table of {market.name}", found["table"], market.source_tables)
+
+
+def _pools(blocks: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    pools = dict(_block(POOLS, blocks.get(POOLS)))
+    for name, places in pools.items():
+        if not isinstance(places, int) or isinstance(places, bool) or places < 1:
+            raise ConfigurationError(f"The pool {name!r} has {places!r} places; expected a number, 1 or more.")
+    return pools
 
 
 def _job(name: str, given: Mapping[str, Any]) -> Job:

@@ -1,0 +1,29 @@
+"""Equity, evaluate the new candidates and decide on promotion.
+
+Written by `make dags` from conf/base/airflow.yml; change it there.
+"""
+
+import finq_airflow as finq
+import pendulum
+from airflow.sdk import DAG
+
+with DAG(
+    dag_id="finq_equity_model_validation",
+    description="Equity, evaluate the new candidates and decide on promotion.",
+    schedule=finq.schedule(None, "UTC", ["equity.candidates"], None),
+    start_date=pendulum.datetime(2025, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    tags=["finq", "equity", "validation"],
+    default_args=finq.default_args("finq", 3, 5, 60, 60, "finq_training"),
+) as dag:
+    finq.tasks(
+        "equity_validation",
+        {
+            "evaluation": ("--namespaces evaluation", []),
+        },
+        waits_for=[],
+        fresh_minutes=30,
+        wait_minutes=20,
+        makes=["equity.champion"],
+    )
