@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.cli import cli
 from finq_predictor.domain.alarms.rules import ALARM_RULES
-from receivers import receiving
+from receivers import receiving, wait_for
 
 
 @pytest.fixture
@@ -152,3 +152,24 @@ def test_every_command_refuses_a_variable_that_nobody_reads(conf, monkeypatch):
     said = run("alarms", "list", "--conf", conf, code=1)
     assert "FINQ_METRIC_KEY (did you mean FINQ_METRICS_KEY" in said
     assert "hid4en" not in said
+
+
+def test_it_gathers_again_and_again_although_once_it_could_not(conf, tmp_path):
+    write(conf)
+    folder = tmp_path / "figures"
+    # Where the folder should be lies a file.
+    folder.write_text("")
+    finq = Path(sys.executable).parent / "finq"
+    words = ["alarms", "measure", "--root", tmp_path / "data", "--conf", conf, "--target", folder, "--every", "1"]
+    gathering = subprocess.Popen([finq, *words], stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    try:
+        assert gathering.stderr is not None
+        assert b"Error: " in gathering.stderr.readline()
+        folder.unlink()
+        written = folder / "finq_surroundings.prom"
+        wait_for(written.is_file, 30.0, "the first file")
+        before = written.stat().st_mtime_ns
+        wait_for(lambda: written.stat().st_mtime_ns > before, 30.0, "the next one")
+    finally:
+        gathering.terminate()
+        gathering.communicate(timeout=30)

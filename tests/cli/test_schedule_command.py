@@ -193,6 +193,38 @@ def test_a_second_scheduler_says_who_has_it_and_ends(typed):
     assert told(third)[-1]["event"] == "scheduler_stopped"
 
 
+def test_whether_it_is_well_is_asked_of_its_process_and_its_sign_of_life(typed):
+    def asked() -> tuple[int, str]:
+        process = typed.type("--health")
+        out, err = process.communicate(timeout=20)
+        return process.returncode, out + err
+
+    typed.define(a=job("true"))
+    code, said = asked()
+    assert (code, "No scheduler works below" in said) == (1, True), said
+    assert not typed.root.exists(), "who only looks leaves nothing behind"
+    first = typed.type()
+    until(first, "scheduler_started")
+    figures = Layout(typed.root).schedule / "metrics.prom"
+    typed.wait_for(str(figures.relative_to(typed.folder)))
+    code, said = asked()
+    assert (code, f"process {first.pid} on " in said) == (0, True), said
+    # It is there and does nothing: it is stopped, and its last sign of life grows old.
+    first.send_signal(signal.SIGSTOP)
+    figures.write_text(f"finq_scheduler_heartbeat_timestamp_seconds {time.time() - 181}\n")
+    code, said = asked()
+    assert (code, "last sign of life 181 s ago; expected one within 180 s" in said) == (1, True), said
+    figures.write_text("finq_scheduler_heartbeat {")
+    assert asked()[0] == 1
+    figures.write_text(f"finq_scheduler_heartbeat_timestamp_seconds {time.time()}\n")
+    assert asked()[0] == 0
+    # Killed, it cannot take its name from the door; that it is gone is seen at once.
+    first.kill()
+    first.communicate(timeout=20)
+    code, said = asked()
+    assert (code, f"is gone: it was process {first.pid}" in said) == (1, True), said
+
+
 def test_a_stop_ends_what_does_not_end_in_time(typed):
     typed.define(a=job("echo $$ >> notes; sleep 60", schedule="* * * * *"))
     typed.make_due("a")

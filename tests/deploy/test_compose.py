@@ -31,10 +31,11 @@ from serving.collector import collecting
 COMPOSE = DEPLOY / "compose"
 PARTS = {
     *("proxy", "api", "scheduler", "mlflow", "postgres", "redis", "prometheus", "alertmanager", "grafana"),
+    *("figures", "node"),
     *("sentiment", "airflow", "airflow-migrate", "airflow-scheduler", "airflow-dags", "logs"),
 }
 # What ends by itself, or in whose image nothing could ask.
-ASKED_NOTHING = {"scheduler", "sentiment", "airflow-migrate", "logs"}
+ASKED_NOTHING = {"sentiment", "airflow-migrate", "logs"}
 ROOT_READS = {"logs"}
 MAKE_SECRETS = COMPOSE / "make_secrets.py"
 

@@ -50,13 +50,24 @@ def list_rules(conf: Path, env: str | None) -> None:
 @click.option(
     "--target", type=click.Path(path_type=Path), help="Folder of files for a collector.  [default: below the data]"
 )
-def measure(root: Path, state: Path | None, conf: Path, env: str | None, target: Path | None) -> None:
+@click.option("--every", type=click.FloatRange(min=1.0), help="Gather again and again, after so many seconds.")
+def measure(
+    root: Path, state: Path | None, conf: Path, env: str | None, target: Path | None, every: float | None
+) -> None:
     """Gather what monitoring found, the disk, certificates and score-cards into files of metrics."""
-    from finq_predictor.adapters.alarms.measuring import gather
     from finq_predictor.adapters.layout import Layout
 
-    gauges, problems = _measured(root, state, _settings(conf, env))
-    for file in gather(root, target or Layout(state or root).metrics, gauges):
+    settings, folder = _settings(conf, env), target or Layout(state or root).metrics
+    while every is not None:
+        try:
+            for problem in _gather(root, state, settings, folder)[1]:
+                click.echo(f"Error: {problem}", err=True)
+        except (FinqError, OSError) as error:
+            # Whoever stays to gather has to be there when it is mended.
+            click.echo(f"Error: {error}", err=True)
+        time.sleep(every)
+    written, problems = _gather(root, state, settings, folder)
+    for file in written:
         click.echo(f"wrote {file}")
     if problems:
         raise click.ClickException(" ".join(problems))
@@ -120,6 +131,14 @@ def _measured(root: Path, state: Path | None, settings: AlarmSettings) -> tuple[
         return [*gauges, *score_gauges(state or root)], []
     except StoreError as error:
         return gauges, [str(error)]
+
+
+def _gather(root: Path, state: Path | None, settings: AlarmSettings, folder: Path) -> tuple[list[Path], list[str]]:
+    """Write the files; what could not be measured is said, too."""
+    from finq_predictor.adapters.alarms.measuring import gather
+
+    gauges, problems = _measured(root, state, settings)
+    return gather(root, folder, gauges), problems
 
 
 def _look(root: Path, state: Path | None, settings: AlarmSettings, target: Path | None) -> int:

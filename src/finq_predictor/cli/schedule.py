@@ -36,6 +36,7 @@ _CLOCKS = 37
     type=click.Path(path_type=Path),
     help="Only write into this folder what Airflow needs beside the DAGs of the pipelines.",
 )
+@click.option("--health", "asked", is_flag=True, help="Only say whether the scheduler works; ends with 1 where not.")
 @click.option("--once", metavar="JOB", help="Run one job now, and what it leads to, then end.")
 @click.option(
     "--grace",
@@ -57,6 +58,7 @@ def schedule(
     listed: bool,
     days: float,
     airflow: Path | None,
+    asked: bool,
     once: str | None,
     grace: float,
     metrics: tuple[Path, ...],
@@ -73,6 +75,9 @@ def schedule(
     programs = Programs.of_environment(env, params)
     if airflow is not None:
         _write_for_airflow(programs.project, env, airflow)
+        return
+    if asked:
+        _say_how_it_is(root or data_root(programs.project, env, params))
         return
     jobs = read_schedule(programs.project, env)
     if listed:
@@ -91,6 +96,13 @@ def _write_for_airflow(project: Path, env: str, target: Path) -> None:
 
     for file in write_airflow_files(project, env, target):
         click.echo(f"wrote {file}")
+
+
+def _say_how_it_is(root: Path) -> None:
+    from finq_predictor.adapters.layout import Layout
+    from finq_predictor.adapters.scheduling.single_process import require_well
+
+    click.echo(require_well(Layout(root).schedule, datetime.now(UTC)))
 
 
 def _scheduler(

@@ -23,7 +23,7 @@ RULES = "prometheus/rules/finq.yml"
 TESTS = "prometheus/tests/finq.yml"
 PROMETHEUS = "prometheus/prometheus.yml"
 ALERTMANAGER = "alertmanager/alertmanager.yml"
-_SECRETS = "/etc/alertmanager/secrets"
+_SECRET = "/run/secrets/channel_{name}"
 _KEY = "/run/secrets/metrics_key"
 _NOBODY = "nobody"
 _INTERVAL = "15s"
@@ -205,7 +205,7 @@ def _receiver(audience: Audience, settings: AlarmSettings) -> dict[str, Any]:
     found: dict[str, list[dict[str, Any]]] = {}
     for name in settings.audiences[audience]:
         given = settings.channels[name]
-        secret = f"{_SECRETS}/{name}"
+        secret = _SECRET.format(name=name)
         match given["kind"]:
             case "slack":
                 found.setdefault("slack_configs", []).append(_slack(secret, settings))

@@ -1,4 +1,4 @@
-"""One scheduler at a time below one folder; who comes second is told who has it."""
+"""One scheduler at a time below one folder; who comes second is told who has it, and who asks whether it is well."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from finq_predictor.adapters.atomic_file import write_text_atomically
-from finq_predictor.domain.errors import StoreError
+from finq_predictor.adapters.scheduling.figures import FILE
+from finq_predictor.domain.alarms.rules.scheduler_down import RULE as DOWN
+from finq_predictor.domain.errors import DataError, StoreError
+from finq_predictor.domain.metrics.jobs import HEARTBEAT
+
+_NOTE = "scheduler.json"
+_START = "Start it with: finq schedule"
 
 
 @contextmanager
@@ -24,7 +30,7 @@ def only_scheduler(folder: Path) -> Iterator[None]:
         StoreError: If there is one; names its process and machine.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock, note = FileLock(folder / "scheduler.lock"), folder / "scheduler.json"
+    lock, note = FileLock(folder / "scheduler.lock"), folder / _NOTE
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -43,6 +49,63 @@ def only_scheduler(folder: Path) -> Iterator[None]:
     finally:
         note.unlink(missing_ok=True)
         lock.release()
+
+
+def require_well(folder: Path, now: datetime) -> str:
+    """Say that the scheduler below a folder is well, where it is; nothing is locked and nothing changed.
+
+    It is well when its process is there, as far as that can be seen from this machine, and when its figures show a
+    sign of life that is younger than what the alarm ``scheduler-down`` allows.
+
+    Args:
+        folder: Where it remembers.
+        now: The time.
+
+    Returns:
+        One sentence about it.
+
+    Raises:
+        StoreError: If there is none, or if it is not well; says what to do.
+    """
+    note = folder / _NOTE
+    try:
+        holder = json.loads(note.read_bytes())
+        process, machine = int(holder["process"]), str(holder["machine"])
+    except FileNotFoundError:
+        raise StoreError(f"No scheduler works below {folder}. {_START}") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{note} does not say who is the scheduler ({error}). {_START}") from None
+    if machine == platform.node() and not _is_there(process):
+        raise StoreError(f"The scheduler below {folder} is gone: it was process {process}. {_START}")
+    seconds = now.timestamp() - _heartbeat(folder / FILE)
+    if seconds > DOWN.limit:
+        raise StoreError(
+            f"The scheduler below {folder}, process {process} on {machine}, gave its last sign of life "
+            f"{seconds:.0f} s ago; expected one within {DOWN.limit:.0f} s. See docs/runbooks/{DOWN.runbook}.md"
+        )
+    return f"The scheduler works: {_holder(note)}, last sign of life {max(seconds, 0.0):.0f} s ago."
+
+
+def _is_there(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _heartbeat(file: Path) -> float:
+    from finq_predictor.adapters.alarms.reading import parsed
+
+    try:
+        found = [value for name, _, value in parsed(file.read_text(encoding="utf-8"), file) if name == HEARTBEAT.name]
+    except (OSError, UnicodeDecodeError, DataError) as error:
+        raise StoreError(f"The figures of the scheduler cannot be read: {error}. {_START}") from None
+    if not found:
+        raise StoreError(f"{file} holds no sign of life ({HEARTBEAT.name}). {_START}")
+    return found[0]
 
 
 def _holder(note: Path) -> str:

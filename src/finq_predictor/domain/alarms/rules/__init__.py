@@ -21,6 +21,8 @@ ALARM_RULES: Registry[Rule] = Registry(
         "failed-schedule": f"{_HERE}.failed_schedule:RULE",
         "late-schedule": f"{_HERE}.late_schedule:RULE",
         "monitoring-late": f"{_HERE}.monitoring_late:RULE",
+        "figures-late": f"{_HERE}.figures_late:RULE",
+        "exporter-down": f"{_HERE}.exporter_down:RULE",
         "stale-data": f"{_HERE}.stale_data:RULE",
         "dead-provider": f"{_HERE}.dead_provider:RULE",
         "closed-gate": f"{_HERE}.closed_gate:RULE",
