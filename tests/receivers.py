@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -94,9 +95,15 @@ class Mailbox:
 
 
 @contextmanager
-def mailbox() -> Iterator[Mailbox]:
-    """Start one."""
+def mailbox(tls: ssl.SSLContext | None = None, password: str = "") -> Iterator[Mailbox]:
+    """Start one.
+
+    Args:
+        tls: Its certificate, where it takes mails by STARTTLS only.
+        password: Of whoever may send, by any name; only with a certificate.
+    """
     from aiosmtpd.controller import Controller
+    from aiosmtpd.smtp import AuthResult, LoginPassword
 
     from redis_server import free_port
 
@@ -110,8 +117,15 @@ def mailbox() -> Iterator[Mailbox]:
             box.mails.append((envelope.mail_from, envelope.rcpt_tos, content, time.monotonic()))
             return "250 Message accepted for delivery"
 
+    def let_in(_server: Any, _session: Any, _envelope: Any, _mechanism: str, told: Any) -> AuthResult:
+        known = isinstance(told, LoginPassword) and told.password.decode() == password
+        return AuthResult(success=known, handled=False)
+
+    locked = {"tls_context": tls, "require_starttls": True, "auth_required": True, "authenticator": let_in}
+    # What it asks for then is not what clients of LOGIN expect.
+    locked["auth_exclude_mechanism"] = ["LOGIN"]
     box.port = free_port()
-    controller = Controller(Handler(), hostname=box.host, port=box.port)
+    controller = Controller(Handler(), hostname=box.host, port=box.port, **(locked if tls else {}))
     controller.start()
     try:
         yield box

@@ -45,8 +45,8 @@ SECRETS: dict[str, Callable[[Read], str]] = {
         f"user finq on >{read('redis_password')} ~* &* +@all -@admin -@dangerous +info\n"
         "user health on nopass -@all +ping"
     ),
-    # Tell nobody until those of yours are put in their place: conf/stack/alarms.yml. An address that nobody has, no key at
-    # all, and a password that opens nothing.
+    # Tell nobody until those of yours are put in their place, see conf/stack/alarms.yml: an address that nobody has, no
+    # key at all, and a password that opens nothing.
     "channel_chat": lambda _: "http://127.0.0.1:9/put-the-webhook-here",
     "channel_pager": lambda _: "",
     "channel_mail": _random,

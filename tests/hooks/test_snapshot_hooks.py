@@ -13,6 +13,7 @@ from kedro.runner import SequentialRunner, ThreadRunner
 
 from finq_predictor.adapters.datasets.snapshot import SnapshotDataset
 from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.snapshots.claims import Claims
 from finq_predictor.adapters.snapshots.store import SnapshotStore, path_of
 from finq_predictor.hooks.snapshots import SnapshotHooks
 
@@ -30,6 +31,8 @@ class Work:
 
     def __init__(self, root: Path) -> None:
         self.root, self.value, self.fails_at = root, 0.0, ""
+        # By another name of the same folder, some datasets.
+        self.other_names: dict[str, Path] = {}
         self.seen: Seen = []
 
     def _step(self, name: str, **inputs: pd.DataFrame) -> pd.DataFrame:
@@ -78,10 +81,10 @@ class Work:
         )
 
     def catalog(self) -> DataCatalog:
-        layout = Layout(self.root)
         kept = {
             f"equity.{name}": SnapshotDataset(
-                filepath=str(layout.place("equity", name)), dataset="pandas.ParquetDataset"
+                filepath=str(Layout(self.other_names.get(name, self.root)).place("equity", name)),
+                dataset="pandas.ParquetDataset",
             )
             for name in STORED
         }
@@ -133,6 +136,16 @@ class TestRuns:
             "000003",
             "000004",
         ]
+
+    def test_a_folder_that_is_a_link_is_one_folder_by_both_of_its_names(self, work, tmp_path, monkeypatch):
+        """A run took what it had already for what another one has, and waited half an hour for itself."""
+        monkeypatch.setattr(Claims.take, "__defaults__", (2.0,))
+        (tmp_path / "real").mkdir()
+        work.root = tmp_path / "link"
+        work.root.symlink_to(tmp_path / "real")
+        work.other_names = {"silver_articles": tmp_path / "real", "gold": tmp_path / "real"}
+        work.run(1.0)
+        assert values(work.root) == values(tmp_path / "real") == dict.fromkeys(STORED, 1.0)
 
     @pytest.mark.parametrize("place", ["bars", "articles", "scored", "tone"])
     def test_what_a_failed_run_has_not_published_nobody_sees(self, work, place):

@@ -46,7 +46,7 @@ class SnapshotHooks:
         for node in pipeline.nodes:
             for name in node.outputs:
                 if (member := self._member(name)) is not None:
-                    market = member.where.root, member.where.market
+                    market = _market_of(member)
                     self._unsaved[market, member.where.layer].add(name)
                     stages[market].add((node.namespace or node.name).partition(".")[0])
         by = Invocation.of(run_params).command
@@ -70,7 +70,7 @@ class SnapshotHooks:
         if isinstance(dataset, BronzeDataset):
             self._origins[dataset_name] = {name: dataset.current()}
         elif (member := self._member(dataset_name)) is not None:
-            writer = self._writers.get((member.where.root, member.where.market))
+            writer = self._writers.get(_market_of(member))
             entries = writer.view.manifest.entries if writer is not None else {}
             self._origins[dataset_name] = {name: entries[name].content} if name in entries else {}
 
@@ -83,7 +83,7 @@ class SnapshotHooks:
             self._origins[dataset_name] = origins
             return
         where = member.where
-        market = where.root, where.market
+        market = _market_of(member)
         writer = self._writers[market]
         writer.descend(where.dataset, origins)
         unsaved = self._unsaved[market, where.layer]
@@ -122,6 +122,11 @@ class SnapshotHooks:
         for claims in self._claims:
             claims.give_back()
         self._writers, self._claims = {}, []
+
+
+def _market_of(member: SnapshotMember) -> Market:
+    """The folder of the data and the market; a folder that is a link is the same by whichever name it is called."""
+    return member.where.root.resolve(), member.where.market
 
 
 def _of_layer(writer: Writer, layer: Folder) -> list[str]:

@@ -1,0 +1,158 @@
+"""What lies around the stack: providers that it asks and people whom it tells, all of them on this machine."""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.scheduling.definition import read_schedule
+from finq_predictor.adapters.scheduling.ledger import Ledger
+from live_market import Providers, providers
+from receivers import Mailbox, Receiver, mailbox, receiving
+from serving.collector import Collector, collecting
+from stack.engine import Stack
+from stack.machine import needed
+
+ENV = "live"
+BELOW = "live"
+"""As compose has it where nobody says otherwise."""
+STOCKS, SESSIONS, HOURS = 21, 400, 3600
+# A training of minutes in seconds, and providers of a test, which nobody can harm.
+QUICK = {
+    "reach": "600D",
+    "limits.requests_per_minute": "100000",
+    "limits.first_wait_seconds": "0.01",
+    "limits.longest_wait_seconds": "0.02",
+    **{f"{market}.training.search.trials": "1" for market in ("equity", "fx")},
+    **{f"{market}.evaluation.n_bootstrap": "100" for market in ("equity", "fx")},
+}
+ASLEEP = timedelta(days=5)
+
+
+@dataclass
+class World:
+    """The stack and what lies around it.
+
+    Attributes:
+        stack: The stack.
+        providers: Whom the pipelines ask.
+        chat: Whoever gets messages for the chat.
+        pager: Whoever gets events for the pager.
+        mail: Whoever gets mails.
+        lines: Whoever gets lines.
+    """
+
+    stack: Stack
+    providers: Providers
+    chat: Receiver
+    pager: Receiver
+    mail: Mailbox
+    lines: Collector
+
+    @property
+    def root(self) -> Path:
+        """Folder of the data of the stack."""
+        return self.stack.volume("data") / BELOW
+
+    def trainings(self) -> list[str]:
+        """Jobs that train a market."""
+        return [name for name, job in read_schedule(self.stack.app, ENV).items() if job.retrains]
+
+    def jobs(self, ending: str) -> list[str]:
+        """Jobs whose names end so."""
+        return [name for name in read_schedule(self.stack.app, ENV) if name.endswith(ending)]
+
+
+@contextmanager
+def world(
+    compose: str,
+    collector: str | None,
+    more: Mapping[str, str] | None = None,
+    settings: Mapping[str, Mapping[str, str]] | None = None,
+) -> Iterator[World]:
+    """Start what lies around the stack, and put the stack there without starting it.
+
+    Args:
+        compose: The program that reads compose's file.
+        collector: The program that collects lines.
+        more: Further parameters of the runs.
+        settings: Further variables by part.
+    """
+    with ExitStack() as started:
+        folder = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="finq-", dir="/tmp", ignore_cleanup_errors=True)))
+        tls, certificate = _certificate(folder / "outside")
+        password = "only-who-knows-it-may-send"
+        chat, pager = started.enter_context(receiving()), started.enter_context(receiving((202, {}, b"{}")))
+        mail = started.enter_context(mailbox(tls, password))
+        lines = started.enter_context(collecting())
+        asked = started.enter_context(providers(pd.Timestamp.now("UTC").floor("h"), STOCKS, SESSIONS, HOURS))
+        elsewhere = {
+            "mail.example.org:587": f"{mail.host}:{mail.port}",
+            "https://events.pagerduty.com": pager.url,
+            "http://127.0.0.1:4318": lines.url,
+        }
+        (feed,) = asked.params["feeds"].values()
+        params = {"yahoo_url": asked.yahoo.url, "feeds.wire": feed, **QUICK, **(more or {})}
+        told = {
+            "scheduler": {"FINQ_KEDRO_PARAMS": ",".join(f"{key}={value}" for key, value in params.items())},
+            "alertmanager": {"SSL_CERT_FILE": str(certificate)},
+            **(settings or {}),
+        }
+        stack = Stack(folder / "s", compose, collector, elsewhere, told)
+        for name, secret in {"chat": f"{chat.url}/services/T/B/x", "pager": "key-of-a-service", "mail": password}.items():
+            give_secret(stack, f"channel_{name}", secret)
+        stack.hand_secrets(stack.parts["alertmanager"])
+        found = World(stack, asked, chat, pager, mail, lines)
+        _make_small(stack.app / "conf" / ENV / "globals.yml", asked)
+        sleep(found, found.trainings())
+        yield found
+
+
+def give_secret(stack: Stack, name: str, text: str) -> None:
+    """Put a secret in the place of the one that was made."""
+    file = stack.secrets / name
+    file.unlink()
+    file.write_text(f"{text}\n", encoding="utf-8")
+    file.chmod(0o444)
+
+
+def sleep(world: World, jobs: list[str]) -> None:
+    """Let the scheduler find what it finds after days in which it did not run: these jobs are due."""
+    ledger = Ledger(Layout(world.root).schedule)
+    for job in jobs:
+        ledger.seen(job, datetime.now(UTC) - ASLEEP)
+    ledger.close()
+
+
+def _make_small(file: Path, asked: Providers) -> None:
+    """Ask about the few instruments that the providers here have."""
+    said = yaml.safe_load(file.read_text(encoding="utf-8"))
+    said["live"] |= {"stocks": asked.params["stocks"], "pairs": asked.params["pairs"]}
+    file.write_text(yaml.safe_dump(said), encoding="utf-8")
+
+
+def _certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
+    """A certificate of this address, which nobody but those who are told knows."""
+    folder.mkdir()
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    words = [needed("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", "-days", "2"]
+    subprocess.run(
+        [*words, "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)],
+        check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    return context, certificate
+
+
+
