@@ -54,7 +54,7 @@ def list_rules(conf: Path, env: str | None) -> None:
 def measure(
     root: Path, state: Path | None, conf: Path, env: str | None, target: Path | None, every: float | None
 ) -> None:
-    """Gather what monitoring found, the disk, certificates and score-cards into files of metrics."""
+    """Gather what monitoring found, the disk, certificates, GPUs and what became of signals into files of metrics."""
     from finq_predictor.adapters.layout import Layout
 
     settings, folder = _settings(conf, env), target or Layout(state or root).metrics
@@ -122,15 +122,19 @@ def _settings(conf: Path, env: str | None) -> AlarmSettings:
 
 def _measured(root: Path, state: Path | None, settings: AlarmSettings) -> tuple[list[Gauge], list[str]]:
     """What is measured here, and what could not be."""
+    from finq_predictor.adapters.alarms.graphics import graphics_gauges
     from finq_predictor.adapters.alarms.measuring import certificate_gauge, disk_gauge
-    from finq_predictor.serving.score_gauges import score_gauges
+    from finq_predictor.serving.score_gauges import score_gauges, served_signal_gauges
 
     places = [root] if state is None or state == root else [root, state]
-    gauges = [disk_gauge(places), certificate_gauge(settings.certificates)]
-    try:
-        return [*gauges, *score_gauges(state or root)], []
-    except StoreError as error:
-        return gauges, [str(error)]
+    gauges = [disk_gauge(places), certificate_gauge(settings.certificates), *graphics_gauges()]
+    problems = []
+    for measured in (score_gauges, served_signal_gauges):
+        try:
+            gauges += measured(state or root)
+        except StoreError as error:
+            problems.append(str(error))
+    return gauges, problems
 
 
 def _gather(root: Path, state: Path | None, settings: AlarmSettings, folder: Path) -> tuple[list[Path], list[str]]:

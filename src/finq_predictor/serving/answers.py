@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from finq_predictor.serving.contest import Contest
 
 Answer = dict[str, Any]
+SHARED, COMPUTED = "shared", "computed"
 # Between two looks of the metrics; what is more is not told.
 _MOST_RETRIEVALS = 10_000
 
@@ -73,6 +74,7 @@ class Served:
     _answers: BoundedCache[pd.Timestamp, dict[str, Answer]] = field(init=False, repr=False)
     _took: dict[pd.Timestamp, int] = field(init=False, repr=False)
     _retrievals: deque[float] = field(init=False, repr=False)
+    _lookups: deque[str] = field(init=False, repr=False)
     _open_hours: BoundedCache[pd.Timestamp, float] = field(init=False, repr=False)
     _stale: list[tuple[int, str | None] | None] = field(init=False, repr=False)
     _newest_s: float = field(init=False, repr=False)
@@ -86,6 +88,7 @@ class Served:
         put(self, "_answers", BoundedCache(self.cache_bars + 1, newest))
         put(self, "_took", {})
         put(self, "_retrievals", deque(maxlen=_MOST_RETRIEVALS))
+        put(self, "_lookups", deque(maxlen=_MOST_RETRIEVALS))
         put(self, "_open_hours", BoundedCache(2))
         model = f"{self.market.name}:{self.model['name']}@{self.model['version']}"
         put(self, "signature", (model, self.snapshot))
@@ -214,12 +217,16 @@ class Served:
     def _shared_or_new(self, ts: pd.Timestamp) -> dict[str, Answer]:
         """The answers at a bar as another process has computed them, or computed here and left for the others."""
         if self.shared is None or self.snapshot is None:
+            self._lookups.append(COMPUTED)
             return self.describe(self._decided(ts))
         name = self._name(ts)
         found = self.shared.get(name)
-        if found is None or found.keys() != set(self.predictor.panel.instruments):
-            found = self.describe(self._decided(ts))
-            self.shared.put(name, found)
+        if found is not None and found.keys() == set(self.predictor.panel.instruments):
+            self._lookups.append(SHARED)
+            return found
+        self._lookups.append(COMPUTED)
+        found = self.describe(self._decided(ts))
+        self.shared.put(name, found)
         return found
 
     def _name(self, ts: pd.Timestamp) -> str:
@@ -258,6 +265,12 @@ class Served:
         with suppress(IndexError):
             while True:
                 yield self._retrievals.popleft()
+
+    def taken_lookups(self) -> Iterator[str]:
+        """Where answers were found that this process had to look for, each told once."""
+        with suppress(IndexError):
+            while True:
+                yield self._lookups.popleft()
 
     def describe(self, table: pd.DataFrame) -> dict[str, Answer]:
         """Turn a table of :meth:`Predictor.predict_at` into answers by instrument."""

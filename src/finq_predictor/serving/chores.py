@@ -1,4 +1,4 @@
-"""What the keeper does beside draining the spool: outcomes, score-cards, and forgetting what is too old."""
+"""What the keeper does beside draining the spool: outcomes, score-cards, paper book, and forgetting what is old."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ class Chores:
         """
         from finq_predictor.serving.experiment_report import write_reports
         from finq_predictor.serving.score_cards import write_score_cards
+        from finq_predictor.serving.signal_records import write_signal_records
 
         now = datetime.now(UTC)
         if time.monotonic() >= self._prune_at:
@@ -58,6 +59,7 @@ class Chores:
         found = self._outcomes.run_once(store, past=past)
         if found or time.monotonic() >= self._cards_at:
             write_score_cards(store.engine, self.root, now, self.state)
+            write_signal_records(store.engine, self.root, now, self.state)
             write_reports(store.engine, self.root, now, self.state)
             self._cards_at = time.monotonic() + _HOUR_S
         return found

@@ -10,9 +10,12 @@ a worker that has ended counted stays; what it said of its state goes. Without t
 from __future__ import annotations
 
 import re
+from collections import Counter as Tally
+from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -29,6 +32,26 @@ from finq_predictor.serving.supervisor import is_alive
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0)
+_TENTHS = tuple(number / 10 for number in range(1, 11))
+# So many answers wait to be counted at most.
+_MOST_MARKS = 512
+REMEMBERED = "remembered"
+
+
+class Mark(NamedTuple):
+    """What is counted of an answer.
+
+    Attributes:
+        market: Name of the market.
+        model: Name of the model.
+        confidence: How sure it is; None where it has no probability.
+        looked: Whether the answers of its bar were looked for, and remembered, for it alone.
+    """
+
+    market: str
+    model: str
+    confidence: float | None
+    looked: bool = False
 
 
 class Metrics:
@@ -36,12 +59,15 @@ class Metrics:
 
     def __init__(self) -> None:
         self._named: set[tuple[str, ...]] = set()
+        self._marks: deque[Mark] = deque()
         self._ages: dict[tuple[Any, ...], float] = {}
         self.registry = CollectorRegistry()
         self.requests = counter(declared.REQUESTS, self.registry)
         self.duration = histogram(declared.DURATION, self.registry)
         self.errors = counter(declared.ERRORS, self.registry)
         self.predictions = counter(declared.PREDICTIONS, self.registry)
+        self.confidence = histogram(declared.CONFIDENCE, self.registry, _TENTHS)
+        self.lookups = counter(declared.LOOKUPS, self.registry)
         self.fallbacks = counter(declared.FALLBACKS, self.registry)
         self.retrieval = histogram(declared.RETRIEVAL, self.registry)
         self.model = gauge(declared.MODEL, self.registry)
@@ -49,6 +75,27 @@ class Metrics:
         self.newest = gauge(declared.NEWEST, self.registry, "livemin")
         self.watch_age = gauge(declared.WATCH_AGE, self.registry)
         self.ready = gauge(declared.READY, self.registry, "livemin")
+
+    def answered(self, mark: Mark) -> None:
+        """Take note of an answer; it is counted a little later, with others like it.
+
+        To count each by itself would cost as much as a part of a short answer does.
+        """
+        self._marks.append(mark)
+        if len(self._marks) >= _MOST_MARKS:
+            self.settle()
+
+    def settle(self) -> None:
+        """Count the answers that were taken note of."""
+        marks: Tally[Mark] = Tally()
+        with suppress(IndexError):
+            while True:
+                marks[self._marks.popleft()] += 1
+        for mark, times in marks.items():
+            if mark.confidence is not None:
+                _observe(self.confidence.labels(mark.market, mark.model), mark.confidence, times)
+            if mark.looked:
+                self.lookups.labels(mark.market, REMEMBERED).inc(times)
 
     def observe(self, served: Iterable[Served], ready: bool, watch_age: float) -> None:
         """Note the state of this process.
@@ -58,6 +105,7 @@ class Metrics:
             ready: Whether requests can be answered.
             watch_age: Seconds since new files were last looked for.
         """
+        self.settle()
         named = set()
         for one in served:
             model = one.model
@@ -67,6 +115,8 @@ class Metrics:
             self.model_age.labels(one.market.name).set(self._age(one))
             for seconds in one.taken_retrievals():
                 self.retrieval.labels(one.market.name).observe(seconds)
+            for found in one.taken_lookups():
+                self.lookups.labels(one.market.name, found).inc()
         self._named |= named
         for labels in self._named:
             self.model.labels(*labels).set(labels in named)
@@ -105,9 +155,22 @@ def counter(metric: Metric, registry: CollectorRegistry) -> Counter:
     return Counter(metric.name, metric.text, metric.labels, registry=registry)
 
 
-def histogram(metric: Metric, registry: CollectorRegistry) -> Histogram:
-    """A histogram as it is declared."""
-    return Histogram(metric.name, metric.text, metric.labels, buckets=_BUCKETS, registry=registry)
+def histogram(metric: Metric, registry: CollectorRegistry, buckets: tuple[float, ...] = _BUCKETS) -> Histogram:
+    """A histogram as it is declared.
+
+    Args:
+        metric: What it is.
+        registry: Where it is kept.
+        buckets: Upper ends of its buckets; by default those of seconds.
+    """
+    return Histogram(metric.name, metric.text, metric.labels, buckets=buckets, registry=registry)
+
+
+def _observe(child: Any, value: float, times: int) -> None:
+    """Observe a value several times at once, as `child.observe(value)` does once; the library has no call for it."""
+    child._sum.inc(value * times)
+    place = next(place for place, bound in enumerate(child._upper_bounds) if value <= bound)
+    child._buckets[place].inc(times)
 
 
 def gauge(metric: Metric, registry: CollectorRegistry, of_workers: str = "livemax") -> Gauge:

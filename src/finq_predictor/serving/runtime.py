@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -18,7 +18,7 @@ from finq_predictor.serving.answers import Answer, Served
 from finq_predictor.serving.gate import Gate
 from finq_predictor.serving.inference import InProcess, Remote, RemoteModel, Scoring
 from finq_predictor.serving.limits_of_callers import Places, Rates
-from finq_predictor.serving.metrics import Metrics
+from finq_predictor.serving.metrics import REMEMBERED, Mark, Metrics
 from finq_predictor.serving.past import Past
 from finq_predictor.serving.recording import Recording
 from finq_predictor.serving.settings import InferenceMode, Settings
@@ -100,6 +100,8 @@ class Runtime:
                 await self.gate.run(served.features_at, ts)
         elif served.remembered(ts) is None:
             await self.gate.run(served.answers, ts)
+        else:
+            self.remembered(served)
         return await self.scoring.answers(served, ts, names)
 
     def dependencies(self) -> dict[str, str | None]:
@@ -117,10 +119,16 @@ class Runtime:
         """Note the state of this process in the metrics."""
         self.metrics.observe(self.store.served, self.store.standing()[0], self.store.age)
 
-    def count(self, answers: Iterable[Answer]) -> None:
+    def count(self, answers: Collection[Answer]) -> None:
         """Count predictions by market and decision."""
         for labels, number in Counter((answer["market"], answer["decision"]) for answer in answers).items():
             self.metrics.predictions.labels(*labels).inc(number)
+        for answer in answers:
+            self.metrics.answered(Mark(answer["market"], answer["model"]["name"], answer["confidence"]))
+
+    def remembered(self, served: Served) -> None:
+        """Count that the answers of a bar were looked for and remembered."""
+        self.metrics.lookups.labels(served.market.name, REMEMBERED).inc()
 
 
 def runtime(request: Request) -> Runtime:

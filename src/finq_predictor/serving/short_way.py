@@ -18,6 +18,7 @@ from finq_predictor.domain.modelling.decisions import Action
 from finq_predictor.serving.access.callers import ANYONE, Caller, Role
 from finq_predictor.serving.answers import Served
 from finq_predictor.serving.contest import Sides
+from finq_predictor.serving.metrics import Mark
 from finq_predictor.serving.rates import Taken
 from finq_predictor.serving.recording import said_of
 from finq_predictor.serving.runtime import Runtime
@@ -38,6 +39,7 @@ class Ready(NamedTuple):
         acts: Whether it is one to act upon, which a stale bar would change.
         said: What is recorded of it, see :func:`~finq_predictor.serving.recording.said_of`.
         looks: Whether it, or what is recorded beside it, would change with a stale bar.
+        mark: What is counted of it.
         beside: What is recorded of the models in its shadow.
         arm: Whose answer it is, where callers are divided; None where they are not.
         other: What the challenger answers, where callers are divided between it and the champion.
@@ -49,6 +51,7 @@ class Ready(NamedTuple):
     acts: bool
     said: bytes
     looks: bool
+    mark: Mark
     beside: tuple[bytes, ...] = ()
     arm: str | None = None
     other: Ready | None = None
@@ -123,6 +126,7 @@ class ShortWay:
         taken = api.rates.take(caller.name)
         new, recorded = api.recording.one(request_id, caller.user or label, ready.said, ready.beside, started)
         self._count(served.market.name, ready.acts)
+        api.metrics.answered(ready.mark)
         age = b"null" if ready.bar is None else repr((now - ready.bar) / 3600.0).encode()
         named = b"null" if new is None else b'"%b"' % new.encode()
         head = ready.head if label is None else b'%b,"user_id":%b' % (ready.head, orjson.dumps(label))
@@ -195,6 +199,7 @@ def _ready(sides: Sides, served: Served, name: str) -> Ready:
         acts,
         said_of(answer, newest.isoformat(), sides.arm, took),
         acts or any(one["decision"] == Action.PREDICT for one in beside),
+        Mark(served.market.name, answer["model"]["name"], answer["confidence"], looked=True),
         tuple(said_of(one, newest.isoformat(), Arm.SHADOW, us) for one, us in zip(beside, others, strict=True)),
         None if sides.arm is None else sides.arm.value,
     )

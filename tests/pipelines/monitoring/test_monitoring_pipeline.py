@@ -12,11 +12,16 @@ from pydantic import ValidationError
 
 from finq_predictor.domain.alarms.metrics import METRICS
 from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
+from finq_predictor.domain.evaluation.paper_book import TradingTerms
 from finq_predictor.domain.evaluation.realised import Counts, Figure
 from finq_predictor.domain.evaluation.score_cards import FeedbackCounts, ScoreCard, ScoreCards
+from finq_predictor.domain.evaluation.signal_record import Figure as Read
+from finq_predictor.domain.evaluation.trading_rules import BacktestRules
 from finq_predictor.domain.ingestion.gates import Severity
 from finq_predictor.domain.market.markets import get_market
+from finq_predictor.domain.metrics.signals import OF_SIGNALS
 from finq_predictor.domain.modelling.origin import ModelStatus, RegisteredVersion
+from finq_predictor.domain.modelling.refusals import AbstentionRules
 from finq_predictor.domain.monitoring.delivery_gauges import OF_DELIVERIES
 from finq_predictor.domain.monitoring.drift import DRIFT_TESTS, DriftTest, Subject
 from finq_predictor.domain.monitoring.gauges import monitoring_metrics
@@ -25,12 +30,33 @@ from finq_predictor.domain.monitoring.retraining import ReasonKind, RetrainLimit
 from finq_predictor.pipelines.monitoring.nodes import judge_retraining, measure_drift
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
 from finq_predictor.pipelines.monitoring.pipeline import create_pipeline
+from finq_predictor.pipelines.monitoring.signals import keep_paper_book, recall_signals
 from page_laws import assert_lawful
 from synthetic_monitoring import NAMES, make_watched_world, quiet_gates
-from synthetic_values import make_provenance
+from synthetic_values import make_provenance, make_summary
 
 MARKET = get_market("equity")
-GOLD, BUNDLE = make_watched_world()
+BARE, BUNDLE = make_watched_world()
+
+
+def with_outcomes(gold):
+    """The same with what followed each bar five bars later, which nobody knows yet of the last ones."""
+    times = gold["ts"].drop_duplicates().sort_values(ignore_index=True)
+    ends = gold["ts"].map(dict(zip(times, times.shift(-6), strict=True))).astype(gold["ts"].dtype)
+    moves = pd.Series(np.random.default_rng(5).normal(0.0, 0.02, len(gold))).where(ends.notna())
+    label = (moves > 0.0).astype(float).where(ends.notna())
+    return gold.assign(forward_return_5=moves, label_5=label, label_end_5=ends)
+
+
+GOLD = with_outcomes(BARE)
+_RANDOM = np.random.default_rng(6)
+BARS = GOLD[["ts", "instrument"]].assign(close=100.0 * np.exp(0.01 * _RANDOM.normal(size=len(GOLD))), sector="energy")
+BENCHMARK = GOLD[["ts"]].drop_duplicates(ignore_index=True).assign(close=1000.0)
+WALK = (
+    GOLD[(GOLD["ts"] > GOLD["ts"].unique()[100]) & (GOLD["ts"] <= GOLD["ts"].unique()[180])]
+    .rename(columns={"forward_return_5": "forward_return", "label_5": "label", "label_end_5": "label_end"})
+    .assign(model=BUNDLE.name, probability=0.6)
+)
 CALLS = pd.DataFrame(
     {
         "table": ["bars", "bars", "bars", "articles"],
@@ -41,13 +67,21 @@ CALLS = pd.DataFrame(
 )
 
 
-def run(gold=GOLD, simulated=True, predictions=None, clock=None, gate=None, cards=None, **params):
+def run(
+    gold=GOLD, simulated=True, predictions=None, clock=None, gate=None, cards=None, walk=None, summary=None, terms=None,
+    **params,
+):  # fmt: skip
     predicted = BUNDLE.predict(GOLD[GOLD["ts"] >= GOLD["ts"].unique()[240]]) if predictions is None else predictions
+    confidence = 2.0 * (predicted["probability"] - 0.5).abs()
     data = {
         "gold": gold,
         "champion": BUNDLE if simulated else replace(BUNDLE, origin=replace(BUNDLE.origin, simulated=False)),
-        "predictions": predicted,
-        "silver_bars": GOLD[["ts", "instrument"]],
+        "predictions": predicted.assign(model=BUNDLE.name, confidence=confidence),
+        "silver_bars": BARS,
+        "silver_benchmark": BENCHMARK,
+        "oos_predictions": WALK if walk is None else walk,
+        "training_summary": make_summary(horizon=5) if summary is None else summary,
+        "trading_terms": terms,
         "provenance": make_provenance(
             source="simulated" if simulated else "own", source_id="seed 1 & <co>", simulated=simulated
         ),
@@ -273,12 +307,53 @@ def test_every_metric_of_a_run_is_declared_as_it_comes_out():
     seen = {}
     for family in text_string_to_metric_families(text):
         seen[family.name] = (family.type, family.documentation, {tuple(sorted(one.labels)) for one in family.samples})
-    declared = (*monitoring_metrics(), *OF_DELIVERIES)
+    declared = (*monitoring_metrics(), *OF_DELIVERIES, *OF_SIGNALS)
     assert set(seen) == {metric.name for metric in declared}
     for metric in declared:
         kind, told, labels = seen[metric.name]
         assert (kind, told, labels) == (metric.kind.value, metric.text, {tuple(sorted(metric.labels))}), metric.name
         assert METRICS[metric.name] == metric
+
+
+def recalled(**given):
+    return run(**given)["signals"]
+
+
+def test_what_is_recalled_of_the_champion_is_what_it_said_of_bars_it_had_not_seen(calm):
+    times = GOLD["ts"].unique()
+    said = set(calm["signals"]["ts"])
+    # The last bar that was learned from is the 239th, and its outcome was known six bars later.
+    assert said == {*times[101:181], *times[245:]}
+    assert (calm["signals"]["newest_ts"] == calm["signals"]["ts"]).all()
+    assert not calm["signals"].duplicated(["ts", "instrument"]).any()
+    other = make_summary(horizon=5, data_hash="of another training")
+    assert set(recalled(summary=other)["ts"]) == set(times[245:])
+    assert set(recalled(walk=WALK.assign(model="another"))["ts"]) == set(times[245:])
+
+
+def test_signals_are_held_against_what_is_known_and_the_book_trades_by_the_terms_of_the_champion(calm):
+    record = calm["paper_book"]
+    assert (record.market, record.source, record.as_of) == ("equity", "batch", GOLD["ts"].max().isoformat())
+    figures = {(one.figure, one.window): one.value for one in record.readings if not one.part}
+    assert figures[Read.OUTCOMES, "365d"] == 20 * (80 + 9)
+    own = WALK["label"].to_numpy() > 0.5
+    assert abs(figures[Read.ACCURACY, "365d"] - own.mean()) < 0.1
+    assert record.strategy == "quantile"
+    assert record.capital_usd == 1e6
+    terms = TradingTerms("threshold", BacktestRules(capital=5e5), AbstentionRules(min_confidence=0.9))
+    strict = run(terms=terms)
+    assert (strict["signals"]["decision"] == "abstain").mean() > 0.8
+    assert strict["paper_book"].capital_usd == 5e5
+
+
+def test_a_champion_that_learned_from_everything_has_said_nothing_that_counts():
+    newest = GOLD["ts"].max().isoformat()
+    fresh = replace(BUNDLE, origin=replace(BUNDLE.origin, trained_to=newest))
+    none = recall_signals(fresh, GOLD, WALK.iloc[:0], make_summary(horizon=5), None, market=MARKET)
+    assert set(none["ts"]) <= {GOLD["ts"].max()}
+    record = keep_paper_book(none.iloc[:0], BARS, fresh, None, BENCHMARK, market=MARKET)
+    assert record.strategy == ""
+    assert {one.figure for one in record.readings} == {Read.OUTCOMES}
 
 
 def card(**figures):

@@ -7,13 +7,15 @@ import re
 from finq_predictor.domain.metrics import Metric
 from finq_predictor.domain.metrics.jobs import OF_JOBS
 from finq_predictor.domain.metrics.service import OF_SERVICE
+from finq_predictor.domain.metrics.signals import OF_SIGNALS
 from finq_predictor.domain.metrics.surroundings import OF_OTHERS, OF_SURROUNDINGS
 from finq_predictor.domain.monitoring.delivery_gauges import OF_DELIVERIES
 from finq_predictor.domain.monitoring.gauges import monitoring_metrics
 from finq_predictor.domain.registry import Registry
 
 METRICS = Registry.of(
-    "metric", *OF_SERVICE, *monitoring_metrics(), *OF_DELIVERIES, *OF_JOBS, *OF_SURROUNDINGS, *OF_OTHERS
+    "metric",
+    *(*OF_SERVICE, *monitoring_metrics(), *OF_DELIVERIES, *OF_SIGNALS, *OF_JOBS, *OF_SURROUNDINGS, *OF_OTHERS),
 )
 """Every metric by name."""
 

@@ -179,36 +179,88 @@ def run_backtest(
     Raises:
         DataError: If a prediction has no bar, or no prediction is given.
     """
-    probability = _prediction_matrix(predictions, grid)
-    decided = STRATEGIES[strategy](Outlook(probability, grid.returns, grid.side_cost), rules)
-    decided[market.is_masked(grid.ts)] = 0.0
-    held = _hold(decided, grid, horizon, rules.entry_lag)
-    first, last = _span(predictions, grid, horizon, rules.entry_lag)
-    before = np.vstack([np.zeros((1, held.shape[1])), held[:-1]])
-    traded = np.abs(held - before)
-    gross = (before * grid.returns).sum(axis=1)
-    cost = (traded * (grid.side_cost + grid.impact * np.sqrt(traded))).sum(axis=1)
-    cost += np.maximum(-before, 0.0).sum(axis=1) * rules.borrow_bp / 1e4 / market.bars_per_year
-    turnover = traded.sum(axis=1)
-    if grid.benchmark is not None:
-        hedge = -held.sum(axis=1)
-        hedged = np.concatenate([[0.0], hedge[:-1]])
-        gross = gross + hedged * grid.benchmark
-        changed = np.abs(hedge - hedged)
-        cost, turnover = cost + changed * rules.hedge_bp / 1e4, turnover + changed
+    trades = trade(predictions, grid, market, horizon, rules, strategy)
+    gross = trades.profit.sum(axis=1) + trades.hedge_profit
+    cost = trades.trading_cost.sum(axis=1) + trades.borrowing.sum(axis=1) + trades.hedge_cost
+    held = trades.held
     bars = pd.DataFrame(
         {
             "gross_return": gross,
             "net_return": gross - cost,
-            "turnover": turnover,
+            "turnover": trades.turnover,
             "exposure": np.abs(held).sum(axis=1),
             "n_long": (held > 0.0).sum(axis=1).astype(float),
             "n_short": (held < 0.0).sum(axis=1).astype(float),
             "benchmark_return": np.nan if grid.benchmark is None else grid.benchmark,
         },
         index=grid.ts,
-    ).iloc[first:last]
+    ).iloc[trades.span]
     return _by_day(bars, market)
+
+
+@dataclass(frozen=True)
+class Trades:
+    """What was held and what came of it, bar by bar; all as fractions of the capital.
+
+    Attributes:
+        before: Held into each bar (T, N).
+        held: Held after it (T, N).
+        profit: What was earned in it on what was held into it (T, N).
+        trading_cost: Of what was bought and sold in it (T, N).
+        borrowing: Fee for what was sold short (T, N).
+        hedge_profit: What the hedge with the benchmark earned (T).
+        hedge_cost: What trading the hedge cost (T).
+        turnover: Value traded, both sides, hedge included (T).
+        span: The bars from the first to the last possible position.
+    """
+
+    before: Matrix
+    held: Matrix
+    profit: Matrix
+    trading_cost: Matrix
+    borrowing: Matrix
+    hedge_profit: Vector
+    hedge_cost: Vector
+    turnover: Vector
+    span: slice
+
+
+def trade(
+    predictions: pd.DataFrame,
+    grid: PriceGrid,
+    market: Market,
+    horizon: int,
+    rules: BacktestRules,
+    strategy: str = QUANTILE,
+) -> Trades:
+    """Trade one model's predictions, and keep of each instrument what came of it; arguments as :func:`run_backtest`.
+
+    Raises:
+        DataError: If a prediction has no bar, or no prediction is given.
+    """
+    probability = _prediction_matrix(predictions, grid)
+    decided = STRATEGIES[strategy](Outlook(probability, grid.returns, grid.side_cost), rules)
+    decided[market.is_masked(grid.ts)] = 0.0
+    held = _hold(decided, grid, horizon, rules.entry_lag)
+    before = np.vstack([np.zeros((1, held.shape[1])), held[:-1]])
+    traded = np.abs(held - before)
+    hedge_profit, hedge_cost, turnover = np.zeros(len(held)), np.zeros(len(held)), traded.sum(axis=1)
+    if grid.benchmark is not None:
+        hedge = -held.sum(axis=1)
+        hedged = np.concatenate([[0.0], hedge[:-1]])
+        changed = np.abs(hedge - hedged)
+        hedge_profit, hedge_cost, turnover = hedged * grid.benchmark, changed * rules.hedge_bp / 1e4, turnover + changed
+    return Trades(
+        before,
+        held,
+        before * grid.returns,
+        traded * (grid.side_cost + grid.impact * np.sqrt(traded)),
+        np.maximum(-before, 0.0) * (rules.borrow_bp / 1e4 / market.bars_per_year),
+        hedge_profit,
+        hedge_cost,
+        turnover,
+        slice(*_span(predictions, grid, horizon, rules.entry_lag)),
+    )
 
 
 def _codes(values: pd.Series) -> tuple[np.ndarray[Any, Any], pd.Index]:
@@ -250,12 +302,17 @@ def _span(predictions: pd.DataFrame, grid: PriceGrid, horizon: int, lag: int) ->
     return int(first) + lag, min(int(last) + lag + horizon, len(grid.ts) - 1) + 1
 
 
-def _by_day(bars: pd.DataFrame, market: Market) -> pd.DataFrame:
-    day = bars.index.floor("D")
+def trading_day(ts: pd.DatetimeIndex, market: Market) -> pd.DatetimeIndex:
+    """The day that a bar counts to, by its close."""
+    day = ts.floor("D")
     if market.bar_minutes < 1440:
         # The last hours of a Sunday open Monday's session; alone they would count as a day of their own.
         day = day.where(day.day_of_week != 6, day + pd.Timedelta(days=1))
-    days = bars.groupby(day)
+    return day
+
+
+def _by_day(bars: pd.DataFrame, market: Market) -> pd.DataFrame:
+    days = bars.groupby(trading_day(pd.DatetimeIndex(bars.index), market))
     daily = pd.concat([days[list(SUMMED)].sum(min_count=1), days[list(AVERAGED)].mean()], axis=1)
     return daily.rename_axis(TS).reset_index()
 

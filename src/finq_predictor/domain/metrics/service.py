@@ -14,6 +14,18 @@ DURATION = Metric(
 )
 ERRORS = Metric("finq_prediction_errors", Kind.COUNTER, "Requests that got an error, by its type.", ("route", "type"))
 PREDICTIONS = Metric("finq_predictions", Kind.COUNTER, "Predictions given, by decision.", ("market", "decision"))
+CONFIDENCE = Metric(
+    "finq_prediction_confidence_ratio",
+    Kind.HISTOGRAM,
+    "How sure the predictions were that were given: twice the distance of the probability from a half.",
+    ("market", "model"),
+)
+LOOKUPS = Metric(
+    "finq_answer_lookups",
+    Kind.COUNTER,
+    "Times that the answers of a bar were looked for, by where they were: remembered, shared in Redis, or computed.",
+    ("market", "found"),
+)
 FALLBACKS = Metric(
     "finq_inference_fallbacks",
     Kind.COUNTER,
@@ -73,6 +85,6 @@ SPOILT = Metric(
 )
 STORE_PROBLEM = Metric("finq_served_store_problem", Kind.GAUGE, "1 when the store does not take what is recorded.")
 OF_SERVICE = (
-    *(REQUESTS, DURATION, ERRORS, PREDICTIONS, FALLBACKS, RETRIEVAL, MODEL, MODEL_AGE, NEWEST, WATCH_AGE, READY),
+    *(REQUESTS, DURATION, ERRORS, PREDICTIONS, CONFIDENCE, LOOKUPS, FALLBACKS, RETRIEVAL, MODEL, MODEL_AGE, NEWEST, WATCH_AGE, READY),
     *(UNRECORDED, COMPARED_FAILURES, SPOOL_BYTES, WAITING, BEHIND, SPOILT, STORE_PROBLEM),
 )

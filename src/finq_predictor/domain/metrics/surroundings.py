@@ -1,4 +1,7 @@
-"""What is measured of the machine, of certificates and of the score-cards, and what others say of us."""
+"""What is measured of the machine, of certificates and of the score-cards, and what others say of us.
+
+Of a GPU there is a figure only where there is one.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,15 @@ _CARD = ("market", "model", "version", "arm", "horizon", "figure")
 REALISED = Metric("finq_realised_figure", Kind.GAUGE, "A figure of a score-card.", _CARD)
 REALISED_HIGH = Metric("finq_realised_high", Kind.GAUGE, "Upper end of the interval of such a figure.", _CARD)
 PROMISED = Metric("finq_realised_promised", Kind.GAUGE, "What was promised of it at the promotion.", _CARD)
-OF_SURROUNDINGS = (DISK_FREE, CERTIFICATE, REALISED, REALISED_HIGH, PROMISED)
+_GPU = ("gpu", "name")
+GPU_BUSY = Metric("finq_gpu_utilisation_ratio", Kind.GAUGE, "Share of the last moment in which a GPU computed.", _GPU)
+GPU_MEMORY_USED = Metric("finq_gpu_memory_used_bytes", Kind.GAUGE, "Memory of a GPU that is in use.", _GPU, "bytes")
+GPU_MEMORY_TOTAL = Metric("finq_gpu_memory_size_bytes", Kind.GAUGE, "Memory that a GPU has.", _GPU, "bytes")
+GPU_TEMPERATURE = Metric("finq_gpu_temperature_celsius", Kind.GAUGE, "How hot a GPU is.", _GPU, "degrees Celsius")
+OF_SURROUNDINGS = (
+    *(DISK_FREE, CERTIFICATE, REALISED, REALISED_HIGH, PROMISED),
+    *(GPU_BUSY, GPU_MEMORY_USED, GPU_MEMORY_TOTAL, GPU_TEMPERATURE),
+)
 
 UP = Metric("up", Kind.GAUGE, "1 when the last scrape of a target worked.", ("job", "instance"), ours=False)
 TEXT_FILE_WRITTEN = Metric(

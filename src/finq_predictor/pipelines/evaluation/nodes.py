@@ -16,6 +16,7 @@ from finq_predictor.domain.evaluation.backtest import backtest_models
 from finq_predictor.domain.evaluation.live_trials import ExperimentReport
 from finq_predictor.domain.evaluation.mean_test import label_days
 from finq_predictor.domain.evaluation.metrics import score_metrics
+from finq_predictor.domain.evaluation.paper_book import TradingTerms
 from finq_predictor.domain.evaluation.positions import strategy_for
 from finq_predictor.domain.evaluation.replay_record import ReplayRecord
 from finq_predictor.domain.evaluation.scorecard import scorecard
@@ -226,6 +227,11 @@ def gate_strategy(oos_predictions: pd.DataFrame, params: EvaluationParams) -> st
     if params.gate_strategy != "auto":
         return params.gate_strategy
     return strategy_for(oos_predictions, params.backtest)
+
+
+def agree_trading_terms(oos_predictions: pd.DataFrame, params: EvaluationParams) -> TradingTerms:
+    """Say by which terms a champion is judged, so that whoever follows it later trades by the same."""
+    return TradingTerms(gate_strategy(oos_predictions, params), params.backtest, params.abstention)
 
 
 def assemble_results(

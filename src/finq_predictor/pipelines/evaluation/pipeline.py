@@ -7,6 +7,7 @@ from kedro.pipeline import Pipeline
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.pipelines.evaluation.champion import follow_champion
 from finq_predictor.pipelines.evaluation.nodes import (
+    agree_trading_terms,
     assemble_results,
     bill_survivors,
     compute_metrics,
@@ -61,6 +62,7 @@ def create_pipeline(market: Market) -> Pipeline:
                 ["backtest", "backtest_summary"],
                 market=market,
             ),
+            step(agree_trading_terms, ["oos_predictions", PARAMS], "trading_terms", market=market),
             step(
                 gather_training,
                 [

@@ -10,6 +10,7 @@ import pandas as pd
 from finq_predictor.adapters.prometheus_text import prometheus_text
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.evaluation.score_cards import ScoreCards
+from finq_predictor.domain.evaluation.signal_record import SignalRecord
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
@@ -22,6 +23,7 @@ from finq_predictor.domain.monitoring.freshness import Layer, measure_layers, re
 from finq_predictor.domain.monitoring.gauges import monitoring_gauges
 from finq_predictor.domain.monitoring.providers import ProviderNotes, measure_providers
 from finq_predictor.domain.monitoring.retraining import RetrainVerdict, reasons_to_retrain, stale_layers
+from finq_predictor.domain.monitoring.signal_gauges import confidence_gauge, signal_gauges
 from finq_predictor.domain.monitoring.watched import Watched
 from finq_predictor.domain.tables import DRIFT
 from finq_predictor.pipelines.monitoring.params import MonitoringParams
@@ -197,10 +199,22 @@ def write_monitoring_report(results: MonitoringResults, snapshot: str) -> str:
     return monitoring_page(results, snapshot)
 
 
-def render_monitoring_metrics(watched: Watched, *, market: Market) -> str:
-    """Write the tables as Prometheus text."""
+def render_monitoring_metrics(
+    watched: Watched, paper_book: SignalRecord, predictions: pd.DataFrame, *, market: Market
+) -> str:
+    """Write what was found as Prometheus text.
+
+    Args:
+        watched: The tables.
+        paper_book: What became of the signals.
+        predictions: What the champion said last.
+        market: The market.
+    """
     about_layers = monitoring_gauges(market.name, watched.freshness, watched.missing_rates, watched.drift)
-    return prometheus_text([*about_layers, *delivery_gauges(market.name, watched.gates, watched.providers)])
+    delivered = delivery_gauges(market.name, watched.gates, watched.providers)
+    newest = predictions[predictions[TS] == predictions[TS].max()]
+    signals = [*signal_gauges([paper_book]), confidence_gauge(market.name, newest)]
+    return prometheus_text([*about_layers, *delivered, *signals])
 
 
 def _past_probabilities(

@@ -16,6 +16,7 @@ from finq_predictor.pipelines.monitoring.nodes import (
     render_monitoring_metrics,
     write_monitoring_report,
 )
+from finq_predictor.pipelines.monitoring.signals import keep_paper_book, recall_signals
 from finq_predictor.pipelines.steps import step
 
 
@@ -25,6 +26,7 @@ def create_pipeline(market: Market) -> Pipeline:
     Args:
         market: The market it will run for; the registry adds its namespace.
     """
+    benchmark = [f"silver_{table}" for table in market.reference_tables]
     return Pipeline(
         [
             step(
@@ -55,6 +57,23 @@ def create_pipeline(market: Market) -> Pipeline:
                 "retrain_request",
                 market=market,
             ),
-            step(render_monitoring_metrics, "watched", "monitoring_metrics", market=market),
+            step(
+                recall_signals,
+                ["champion", "gold", "oos_predictions", "training_summary", "trading_terms"],
+                "signals",
+                market=market,
+            ),
+            step(
+                keep_paper_book,
+                ["signals", "silver_bars", "champion", "trading_terms", *benchmark],
+                "paper_book",
+                market=market,
+            ),
+            step(
+                render_monitoring_metrics,
+                ["watched", "paper_book", "predictions"],
+                "monitoring_metrics",
+                market=market,
+            ),
         ]
     )

@@ -55,6 +55,7 @@ async def predict(request: Request) -> Response:
         asked = parse_body(body, SingleRequest)
         easy = None if asked.special else _easily(view, asked)
         if easy is not None and (known := remembered(easy, sides := _sides(request, easy, asked))) is not None:
+            api.remembered(sides.answering)
             return _prediction(request, easy, known, asked, sides)
     with api.gate.entered():
         asked, found = await api.gate.run(_read, view, body)
