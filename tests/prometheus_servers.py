@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 import time
 import urllib.error
@@ -46,6 +45,15 @@ def running_alertmanager(folder: Path, config: Path) -> Iterator[str]:
 
 
 @contextmanager
+def running_push_gateway(*words: str) -> Iterator[str]:
+    """Start one that keeps nothing on the disk; yields its address."""
+    port = free_port()
+    program = installed("prometheus-pushgateway", "prometheus-pushgateway")
+    with _running([program, f"--web.listen-address=127.0.0.1:{port}", *words], port, "/-/ready") as url:
+        yield url
+
+
+@contextmanager
 def _running(command: list[str], port: int, ready: str) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -62,6 +70,11 @@ def _running(command: list[str], port: int, ready: str) -> Iterator[str]:
 
 
 def _answers(url: str) -> bool:
-    with contextlib.suppress(OSError, urllib.error.URLError), urllib.request.urlopen(url, timeout=2) as answer:
-        return bool(answer.status == 200)
-    return False
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except urllib.error.HTTPError as error:
+        # It is there, and lets in whom it knows.
+        return error.code == 401
+    except OSError:
+        return False

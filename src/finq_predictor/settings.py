@@ -15,6 +15,7 @@ from finq_predictor.hooks.error_place import ErrorPlaceHooks
 from finq_predictor.hooks.invocation import InvocationHooks
 from finq_predictor.hooks.notebooks import NotebookHooks
 from finq_predictor.hooks.progress import ProgressHooks
+from finq_predictor.hooks.pushing import PushHooks
 from finq_predictor.hooks.retraining import RetrainHooks
 from finq_predictor.hooks.snapshots import SnapshotHooks
 from finq_predictor.serving.settings import every_variable
@@ -54,6 +55,7 @@ HOOKS = (
     ErrorPlaceHooks(),
     SnapshotHooks(),
     RetrainHooks(),
+    PushHooks(),
     NotebookHooks(),
 )
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)

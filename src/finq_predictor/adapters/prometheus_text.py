@@ -24,16 +24,17 @@ def prometheus_text(gauges: Iterable[Gauge]) -> str:
     """
     from prometheus_client import generate_latest
 
-    return generate_latest(_Measured(tuple(gauges))).decode()
+    return generate_latest(Measured(tuple(gauges))).decode()
 
 
-@dataclass(frozen=True)
-class _Measured:
+@dataclass(frozen=True, eq=False)
+class Measured:
     """What was measured once, as prometheus_client collects it."""
 
     gauges: tuple[Gauge, ...]
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        """A family of each gauge that has samples."""
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         for gauge in self.gauges:

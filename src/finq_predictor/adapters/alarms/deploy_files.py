@@ -121,10 +121,16 @@ def prometheus_file(settings: AlarmSettings) -> dict[str, Any]:
         }
         for (job, scheme, path, key), targets in jobs.items()
     ]
-    # What lies in text files has labels of its own, such as the job of a schedule, which have to stay.
-    if settings.node_exporter is not None:
-        node = {"job_name": "node", "honor_labels": True, "static_configs": [{"targets": [settings.node_exporter]}]}
-        scraped.append(node)
+    # What lies in text files, or was pushed, has labels of its own, such as the job of a schedule, which have to stay.
+    labelled = {"node": settings.node_exporter, "push": settings.push_gateway}
+    scraped += [
+        {"job_name": job, "honor_labels": True, "static_configs": [{"targets": [place]}]}
+        for job, place in labelled.items()
+        if place is not None
+    ]
+    scraped += [
+        {"job_name": job, "static_configs": [{"targets": [place]}]} for job, place in settings.exporters.items()
+    ]
     return {
         "global": {"scrape_interval": _INTERVAL, "evaluation_interval": _INTERVAL},
         "rule_files": ["rules/*.yml"],

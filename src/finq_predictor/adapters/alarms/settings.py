@@ -74,6 +74,8 @@ class AlarmSettings(BaseModel):
         runbooks: Where the runbooks lie.
         alertmanager: HOST:PORT of the Alertmanager that Prometheus tells.
         node_exporter: HOST:PORT of the exporter that shows the files of metrics; None where there is none.
+        push_gateway: HOST:PORT of the push gateway that runs tell of themselves; None where there is none.
+        exporters: HOST:PORT of further exporters, such as those of Redis and PostgreSQL, by the name of their job.
     """
 
     model_config = _STRICT
@@ -92,6 +94,8 @@ class AlarmSettings(BaseModel):
     runbooks: str = "docs/runbooks"
     alertmanager: str = "127.0.0.1:9093"
     node_exporter: str | None = "127.0.0.1:9100"
+    push_gateway: str | None = None
+    exporters: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _names_exist(self) -> AlarmSettings:

@@ -104,6 +104,15 @@ _SECRETS = (
         secret=True,
         plain=("SLACK_WEBHOOK_URL",),
     ),
+    Variable(
+        "FINQ_PUSH_GATEWAY",
+        "Address of a Prometheus push gateway, with user and password where it wants them: a run that no `finq "
+        "schedule` started tells it how long it took and how it ended",
+        (RUNS,),
+        "nobody is told",
+        WEB,
+        secret=True,
+    ),
     Variable("FINQ_VAULT_TOKEN", "What the vault at `FINQ_VAULT_ADDR` lets in", (API, RUNS, COMMANDS), secret=True),
     Variable(
         "FINQ_ALPHA_VANTAGE_KEY",
@@ -168,6 +177,12 @@ _OPEN = (
         "FINQ_RUN_ID",
         "Id of the run that the lines of a process belong to; whoever starts it hands it on",
         (API, RUNS, COMMANDS, SCHEDULER),
+    ),
+    Variable(
+        "FINQ_PUSH_JOB",
+        "Name under which a run tells the push gateway of itself",
+        (RUNS,),
+        "that of its pipelines or namespaces",
     ),
     Variable("FINQ_PROJECT", "Root of the project, where jobs run", _PROJECT, "the working folder"),
     Variable("FINQ_KEDRO", "The project's `kedro`; `finq` lies beside it", _PROJECT, "that of this environment"),

@@ -85,6 +85,20 @@ SPOILT = Metric(
 )
 STORE_PROBLEM = Metric("finq_served_store_problem", Kind.GAUGE, "1 when the store does not take what is recorded.")
 OF_SERVICE = (
-    *(REQUESTS, DURATION, ERRORS, PREDICTIONS, CONFIDENCE, LOOKUPS, FALLBACKS, RETRIEVAL, MODEL, MODEL_AGE, NEWEST, WATCH_AGE, READY),
+    *(
+        REQUESTS,
+        DURATION,
+        ERRORS,
+        PREDICTIONS,
+        CONFIDENCE,
+        LOOKUPS,
+        FALLBACKS,
+        RETRIEVAL,
+        MODEL,
+        MODEL_AGE,
+        NEWEST,
+        WATCH_AGE,
+        READY,
+    ),
     *(UNRECORDED, COMPARED_FAILURES, SPOOL_BYTES, WAITING, BEHIND, SPOILT, STORE_PROBLEM),
 )
