@@ -23,6 +23,8 @@ _UNITS = {
     Unit.PER_SECOND: "reqps",
     Unit.PER_HOUR: "short",
     Unit.BASIS_POINTS: "short",
+    Unit.DOLLARS: "currencyUSD",
+    Unit.CELSIUS: "celsius",
     Unit.YES: "bool_yes_no",
 }
 
@@ -82,6 +84,8 @@ def _panel(panel: Panel) -> Any:
             made: Any = timeseries.Panel().line_width(2).fill_opacity(8).legend(legend)
         case Shape.NUMBERS:
             made = stat.Panel().reduce_options(newest).color_mode(BigValueColorMode.VALUE)
+        case Shape.STEPS:
+            made = bargauge.Panel().reduce_options(newest).orientation(VizOrientation.VERTICAL)
         case Shape.BARS:
             made = bargauge.Panel().reduce_options(newest).orientation(VizOrientation.HORIZONTAL)
     made = made.title(panel.title).description(panel.text).unit(_UNITS[panel.unit]).datasource(source)

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from finq_predictor.domain.dashboards.panel import Dashboard, Panel, Query, Shape, Unit
-from finq_predictor.domain.metrics.jobs import FAILURES, HEARTBEAT, LAST_DURATION, LAST_SUCCESS, NEXT_RUN
+from finq_predictor.domain.metrics.jobs import (
+    FAILED,
+    FAILURES,
+    HEARTBEAT,
+    LAST_DURATION,
+    LAST_SUCCESS,
+    NEXT_RUN,
+    RUNS,
+)
 from finq_predictor.domain.metrics.service import (
     BEHIND,
     DURATION,
     ERRORS,
+    LOOKUPS,
     READY,
     REQUESTS,
     RETRIEVAL,
@@ -16,8 +25,20 @@ from finq_predictor.domain.metrics.service import (
     WAITING,
     WATCH_AGE,
 )
-from finq_predictor.domain.metrics.surroundings import DISK_FREE, UP
+from finq_predictor.domain.metrics.surroundings import (
+    DISK_FREE,
+    GPU_BUSY,
+    GPU_MEMORY_TOTAL,
+    GPU_MEMORY_USED,
+    GPU_TEMPERATURE,
+    POSTGRES_CONNECTIONS,
+    POSTGRES_UP,
+    REDIS_MEMORY,
+    REDIS_UP,
+    UP,
+)
 
+_LOOKED = LOOKUPS.samples[0]
 _BUCKET = f"{DURATION.name}_bucket"
 
 
@@ -93,6 +114,37 @@ INFRASTRUCTURE = Dashboard(
             limit=0.5,
         ),
         Panel(
+            "Answers that were found",
+            "Share of looks for the answers of a bar that found them remembered, or shared in Redis.",
+            (
+                Query(
+                    f'sum by (market) (rate({_LOOKED}{{found!="computed"}}[15m]))'
+                    f" / sum by (market) (rate({_LOOKED}[15m]))",
+                    "{{market}}",
+                ),
+            ),
+            Unit.SHARE,
+            width=8,
+        ),
+        Panel(
+            "Stores that are reached",
+            "By their exporters, where these are scraped.",
+            (Query(REDIS_UP.name, "Redis"), Query(POSTGRES_UP.name, "PostgreSQL")),
+            Unit.YES,
+            Shape.NUMBERS,
+            width=8,
+        ),
+        Panel(
+            "What the stores hold",
+            "Connections to PostgreSQL, and memory of Redis in megabytes.",
+            (
+                Query(f"sum({POSTGRES_CONNECTIONS.name})", "PostgreSQL, connections"),
+                Query(f"{REDIS_MEMORY.name} / 1e6", "Redis, megabytes"),
+            ),
+            shape=Shape.NUMBERS,
+            width=8,
+        ),
+        Panel(
             "Waits to be stored",
             "Lines in the spool; they grow while the store is away.",
             (Query(WAITING.name, "lines"), Query(SPOOL_BYTES.name, "bytes")),
@@ -111,6 +163,21 @@ INFRASTRUCTURE = Dashboard(
             (Query(f"time() - {HEARTBEAT.name}", "scheduler"),),
             Unit.SECONDS,
             width=8,
+        ),
+        Panel(
+            "What became of jobs",
+            "Runs by their outcome, since the schedule was begun.",
+            (Query(f"sum by (job, outcome) ({RUNS.samples[0]})", "{{job}} {{outcome}}"),),
+            shape=Shape.BARS,
+            width=12,
+        ),
+        Panel(
+            "Jobs whose last run failed",
+            "None should; the ones that runs told a push gateway of are among them.",
+            (Query(f"sum({FAILED.name})", "jobs"),),
+            shape=Shape.NUMBERS,
+            width=12,
+            limit=0.5,
         ),
         Panel(
             "How long jobs took",
@@ -143,6 +210,29 @@ INFRASTRUCTURE = Dashboard(
             Unit.SECONDS,
             Shape.BARS,
             width=6,
+        ),
+        Panel(
+            "How busy GPUs are",
+            "Empty where there is none.",
+            (Query(GPU_BUSY.name, "{{gpu}} {{name}}"),),
+            Unit.SHARE,
+            width=8,
+        ),
+        Panel(
+            "Memory of GPUs",
+            "Share that is in use.",
+            (Query(f"{GPU_MEMORY_USED.name} / {GPU_MEMORY_TOTAL.name}", "{{gpu}} {{name}}"),),
+            Unit.SHARE,
+            width=8,
+            limit=0.95,
+        ),
+        Panel(
+            "How hot GPUs are",
+            "They slow themselves down somewhere above 85 degrees.",
+            (Query(GPU_TEMPERATURE.name, "{{gpu}} {{name}}"),),
+            Unit.CELSIUS,
+            width=8,
+            limit=85.0,
         ),
     ),
 )

@@ -14,11 +14,12 @@ COLUMNS = 24
 
 
 class Shape(StrEnum):
-    """How the answers to the questions of a panel are shown."""
+    """How the answers to the questions of a panel are shown: bars begin with the longest, steps keep their order."""
 
     LINES = "lines"
     NUMBERS = "numbers"
     BARS = "bars"
+    STEPS = "steps"
 
 
 class Unit(StrEnum):
@@ -32,6 +33,8 @@ class Unit(StrEnum):
     PER_SECOND = "per second"
     PER_HOUR = "per hour"
     BASIS_POINTS = "basis points"
+    DOLLARS = "US dollars"
+    CELSIUS = "degrees Celsius"
     YES = "yes or no"
 
 

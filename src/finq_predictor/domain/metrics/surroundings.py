@@ -38,4 +38,17 @@ TEXT_FILE_WRITTEN = Metric(
     "seconds since 1970",
     ours=False,
 )
-OF_OTHERS = (UP, TEXT_FILE_WRITTEN)
+REDIS_UP = Metric("redis_up", Kind.GAUGE, "1 while the exporter of Redis reaches it.", ("instance",), ours=False)
+REDIS_MEMORY = Metric(
+    "redis_memory_used_bytes", Kind.GAUGE, "Memory that Redis uses.", ("instance",), "bytes", ours=False
+)
+POSTGRES_UP = Metric("pg_up", Kind.GAUGE, "1 while the exporter of PostgreSQL reaches it.", ("instance",), ours=False)
+POSTGRES_CONNECTIONS = Metric(
+    "pg_stat_database_numbackends",
+    Kind.GAUGE,
+    "Connections to a database of PostgreSQL.",
+    ("instance", "datname"),
+    "connections",
+    ours=False,
+)
+OF_OTHERS = (UP, TEXT_FILE_WRITTEN, REDIS_UP, REDIS_MEMORY, POSTGRES_UP, POSTGRES_CONNECTIONS)
