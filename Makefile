@@ -45,7 +45,7 @@ $(foreach switch,$(shell $(PYTHON) src/finq_predictor/switches.py),$(eval export
 # A container may forbid bytecode, and every process would compile every import again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run live setup test test-live proofs faults mutants chaos chaos-ingestion attack soak stream alarms lint format serve lab viz \
+.PHONY: help run live setup test test-live proofs faults mutants chaos chaos-ingestion attack soak stream alarms lint format pictures serve lab viz \
 	dags bench docs data-docs lock clean secrets up down bento image api-image scan-image \
 	sbom-image push-image scan audit sbom chart deploy
 .DEFAULT_GOAL := help
@@ -213,6 +213,9 @@ dags: $(VENV)/.airflow  ## Write the jobs as DAGs of Airflow, and its pools, to 
 	$(BIN)/kedro airflow create --group-by namespace --jinja-file deploy/airflow/dag_template.j2 --target-dir deploy/airflow/dags \
 		--pipelines ingestion,sentiment,features,monitoring,$(call both,training),$(call both,validation),$(call both,predictions)
 	$(BIN)/finq schedule --airflow deploy/airflow
+
+pictures: $(VENV)/.dev  ## The pictures of the dashboards, of a system that runs for five minutes
+	FINQ_PICTURES=docs/images $(BIN)/python -m pytest -o addopts="-q" tests/deploy/test_dashboards.py -k drawn_from
 
 bench: $(VENV)/.dev  ## Benchmarks beside their peers
 	$(BIN)/python -m pytest -o addopts="-q -s" tests/benchmarks

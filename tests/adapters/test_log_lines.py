@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from finq_predictor.adapters import log_lines
 from finq_predictor.adapters.log_lines import FORMAT, RUN, JsonLine, WrittenAlready, begin_run, write_json_lines
+from finq_predictor.adapters.secret_values import read_secret
 from finq_predictor.domain.errors import ConfigurationError
+from log_laws import lawful, published
 
 
 def record(message: str, *values: object, error: BaseException | None = None, **told: object) -> logging.LogRecord:
@@ -31,7 +33,7 @@ def test_whatever_is_said_is_one_line_of_json(message, value):
     line = JsonLine().format(record("%s", message, event="seen", value=value))
     assert "\n" not in line
     assert "\r" not in line
-    said = json.loads(line)
+    said = lawful(line)
     assert (said["message"], said["level"], said["event"]) == (message, "WARNING", "seen")
     assert datetime.fromisoformat(said["at"]).tzinfo is not None
 
@@ -72,8 +74,64 @@ def test_only_who_wants_lines_of_json_gets_them(monkeypatch):
         write_json_lines()
 
 
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"level": "INFORMATION"}, "level"),
+        ({"at": "2024-01-02 03:04:05"}, "at"),
+        ({"at": "2024-01-02T03:04:05+01:00"}, "at"),
+        ({"trace": "abc"}, "trace"),
+        ({"run_id": "a-1"}, "run_id"),
+        ({"id": "order-42"}, "'id'"),
+        ({"event": ""}, "event"),
+        ({"error": {"type": "ValueError"}}, "text"),
+    ],
+    ids=["level", "time", "zone", "trace", "another name of a run", "another name of a request", "event", "error"],
+)
+def test_the_schema_finds_a_line_that_is_none(change, fault):
+    good = {"at": "2024-01-02T03:04:05.000001+00:00", "level": "INFO", "event": "log"}
+    assert published().is_valid(good)
+    (found, *_) = published().iter_errors(good | change)
+    assert fault in f"{'.'.join(map(str, found.path))} {found.message}"
+
+
+def test_the_page_shows_the_schema_that_the_code_has():
+    assert published().schema == log_lines.SCHEMA
+
+
+@pytest.fixture
+def secrets(monkeypatch):
+    monkeypatch.setattr(log_lines, "_secrets", set())
+    monkeypatch.setattr(log_lines, "_redact", [])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "the key is s3cr3t-w0rd",
+        "at postgresql://finq:s3cr3t-w0rd@db/finq",
+        "Authorization: Basic ZmlucTpzM2NyM3QtdzByZA==",
+        'they say "s3cr3t-w0rd"',
+        "s3cr3t%2Dw0rd",
+    ],
+)
+def test_no_line_holds_a_secret_that_was_read(secrets, said):
+    url = read_secret("FINQ_STORE_URL", environment={"FINQ_STORE_URL": "postgresql://finq:s3cr3t-w0rd@db/finq"})
+    assert b"s3cr3t" in url
+    told = lawful(JsonLine().format(record("%s", said, value=said, error=ValueError(said))))
+    text = json.dumps(told)
+    assert "w0rd" not in text
+    assert "ZmlucTpzM2NyM3QtdzByZA" not in text
+    assert told["level"] == "WARNING"
+
+
+def test_a_line_is_one_also_where_a_secret_is_a_part_of_its_form(secrets):
+    log_lines.hide('"event"')
+    assert lawful(JsonLine().format(record("x")))
+
+
 def lines_of(text: str) -> list[dict]:
-    return [json.loads(line) for line in text.splitlines()]
+    return [lawful(line) for line in text.splitlines()]
 
 
 @pytest.mark.slow
@@ -90,7 +148,7 @@ def test_a_run_is_told_in_lines_of_json_under_one_id_and_so_is_what_stops_it(pro
     nodes = [one for one in said if one["event"] == "node"]
     assert len(nodes) == 13
     assert all(one["seconds"] >= 0 and one["node"].startswith("ingestion.fx.") for one in nodes)
-    (ended,) = (one for one in said if one["event"] == "run ended")
+    (ended,) = (one for one in said if one["event"] == "run_ended")
     assert (ended["nodes"], ended["env"], len({one["run"] for one in said})) == (13, "test", 1)
     stopped = run(",fx.ingestion.gates.min_instruments=500", **{RUN: "job-7"})
     assert stopped.returncode == 1

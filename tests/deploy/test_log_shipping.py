@@ -16,11 +16,27 @@ import pytest
 
 from debian_servers import installed
 from finq_predictor.adapters.log_lines import JsonLine
+from log_laws import lawful
 from postgres_server import free_port
 
 LINES = [
-    {"at": "2024-01-02T03:04:05.000001+00:00", "event": "node", "message": 'a "b" \\ é', "run": "r-1", "rows": 3},
-    {"at": "2024-01-02T03:04:06+00:00", "event": "request", "id": "q-1", "status": 200, "ms": 0.75, "user": None},
+    {
+        "at": "2024-01-02T03:04:05.000001+00:00",
+        "event": "node",
+        "message": 'a "b" \\ é',
+        "run": "r-1",
+        "rows": 3,
+        "level": "INFO",
+    },
+    {
+        "at": "2024-01-02T03:04:06+00:00",
+        "event": "request",
+        "level": "INFO",
+        "request": "q-1",
+        "status": 200,
+        "ms": 0.75,
+        "user": None,
+    },
 ]
 
 
@@ -131,7 +147,7 @@ def write(folder: Path, *lines: str, name: str = "api.jsonl") -> None:
 
 
 def messages(sink: Sink) -> list[str | None]:
-    return sorted(str(one.get("message") or one.get("id")) for one in sink.kept.values())
+    return sorted(str(one.get("message") or one.get("request")) for one in sink.kept.values())
 
 
 def test_every_line_arrives_as_it_was_written_and_one_that_is_no_json_as_text(config, tmp_path):
@@ -196,6 +212,7 @@ def test_a_mistake_in_the_file_is_found(config, tmp_path, old, new):
 def test_the_lines_of_the_product_are_such_lines():
     import logging
 
+    assert all(lawful(json.dumps(line)) for line in LINES)
     record = logging.LogRecord("finq_predictor", logging.INFO, "", 0, "two\nlines of %s", ("é",), None)
     (line,) = JsonLine().format(record).splitlines()
     assert json.loads(line)["message"] == "two\nlines of é"

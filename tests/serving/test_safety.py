@@ -77,7 +77,7 @@ def test_every_request_leaves_a_line_without_what_was_asked(either_server):
     httpx.post(f"{url}/batch_predict", json=batch, headers={"X-Request-ID": "order-45"}, timeout=30)
     wait_until(lambda: "order-45" in either_server.log.read_text(), 10)
     log = either_server.log.read_text()
-    lines = {line["id"]: line for line in _lines(log)}
+    lines = {line["request"]: line for line in _lines(log)}
     one = lines["order-42"]
     assert (one["method"], one["route"], one["status"], one["trace"]) == ("POST", "/predict", 200, trace)
     assert (one["models"], one["snapshots"]) == (["equity:logistic@1"], [answer.json()["snapshot"]])

@@ -17,6 +17,7 @@ from finq_predictor.serving.metrics import Metrics
 from finq_predictor.serving.request_log import trace_of
 from finq_predictor.serving.settings import Settings
 from finq_predictor.serving.short_way import ShortWay
+from log_laws import lawful_lines
 from serving.conftest import started
 
 SAME = {"X-Request-ID": "the-same"}
@@ -153,9 +154,9 @@ def test_both_ways_are_counted_and_written_down_alike(two_markets, capsys):
         assert counted in text
         assert 'finq_prediction_duration_seconds_count{route="/predict"} 2.0' in text
         assert 'finq_predictions_total{decision="predict",market="fx"} 2.0' in text
-    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith('{"at"')]
-    short, long = (next(line for line in lines if line["id"] == one) for one in ("short", "long"))
-    assert {**short, "at": 0, "id": 0, "ms": 0} == {**long, "at": 0, "id": 0, "ms": 0}
+    lines = lawful_lines(capsys.readouterr().err)
+    short, long = (next(line for line in lines if line["request"] == one) for one in ("short", "long"))
+    assert {**short, "at": 0, "request": 0, "ms": 0} == {**long, "at": 0, "request": 0, "ms": 0}
 
 
 def test_a_caller_gets_what_the_long_way_would_give_him(client):

@@ -277,7 +277,14 @@ class Stack:
             case "postgres":
                 return self._postgres(part)
             case "redis":
-                return [needed("redis-server"), *said[1:], "--port", str(self.ports["redis"]), "--dir", str(self._place("redis", "/data"))]
+                return [
+                    needed("redis-server"),
+                    *said[1:],
+                    "--port",
+                    str(self.ports["redis"]),
+                    "--dir",
+                    str(self._place("redis", "/data")),
+                ]
             case "prometheus":
                 return [needed("prometheus"), *said, f"--web.listen-address={listen}"]
             case "alertmanager":
@@ -378,7 +385,12 @@ class Stack:
             program = needed("pg_isready")
         try:
             done = subprocess.run(
-                [program, *said[1:]], env=self.environment(part), cwd=self.app, capture_output=True, timeout=30, check=False
+                [program, *said[1:]],
+                env=self.environment(part),
+                cwd=self.app,
+                capture_output=True,
+                timeout=30,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             return False
@@ -448,7 +460,9 @@ class Stack:
             capture_output=True, text=True, timeout=seconds, check=False,
         )  # fmt: skip
         if code is not None and done.returncode != code:
-            raise StackError(f"{' '.join(words)} ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+            raise StackError(
+                f"{' '.join(words)} ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+            )
         return done.stdout
 
     def kill(self, name: str) -> None:

@@ -241,7 +241,12 @@ def scraped(way: Way) -> str:
         return targets if all(one["health"] == "up" for one in targets) else None
 
     targets = until(up, 60.0, "targets that are up")
-    names = ("finq_ready", "finq_scheduler_heartbeat_timestamp_seconds", "finq_disk_free_ratio", "finq_data_freshness_hours")
+    names = (
+        "finq_ready",
+        "finq_scheduler_heartbeat_timestamp_seconds",
+        "finq_disk_free_ratio",
+        "finq_data_freshness_hours",
+    )
     for name in names:
         until(lambda name=name: way.instant(name), 60.0, name)
     rules = way.prometheus("rules")["groups"][0]["rules"]
@@ -257,7 +262,9 @@ def ask_on(way: Way, seconds: float) -> None:
         for market, told in way.told.items():
             way.proxy("POST", "/predict", json={"instrument": told["instrument"], "market": market}, headers=way.signed)
         way.proxy("POST", "/predict", json={"instrument": "NOBODY"}, headers=way.signed)
-        way.proxy("GET", f"/history?instrument={next(iter(way.told.values()))['instrument']}&limit=3", headers=way.signed)
+        way.proxy(
+            "GET", f"/history?instrument={next(iter(way.told.values()))['instrument']}&limit=3", headers=way.signed
+        )
         time.sleep(0.3)
 
 
@@ -300,7 +307,9 @@ def logged(way: Way) -> str:
     """The line of a request goes from the API, as the engine of containers keeps it, to whoever collects lines."""
     sought = [told["request"].encode() for told in way.told.values()]
     until(
-        lambda: all(any(one in body for body in way.world.lines.bodies) for one in sought), 30.0, "the lines of requests"
+        lambda: all(any(one in body for body in way.world.lines.bodies) for one in sought),
+        30.0,
+        "the lines of requests",
     )
     return f"the requests {', '.join(told['request'] for told in way.told.values())} arrived by OTLP, of {len(way.world.lines.bodies)} messages"
 
@@ -314,9 +323,17 @@ def alarm(way: Way) -> str:
     seconds = [
         until(lambda found=found, at=at: _after(found(), at), 150.0, f"the {name}") - killed
         for found, at, name in (
-            (lambda: [got[3] for got in world.chat.got if "Service down" in json.dumps(got[2])], 0, "message to the chat"),
+            (
+                lambda: [got[3] for got in world.chat.got if "Service down" in json.dumps(got[2])],
+                0,
+                "message to the chat",
+            ),
             (lambda: [got[3] for got in world.mail.mails if "Service down" in got[2]], 0, "mail"),
-            (lambda: [got[3] for got in world.pager.got if "Service down" in json.dumps(got[2])], 0, "event of the pager"),
+            (
+                lambda: [got[3] for got in world.pager.got if "Service down" in json.dumps(got[2])],
+                0,
+                "event of the pager",
+            ),
         )
     ]
     body = next(got[2] for got in world.chat.got if "Service down" in json.dumps(got[2]))["attachments"][0]
@@ -354,7 +371,12 @@ def _database(way: Way) -> psycopg.Connection[Any]:
     stack = way.world.stack
     password = (stack.secrets / "finq_password").read_text().strip()
     return psycopg.connect(
-        host="127.0.0.1", port=stack.ports["postgres"], user="finq", dbname="finq", password=password, connect_timeout=10
+        host="127.0.0.1",
+        port=stack.ports["postgres"],
+        user="finq",
+        dbname="finq",
+        password=password,
+        connect_timeout=10,
     )
 
 

@@ -96,7 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             at = time.monotonic()
             wrong = around.stack.down()
         ended = ", ".join(f"{name} {part.ended}" for name, part in around.stack.parts.items())
-        proved.append(Proved("the end", time.monotonic() - at, "; ".join(wrong) or f"each when it was asked: {ended}", not wrong))
+        proved.append(
+            Proved("the end", time.monotonic() - at, "; ".join(wrong) or f"each when it was asked: {ended}", not wrong)
+        )
         print(proved[-1].line())
     for line in way.empty:
         print(f"empty: {line}")

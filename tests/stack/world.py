@@ -89,7 +89,9 @@ def world(
         settings: Further variables by part.
     """
     with ExitStack() as started:
-        folder = Path(started.enter_context(tempfile.TemporaryDirectory(prefix="finq-", dir="/tmp", ignore_cleanup_errors=True)))
+        folder = Path(
+            started.enter_context(tempfile.TemporaryDirectory(prefix="finq-", dir="/tmp", ignore_cleanup_errors=True))
+        )
         tls, certificate = _certificate(folder / "outside")
         password = "only-who-knows-it-may-send"
         chat, pager = started.enter_context(receiving()), started.enter_context(receiving((202, {}, b"{}")))
@@ -109,7 +111,11 @@ def world(
             **(settings or {}),
         }
         stack = Stack(folder / "s", compose, collector, elsewhere, told)
-        for name, secret in {"chat": f"{chat.url}/services/T/B/x", "pager": "key-of-a-service", "mail": password}.items():
+        for name, secret in {
+            "chat": f"{chat.url}/services/T/B/x",
+            "pager": "key-of-a-service",
+            "mail": password,
+        }.items():
             give_secret(stack, f"channel_{name}", secret)
         stack.hand_secrets(stack.parts["alertmanager"])
         found = World(stack, asked, chat, pager, mail, lines)
@@ -153,6 +159,3 @@ def _certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
     return context, certificate
-
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import isnan
 from typing import TYPE_CHECKING
 
 from finq_predictor.domain.monitoring.gauges import Gauge
@@ -16,7 +17,8 @@ def prometheus_text(gauges: Iterable[Gauge]) -> str:
     """Write gauges in the Prometheus text exposition format 0.0.4.
 
     Args:
-        gauges: The gauges, each with the same labels in all its samples; one without samples is left out.
+        gauges: The gauges, each with the same labels in all its samples; what is NaN is not known and left out, and
+            so is a gauge without samples.
 
     Returns:
         Text that ends with a line break, gauges and samples in the order given, labels by name; empty where nothing
@@ -38,11 +40,12 @@ class Measured:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         for gauge in self.gauges:
-            if not gauge.samples:
+            known = [(labels, value) for labels, value in gauge.samples if not isnan(value)]
+            if not known:
                 continue
-            names = list(gauge.samples[0][0])
+            names = list(known[0][0])
             kind = CounterMetricFamily if gauge.counts else GaugeMetricFamily
             family = kind(gauge.name, gauge.text, labels=names)
-            for labels, value in gauge.samples:
+            for labels, value in known:
                 family.add_metric([labels[name] for name in names], value)
             yield family

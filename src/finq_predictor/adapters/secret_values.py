@@ -11,6 +11,7 @@ from pathlib import Path
 
 from finq_predictor.adapters.environment.declared import DECLARED
 from finq_predictor.adapters.environment.reading import given, plainly
+from finq_predictor.adapters.log_lines import hide
 from finq_predictor.adapters.vault import read_from_vault
 from finq_predictor.domain.errors import ConfigurationError
 
@@ -49,6 +50,14 @@ def _read_one(name: str, what: str, environment: Mapping[str, str] | None) -> by
     twice = [one for one, said in ((name, value), (f"{name}_FILE", file), (f"{name}_VAULT", place)) if said]
     if len(twice) > 1:
         raise ConfigurationError(f"{' and '.join(twice)} are both set; give {what} once, best as a file.")
+    found = _found((value, file, place), name, what, environment)
+    if found is not None:
+        hide(found.decode("utf-8", errors="replace"))
+    return found
+
+
+def _found(told: tuple[str, str, str], name: str, what: str, environment: Mapping[str, str] | None) -> bytes | None:
+    value, file, place = told
     if place:
         return read_from_vault(place, f"{name}_VAULT", environment)
     if file:

@@ -1,4 +1,4 @@
-"""The reference page of alarms: rules, metrics, kinds of channels and settings."""
+"""The reference page of alarms: rules, kinds of channels and settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def alarms_markdown() -> str:
             "environment that `--env` names. An unknown key is refused.\n",
             *(part.replace("## settings\n\n", "", 1) for part in sections("settings", AlarmSettings, set())),
             *_channels(),
-            *_metrics(),
+            "What rules may name: [metrics](metrics.md).",
         ]
     )
 
@@ -55,15 +55,3 @@ def _channels() -> Iterator[str]:
         if not kind.options.model_fields:
             page = page.partition("| key |")[0].rstrip() + "\n"
         yield page
-
-
-def _metrics() -> Iterator[str]:
-    from finq_predictor.domain.alarms.metrics import METRICS
-
-    yield "## Metrics\n\nAll that rules and dashboards may name; a counter is told as `<name>_total`.\n"
-    yield "| metric | kind | unit | labels | meaning |"
-    yield "|---|---|---|---|---|"
-    for metric in METRICS.values():
-        labels = ", ".join(f"`{label}`" for label in metric.labels)
-        text = metric.text.rstrip(".")
-        yield f"| `{metric.name}` | {metric.kind.value} | {metric.unit} | {labels} | {text} |"

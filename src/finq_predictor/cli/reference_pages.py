@@ -26,6 +26,8 @@ def pages(commands: click.Group) -> dict[str, Callable[[], str]]:
         "parameters.md": _parameters,
         "errors.md": _errors,
         "alarms.md": _alarms,
+        "metrics.md": _metrics,
+        "log-lines.md": _log_lines,
         "api.md": _api,
         "environment.md": _environment,
         "commands.md": partial(_commands, commands),
@@ -80,6 +82,26 @@ def _alarms() -> str:
     from finq_predictor.cli.alarms_page import alarms_markdown
 
     return alarms_markdown()
+
+
+def _metrics() -> str:
+    from finq_predictor.cli.metrics_page import metrics_markdown
+
+    return metrics_markdown()
+
+
+def _log_lines() -> str:
+    import json
+
+    from finq_predictor.adapters.log_lines import SCHEMA
+
+    named = SCHEMA["properties"]
+    rows = "\n".join(f"| `{name}` | {of.get('description', 'What went wrong.')} |" for name, of in named.items())
+    return (
+        "# Lines of the log\n\nEvery line of JSON of every part fits this schema; see "
+        "[collect logs](../how-to/collect-logs.md). A line may say more, by names of its own.\n\n"
+        f"| field | says |\n|---|---|\n{rows}\n\n```json\n{json.dumps(SCHEMA, indent=2)}\n```\n"
+    )
 
 
 def _errors() -> str:

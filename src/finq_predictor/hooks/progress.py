@@ -37,7 +37,7 @@ class ProgressHooks:
         if run_params.get("run_id"):
             begin_run(str(run_params["run_id"]))
         self._run = {name: run_params.get(name) for name in ("env", "pipeline_names", "namespaces")}
-        logger.debug("A run begins.", extra={"told": {"event": "run began", **self._run}})
+        logger.debug("A run begins.", extra={"told": {"event": "run_began", **self._run}})
         self._start = perf_counter()
         self._started, self._rows, self._seconds, self._stages = {}, {}, {}, defaultdict(float)
         self._unsaved = {node.name: set(node.outputs) for node in pipeline.nodes}
@@ -74,7 +74,7 @@ class ProgressHooks:
         if not self._seconds:
             return
         seconds = perf_counter() - self._start
-        ended = {"event": "run ended", "seconds": round(seconds, 3), "nodes": len(self._seconds), **self._run}
+        ended = {"event": "run_ended", "seconds": round(seconds, 3), "nodes": len(self._seconds), **self._run}
         logger.info("Done in %s: %s.", duration(seconds), _slowest(self._stages), extra={"told": ended})
         logger.info("Slowest nodes: %s.", _slowest(self._seconds))
 

@@ -7,12 +7,14 @@ A line says what was asked of which route, by whom it was answered and how; neve
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import logging
+import os
 import re
 from collections.abc import Sequence
 
 import orjson
+
+from finq_predictor.adapters.log_lines import RUN, fields
 
 logger = logging.getLogger("finq_predictor.serving.requests")
 _TRACE = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
@@ -35,6 +37,7 @@ class RequestLog:
     def __init__(self) -> None:
         self._waiting: list[bytes] = []
         self._planned = False
+        self._run = os.environ.get(RUN)
 
     def told(
         self,
@@ -61,17 +64,16 @@ class RequestLog:
         """
         if not logger.isEnabledFor(logging.INFO):
             return
-        line = {
-            "at": dt.datetime.now(dt.UTC),
-            "event": "request",
-            "id": request_id,
+        line = fields("request", run=self._run)
+        line |= {
+            "request": request_id,
+            "trace": trace,
             "method": method,
             "route": route,
             "status": status,
             "ms": round(1e3 * seconds, 3),
             "models": [model for model, _ in answered_by],
             "snapshots": [snapshot for _, snapshot in answered_by],
-            "trace": trace,
             "user": user,
         }
         self.add(orjson.dumps(line))

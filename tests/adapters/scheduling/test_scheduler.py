@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from finq_predictor.adapters.scheduling.scheduler import Means, Scheduler
 from finq_predictor.domain.errors import StoreError, UnknownNameError
 from finq_predictor.domain.metrics.jobs import OF_JOBS
 from finq_predictor.domain.scheduling.jobs import Schedule
+from log_laws import lawful
 
 EVERY_TEN = {"schedule": "*/10 * * * *"}
 START = datetime(2026, 3, 2, 12, 0, 30, tzinfo=UTC)
@@ -371,10 +371,14 @@ def test_a_line_of_json_for_each_event(capsys):
     from finq_predictor.adapters.scheduling.journal import JsonLines
 
     JsonLines()("run_started", job="a", scheduled_for=START, tried=1, reason=None, place=Path("x"))
-    told = json.loads(capsys.readouterr().out)
+    told = lawful(capsys.readouterr().out)
     assert {name: told[name] for name in told if name != "at"} == {
-        "event": "run_started", "job": "a", "scheduled_for": "2026-03-02T12:00:30+00:00", "tried": 1, "place": "x",
+        "level": "INFO", "event": "run_started", "run": None, "logger": "finq_predictor.schedule",
+        "job": "a", "scheduled_for": "2026-03-02T12:00:30+00:00", "tried": 1, "place": "x",
     }  # fmt: skip
+    JsonLines()("run_failed", run_id="a-1", reason="exit code 1")
+    told = lawful(capsys.readouterr().out)
+    assert (told["level"], told["run"], told["reason"]) == ("ERROR", "a-1", "exit code 1")
 
 
 def test_a_job_waits_for_fresh_data_and_begins_when_they_come(world):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from finq_predictor.adapters.channels.base import Channel, ChannelOptions, Given
+from finq_predictor.adapters.log_lines import write_json_lines
 from finq_predictor.domain.alarms.policy import News
 from finq_predictor.domain.alarms.rule import Severity
 from finq_predictor.domain.alarms.wording import Wording
@@ -29,9 +30,11 @@ class LogChannel(Channel):
             handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
             _LOG.addHandler(handler)
             _LOG.setLevel(logging.INFO)
+            write_json_lines()
 
     def send(self, wording: Wording) -> None:
         """See ``Channel``; it always works."""
         level = logging.ERROR if wording.severity is Severity.CRITICAL else logging.WARNING
         level = logging.INFO if wording.news in (News.RESOLVED, News.TEST) else level
-        self._log.log(level, "%s. %s", wording.title, " ".join(wording.text.splitlines()))
+        told = {"event": "alarm", "news": wording.news.value, "alarm_severity": wording.severity.value}
+        self._log.log(level, "%s. %s", wording.title, " ".join(wording.text.splitlines()), extra={"told": told})

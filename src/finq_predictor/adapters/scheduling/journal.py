@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,10 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, TextIO
 
-from finq_predictor.adapters.log_lines import RUN
+from finq_predictor.adapters.log_lines import RUN, fields, line_of
 
 RUN_ID, JOB, SCHEDULED_FOR = RUN, "FINQ_SCHEDULE_JOB", "FINQ_SCHEDULED_FOR"
 """Variables that tell a job which run of which job it is, and for which time."""
+LEVELS = {
+    **dict.fromkeys(("run_failed", "listener_failed", "requests_unreadable", "run_left_behind"), "ERROR"),
+    **dict.fromkeys(("run_retries", "run_timed_out", "run_interrupted", "run_ended_early", "times_skipped"), "WARNING"),
+}
+"""How bad an event is that is more than a remark."""
+_NAME = "finq_predictor.schedule"
 Journal = Callable[..., None]
 """Told an event by name, with its fields as keywords."""
 
@@ -49,7 +54,7 @@ class FailureListener(Protocol):
 
 
 class JsonLines:
-    """A journal of lines of JSON: time, event, then the fields that have a value.
+    """A journal of lines of JSON, see `log_lines`: time, level, event, run, then the fields that have a value.
 
     Args:
         stream: Where to; None is standard output.
@@ -58,15 +63,17 @@ class JsonLines:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
 
-    def __call__(self, event: str, **fields: object) -> None:
+    def __call__(self, event: str, **told: object) -> None:
         """Write one line at once."""
-        told = {name: _plain(value) for name, value in fields.items() if value is not None}
-        # As in every other line of the product.
-        if "run_id" in told:
-            told = {"run": told.pop("run_id"), **told}
-        line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **told}
+        more = {name: _plain(value) for name, value in told.items() if value is not None}
+        run = more.pop("run_id", None)
+        line = {
+            **fields(event, LEVELS.get(event, "INFO"), run=None if run is None else str(run)),
+            "logger": _NAME,
+            **more,
+        }
         stream = self._stream or sys.stdout
-        stream.write(json.dumps(line) + "\n")
+        stream.write(line_of(line) + "\n")
         stream.flush()
 
 

@@ -74,7 +74,7 @@ class Gauge:
     Attributes:
         name: Metric name, ``finq_<noun>_<unit>``.
         text: What it measures, one line.
-        samples: Labels and value of each sample; NaN is allowed.
+        samples: Labels and value of each sample; one that is NaN is not told.
         counts: Whether it only grows; the names of its samples end in ``_total`` then.
     """
 
