@@ -16,6 +16,7 @@ import pytest
 import yaml
 from checkers import DEPLOY, checker, ran
 
+from finq_predictor.adapters.scheduling.definition import read_schedule
 from finq_predictor.serving.routes import OPERATIONS
 from finq_predictor.serving.settings import every_variable
 
@@ -228,9 +229,9 @@ def test_alarms_and_dashboards_are_those_of_every_other_place(releases):
     files = (DEPLOY / "grafana" / "dashboards").glob("*.json")
     assert shown == {file.name: json.loads(file.read_text(encoding="utf-8")) for file in files}
     # Alarms ask for the service by this name, whatever the release is called.
-    (endpoint,) = only(releases["large"], "ServiceMonitor")["spec"]["endpoints"]
+    (endpoint,) = only(releases["large"], "ServiceMonitor", "-api")["spec"]["endpoints"]
     jobs = {one["replacement"] for one in endpoint["relabelings"] if one["targetLabel"] == "job"}
-    assert jobs == set(re.findall(r'up\{job=~"([^"]+)"', str(rules)))
+    assert jobs <= set(re.findall(r'up\{job=~"([^"]+)"', str(rules)))
 
 
 def test_the_outside_sees_what_nginx_lets_through(releases):
@@ -247,7 +248,7 @@ def test_the_outside_sees_what_nginx_lets_through(releases):
             assert let_through(path) == (path not in inside), path
 
 
-def test_only_named_namespaces_reach_the_api_and_nothing_reaches_the_runs(releases):
+def test_only_named_namespaces_reach_a_pod_and_only_one_the_runs(releases):
     objects = releases["everything"]
     api = only(objects, "NetworkPolicy", "-api")["spec"]
     (rule,) = api["ingress"]
@@ -255,7 +256,9 @@ def test_only_named_namespaces_reach_the_api_and_nothing_reaches_the_runs(releas
     names = [one["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for one in sources]
     assert names == ["ingress-nginx", "monitoring"]
     assert balancers == {"ipBlock": {"cidr": "10.20.0.0/22"}}
-    assert "ingress" not in only(objects, "NetworkPolicy", "-runs")["spec"]
+    (rule,) = only(objects, "NetworkPolicy", "-runs")["spec"]["ingress"]
+    monitoring = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    assert rule == {"from": [monitoring], "ports": [{"protocol": "TCP", "port": "figures"}]}
     ports = {port["port"] for rule in api["egress"] for port in rule["ports"]}
     assert ports == {53, 443, 5432, 6379, 4318}
     assert {p["port"] for r in only(objects, "NetworkPolicy", "-runs")["spec"]["egress"] for p in r["ports"]} == {
@@ -264,20 +267,31 @@ def test_only_named_namespaces_reach_the_api_and_nothing_reaches_the_runs(releas
     }
 
 
-def test_pipelines_that_are_started_by_the_cluster_exist(releases):
-    from finq_predictor.pipeline_registry import register_pipelines
+def test_the_cluster_starts_what_the_schedule_has_at_its_times(releases):
+    schedule = read_schedule(DEPLOY.parent, "base")
+    timed = {name: (job.schedule, job.timezone) for name, job in schedule.items() if job.schedule is not None}
+    started = {}
+    for one in (one for one in releases["everything"] if one["kind"] == "CronJob"):
+        (run,) = one["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+        (name,) = [each["value"] for each in run["env"] if each["name"] == "JOB"]
+        started[name] = (one["spec"]["schedule"], one["spec"]["timeZone"].replace("Etc/", ""))
+    assert started == timed
 
-    jobs = [one for one in releases["everything"] if one["kind"] == "CronJob"]
-    started = {
-        each["value"]
-        for job in jobs
-        for each in job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["env"]
-        if each["name"] == "PIPELINE"
-    }
-    assert started
-    assert started <= set(register_pipelines())
-    airflow = yaml.safe_load((DEPLOY.parent / "conf" / "base" / "airflow.yml").read_text(encoding="utf-8"))
-    assert {one["spec"]["schedule"] for one in jobs} <= {block.get("schedule") for block in airflow.values()}
+
+def test_figures_of_the_runs_reach_prometheus_beside_those_of_jobs(releases):
+    """Prometheus would call every figure's own job something else without the first, and find none without the second."""
+    objects = releases["large"]
+    (endpoint,) = only(objects, "ServiceMonitor", "-runs")["spec"]["endpoints"]
+    assert endpoint["honorLabels"] is True
+    containers = only(objects, "Deployment", "-runs")["spec"]["template"]["spec"]["containers"]
+    measuring, node = (one for one in containers if one["name"] in ("figures", "node"))
+    at = measuring["command"][measuring["command"].index("--target") + 1]
+    assert f"--collector.textfile.directory={at}" in node["args"]
+    assert {mount["mountPath"] for one in (measuring, node) for mount in one["volumeMounts"]} >= {at}
+    scraped = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+    jobs = {one["job_name"] for one in scraped["scrape_configs"]}
+    monitors = [one for one in objects if one["kind"] == "ServiceMonitor"]
+    assert {one["spec"]["endpoints"][0]["relabelings"][0]["replacement"] for one in monitors} <= jobs
 
 
 def test_every_command_of_ours_in_a_pod_exists(releases):
@@ -414,7 +428,7 @@ def test_a_mistake_is_refused(refused, mistake):
 
 
 def _selector(objects: list[dict[str, Any]]) -> None:
-    only(objects, "Service")["spec"]["selector"]["app.kubernetes.io/component"] = "apis"
+    only(objects, "Service", "-api")["spec"]["selector"]["app.kubernetes.io/component"] = "apis"
 
 
 def _policy(objects: list[dict[str, Any]]) -> None:
@@ -445,7 +459,7 @@ def _replicas(objects: list[dict[str, Any]]) -> None:
 
 
 def _monitor(objects: list[dict[str, Any]]) -> None:
-    only(objects, "ServiceMonitor")["spec"]["endpoints"][0]["port"] = "https"
+    only(objects, "ServiceMonitor", "-api")["spec"]["endpoints"][0]["port"] = "https"
 
 
 @pytest.mark.parametrize(

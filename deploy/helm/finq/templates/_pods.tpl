@@ -26,9 +26,13 @@ labels:
 image: {{ printf "%sfinq-%s:%s" .release.Values.image.registry .image (.release.Values.image.tag | default .release.Chart.AppVersion) }}
 imagePullPolicy: {{ .release.Values.image.pullPolicy }}
 securityContext:
-  allowPrivilegeEscalation: false
-  readOnlyRootFilesystem: true
-  capabilities: {drop: [ALL]}
+  {{- include "finq.held" . | nindent 2 }}
+{{- end }}
+
+{{- define "finq.held" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
 {{- end }}
 
 {{- define "finq.pod" -}}
@@ -53,6 +57,9 @@ imagePullSecrets:
 {{- /* What gives and takes snapshots, and what runs pipelines: the same image. */ -}}
 {{- define "finq.run-environment" -}}
 - {name: KEDRO_ENV, value: {{ .Values.runs.env | quote }}}
+{{- range $name, $value := .Values.runs.variables }}
+- {name: {{ $name }}, value: {{ $value | quote }}}
+{{- end }}
 {{- range .Values.secrets.providers }}
 - name: {{ . }}
   valueFrom: {secretKeyRef: {name: {{ $.Values.secrets.name }}, key: {{ . | lower }}}}
