@@ -279,7 +279,7 @@ def test_the_cluster_starts_what_the_schedule_has_at_its_times(releases):
 
 
 def test_figures_of_the_runs_reach_prometheus_beside_those_of_jobs(releases):
-    """Prometheus would call every figure's own job something else without the first, and find none without the second."""
+    """Without the first, Prometheus gives another name to the job of every figure; without the second it finds none."""
     objects = releases["large"]
     (endpoint,) = only(objects, "ServiceMonitor", "-runs")["spec"]["endpoints"]
     assert endpoint["honorLabels"] is True
