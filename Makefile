@@ -214,7 +214,7 @@ dags: $(VENV)/.airflow  ## Write the jobs as DAGs of Airflow, and its pools, to 
 		--pipelines ingestion,sentiment,features,monitoring,$(call both,training),$(call both,validation),$(call both,predictions)
 	$(BIN)/finq schedule --airflow deploy/airflow
 
-pictures: $(VENV)/.dev  ## The pictures of the dashboards, of a system that runs for five minutes
+pictures: $(VENV)/.dev  ## The pictures of the dashboards, of a system that runs for four minutes
 	FINQ_PICTURES=docs/images $(BIN)/python -m pytest -o addopts="-q" tests/deploy/test_dashboards.py -k drawn_from
 
 bench: $(VENV)/.dev  ## Benchmarks beside their peers

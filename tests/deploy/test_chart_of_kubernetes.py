@@ -30,7 +30,11 @@ EVERYTHING = {
     "secrets": {"providers": ["FINQ_FRED_KEY"], "external": {"enabled": True, "store": {"name": "store"}}},
     "serviceAccounts": {"runs": {"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/runs"}}},
     "api": {"env": {"FINQ_ALLOWED_HOSTS": "finq.example.com"}},
-    "runs": {"mode": "cronjobs", "volume": {"storageClass": "efs", "accessMode": "ReadWriteMany"}},
+    "runs": {
+        "mode": "cronjobs",
+        "volume": {"storageClass": "efs", "accessMode": "ReadWriteMany"},
+        "pushGateway": {"url": "http://push.monitoring:9091", "cidr": "10.9.0.0/16", "port": 9091},
+    },
     "ingress": {"enabled": True, "host": "finq.example.com", "annotations": {"a": "b"}},
     "targetGroup": {"arn": "arn:aws:elasticloadbalancing:eu-central-1:1:targetgroup/finq/1"},
     "networkPolicy": {"balancers": ["10.20.0.0/22"], "tracing": {"cidr": "10.9.0.0/16", "port": 4318}},
@@ -264,6 +268,7 @@ def test_only_named_namespaces_reach_a_pod_and_only_one_the_runs(releases):
     assert {p["port"] for r in only(objects, "NetworkPolicy", "-runs")["spec"]["egress"] for p in r["ports"]} == {
         53,
         443,
+        9091,
     }
 
 
@@ -292,6 +297,17 @@ def test_figures_of_the_runs_reach_prometheus_beside_those_of_jobs(releases):
     jobs = {one["job_name"] for one in scraped["scrape_configs"]}
     monitors = [one for one in objects if one["kind"] == "ServiceMonitor"]
     assert {one["spec"]["endpoints"][0]["relabelings"][0]["replacement"] for one in monitors} <= jobs
+
+
+def test_a_job_tells_a_push_gateway_under_the_name_of_its_pipeline(releases):
+    for job in (one for one in releases["everything"] if one["kind"] == "CronJob"):
+        (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+        told = {each["name"]: each.get("value") for each in container["env"]}
+        assert told["FINQ_PUSH_JOB"] == told["PIPELINE"]
+        assert told["FINQ_PUSH_GATEWAY"] == "http://push.monitoring:9091"
+    opened = only(releases["everything"], "NetworkPolicy", "-runs")["spec"]["egress"][-1]
+    assert opened == {"to": [{"ipBlock": {"cidr": "10.9.0.0/16"}}], "ports": [{"protocol": "TCP", "port": 9091}]}
+    assert "FINQ_PUSH_GATEWAY" not in json.dumps(releases["default"])
 
 
 def test_every_command_of_ours_in_a_pod_exists(releases):

@@ -167,7 +167,7 @@ INFRASTRUCTURE = Dashboard(
         Panel(
             "What became of jobs",
             "Runs by their outcome, since the schedule was begun.",
-            (Query(f"sum by (job, outcome) ({RUNS.samples[0]})", "{{job}} {{outcome}}"),),
+            (Query(f"sum by (job, outcome) ({RUNS.samples[0]}) > 0", "{{job}} {{outcome}}"),),
             shape=Shape.BARS,
             width=12,
         ),
