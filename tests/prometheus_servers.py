@@ -49,7 +49,9 @@ def running_push_gateway(*words: str) -> Iterator[str]:
     """Start one that keeps nothing on the disk; yields its address."""
     port = free_port()
     program = installed("prometheus-pushgateway", "prometheus-pushgateway")
-    with _running([program, f"--web.listen-address=127.0.0.1:{port}", *words], port, "/-/ready") as url:
+    with _running(
+        [program, f"--web.listen-address=127.0.0.1:{port}", "--persistence.file=", *words], port, "/-/ready"
+    ) as url:
         yield url
 
 

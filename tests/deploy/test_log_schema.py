@@ -45,10 +45,11 @@ def test_a_task_of_airflow(project_path, tmp_path):
         "AIRFLOW_HOME": str(tmp_path), "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
         "FINQ_PROJECT": str(project_path), "FINQ_KEDRO": str(BIN / "kedro"),
     }  # fmt: skip
-    dags = project_path / "deploy" / "airflow" / "dags" / "finq_predictor_ingestion_dag.py"
-    words = [airflow, "-c", TASK, dags, "ingestion.fx"]
+    dags = project_path / "deploy" / "airflow" / "dags" / "finq_predictor_fx_dag.py"
+    words = [airflow, "-c", TASK, dags, "--namespaces ingestion"]
     read = subprocess.run(words, env={**os.environ, **home}, capture_output=True, text=True, timeout=180)
-    (found,) = (line for line in read.stdout.splitlines() if line.startswith("RESULT"))
+    found = next((line for line in read.stdout.splitlines() if line.startswith("RESULT")), "")
+    assert found, read.stdout[-2000:] + read.stderr[-4000:]
     task = json.loads(found.removeprefix("RESULT"))
     asked = {"FINQ_KEDRO_ENV": "test", "FINQ_KEDRO_PARAMS": f"data_root={tmp_path / 'data'}", RUN: "manual__2026-03-02"}
     code, lines, _ = said_by(["bash", "-c", task["command"]], Path(task["cwd"]), **{**task["env"], **asked})

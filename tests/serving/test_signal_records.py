@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -10,16 +11,20 @@ from click.testing import CliRunner
 
 from finq_predictor.adapters.database.served_reading import statements
 from finq_predictor.adapters.database.served_store import ServedStore, store_engine
+from finq_predictor.adapters.datasets.snapshot import SnapshotDataset
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.signal_records import FILE, read_signal_records
 from finq_predictor.cli import finq
 from finq_predictor.domain.errors import StoreError
-from finq_predictor.domain.evaluation.signal_record import Figure
+from finq_predictor.domain.evaluation.paper_book import TradingTerms
+from finq_predictor.domain.evaluation.signal_record import Figure, SignalRecord
+from finq_predictor.domain.evaluation.trading_rules import BacktestRules
 from finq_predictor.domain.labels import make_labels
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.serving.chores import Chores
 from finq_predictor.serving.keeper import Keeper
 from finq_predictor.serving.lines import prediction_line
+from finq_predictor.serving.score_cards import score_cards
 from finq_predictor.serving.score_gauges import served_signal_gauges
 from finq_predictor.serving.signal_records import first_told, served_record
 from finq_predictor.serving.spool import FOLDER, Spool
@@ -113,3 +118,23 @@ def test_bars_that_were_taken_back_withhold_the_book_and_nothing_else(told, tmp_
     assert record.strategy == ""
     assert {one.figure for one in record.readings} >= {Figure.ACCURACY, Figure.PER_HOUR}
     assert not list(record.of(Figure.PNL))
+
+
+def test_it_is_traded_by_the_terms_by_which_the_champion_was_judged(told, tmp_path):
+    root = tmp_path / "data"
+    shutil.copytree(told, root)
+
+    def paper() -> tuple[SignalRecord, float]:
+        engine, now = store_engine(root, {}), datetime.now(UTC)
+        cards = score_cards(engine, root, now, market="fx").cards
+        figures = {one.name: one.value for card in cards if card.arm == "champion" for one in card.figures}
+        return served_record(engine, root, FX), figures["paper_net_bp"]
+
+    usual, plain = paper()
+    place = Layout(root).place("fx", "trading_terms").as_posix()
+    kept = SnapshotDataset(filepath=place, value=f"{TradingTerms.__module__}.{TradingTerms.__name__}")
+    kept.save(TradingTerms("threshold", BacktestRules(cost_bp=50.0, use_quotes=False, capital=2e6)))
+    agreed, dear = paper()
+    assert (usual.capital_usd, agreed.capital_usd, agreed.strategy) == (1e6, 2e6, "threshold")
+    assert sum(one.value for one in agreed.of(Figure.PNL)) < 2 * sum(one.value for one in usual.of(Figure.PNL))
+    assert dear < plain

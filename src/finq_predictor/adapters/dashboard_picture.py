@@ -242,7 +242,7 @@ def _bars(axes: Axes, panel: Panel, found: list[Series]) -> None:
         shown.sort(key=lambda series: -series.values[-1])
     wide, high = _inches_of(axes)
     size = min(0.24, high / len(shown))
-    name = min(_WIDEST_NAME * wide, max(len(series.name) for series in shown) / _SIGNS_AN_INCH + 0.1)
+    name = min(_WIDEST_NAME * wide, max(len(series.name) for series in shown) / (_SIGNS_AN_INCH - 1.5) + 0.08)
     told = [_said(series.values[-1], panel.unit) for series in shown]
     value = max(map(len, told)) / (_SIGNS_AN_INCH - 2.5) + 0.08
     values = [series.values[-1] for series in shown]

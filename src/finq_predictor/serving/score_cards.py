@@ -28,6 +28,7 @@ from finq_predictor.domain.evaluation.realised import (
 )
 from finq_predictor.domain.evaluation.score_cards import FeedbackCounts, ScoreCard, ScoreCards
 from finq_predictor.domain.market.markets import MARKETS, Market
+from finq_predictor.serving.trading_terms import trading_terms
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -155,7 +156,7 @@ def _paper(root: Path, market: Market, horizon: int, rows: pd.DataFrame) -> tupl
 
 
 def paper_returns(root: Path, market: Market, horizon: int, rows: pd.DataFrame) -> tuple[pd.DataFrame, str] | None:
-    """Trade on paper on what was said and decided, with the costs of the backtest.
+    """Trade on paper on what was said and decided, by the terms by which the champion was judged.
 
     Args:
         root: Folder of the data.
@@ -168,16 +169,16 @@ def paper_returns(root: Path, market: Market, horizon: int, rows: pd.DataFrame) 
     """
     from finq_predictor.domain.evaluation.backtest import make_price_grid, run_backtest
     from finq_predictor.domain.evaluation.positions import strategy_for
-    from finq_predictor.domain.evaluation.trading_rules import BacktestRules
 
-    rules = BacktestRules(entry_lag=max(1, market.entry_lag))
     acted = rows[judge(rows).isin(["matured", "waiting", "ties"])]
     snapshot = SnapshotStore(root, market.name).newest()
+    terms = trading_terms(snapshot, market)
+    rules = terms.rules
     try:
         bars = pd.read_parquet(snapshot.path("silver_bars"))
         level = pd.read_parquet(snapshot.path("silver_benchmark")) if market.reference_tables else None
         grid = make_price_grid(bars[bars[TS] >= acted[TS].min()], rules, market, level)
-        strategy = strategy_for(acted, rules)
+        strategy = terms.strategy or strategy_for(acted, rules)
         daily = run_backtest(acted, grid, market, horizon, rules, strategy)
     except (DataError, OSError):
         # Bars that were taken back, or are gone, are no reason to withhold the other figures.

@@ -13,15 +13,16 @@ from finq_predictor.adapters.database.served_reading import statements
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.signal_records import FILE
 from finq_predictor.adapters.snapshots.store import SnapshotStore
-from finq_predictor.adapters.typed_json import from_json, to_json
+from finq_predictor.adapters.typed_json import to_json
 from finq_predictor.domain.columns import INSTRUMENT, TS
-from finq_predictor.domain.errors import DataError, StoreError
+from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.evaluation.paper_book import PaperBook, TradingTerms, book_readings, keep_book
 from finq_predictor.domain.evaluation.signal_figures import signal_readings
 from finq_predictor.domain.evaluation.signal_record import SignalRecord, SignalRecords
 from finq_predictor.domain.evaluation.sticky_arms import Arm
 from finq_predictor.domain.evaluation.windows import LONGEST
 from finq_predictor.domain.market.markets import MARKETS, Market
+from finq_predictor.serving.trading_terms import trading_terms
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -72,7 +73,7 @@ def served_record(engine: Engine, root: Path, market: Market) -> SignalRecord | 
     said = first_told(statements(engine, market.name, since=(as_of - LONGEST).to_pydatetime()))
     if said.empty:
         return None
-    terms, readings = _terms(snapshot, market), signal_readings(said, as_of, market)
+    terms, readings = trading_terms(snapshot, market), signal_readings(said, as_of, market)
     book = _book(snapshot, said, bars, terms, market)
     traded = () if book is None else book_readings(book, as_of, terms.rules.capital, market)
     strategy = "" if book is None else book.strategy
@@ -90,17 +91,6 @@ def first_told(said: pd.DataFrame) -> pd.DataFrame:
         return mine
     mine = mine[mine["horizon"] == mine["horizon"].iloc[-1]]
     return mine.drop_duplicates([TS, INSTRUMENT]).sort_values([TS, INSTRUMENT], ignore_index=True)
-
-
-def _terms(snapshot: Snapshot, market: Market) -> TradingTerms:
-    """By which terms the champion was judged; the usual ones where that is not known."""
-    if not snapshot.has("trading_terms"):
-        return TradingTerms.usual(market)
-    try:
-        place = snapshot.path("trading_terms")
-        return from_json(TradingTerms, place.read_bytes(), place.name, "Run the evaluation again.")
-    except (OSError, StoreError):
-        return TradingTerms.usual(market)
 
 
 def _book(

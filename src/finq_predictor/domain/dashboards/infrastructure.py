@@ -169,14 +169,14 @@ INFRASTRUCTURE = Dashboard(
             "Runs by their outcome, since the schedule was begun.",
             (Query(f"sum by (job, outcome) ({RUNS.samples[0]}) > 0", "{{job}} {{outcome}}"),),
             shape=Shape.BARS,
-            width=12,
+            width=16,
         ),
         Panel(
             "Jobs whose last run failed",
             "None should; the ones that runs told a push gateway of are among them.",
             (Query(f"sum({FAILED.name})", "jobs"),),
             shape=Shape.NUMBERS,
-            width=12,
+            width=8,
             limit=0.5,
         ),
         Panel(
