@@ -68,7 +68,7 @@ BUSINESS = Dashboard(
         ),
         Panel(
             "Profit by window",
-            "Of all markets, where anything was held; batch is what the champion says by itself, served what callers were told.",
+            "Where anything was held; batch is what the champion says by itself, served what callers were told.",
             (Query(f"sum by (source, window) ({PNL.name}) != 0", "{{source}} {{window}}"),),
             Unit.DOLLARS,
             Shape.BARS,
