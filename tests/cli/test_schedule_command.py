@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -22,6 +23,7 @@ from finq_predictor.adapters.scheduling.definition import Programs, data_root
 from finq_predictor.adapters.scheduling.ledger import Ledger
 from finq_predictor.cli import finq
 from finq_predictor.domain.scheduling.jobs import Schedule
+from prometheus_servers import running_push_gateway
 
 FINQ = Path(sys.executable).with_name("finq")
 
@@ -338,3 +340,17 @@ def test_the_overlay_is_that_of_the_container(monkeypatch, typed, variables, exp
     (typed.folder / "conf" / expected / "airflow.yml").write_text(yaml.safe_dump(overlay))
     done = CliRunner().invoke(finq, ["schedule", "--list"], catch_exceptions=False)
     assert "04:30" in done.output
+
+
+def test_one_job_by_hand_tells_a_push_gateway_of_all_that_ran(monkeypatch, typed):
+    """Of a pod that is gone when it has ended, nobody could ask for figures."""
+    typed.define(a={"command": ["true"], "makes": ["m"]}, b={"command": ["false"], "triggered_by": ["m"], "retries": 0})
+    with running_push_gateway() as url:
+        monkeypatch.setenv("FINQ_PUSH_GATEWAY", url)
+        assert "b (exit code 1)" in typed.type("--once", "a").communicate(timeout=60)[1]
+        told = httpx.get(f"{url}/metrics", timeout=10).text
+    assert 'finq_job_failed_status{instance="",job="a"} 0' in told
+    assert 'finq_job_failed_status{instance="",job="b"} 1' in told
+    monkeypatch.setenv("FINQ_PUSH_GATEWAY", "nowhere")
+    assert "FINQ_PUSH_GATEWAY" in typed.type("--once", "a").communicate(timeout=60)[1]
+    assert len(Ledger(Layout(typed.root).schedule).last_runs(10)) == 2, "it ended before it began"

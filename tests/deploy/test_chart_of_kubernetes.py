@@ -299,11 +299,10 @@ def test_figures_of_the_runs_reach_prometheus_beside_those_of_jobs(releases):
     assert {one["spec"]["endpoints"][0]["relabelings"][0]["replacement"] for one in monitors} <= jobs
 
 
-def test_a_job_tells_a_push_gateway_under_the_name_of_its_pipeline(releases):
+def test_what_the_cluster_starts_tells_a_push_gateway(releases):
     for job in (one for one in releases["everything"] if one["kind"] == "CronJob"):
         (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
         told = {each["name"]: each.get("value") for each in container["env"]}
-        assert told["FINQ_PUSH_JOB"] == told["PIPELINE"]
         assert told["FINQ_PUSH_GATEWAY"] == "http://push.monitoring:9091"
     opened = only(releases["everything"], "NetworkPolicy", "-runs")["spec"]["egress"][-1]
     assert opened == {"to": [{"ipBlock": {"cidr": "10.9.0.0/16"}}], "ports": [{"protocol": "TCP", "port": 9091}]}

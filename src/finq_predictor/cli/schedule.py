@@ -125,6 +125,7 @@ def _scheduler(
 
 def _run(keeper: Scheduler, once: str | None, grace: float) -> None:
     from finq_predictor.adapters.scheduling.ledger import RunState
+    from finq_predictor.adapters.scheduling.pushing import gateway_of, job_gauges, push
     from finq_predictor.adapters.scheduling.single_process import only_scheduler
 
     stop = threading.Event()
@@ -134,7 +135,13 @@ def _run(keeper: Scheduler, once: str | None, grace: float) -> None:
         with only_scheduler(keeper.folder):
             keeper.work(stop, grace)
         return
+    # An address that is none ends it before it begins.
+    gateway = gateway_of()
     runs = keeper.work_once(once, stop, grace)
+    for run in runs:
+        if gateway is not None and run.started_at is not None and run.ended_at is not None:
+            took, is_bad = (run.ended_at - run.started_at).total_seconds(), run.state is not RunState.SUCCEEDED
+            push(gateway, run.job, job_gauges(run.job, took, run.ended_at, is_bad))
     failed = [f"{run.job} ({run.note or run.state})" for run in runs if run.state is not RunState.SUCCEEDED]
     if failed:
         raise click.ClickException(f"{', '.join(failed)}; what was written: {keeper.folder / 'runs'}")
