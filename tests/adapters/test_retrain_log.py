@@ -180,3 +180,24 @@ def test_a_line_says_which_process_wrote_it(log):
     line = json.loads(log.path.read_text())
     assert line["process"] == own_name()
     assert line["process"].endswith(str(os.getpid()))
+
+
+def test_a_scheduler_asks_which_request_is_open(tmp_path, monkeypatch):
+    none = typed(tmp_path, "--market", "fx", "--open")
+    assert (none.exit_code, none.output) == (3, "No request for a training of fx is open.\n")
+    typed(tmp_path, "--market", "fx", "--why", "a new source of news")
+    request = RetrainLog(tmp_path, "fx").open_request().request
+    assert (
+        typed(tmp_path, "--market", "fx", "--open").output,
+        typed(tmp_path, "--market", "equity", "--open").exit_code,
+    ) == (
+        f"{request}\n",
+        3,
+    )
+    # Where nobody names a folder, that of the scheduler's runs.
+    monkeypatch.setenv("FINQ_KEDRO_PARAMS", f"data_root={tmp_path}")
+    assert CliRunner().invoke(finq, ["retrain", "--market", "fx", "--open"]).output == f"{request}\n"
+    RetrainLog(tmp_path, "fx").begin("fx-20260302", now=NOW)
+    assert typed(tmp_path, "--market", "fx", "--open").exit_code == 3
+    for words in (("--open",), ("--market", "fx", "--open", "--list"), ("--market", "fx")):
+        assert typed(tmp_path, *words).exit_code == 2

@@ -173,3 +173,68 @@ def test_it_gathers_again_and_again_although_once_it_could_not(conf, tmp_path):
     finally:
         gathering.terminate()
         gathering.communicate(timeout=30)
+
+
+def fail(job: str, conf: Path, root: Path, *more: str, code: int = 0) -> str:
+    return run("notify", "--failed", job, "--why", "exit code 7", "--root", root, "--conf", conf, *more, code=code)
+
+
+def test_a_job_that_failed_elsewhere_is_told_to_the_team_once_within_its_cool_down(conf, tmp_path):
+    root = tmp_path / "data"
+    with receiving() as chat, receiving() as pager:
+        hooks = {name: {"kind": "webhook", "url": one.url} for name, one in (("chat", chat), ("pager", pager))}
+        write(conf, channels=hooks, audiences={"on_call": ["pager"], "team": ["chat"]})
+        first = fail("dag.one", conf, root)
+        assert "failed dag.one: exit code 7\ntold   chat: Warning: Failed job\n" in first
+        assert "told" not in fail("dag.one", conf, root)
+        assert "told   chat" in fail("dag.two", conf, root)
+        # Nobody is told that it is over by whoever looks at other things.
+        write(
+            conf,
+            channels=hooks,
+            audiences={"on_call": ["pager"], "team": ["chat"]},
+            limits={"disk-full": 0.0},
+            targets=[],
+        )
+        assert "told" not in run("alarms", "check", "--root", root, "--conf", conf)
+        kept = json.loads(Layout(root).failures.read_text())
+        kept["channels"][0]["standing"]["told"][0]["at"] -= 7 * 3600
+        Layout(root).failures.write_text(json.dumps(kept))
+        assert "told   chat" in fail("dag.one", conf, root)
+    assert len(chat.got) == 3
+    assert "The job dag.one failed within the last hour" in json.dumps(chat.bodies[0])
+    assert pager.got == []
+
+
+def test_what_a_channel_does_not_take_or_may_not_hear_yet_is_told_later(conf, tmp_path):
+    root, now = tmp_path / "data", time.strftime("%H:%M", time.gmtime())
+    later = time.strftime("%H:%M", time.gmtime(time.time() + 7200))
+    with receiving() as chat:
+        hook = {"kind": "webhook", "url": chat.url}
+        told = {
+            "channels": {"hook": hook},
+            "audiences": {"on_call": ["hook"], "team": ["hook"]},
+            "targets": [],
+            "limits": {"disk-full": 0.0},
+        }
+        write(conf, **told, quiet={"start": now, "end": later, "zone": "UTC"})
+        assert "waits  dag.one: told later" in fail("dag.one", conf, root)
+        assert chat.got == []
+        write(conf, **told)
+        assert "told   hook: Warning: Failed job" in run("alarms", "check", "--root", root, "--conf", conf)
+        chat.answers = [(500, {}, b"no")]
+        assert "did not take the message" in fail("dag.two", conf, root, code=1)
+        chat.answers = [(200, {}, b"ok")]
+        assert "told   hook" in run("alarms", "check", "--root", root, "--conf", conf)
+        assert "told" not in run("alarms", "check", "--root", root, "--conf", conf)
+
+
+def test_a_rule_that_is_silenced_tells_nobody(conf, tmp_path):
+    write(conf, silenced=["failed-schedule"])
+    assert fail("dag.one", conf, tmp_path / "data") == "failed dag.one: exit code 7\n"
+
+
+@pytest.mark.parametrize("words", [(), ("--test", "log", "--failed", "x")], ids=str)
+def test_it_is_told_what_to_do(conf, words):
+    write(conf)
+    assert "Give either --test and a channel, or --failed and a job." in run("notify", *words, "--conf", conf, code=2)

@@ -1,7 +1,7 @@
 """What all DAGs of the project are made of: a task that runs a stage, one that waits for fresh data, one that trains.
 
-Airflow lives in an environment of its own: it starts the project's commands and imports none of the project's code. This
-file belongs into the folder of its plugins, which is on the path of everything that Airflow runs.
+Airflow lives in an environment of its own: it starts the project's commands and imports none of the project's code.
+This file belongs into the folder of its plugins, which is on the path of everything that Airflow runs.
 """
 
 from __future__ import annotations
@@ -70,14 +70,14 @@ class Project:
         }
 
 
-# Who is told -----------------------------------------------------------------------------------------------------------
+# Who is told ----------------------------------------------------------------------------------------------------------
 
 
 def tell_failure(context: Context) -> None:
     """Have the project's channels told that a task failed, once its retries are spent.
 
-    A failed task is not to hang or fail again because nobody can be told: the command has a minute, then it is ended with
-    all that it started, and whatever goes wrong is a line of the log.
+    A failed task is not to hang or fail again because nobody can be told: the command has a minute, then it is ended
+    with all that it started, and whatever goes wrong is a line of the log.
     """
     project = Project()
     try:
@@ -108,7 +108,12 @@ def tell_failure(context: Context) -> None:
 
 
 def default_args(
-    owner: str, retries: int, retry_delay_minutes: float, max_retry_delay_minutes: float, timeout_minutes: float, pool: str
+    owner: str,
+    retries: int,
+    retry_delay_minutes: float,
+    max_retry_delay_minutes: float,
+    timeout_minutes: float,
+    pool: str,
 ) -> dict[str, Any]:
     """What holds for every task of a DAG."""
     return {
@@ -123,7 +128,7 @@ def default_args(
     }
 
 
-# When ------------------------------------------------------------------------------------------------------------------
+# When -----------------------------------------------------------------------------------------------------------------
 
 
 def schedule(cron: str | None, timezone: str, triggered_by: Sequence[str] = (), retrains: str | None = None) -> Any:
@@ -146,7 +151,7 @@ def schedule(cron: str | None, timezone: str, triggered_by: Sequence[str] = (), 
     return assets if times is None else AssetOrTimeSchedule(timetable=times, assets=assets)
 
 
-# What ------------------------------------------------------------------------------------------------------------------
+# What -----------------------------------------------------------------------------------------------------------------
 
 
 def tasks(
@@ -245,11 +250,11 @@ def _plain(text: str) -> str:
     return text if "{" not in text else "{% raw %}" + text + "{% endraw %}"
 
 
-# Waiting ---------------------------------------------------------------------------------------------------------------
+# Waiting --------------------------------------------------------------------------------------------------------------
 
 
 class FreshBronze(BaseSensorOperator):
-    """Wait until tables of bronze are fresh, without a place among the tasks; too long is a failure that is not retried.
+    """Wait until tables of bronze are fresh, without a place among the tasks; too long is a failure without a retry.
 
     Args:
         datasets: The tables, as the catalog names them.
@@ -265,7 +270,7 @@ class FreshBronze(BaseSensorOperator):
         self.datasets, self.fresh_minutes, self.wait_minutes = datasets, fresh_minutes, wait_minutes
         self.project = project
 
-    def execute(self, context: Context) -> None:
+    def execute(self, context: Context) -> None:  # noqa: ARG002 - the signature is Airflow's
         """Look once, and hand over to the triggerer where they are not there yet."""
         words = [self.project.program("finq"), "data", "fresh", "--within", f"{self.fresh_minutes:g}", *self.datasets]
         variables = self.project.variables
@@ -281,7 +286,7 @@ class FreshBronze(BaseSensorOperator):
         limit = timedelta(minutes=self.wait_minutes) + timedelta(seconds=2 * LONGEST_ANSWER_S)
         self.defer(trigger=trigger, method_name="resume", timeout=limit)
 
-    def resume(self, context: Context, event: Mapping[str, Any]) -> None:
+    def resume(self, context: Context, event: Mapping[str, Any]) -> None:  # noqa: ARG002 - as well
         """What the triggerer found."""
         if event["state"] == "late":
             raise AirflowFailException(f"It waited {self.wait_minutes:g} min in vain: {event['said']}")
@@ -315,7 +320,7 @@ class FreshBronzeTrigger(BaseTrigger):
         until = datetime.fromisoformat(self.until)
         while True:
             code, said = await _ask(self.words, self.folder, self.variables)
-            if code in (0, None) or code != NOT_THERE:
+            if code != NOT_THERE:
                 yield TriggerEvent({"state": "fresh" if code == 0 else "error", "said": said})
                 return
             left = (until - datetime.now(UTC)).total_seconds()
@@ -345,7 +350,7 @@ async def _ask(words: Sequence[str], folder: str, variables: Mapping[str, str]) 
     return process.returncode, " ".join(said.decode(errors="replace").split())[-1000:]
 
 
-# Training on request ---------------------------------------------------------------------------------------------------
+# Training on request --------------------------------------------------------------------------------------------------
 
 
 class TrainOnRequest(BaseOperator):

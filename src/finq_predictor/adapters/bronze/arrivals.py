@@ -45,7 +45,8 @@ def arrived_at(folder: Path) -> datetime | None:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise StoreError(
-            f"{folder / ARRIVED} holds {text!r}, which is no time with a zone; remove it, the next delivery notes it anew."
+            f"{folder / ARRIVED} holds {text!r}, which is no time with a zone; remove it, it is noted anew with "
+            "the next delivery."
         )
     return moment
 

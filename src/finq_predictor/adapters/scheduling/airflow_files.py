@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from finq_predictor.adapters.atomic_file import write_text_atomically
-from finq_predictor.adapters.scheduling.definition import read_blocks
-from finq_predictor.domain.scheduling.jobs import DEFAULT, Schedule
+from finq_predictor.adapters.scheduling.definition import read_schedule
+from finq_predictor.domain.scheduling.jobs import Job
 
 PREFIX = "finq_"
 """Of the names of pools: others may have theirs in the same Airflow."""
@@ -29,8 +27,7 @@ def write_airflow_files(project: Path, environment: str, target: Path) -> list[P
     Raises:
         ConfigurationError: If the schedule cannot be read.
     """
-    blocks = read_blocks(project, environment)
-    schedule = Schedule.of(blocks)
+    schedule = read_schedule(project, environment)
     pools = {
         f"{PREFIX}{name}": {"slots": places, "description": f"Jobs of the pool {name}.", "include_deferred": False}
         for name, places in schedule.pools.items()
@@ -38,19 +35,18 @@ def write_airflow_files(project: Path, environment: str, target: Path) -> list[P
     written = [_write(target / "pools.json", json.dumps(pools, indent=2) + "\n")]
     for name, job in schedule.items():
         if job.command is not None:
-            block = {**(blocks.get(DEFAULT) or {}), **blocks[name]}
             file = target / "dags" / f"finq_predictor_{name}_dag.py"
-            written.append(_write(file, _dag(project, name, block)))
+            written.append(_write(file, _dag(project, name, job)))
     return written
 
 
-def _dag(project: Path, name: str, block: Mapping[str, Any]) -> str:
+def _dag(project: Path, name: str, job: Job) -> str:
     import jinja2
 
     # As kedro-airflow makes it, so that one template serves both.
     loader = jinja2.FileSystemLoader(project / "deploy" / "airflow")
     engine = jinja2.Environment(autoescape=True, loader=loader, lstrip_blocks=True)
-    given = {"dag_id": f"{PREFIX}{name}", "description": "", **block}
+    given = job.model_dump(mode="json") | {"dag_id": job.dag_id or f"{PREFIX}{name}"}
     return engine.get_template("dag_template.j2").render(pipeline_name=name, **given)
 
 

@@ -32,7 +32,7 @@ def read_schedule(project: Path, environment: str) -> Schedule:
         ConfigurationError: If there is no such file, or a block of it cannot be read.
         UnknownNameError: If a job runs a pipeline that does not exist.
     """
-    schedule = Schedule.of(read_blocks(project, environment))
+    schedule = Schedule.of(_read(project, environment, "airflow"))
     known = pipeline_names()
     for name, job in schedule.items():
         if job.command is None and name not in known:
@@ -45,11 +45,6 @@ def pipeline_names() -> frozenset[str]:
     stages = {one.name for one in iter_modules([str(_PIPELINES)]) if one.ispkg}
     intents = {f"{market}_{intent}" for market in MARKETS for intent in (*INTENTS, PREDICTIONS)}
     return frozenset(stages | intents | {*MARKETS, "__default__"})
-
-
-def read_blocks(project: Path, environment: str) -> Mapping[str, Any]:
-    """The blocks of the file as they are written, see :func:`read_schedule`."""
-    return _read(project, environment, "airflow")
 
 
 def data_root(project: Path, environment: str, params: str) -> Path:

@@ -44,6 +44,10 @@ def log_failure(failure: JobFailure) -> None:
     logger.error("%s failed after %d tries: %s; see %s", failure.job, failure.tried, failure.reason, failure.output)
 
 
+def _nothing(job: Job, now: datetime) -> Sequence[str]:  # noqa: ARG001 - the signature is that of `Waits`
+    return ()
+
+
 @dataclass(frozen=True)
 class Means:
     """What the scheduler works with.
@@ -65,7 +69,7 @@ class Means:
     journal: Journal = field(default_factory=JsonLines)
     failures: tuple[FailureListener, ...] = (log_failure,)
     requests: Requests = dict
-    waits: Waits = lambda job, now: ()
+    waits: Waits = _nothing
     metrics: tuple[Path, ...] = ()
     kill_after_s: float = 10.0
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
