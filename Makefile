@@ -46,7 +46,7 @@ $(foreach switch,$(shell $(PYTHON) src/finq_predictor/switches.py),$(eval export
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run live setup test test-live proofs faults mutants chaos chaos-ingestion attack soak stream alarms lint format pictures serve lab viz \
-	dags bench docs data-docs lock clean secrets up down bento image api-image scan-image \
+	dags dagster bench docs data-docs lock clean secrets up down bento image api-image scan-image \
 	sbom-image push-image scan audit sbom chart deploy
 .DEFAULT_GOAL := help
 
@@ -96,6 +96,12 @@ $(VENV)/.dev: $(VENV)/.base
 .venv-airflow/.ready: deploy/airflow/requirements.txt deploy/airflow/postgresql.txt $(VENV)/.installer
 	$(PYTHON) -m venv .venv-airflow
 	@$(call install,.venv-airflow/bin/python,-r deploy/airflow/requirements.txt -r deploy/airflow/postgresql.txt)
+	@touch $@
+
+# Dagster runs the nodes themselves, so that its environment has the project's packages as well.
+.venv-dagster/.ready: deploy/dagster/requirements.txt $(VENV)/.installer
+	$(PYTHON) -m venv .venv-dagster
+	@$(call install,.venv-dagster/bin/python,-r deploy/dagster/requirements.txt)
 	@touch $@
 
 run: $(VENV)/.base  ## Both markets, from bars to a promoted model and a prediction, offline
@@ -216,6 +222,12 @@ dags: $(VENV)/.airflow  ## Write the jobs as DAGs of Airflow, and its pools, to 
 
 pictures: $(VENV)/.dev  ## The pictures of the dashboards, of a system that runs for four minutes
 	FINQ_PICTURES=docs/images $(BIN)/python -m pytest -o addopts="-q" tests/deploy/test_dashboards.py -k drawn_from
+
+# It remembers its runs where the data are.
+dagster: .venv-dagster/.ready  ## Dagster on http://127.0.0.1:3001: the jobs, their times, and the datasets as assets
+	mkdir -p $(ROOT)/dagster
+	DAGSTER_HOME=$(abspath $(ROOT))/dagster PYTHONPATH=src FINQ_KEDRO_PARAMS=$(or $(FINQ_KEDRO_PARAMS),data_root=$(ROOT)) \
+		.venv-dagster/bin/dagster dev --python-file deploy/dagster/definitions.py --host 127.0.0.1 --port 3001
 
 bench: $(VENV)/.dev  ## Benchmarks beside their peers
 	$(BIN)/python -m pytest -o addopts="-q -s" tests/benchmarks

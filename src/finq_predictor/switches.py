@@ -11,6 +11,7 @@ import sys
 
 TELEMETRY = {
     "BENTOML_DO_NOT_TRACK": "True",
+    "DAGSTER_DISABLE_TELEMETRY": "yes",
     "DO_NOT_TRACK": "1",
     "GX_ANALYTICS_ENABLED": "false",
     "KEDRO_DISABLE_TELEMETRY": "1",

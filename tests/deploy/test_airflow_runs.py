@@ -241,7 +241,7 @@ def test_collection_training_validation_and_predictions_give_what_one_run_gives(
     run = started(running, PREDICTIONS)
     assert running.ended(PREDICTIONS, run, 120) == "success"
     assert Layout(root).report("fx").exists()
-    for table in ("silver_bars", "gold", "folds", "trials", "oos_predictions", "metrics", "predictions"):
+    for table in ("silver_bars", "gold", "folds", "oos_predictions", "metrics", "predictions"):
         first, second = (path_of(one, "fx", table) for one in (small_project, root))
         assert first.read_bytes() == second.read_bytes(), f"{first.name} differs"
     assert SnapshotStore(root, "fx").newest().damaged() == {}

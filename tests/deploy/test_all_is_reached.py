@@ -10,6 +10,7 @@ from checkers import DEPLOY
 TESTED = {
     "airflow/postgresql.txt": "test_images_of_pipelines.py",
     "airflow/**": "test_airflow.py",
+    "dagster/**": "test_dagster.py",
     "alertmanager/**": "test_compose.py",
     "argocd/**": "test_chart_of_kubernetes.py",
     "compose/**": "test_compose.py",

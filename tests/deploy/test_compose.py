@@ -31,8 +31,8 @@ from serving.collector import collecting
 COMPOSE = DEPLOY / "compose"
 PARTS = {
     *("proxy", "api", "scheduler", "mlflow", "postgres", "redis", "prometheus", "alertmanager", "grafana"),
-    *("figures", "node"),
-    *("sentiment", "airflow", "airflow-migrate", "airflow-scheduler", "airflow-dags", "logs"),
+    *("figures", "node", "sentiment", "logs"),
+    *("airflow", "airflow-migrate", "airflow-scheduler", "airflow-dags", "airflow-triggerer"),
 }
 # What ends by itself, or in whose image nothing could ask.
 ASKED_NOTHING = {"sentiment", "airflow-migrate", "logs"}
@@ -68,7 +68,7 @@ def test_every_part_is_there_and_optional_ones_wait_to_be_asked_for(stack, secre
     assert {name: tuple(one["profiles"]) for name, one in stack["services"].items() if "profiles" in one} == {
         "sentiment": ("gpu",),
         "logs": ("logging",),
-        **dict.fromkeys(("airflow", "airflow-migrate", "airflow-scheduler", "airflow-dags"), ("airflow",)),
+        **dict.fromkeys((name for name in PARTS if name.startswith("airflow")), ("airflow",)),
     }
     assert set(usual) == {name for name, one in stack["services"].items() if "profiles" not in one}
     (device,) = stack["services"]["sentiment"]["deploy"]["resources"]["reservations"]["devices"]
@@ -371,6 +371,19 @@ def test_grafana_finds_prometheus_and_the_folder_of_dashboards(stack):
     (provider,) = yaml.safe_load((provisioning / "dashboards" / "finq.yml").read_text())["providers"]
     mounted = {one["target"] for one in stack["services"]["grafana"]["volumes"]}
     assert provider["options"]["path"] in mounted
+
+
+def test_airflow_has_all_its_parts_and_its_pools(stack):
+    """A wait is in the triggerer; a task whose pool was never made does not start."""
+    services = stack["services"]
+    parts = {"".join(one["command"]) for name, one in services.items() if name.startswith("airflow") and one["command"]}
+    assert parts == {"api-server", "scheduler", "dag-processor", "triggerer"}
+    script = services["airflow-migrate"]["entrypoint"][-1]
+    assert script.index("db migrate") < script.index("pools import /app/deploy/airflow/pools.json")
+    recipe = (DEPLOY / "docker" / "Dockerfile").read_text(encoding="utf-8")
+    for made in ("pools.json", "plugins", "dags"):
+        assert f"COPY deploy/airflow/{made} /app/deploy/airflow/" in recipe
+    assert "AIRFLOW__CORE__PLUGINS_FOLDER=/app/deploy/airflow/plugins" in recipe
 
 
 @pytest.mark.proof
