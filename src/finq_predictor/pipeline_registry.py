@@ -13,13 +13,13 @@ from kedro.pipeline import Pipeline
 from finq_predictor.domain.market.markets import MARKETS, Market
 from finq_predictor.domain.scheduling.intents import INTENTS, PREDICTIONS
 from finq_predictor.pipelines.evaluation.pipeline import create_pipeline as evaluation
+from finq_predictor.pipelines.evaluation.pipeline import create_predictions
 from finq_predictor.pipelines.features.pipeline import create_pipeline as features
 from finq_predictor.pipelines.ingestion.pipeline import create_pipeline as ingestion
 from finq_predictor.pipelines.monitoring.pipeline import create_pipeline as monitoring
 from finq_predictor.pipelines.sentiment.pipeline import create_pipeline as sentiment
 from finq_predictor.pipelines.training.pipeline import create_pipeline as training
 
-_PREDICTED_BY = "predict_latest"
 STAGES: dict[str, Callable[[Market], Pipeline]] = {
     "ingestion": ingestion,
     "sentiment": sentiment,
@@ -44,16 +44,17 @@ def register_pipelines() -> dict[str, Pipeline]:
         for intent, stages in INTENTS.items()
         for market in MARKETS
     }
-    predictions = {
-        f"{market}_{PREDICTIONS}": cells["evaluation", market].filter(
-            node_names=[f"evaluation.{market}.{_PREDICTED_BY}"]
-        )
-        for market in MARKETS
-    }
-    return {**by_stage, **by_market, **by_intent, **predictions, "__default__": sum(cells.values(), Pipeline([]))}
+    # Of what a market's pipeline does, too, the part that is due every morning; beside it, what is said is recorded.
+    scheduled = {f"{market}_{PREDICTIONS}": _named(create_predictions, "evaluation", market) for market in MARKETS}
+    return {**by_stage, **by_market, **by_intent, **scheduled, "__default__": sum(cells.values(), Pipeline([]))}
 
 
 def _cell(stage: str, market: str) -> Pipeline:
-    """One stage of one market: the market prefixes data and parameters, the stage only names nodes."""
-    inner = Pipeline(STAGES[stage](MARKETS[market]), namespace=market)
+    """One stage of one market."""
+    return _named(STAGES[stage], stage, market)
+
+
+def _named(create: Callable[[Market], Pipeline], stage: str, market: str) -> Pipeline:
+    """A pipeline of one market: the market prefixes data and parameters, the stage only names nodes."""
+    inner = Pipeline(create(MARKETS[market]), namespace=market)
     return Pipeline(inner, namespace=stage, prefix_datasets_with_namespace=False)

@@ -25,7 +25,8 @@ def resolver(project_path):
 
 @pytest.fixture(scope="module")
 def datasets():
-    return {name for name in pipelines["__default__"].datasets() if not name.startswith("params:")}
+    every = {name for pipeline in pipelines.values() for name in pipeline.datasets()}
+    return {name for name in every if not name.startswith("params:")}
 
 
 def test_every_dataset_is_declared(resolver, datasets):
@@ -86,7 +87,8 @@ def test_every_declared_table_is_written_by_the_pipeline_it_names(kept_tables):
 
 def test_pipelines_are_the_stages_the_markets_and_all():
     stages = {"ingestion", "sentiment", "features", "training", "evaluation", "monitoring"}
-    assert set(pipelines) == stages | {"equity", "fx", "__default__"}
+    scheduled = {"equity_predictions", "fx_predictions"}
+    assert set(pipelines) == stages | {"equity", "fx", "__default__"} | scheduled
     assert len(pipelines["equity"].nodes) + len(pipelines["fx"].nodes) == len(pipelines["__default__"].nodes)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from finq_predictor.adapters.atomic_file import flush, own_name
+from finq_predictor.adapters.atomic_file import flush, is_of_the_dead, own_name
 from finq_predictor.adapters.bronze.store import BronzeStore
 from finq_predictor.adapters.layout import Folder, Layout
 from finq_predictor.adapters.snapshots.content import Kept, hash_of, others_in
@@ -26,6 +27,7 @@ from finq_predictor.domain.market.markets import MARKETS
 
 INVENTORY = "backup.json"
 LEDGER = "trials.jsonl"
+_UNFINISHED = re.compile(r"\..+\.([A-Za-z0-9]+-\d+)\.tmp")
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,9 @@ def secrets_of(root: Path) -> list[Path]:
     return [path for path in known if path.is_file()]
 
 
-def back_up(root: Path, target: Path, done: Callable[[], object] = bool, *, secrets: bool = False) -> Inventory:
+def back_up(
+    root: Path, target: Path, done: Callable[[], object] = bool, *, secrets: bool = False, empty: bool = False
+) -> Inventory:
     """Copy a folder of data as one state; runs and the service may use it meanwhile.
 
     The snapshots that are kept come with all their files, deliveries up to the last one that was noted when the copy
@@ -71,6 +75,7 @@ def back_up(root: Path, target: Path, done: Callable[[], object] = bool, *, secr
         target: Folder of the backup; it must not be there yet.
         done: Called after every file that was copied.
         secrets: Whether what :func:`secrets_of` names comes along, readable by its owner alone.
+        empty: Whether there may be nothing to copy.
 
     Returns:
         What was copied, with hashes.
@@ -82,9 +87,9 @@ def back_up(root: Path, target: Path, done: Callable[[], object] = bool, *, secr
         raise StoreError(f"There is something at {target} already; name a folder that is not there yet.")
     layout = Layout(root)
     # A folder that only a service writes into has no snapshots.
-    if not any(path.exists() for path in (root / FOLDER, layout.store, layout.accounts)):
+    if not empty and not any(path.exists() for path in (root / FOLDER, layout.store, layout.accounts)):
         raise StoreError(f"Nothing was published below {root}, nor served; there is nothing to back up.")
-    with _made_whole(target) as work, ExitStack() as held:
+    with made_whole(target) as work, ExitStack() as held:
         made_at = datetime.now(UTC).isoformat(timespec="seconds")
         snapshots: dict[str, str] = {}
         for market in sorted(MARKETS):
@@ -143,7 +148,7 @@ def restore_files(inventory: Inventory, fetch: Callable[[Path], None], root: Pat
     """
     if root.exists() and any(root.iterdir()):
         raise StoreError(f"There is something in {root}; restore into a folder that is empty or not there yet.")
-    with _made_whole(root) as work:
+    with made_whole(root) as work:
         fetch(work)
         if damage := damaged(work, inventory):
             raise StoreError(f"What was restored is not what was backed up: {'; '.join(damage[:5])}. Try again.")
@@ -265,9 +270,21 @@ def _copy_ledger(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
+def sweep(folder: Path) -> None:
+    """Remove folders that killed processes of this machine were filling or emptying."""
+    for left in folder.glob(".*.tmp"):
+        match = _UNFINISHED.fullmatch(left.name)
+        if match and is_of_the_dead(match[1]):
+            shutil.rmtree(left, ignore_errors=True)
+
+
 @contextmanager
-def _made_whole(target: Path) -> Iterator[Path]:
-    """A folder to fill, which takes its name when it is filled; what fails leaves nothing."""
+def made_whole(target: Path) -> Iterator[Path]:
+    """A folder to fill, which takes its name when it is filled; what fails leaves nothing.
+
+    What killed processes of this machine left behind beside it is removed.
+    """
+    sweep(target.parent)
     work = target.with_name(f".{target.name}.{own_name()}.tmp")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)

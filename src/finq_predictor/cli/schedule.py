@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from finq_predictor.adapters.scheduling.definition import Programs
     from finq_predictor.adapters.scheduling.scheduler import Scheduler
     from finq_predictor.domain.scheduling.jobs import Job, Schedule
 
@@ -84,7 +84,7 @@ def schedule(
         _show(jobs, days)
         return
     place = root or data_root(programs.project, env, params)
-    keeper = _scheduler(jobs, programs.commands(jobs), programs.project, place, metrics)
+    keeper = _scheduler(jobs, programs, place, metrics)
     try:
         _run(keeper, once, grace)
     finally:
@@ -105,20 +105,19 @@ def _say_how_it_is(root: Path) -> None:
     click.echo(require_well(Layout(root).schedule, datetime.now(UTC)))
 
 
-def _scheduler(
-    jobs: Schedule, commands: Mapping[str, tuple[str, ...]], place: Path, root: Path, metrics: tuple[Path, ...]
-) -> Scheduler:
+def _scheduler(jobs: Schedule, programs: Programs, root: Path, metrics: tuple[Path, ...]) -> Scheduler:
     from finq_predictor.adapters.bronze.arrivals import not_fresh
     from finq_predictor.adapters.layout import Layout
     from finq_predictor.adapters.retraining import open_requests
     from finq_predictor.adapters.scheduling.scheduler import Means, Scheduler
 
     means = Means(
-        commands,
-        place,
+        programs.commands(jobs),
+        programs.project,
         requests=lambda: open_requests(root),
         waits=lambda job, now: not_fresh(root, job.waits_for, job.fresh, now),
         metrics=metrics,
+        told=programs.told,
     )
     return Scheduler(jobs, Layout(root).schedule, means)
 

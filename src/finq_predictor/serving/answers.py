@@ -25,8 +25,9 @@ from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.decisions import Action
 from finq_predictor.domain.modelling.origin import ModelStatus
 from finq_predictor.domain.modelling.prediction import Predictor
+from finq_predictor.domain.modelling.staleness import STALE, why_stale
 from finq_predictor.serving.cache import BoundedCache
-from finq_predictor.serving.caveats import STALE, caveats_of
+from finq_predictor.serving.caveats import caveats_of
 from finq_predictor.serving.shared_answers import SharedAnswers
 from finq_predictor.serving.tracing import part
 
@@ -183,10 +184,7 @@ class Served:
         """
         moment, newest = self.now(clock).floor("min"), self.predictor.newest
         hours = self._open_hours.get(moment, lambda: self.market.sessions.open_hours_between(newest, moment))
-        limit = self.fresh_hours or self.market.fresh_hours
-        if hours <= limit:
-            return None
-        return f"stale: the newest bar closed at {newest.isoformat()}, {hours:.1f} trading hours ago; at most {limit:g}"
+        return why_stale(newest, hours, self.fresh_hours or self.market.fresh_hours)
 
     def timed(self, answer: Answer, clock: pd.Timestamp, *, current: bool) -> Answer:
         """An answer as it is given at a moment: how old its bar is, and nothing to act upon from stale data.

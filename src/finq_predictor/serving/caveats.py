@@ -10,11 +10,9 @@ import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT
 from finq_predictor.domain.modelling.bundle import ModelBundle
-from finq_predictor.domain.modelling.origin import ModelStatus
 from finq_predictor.domain.modelling.refusals import OVERRIDDEN
-
-SIMULATED, PROVISIONAL, STALE = "simulated", "provisional", "stale"
-"""Flags that no rule of a row sets: what the model is, how old its bars are, and whether a client changed features."""
+from finq_predictor.domain.modelling.staleness import STALE
+from finq_predictor.domain.modelling.statements import PROVISIONAL, SIMULATED, flags_of
 
 
 def caveats_of(table: pd.DataFrame, bundle: ModelBundle) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -45,10 +43,5 @@ def caveats_of(table: pd.DataFrame, bundle: ModelBundle) -> Iterator[tuple[str, 
         )
 
 
-def flags_of(bundle: ModelBundle) -> list[str]:
-    """The flags of every answer of a model."""
-    holds = {SIMULATED: bundle.origin.simulated, PROVISIONAL: bundle.status is ModelStatus.PROVISIONAL}
-    return [flag for flag, held in holds.items() if held]
-
-
+# Flags that no rule of a row sets: what the model is, how old its bars are, and whether a client changed features.
 __all__ = ["OVERRIDDEN", "PROVISIONAL", "SIMULATED", "STALE", "caveats_of", "flags_of"]

@@ -329,7 +329,7 @@ def _declared(name: str) -> Variable:
 def _written(value: Any) -> str:
     if value in (None, "", ()):
         return ""
-    return f"`{value:g}`" if isinstance(value, float) else f"`{value!s}`"
+    return f"`{float(value):g}`" if isinstance(value, float) else f"`{value!s}`"
 
 
 def _expected(field: FieldInfo) -> str:

@@ -18,11 +18,14 @@ from finq_predictor.adapters.environment.reading import given_as
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.secret_values import read_secret
 from finq_predictor.domain.modelling.refusals import OVERRIDDEN
+from finq_predictor.domain.modelling.statements import MARK
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
 URL = "FINQ_STORE_URL"
+_ASKED = 10_000
+"""Ids that are looked for at a time."""
 _JUDGED = timedelta(days=92)
 """What is asked of a bar that is older than this, next to the newest one, is remembered but never judged."""
 _STATEMENT = ("market", "instrument", "ts", "horizon", "model", "version", "arm")
@@ -99,13 +102,14 @@ class ServedStore:
         from finq_predictor.adapters.database.schema import feedback as feedback_table
         from finq_predictor.adapters.database.schema import served_failures, served_predictions, served_statements
 
+        predictions = _once(predictions)
         said = _statements(predictions)
         try:
             self._make_months("served_predictions", (row["served_at"] for row in predictions))
             for table in ("served_statements", "served_outcomes"):
                 self._make_months(table, (row["ts"] for row in said))
             with working(self.engine) as connection:
-                insert_once(connection, served_predictions, predictions)
+                insert_once(connection, served_predictions, _unsaid(connection, predictions))
                 insert_once(connection, served_statements, said, earlier="served_at")
                 insert_once(connection, feedback_table, feedback)
                 insert_once(connection, served_failures, failures)
@@ -216,6 +220,35 @@ class ServedStore:
                     first = datetime(year, month, 1, tzinfo=UTC)
                     make_partitions(connection, first, first, ahead=0, tables=(table,))
         self._months |= wanted
+
+
+def _once(predictions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of what was said twice on a schedule, and waits, what was said first."""
+    first: dict[str, dict[str, Any]] = {}
+    for row in predictions:
+        known = first.get(row["id"]) if row["id"].startswith(MARK) else None
+        if known is None or row["served_at"] < known["served_at"]:
+            first[row["id"]] = row
+    return [*first.values()]
+
+
+def _unsaid(connection: Connection, predictions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without what was said on a schedule and is there already: its id is the same at another time, too."""
+    from sqlalchemy import select, text
+
+    from finq_predictor.adapters.database.schema import served_predictions
+
+    marked = [row["id"] for row in predictions if row["id"].startswith(MARK)]
+    if not marked:
+        return [*predictions]
+    if connection.dialect.name == "postgresql":
+        # Two machines that run the same schedule would both find nothing there; the second one waits for the first.
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('finq statements'))"))
+    there: set[str] = set()
+    for start in range(0, len(marked), _ASKED):
+        some = served_predictions.c.id.in_(marked[start : start + _ASKED])
+        there.update(connection.scalars(select(served_predictions.c.id).where(some)))
+    return [row for row in predictions if row["id"] not in there]
 
 
 def _statements(predictions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from finq_predictor.adapters.environment.variable import (
     TRACKING,
     WAREHOUSE,
     WEB,
+    Kind,
     Reader,
     Variable,
     choice,
@@ -187,6 +188,19 @@ _OPEN = (
     Variable("FINQ_PROJECT", "Root of the project, where jobs run", _PROJECT, "the working folder"),
     Variable("FINQ_KEDRO", "The project's `kedro`; `finq` lies beside it", _PROJECT, "that of this environment"),
     Variable("FINQ_KEDRO_ENV", "Overlay of the configuration for jobs", _PROJECT, "`local`", plain=("KEDRO_ENV",)),
+    Variable(
+        "FINQ_BACKUPS",
+        "Folder of the daily backups, best on another disk",
+        (COMMANDS, SCHEDULER),
+        "`backups` beside the folder of the data",
+    ),
+    Variable(
+        "FINQ_BACKUP_URL",
+        "Place of the weekly backups in an object store",
+        (COMMANDS, SCHEDULER),
+        "none are made",
+        Kind("an address such as s3://bucket/prefix", lambda value: value.startswith("s3://"), shown=False),
+    ),
     Variable("FINQ_KEDRO_PARAMS", "Further `--params` of each `kedro run` of the schedule", _PROJECT),
     Variable(
         "FINQ_SCHEDULE_JOB", "Which job the scheduler runs a command for; the scheduler hands it on", (Reader.PRODUCT,)

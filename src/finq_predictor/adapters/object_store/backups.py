@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from finq_predictor.adapters.backup import Inventory, back_up, restore_files
+from finq_predictor.adapters.atomic_file import own_name
+from finq_predictor.adapters.backup import Inventory, back_up, restore_files, sweep
 from finq_predictor.adapters.object_store.address import Address
 from finq_predictor.adapters.object_store.contents import (
     Progress,
@@ -29,7 +32,13 @@ def inventory_name(name: str) -> str:
 
 
 def store_backup(
-    root: Path, store: ObjectStore, name: str, progress: Progress = silent, *, secrets: bool = False
+    root: Path,
+    store: ObjectStore,
+    name: str,
+    progress: Progress = silent,
+    *,
+    secrets: bool = False,
+    make: Callable[[Path], Inventory] | None = None,
 ) -> Inventory:
     """Back a folder of data up into an object store, as one state, while it is in use.
 
@@ -41,6 +50,7 @@ def store_backup(
         name: Name of the backup; it must not be there yet.
         progress: What is shown of the sending.
         secrets: Whether keys come along, see :func:`~finq_predictor.adapters.backup.back_up`.
+        make: Copies what is stored into a folder, in place of that.
 
     Raises:
         StoreError: If there is nothing to back up, or a backup of this name.
@@ -48,15 +58,35 @@ def store_backup(
     file = inventory_name(name)
     if store.read(file) is not None:
         raise StoreError(f"There is a backup {name} at {store.address} already; give another name.")
-    with tempfile.TemporaryDirectory(dir=root.resolve().parent, prefix=".finq-backup-") as folder:
-        copy = Path(folder) / "backup"
-        inventory = back_up(root, copy, secrets=secrets)
+    with folder_beside(root) as folder:
+        copy = folder / "backup"
+        inventory = make(copy) if make is not None else back_up(root, copy, secrets=secrets)
         with needing(store, (kept.content for kept in inventory.files.values())):
             upload_all(store, {copy / each: kept for each, kept in inventory.files.items()}, progress=progress)
             content = to_json(inventory).encode()
             if not store.put(file, content) and ((found := store.read(file)) is None or found.content != content):
                 raise StoreError(f"Somebody made a backup {name} at {store.address} meanwhile; give another name.")
     return inventory
+
+
+@contextmanager
+def folder_beside(root: Path) -> Iterator[Path]:
+    """A folder on the same disk for as long as it takes; what killed processes left of theirs is removed."""
+    parent = root.resolve().parent
+    sweep(parent)
+    folder = parent / f".finq-backup.{own_name()}.tmp"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def fetch_stored(store: ObjectStore, inventory: Inventory, folder: Path, progress: Progress = silent) -> None:
+    """Write every file of a stored backup below a folder, each compared with its content."""
+    told = progress(inventory.size)
+    download_all(store, {folder / safe_path(each): kept for each, kept in inventory.files.items()}, told)
 
 
 def read_stored(store: ObjectStore, file: str) -> Inventory:
@@ -87,12 +117,7 @@ def restore_stored(store: ObjectStore, name: str, root: Path, progress: Progress
         StoreError: If there is no such backup, it is damaged, or there is something at the place.
     """
     inventory = read_stored(store, inventory_name(name))
-    told = progress(inventory.size)
-
-    def fetch(work: Path) -> None:
-        download_all(store, {work / safe_path(each): kept for each, kept in inventory.files.items()}, told)
-
-    restore_files(inventory, fetch, root)
+    restore_files(inventory, lambda work: fetch_stored(store, inventory, work, progress), root)
     return inventory
 
 

@@ -127,6 +127,16 @@ class Programs:
             value_of("FINQ_KEDRO_PARAMS") if params is None else params,
         )
 
+    @property
+    def told(self) -> dict[str, str]:
+        """The same for the commands that a job runs, which say none of it."""
+        return {
+            "FINQ_PROJECT": str(self.project),
+            "FINQ_KEDRO": str(self.kedro),
+            "FINQ_KEDRO_ENV": self.environment,
+            "FINQ_KEDRO_PARAMS": self.params,
+        }
+
     def commands(self, schedule: Schedule) -> Mapping[str, tuple[str, ...]]:
         """What each job runs."""
         return {name: self._command(name, job) for name, job in schedule.items()}

@@ -57,6 +57,7 @@ class Means:
         place: Working directory of what runs.
         journal: Is told every event.
         failures: Are told of jobs that failed for good.
+        told: Variables that every job gets, such as the overlay of the configuration.
         requests: Gives the open requests for training.
         waits: Gives what keeps a job waiting.
         metrics: More files for the figures than the one beside the ledger.
@@ -72,6 +73,7 @@ class Means:
     waits: Waits = _nothing
     metrics: tuple[Path, ...] = ()
     kill_after_s: float = 10.0
+    told: Mapping[str, str] = field(default_factory=dict)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
@@ -354,7 +356,7 @@ class Scheduler:
             begun = self.ledger.begin(run, self.means.clock())
             if begun is None:
                 return
-            told = {RUN_ID: run.run_id, JOB: run.job, SCHEDULED_FOR: run.scheduled_for.isoformat()}
+            told = {**self.means.told, RUN_ID: run.run_id, JOB: run.job, SCHEDULED_FOR: run.scheduled_for.isoformat()}
             started = self.tries.start(name, self.means.commands[run.job], told, self.means.place, lock)
         self._limits[name] = time.monotonic() + self.schedule[run.job].timeout.total_seconds()
         self.means.journal("run_started", **_about(begun), process=started.pid, cause=begun.cause)

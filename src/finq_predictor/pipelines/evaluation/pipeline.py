@@ -17,6 +17,7 @@ from finq_predictor.pipelines.evaluation.nodes import (
     gather_measures,
     gather_training,
     predict_latest,
+    state_newest,
     trade_on_paper,
     write_report,
 )
@@ -27,6 +28,16 @@ from finq_predictor.pipelines.steps import step
 from finq_predictor.reports.evaluation.pictures import PICTURES
 
 PARAMS = "params:evaluation"
+
+
+def create_predictions(market: Market) -> Pipeline:
+    """Wire what is predicted on a schedule: the newest bars into a file, and the last of them where the API records."""
+    return Pipeline(
+        [
+            step(predict_latest, ["champion", "gold", PARAMS], "predictions", market=market),
+            step(state_newest, ["predictions", "champion", "clock", "snapshot"], "statements", market=market),
+        ]
+    )
 
 
 def create_pipeline(market: Market) -> Pipeline:

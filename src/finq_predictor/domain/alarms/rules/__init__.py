@@ -34,6 +34,7 @@ ALARM_RULES: Registry[Rule] = Registry(
         "no-signals": f"{_HERE}.no_signals:RULE",
         "paper-book-drawdown": f"{_HERE}.paper_book_drawdown:RULE",
         "old-model": f"{_HERE}.old_model:RULE",
+        "backup-late": f"{_HERE}.backup_late:RULE",
         "disk-full": f"{_HERE}.disk_full:RULE",
         "certificate": f"{_HERE}.certificate:RULE",
     },
