@@ -30,6 +30,14 @@ WITH RECURSIVE ours AS (
 )
 SELECT current_schema() || '.' || relname FROM pg_class JOIN ours USING (oid) ORDER BY 1
 """
+_SCHEMAS = """
+SELECT nspname FROM pg_namespace
+WHERE nspname NOT LIKE 'pg\\_%' AND nspname NOT IN ('information_schema', current_schema()) ORDER BY 1
+"""
+_ALL = """
+SELECT current_schema() || '.' || relname FROM pg_class
+WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S') ORDER BY 1
+"""
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,23 @@ class Database:
             if self.is_server:
                 return list(connection.scalars(text(_CHILDREN), {"names": ours}))
             return sorted(set(inspect(connection).get_table_names()) & set(ours))
+
+    def of_others(self) -> tuple[list[str], list[str]]:
+        """What else is in a PostgreSQL: other schemas, and in ours tables, views and sequences that are not ours."""
+        from sqlalchemy import text
+
+        ours = set(self.tables())
+        with working(self.engine) as connection:
+            owned = connection.scalars(
+                text(
+                    "SELECT current_schema() || '.' || s.relname FROM pg_class s JOIN pg_depend d ON d.objid = s.oid "
+                    "JOIN pg_class t ON t.oid = d.refobjid WHERE s.relkind = 'S' AND d.deptype IN ('a', 'i') "
+                    "AND current_schema() || '.' || t.relname = ANY(:ours)"
+                ),
+                {"ours": sorted(ours)},
+            ).all()
+            others = [name for name in connection.scalars(text(_ALL)) if name not in ours.union(owned)]
+            return list(connection.scalars(text(_SCHEMAS))), others
 
 
 def databases(environment: Mapping[str, str] | None = None) -> list[Database]:
@@ -110,7 +135,10 @@ def dump(wanted: Sequence[Database], folder: Path) -> list[Path]:
         target = folder / f"{one.label}{DUMP if one.is_server else FILE}"
         if one.is_server:
             words = ["--format=custom", "--no-owner", "--no-privileges", "--lock-wait-timeout=60000"]
-            words += [f"--table={name}" for name in tables]
+            # The functions of our triggers come along with the whole only, so that all that is of others is left out.
+            schemas, others = one.of_others()
+            words += [f"--exclude-schema={name}" for name in schemas]
+            words += [f"--exclude-table={name}" for name in others]
             run("pg_dump", [*words, f"--file={target}"], one.engine.url, f"back up {one.label}")
         else:
             _copy_file(Path(str(one.engine.url.database)), target)
