@@ -221,6 +221,9 @@ _ELSEWHERE = (
         Variable(f"FINQ_{image}_IMAGE", f"Image `{image.lower()}`", _COMPOSE, f"`finq-{image.lower()}:latest`")
         for image in ("API", "DATA", "TRAINING", "AIRFLOW", "SENTIMENT")
     ),
+    Variable(
+        "FINQ_AIRFLOW_POKE_SECONDS", "How often a task that waits for fresh data looks", (Reader.AIRFLOW,), "`30`"
+    ),
     Variable("FINQ_LOGS_ENDPOINT", "Where lines are handed to, by OTLP over HTTP", (Reader.COMPOSE, Reader.COLLECTOR)),
     Variable("FINQ_LOGS_AT", "Files of lines that the collector reads", (Reader.COLLECTOR,)),
     Variable("FINQ_LOG_FOLDER", "Folder of lines that the other collector reads", (Reader.COLLECTOR,)),
