@@ -129,8 +129,8 @@ def draw(dashboard: Dashboard, ask: Asked, end: float, seconds: float = 3600.0) 
         )
         _draw_panel(figure, place, panel, ask_panel(panel, ask, end - seconds, end))
     title = f"{dashboard.title}, the last {_duration(seconds)}"
-    at = {"x": 2 * _GAP / _INCHES, "y": 1 - 0.5 * _HEAD_INCHES / height}
-    figure.text(**at, s=title, fontsize=15, weight="bold", va="center", color=_INK)
+    across, up = 2 * _GAP / _INCHES, 1 - 0.5 * _HEAD_INCHES / height
+    figure.text(across, up, title, fontsize=15, weight="bold", va="center", color=_INK)
     picture = BytesIO()
     figure.savefig(picture, format="png", dpi=90, facecolor=_PAGE, metadata={"Software": None})
     return picture.getvalue()
@@ -212,7 +212,7 @@ def _lines(axes: Axes, panel: Panel, found: list[Series]) -> None:
     axes.margins(y=0.12)
     axes.xaxis.set_major_formatter(lambda value, _: "now" if abs(value) < 1e-9 else f"{value:g} min")
     axes.yaxis.set_major_formatter(lambda value, _: _said(value, panel.unit))
-    below = -(_LOW_INCHES - 0.02) / (axes.get_position().height * axes.figure.get_size_inches()[1])
+    below = -(_LOW_INCHES - 0.02) / _inches_of(axes)[1]
     axes.legend(
         fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(-0.02, below), borderaxespad=0.0,
         ncols=_legend_columns(panel, found), labelcolor=_INK, handlelength=1.4, columnspacing=1.2, labelspacing=0.25,
@@ -275,8 +275,10 @@ def _steps(axes: Axes, panel: Panel, found: list[Series]) -> None:
 
 
 def _inches_of(axes: Axes) -> tuple[float, float]:
-    (wide, high), place = axes.figure.get_size_inches(), axes.get_position()
-    return place.width * wide, place.height * high
+    """Width and height of what is drawn into."""
+    box = axes.get_window_extent()
+    dpi = axes.get_figure(root=True).dpi  # type: ignore[union-attr]  # it is on one
+    return float(box.width / dpi), float(box.height / dpi)
 
 
 def _short(name: str, inches: float) -> str:

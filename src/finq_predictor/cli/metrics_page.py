@@ -21,14 +21,14 @@ name. A counter is told as `<name>_total`, a histogram as `<name>_bucket`, `_sum
 sample; nothing is told as NaN.
 """
 _DATA = """\
-Monitoring, in `06_reports/MARKET/monitoring/metrics.prom` below the data, which a collector of text files reads."""
+Monitoring, in `monitoring/metrics.prom` among the reports of each market, which `finq alarms measure` hands on."""
 _SIGNALS = """\
 `source="batch"`: monitoring, in the same file. It recalls what the champion says of bars that it had not seen: its
 walk-forward, and the bars since the last outcome that it learned from. `source="served"`: `finq alarms measure`, from
 what the keeper of the service leaves; what callers were told first of a bar counts, and only where its outcome became
 known later. Nothing looks ahead: a window ends at the newest bar, and holds what was known by then."""
 _JOBS = """\
-`finq schedule`, in `08_schedule/metrics.prom` below the data. A run that it did not start tells a push gateway of its
+`finq schedule`, in `metrics.prom` beside its ledger. A run that it did not start tells a push gateway of its
 last success, its duration and whether it failed, where `FINQ_PUSH_GATEWAY` names one."""
 
 
