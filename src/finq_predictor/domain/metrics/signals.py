@@ -40,11 +40,11 @@ PER_HOUR = Metric(
     "signals per hour",
 )
 SILENT_DAYS = Metric(
-    "finq_signal_silent_days",
+    "finq_signal_silent_sessions",
     Kind.GAUGE,
     "Trading days of bars, since the last signal, about which something was said and none was to be acted upon",
     _WHO,
-    "days",
+    "trading days",
 )
 PNL = Metric("finq_simulated_pnl_usd", Kind.GAUGE, f"Profit {_BOOK}", _OVER, "US dollars")
 SHARPE = Metric("finq_sharpe_ratio", Kind.GAUGE, f"Annualised Sharpe ratio, from 20 days, {_BOOK}", _OVER)
@@ -58,7 +58,7 @@ ATTRIBUTION = Metric(
     (*_OVER, "dimension", "part"),
     "US dollars",
 )
-BOOK_DAYS = Metric("finq_paper_book_days", Kind.GAUGE, f"Days {_BOOK}", _OVER, "days")
+BOOK_DAYS = Metric("finq_paper_book_sessions", Kind.GAUGE, f"Trading days {_BOOK}", _OVER, "trading days")
 CAPITAL = Metric("finq_paper_book_capital_usd", Kind.GAUGE, "Capital of the paper book", _WHO, "US dollars")
 BATCH_CONFIDENCE = Metric(
     "finq_batch_confidence_predictions",

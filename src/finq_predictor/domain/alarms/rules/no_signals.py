@@ -8,7 +8,7 @@ from finq_predictor.domain.alarms.expressions import Largest, Latest
 from finq_predictor.domain.alarms.rule import Audience, Example, Rule, Sense, Severity
 from finq_predictor.domain.metrics.signals import SILENT_DAYS
 
-_SERIES = 'finq_signal_silent_days{market="coins", source="batch"}'
+_SERIES = 'finq_signal_silent_sessions{market="coins", source="batch"}'
 # A day is a trading day of bars about which something was said: a week-end, or a night without callers, is no silence.
 RULE = Rule(
     name="no-signals",
