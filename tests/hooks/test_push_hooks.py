@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +15,10 @@ import pytest
 
 from finq_predictor.adapters.alarms.reading import parsed
 from finq_predictor.adapters.scheduling.journal import JOB
-from finq_predictor.adapters.scheduling.pushing import GATEWAY, NAME, gateway_of, job_gauges, push
+from finq_predictor.adapters.scheduling.pushing import GATEWAY, NAME, UNTOLD, gateway_of, job_gauges, name_of, push
+from finq_predictor.adapters.scheduling.scheduler import Means, Scheduler
 from finq_predictor.domain.errors import ConfigurationError
+from finq_predictor.domain.scheduling.jobs import Job, Schedule
 from finq_predictor.hooks.pushing import PushHooks
 from prometheus_servers import promtool, running_push_gateway
 
@@ -92,9 +95,25 @@ def test_a_user_is_named_to_the_gateway(tmp_path):
         assert push(gateway_of({GATEWAY: url.replace("http://", "http://anna:p%40ss@")}), "a", gauges)
 
 
-def test_who_is_followed_by_our_scheduler_pushes_nothing():
-    assert gateway_of({GATEWAY: "http://127.0.0.1:9091", JOB: "monitoring"}) is None
+def test_who_is_followed_by_our_scheduler_pushes_nothing(tmp_path, monkeypatch):
+    """Whatever the environment of the scheduler says."""
+    monkeypatch.setenv(GATEWAY, "http://127.0.0.1:9")
+    seen = tmp_path / "seen"
+    jobs = Schedule({"a": Job(command=["true"])})
+    write = f"import os; open({str(seen)!r}, 'w').write(os.environ[{GATEWAY!r}] + os.environ[{JOB!r}])"
+    scheduler = Scheduler(jobs, tmp_path / "schedule", Means({"a": [sys.executable, "-c", write]}, tmp_path))
+    scheduler.work_once("a", threading.Event(), 1.0)
+    scheduler.close()
+    assert seen.read_text() == "a"
+    assert gateway_of({**UNTOLD}) is None
     assert gateway_of({}) is None
+
+
+def test_a_task_of_another_scheduler_goes_by_its_job_and_what_it_runs_of_it():
+    assert name_of("ingestion", {JOB: "fx"}) == "fx_ingestion"
+    assert name_of("monitoring", {JOB: "monitoring"}) == "monitoring"
+    assert name_of("ingestion", {JOB: "fx", NAME: "mine"}) == "mine"
+    assert name_of("fx", {}) == "fx"
 
 
 @pytest.mark.parametrize("wrong", ["127.0.0.1:9091", "ftp://host", "http://"])
@@ -114,6 +133,7 @@ def test_an_address_that_is_none_is_refused_without_showing_it(wrong):
 )
 def test_a_run_has_the_name_of_what_was_asked_for(monkeypatch, asked, name):
     monkeypatch.delenv(NAME, raising=False)
+    monkeypatch.delenv(JOB, raising=False)
     hooks = PushHooks()
     hooks.before_pipeline_run(asked)
     assert hooks._job == name

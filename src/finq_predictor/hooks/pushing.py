@@ -8,8 +8,7 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
-from finq_predictor.adapters.environment.reading import value_of
-from finq_predictor.adapters.scheduling.pushing import NAME, Gateway, gateway_of, job_gauges, push
+from finq_predictor.adapters.scheduling.pushing import Gateway, gateway_of, job_gauges, name_of, push
 
 
 class PushHooks:
@@ -23,7 +22,7 @@ class PushHooks:
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
         """Find out whom to tell; an address that is none stops the run before it begins."""
         self._gateway, self._start = gateway_of(), perf_counter()
-        self._job = value_of(NAME) or _name(run_params)
+        self._job = name_of(_asked(run_params))
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self) -> None:
@@ -41,7 +40,7 @@ class PushHooks:
             push(self._gateway, self._job, job_gauges(self._job, seconds, datetime.now(UTC), failed))
 
 
-def _name(run_params: dict[str, Any]) -> str:
+def _asked(run_params: dict[str, Any]) -> str:
     """What was asked for, in the words of the command: namespaces, else pipelines, else everything."""
     for asked in ("namespaces", "pipeline_names"):
         if found := run_params.get(asked):

@@ -183,7 +183,7 @@ _OPEN = (
         "FINQ_PUSH_JOB",
         "Name under which a run tells the push gateway of itself",
         (RUNS,),
-        "that of its pipelines or namespaces",
+        "that of its job, and what it runs of it",
     ),
     Variable("FINQ_PROJECT", "Root of the project, where jobs run", _PROJECT, "the working folder"),
     Variable("FINQ_KEDRO", "The project's `kedro`; `finq` lies beside it", _PROJECT, "that of this environment"),

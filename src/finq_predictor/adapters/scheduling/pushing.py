@@ -44,8 +44,12 @@ class Gateway:
         return f"Gateway({self.url!r})"
 
 
+UNTOLD = dict.fromkeys((GATEWAY, f"{GATEWAY}_FILE", f"{GATEWAY}_VAULT"), "")
+"""Variables of a run that tells no gateway: our scheduler tells of its runs itself."""
+
+
 def gateway_of(environment: Mapping[str, str] | None = None) -> Gateway | None:
-    """The gateway that is to be told; None where there is none, or where a scheduler of ours tells of the job.
+    """The gateway that is to be told; None where there is none.
 
     Args:
         environment: Variables by name; None for those of this process.
@@ -54,7 +58,7 @@ def gateway_of(environment: Mapping[str, str] | None = None) -> Gateway | None:
         ConfigurationError: If its address is none.
     """
     given = read_secret(GATEWAY, "the address of the push gateway", environment)
-    if given is None or value_of(JOB, environment):
+    if given is None:
         return None
     parts = urlsplit(given.decode("utf-8", errors="replace"))
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -63,6 +67,20 @@ def gateway_of(environment: Mapping[str, str] | None = None) -> Gateway | None:
         )
     url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
     return Gateway(url, unquote(parts.username) if parts.username else None, unquote(parts.password or ""))
+
+
+def name_of(asked: str, environment: Mapping[str, str] | None = None) -> str:
+    """Under which name a run tells of itself.
+
+    Args:
+        asked: What was asked for, such as a pipeline.
+        environment: Variables by name; None for those of this process.
+
+    Returns:
+        The name that it was given; else that of the job of which it is a part, and the part; else what was asked for.
+    """
+    job = value_of(JOB, environment)
+    return value_of(NAME, environment) or (asked if job in ("", asked) else f"{job}_{asked}")
 
 
 def job_gauges(job: str, seconds: float, ended: datetime, failed: bool) -> list[Gauge]:

@@ -26,6 +26,7 @@ from finq_predictor.adapters.scheduling.journal import (
 )
 from finq_predictor.adapters.scheduling.ledger import Ledger, Run, RunState
 from finq_predictor.adapters.scheduling.processes import Tries
+from finq_predictor.adapters.scheduling.pushing import UNTOLD
 from finq_predictor.domain.errors import FinqError
 from finq_predictor.domain.scheduling.jobs import Job, Schedule
 from finq_predictor.domain.scheduling.missed import due
@@ -357,7 +358,7 @@ class Scheduler:
             if begun is None:
                 return
             told = {**self.means.told, RUN_ID: run.run_id, JOB: run.job, SCHEDULED_FOR: run.scheduled_for.isoformat()}
-            started = self.tries.start(name, self.means.commands[run.job], told, self.means.place, lock)
+            started = self.tries.start(name, self.means.commands[run.job], told | UNTOLD, self.means.place, lock)
         self._limits[name] = time.monotonic() + self.schedule[run.job].timeout.total_seconds()
         self.means.journal("run_started", **_about(begun), process=started.pid, cause=begun.cause)
 
