@@ -24,7 +24,7 @@ from airflow.dag_processing.dagbag import DagBag
 for dag in DagBag(sys.argv[1]).dags.values():
     for task in dag.tasks:
         words = [getattr(task, "bash_command", None) or "", *(getattr(task, "env", None) or {}).values()]
-        if {"--namespaces", "ingestion", "fx"} <= set(" ".join(words).split()):
+        if {"--namespaces", "ingestion"} <= set(" ".join(words).split()):
             print("RESULT" + json.dumps({"command": task.bash_command, "env": task.env, "cwd": task.cwd}))
             raise SystemExit
 """
