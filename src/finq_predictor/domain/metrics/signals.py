@@ -1,7 +1,7 @@
 """What became of signals: how right they were, and what a paper book would have earned on them.
 
-``source`` says whose they are: ``batch``, those of the champion that monitoring recalls, or ``served``, what the API
-answered callers as their champion. A ``window`` ends at the newest bar. What is not known has no sample.
+``source`` says whose they are: ``batch``, those of the champion that monitoring recalls, or ``served``, what was recorded
+when a champion said it, to callers or on a schedule. A ``window`` ends at the newest bar. What is not known has no sample.
 """
 
 from __future__ import annotations
