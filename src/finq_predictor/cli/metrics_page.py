@@ -25,8 +25,9 @@ Monitoring, in `monitoring/metrics.prom` among the reports of each market, which
 _SIGNALS = """\
 `source="batch"`: monitoring, in the same file. It recalls what the champion says of bars that it had not seen: its
 walk-forward, and the bars since the last outcome that it learned from. `source="served"`: `finq alarms measure`, from
-what the keeper of the service leaves; what was recorded first of a bar counts, whether a caller asked or a schedule, and
-only where its outcome became known later. Nothing looks ahead: a window ends at the newest bar, and holds what was known by then."""
+what the keeper of the service leaves; what was recorded first of a bar counts, whether a caller asked or a schedule,
+and only where its outcome became known later. Nothing looks ahead: a window ends at the newest bar, and holds what was
+known by then."""
 _JOBS = """\
 `finq schedule`, in `metrics.prom` beside its ledger. A run that it did not start tells a push gateway of its
 last success, its duration and whether it failed, where `FINQ_PUSH_GATEWAY` names one."""
