@@ -1,7 +1,8 @@
 """What became of signals: how right they were, and what a paper book would have earned on them.
 
-``source`` says whose they are: ``batch``, those of the champion that monitoring recalls, or ``served``, what was recorded
-when a champion said it, to callers or on a schedule. A ``window`` ends at the newest bar. What is not known has no sample.
+``source`` says whose they are: ``batch``, those of the champion that monitoring recalls, or ``served``, what was
+recorded when a champion said it, to callers or on a schedule. A ``window`` ends at the newest bar. What is not known
+has no sample.
 """
 
 from __future__ import annotations
