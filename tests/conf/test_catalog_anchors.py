@@ -42,6 +42,8 @@ VALUES = {
     "promotion": "finq_predictor.domain.promotion.decision.Decision",
     "survivorship": "finq_predictor.domain.evaluation.survivorship.SurvivorshipBill",
     "replay": "finq_predictor.domain.evaluation.replay_record.ReplayRecord",
+    "trading_terms": "finq_predictor.domain.evaluation.paper_book.TradingTerms",
+    "paper_book": "finq_predictor.domain.evaluation.signal_record.SignalRecord",
     "training_summary": "finq_predictor.domain.modelling.origin.TrainingSummary",
 }
 OTHERS = {
