@@ -28,7 +28,7 @@ LONG = (
     "e2e/test_small_project.py",
     "behaviour/test_signal_and_noise.py",
     "docs/test_extending.py",
-    "deploy/test_airflow.py",
+    "deploy/test_airflow_runs.py",
     "chaos/test_chaos.py",
     "e2e/test_own_files.py",
     "docs/test_commands.py",

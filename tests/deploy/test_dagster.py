@@ -25,8 +25,8 @@ told = {
         one.job_name: [one.cron_schedule, one.execution_timezone] for one in repository.schedule_defs
     },
     "follows": {
-        one.name: sorted(job.name for job in one.jobs)
-        for one in repository.sensor_defs if one.name.endswith("_follows")
+        job.name: sorted(before.name for before in one._monitored_jobs)
+        for one in repository.sensor_defs if one.name.endswith("_follows") for job in one.jobs
     },
     "assets": sorted(".".join(spec.key.path[1:]) for spec in found.known),
     "alone": [asset for asset in found.defs.assets if not isinstance(asset, found.dg.AssetSpec)],
@@ -81,7 +81,7 @@ def test_a_job_of_dagster_writes_what_a_run_writes(project_path, small_project, 
     times = {f"test__{name}": [job.schedule, job.timezone] for name, job in schedule.items() if job.schedule}
     assert found["schedules"] == times
     assert found["follows"] == {
-        f"{market}_validation_follows": [f"test__{market}_training"] for market in ("equity", "fx")
+        f"test__{market}_validation": [f"test__{market}_training"] for market in ("equity", "fx")
     }
     pipelines = register_pipelines()
     stored = {name for job in schedule for name in pipelines[job].datasets() if not name.startswith("params:")}
