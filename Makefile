@@ -32,6 +32,8 @@ PUBLISH  ?=
 ACCEPT   ?=
 LOOK     := detect-secrets$(if $(ACCEPT), scan --no-verify --slim > .secrets.baseline,-hook --no-verify --baseline .secrets.baseline)
 VALUES   ?=
+# make dagster JOB=local__ingestion runs that job and opens nothing.
+JOB      ?=
 VERSION  ?= $(shell git describe --always --dirty 2>/dev/null)
 # make up TLS=1; COMPOSE_PROFILES=airflow,logging in the environment adds what is optional.
 TLS      ?=
@@ -227,7 +229,7 @@ pictures: $(VENV)/.dev  ## The pictures of the dashboards, of a system that runs
 dagster: .venv-dagster/.ready  ## Dagster on http://127.0.0.1:3001: the jobs, their times, and the datasets as assets
 	mkdir -p $(ROOT)/dagster
 	DAGSTER_HOME=$(abspath $(ROOT))/dagster PYTHONPATH=src FINQ_KEDRO_PARAMS=$(or $(FINQ_KEDRO_PARAMS),data_root=$(ROOT)) \
-		.venv-dagster/bin/dagster dev --python-file deploy/dagster/definitions.py --host 127.0.0.1 --port 3001
+		.venv-dagster/bin/dagster $(if $(JOB),job execute --job $(JOB),dev --host 127.0.0.1 --port 3001) --python-file deploy/dagster/definitions.py
 
 bench: $(VENV)/.dev  ## Benchmarks beside their peers
 	$(BIN)/python -m pytest -o addopts="-q -s" tests/benchmarks

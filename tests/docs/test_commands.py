@@ -70,8 +70,11 @@ def _check_curl(command: Command) -> None:
 def _check_airflow(command: Command) -> None:
     dags = {block.get("dag_id") for block in _yaml("conf/base/airflow.yml").values()}
     match command.words[1:]:
-        case ("db", "migrate"):
+        # These are what tests/airflow_server.py starts.
+        case ("db", "migrate") | ("api-server" | "scheduler" | "dag-processor" | "triggerer",):
             pass
+        case ("pools", "import", file):
+            assert (PROJECT / file).is_file()
         case ("dags", "test", dag):
             assert dag in dags
         case words:
