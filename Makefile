@@ -47,7 +47,7 @@ $(foreach switch,$(shell $(PYTHON) src/finq_predictor/switches.py),$(eval export
 # A container may forbid bytecode, and every process would compile every import again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run live setup test test-live proofs faults mutants chaos chaos-ingestion attack soak stream alarms lint format pictures serve lab viz \
+.PHONY: help run live setup test test-live proofs faults mutants chaos chaos-ingestion attack soak stream alarms lint format pictures serve restore-drill lab viz \
 	dags dagster bench docs data-docs lock clean secrets up down bento image api-image scan-image \
 	sbom-image push-image scan audit sbom chart deploy
 .DEFAULT_GOAL := help
@@ -156,6 +156,9 @@ format: $(VENV)/.dev  ## Let ruff format and sort
 
 serve: $(VENV)/.serve  ## The prediction API on http://127.0.0.1:8000 (after make run)
 	FINQ_DATA_ROOT=$(ROOT) $(BIN)/bentoml serve finq_predictor.serving.service:Api $(if $(PORT),--port $(PORT))
+
+restore-drill: $(VENV)/.serve  ## Restore the newest backup into an empty folder and database, ask it, say how long that took
+	$(BIN)/finq backup drill $(if $(filter-out data,$(ROOT)),--root $(ROOT))
 
 secrets:  ## Make the secrets of `make up`, each once
 	@$(PYTHON) deploy/compose/make_secrets.py

@@ -25,6 +25,7 @@ MADE = {
     "adapters/http/credentials.py",
     "adapters/secret_values.py",
     # Of each name of one variable, or of a list of constants.
+    "adapters/archives/databases.py",
     "adapters/alarms/settings.py",
     "adapters/object_store/connection.py",
     "serving/access/token_keys.py",

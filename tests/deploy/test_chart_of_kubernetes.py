@@ -268,6 +268,9 @@ def test_only_named_namespaces_reach_a_pod_and_only_one_the_runs(releases):
     assert {p["port"] for r in only(objects, "NetworkPolicy", "-runs")["spec"]["egress"] for p in r["ports"]} == {
         53,
         443,
+        # Scheduled predictions are stored, and backups dumped.
+        5432,
+        6379,
         9091,
     }
 

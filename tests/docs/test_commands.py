@@ -270,6 +270,8 @@ def test_a_command_of_the_project_runs(command: Command, small_project: Path, tm
             words = [*_without_option(words, "--to"), "--root", str(root), "--to", oldest]
         case "data":
             words += ["--root", str(small_project)]
+        case "backup" if words[1] in ("daily", "weekly", "list", "drill"):
+            pytest.skip("it makes and clears away backups; tests/adapters/archives runs it in folders of its own")
         case "backup":
             words = ["backup", "--root", str(small_project), str(tmp_path / "backup")]
         case "restore":

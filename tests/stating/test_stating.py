@@ -20,8 +20,9 @@ from finq_predictor.adapters.snapshots.store import SnapshotStore, path_of
 from finq_predictor.domain.features import compute_features
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.modelling.statements import MARK, StatedBar
-from finq_predictor.pipelines.evaluation.nodes import predict_latest, state_newest
+from finq_predictor.pipelines.evaluation.nodes import predict_latest
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
+from finq_predictor.pipelines.evaluation.scheduled import state_newest
 from finq_predictor.serving.keeper import hold_keeping
 from finq_predictor.serving.lines import read_line
 from finq_predictor.serving.settings import Settings

@@ -60,6 +60,14 @@ imagePullSecrets:
 {{- range $name, $value := .Values.runs.variables }}
 - {name: {{ $name }}, value: {{ $value | quote }}}
 {{- end }}
+{{- if .Values.backups.url }}
+- {name: FINQ_BACKUP_URL, value: {{ .Values.backups.url | quote }}}
+{{- end }}
+# Where scheduled predictions are stored, and what backups dump.
+{{- range list "store_url" "access_url" }}
+- name: FINQ_{{ . | upper }}
+  valueFrom: {secretKeyRef: {name: {{ $.Values.secrets.name }}, key: {{ . }}}}
+{{- end }}
 {{- range .Values.secrets.providers }}
 - name: {{ . }}
   valueFrom: {secretKeyRef: {name: {{ $.Values.secrets.name }}, key: {{ . | lower }}}}

@@ -33,7 +33,6 @@ from finq_predictor.domain.modelling.model_hash import model_hash
 from finq_predictor.domain.modelling.models.base import ModelKind
 from finq_predictor.domain.modelling.origin import TrainingSummary
 from finq_predictor.domain.modelling.prediction import predict_rows
-from finq_predictor.domain.modelling.statements import StatedBar, state_bar
 from finq_predictor.domain.promotion.decision import (
     Decision,
     Evidence,
@@ -320,21 +319,6 @@ def predict_latest(champion: ModelBundle, gold: pd.DataFrame, params: Evaluation
             simulated=champion.origin.simulated,
         )
     )
-
-
-def state_newest(
-    predictions: pd.DataFrame, champion: ModelBundle, clock: pd.Timestamp, snapshot: str, *, market: Market
-) -> StatedBar:
-    """Say what the champion says of the newest bar, as the API would say it at this moment.
-
-    Args:
-        predictions: Of the last bars.
-        champion: The model that made them.
-        clock: The moment of the run.
-        snapshot: Id of the snapshot that holds the predictions, which have to be stored by then.
-        market: The market.
-    """
-    return state_bar(predictions, champion, market, clock, snapshot)
 
 
 def gather_circumstances(

@@ -17,10 +17,10 @@ from finq_predictor.pipelines.evaluation.nodes import (
     gather_measures,
     gather_training,
     predict_latest,
-    state_newest,
     trade_on_paper,
     write_report,
 )
+from finq_predictor.pipelines.evaluation.scheduled import state_newest
 from finq_predictor.pipelines.evaluation.sealed import seal_window
 from finq_predictor.pipelines.evaluation.tracking import prepare_attachment, prepare_registration, prepare_runs
 from finq_predictor.pipelines.evaluation.trials import enter_trials, identify_rows
