@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import logging
 import os
 import re
 import shutil
@@ -20,13 +21,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from finq_predictor.adapters.environment.reading import foreign
 from finq_predictor.adapters.snapshots.store import SnapshotStore
 from finq_predictor.domain.errors import FinqError
 from finq_predictor.serving.metrics import MULTIPROCESS
-from finq_predictor.serving.settings import AuthMode, InferenceMode, Settings
+from finq_predictor.serving.settings import AuthMode, InferenceMode, Settings, given_for
 from finq_predictor.serving.supervisor import SUPERVISOR, is_alive
 from finq_predictor.serving.trial import TRIALS, try_ahead
 
+logger = logging.getLogger(__name__)
 _WORKER = "_bentoml_impl.worker.service"
 _API = "service"
 """What BentoML calls the watcher of the first service."""
@@ -60,6 +63,10 @@ def listening() -> dict[str, Any]:
     except FinqError:
         # The workers tell why.
         settings = Settings()
+    for name, ours in (("BENTOML_HOST", settings.api_host), ("BENTOML_PORT", str(settings.api_port))):
+        field = name.replace("BENTOML", "api").lower()
+        if given_for(field) and foreign(name) not in ("", ours):
+            logger.warning("%s and FINQ_%s say different things; %s counts.", name, field.upper(), name)
     return {"host": settings.api_host, "port": settings.api_port}
 
 
@@ -134,8 +141,8 @@ def _require_private(sockets: Any) -> None:
     reached = [host for host in hosts if not _is_loopback(host)]
     if reached and (why := why_closed()) is not None:
         raise BentoMLConfigException(
-            f"The API would listen on {reached[0]}, where others can reach it, and {why} Or leave --host and "
-            "BENTOML_HOST out to listen on 127.0.0.1; see docs/how-to/serve-to-others.md."
+            f"The API would listen on {reached[0]}, where others can reach it, and {why} Or leave --host, "
+            "BENTOML_HOST and API_HOST out to listen on 127.0.0.1; see docs/how-to/serve-to-others.md."
         )
 
 

@@ -148,10 +148,8 @@ PORT = Kind(
     lambda value: value.isascii() and value.isdigit() and 1 <= int(value) <= _HIGHEST_PORT,
 )
 WHOLE = Kind("a whole number", lambda value: value.isascii() and value.isdigit())
-DATABASE = address(
-    "postgresql", "postgres", "sqlite", such_as="postgresql://user:password@host:5432/database or sqlite:///file"
-)
-REDIS = address("redis", "rediss", "unix", such_as="redis://:password@host:6379/0")
+DATABASE = address("postgresql", "postgres", "sqlite", such_as="postgresql://user@host:5432/database or sqlite:///file")
+REDIS = address("redis", "rediss", "unix", such_as="redis://host:6379/0")
 WEB = address("http", "https", such_as="https://host/path")
 TRACKING = address(
     "http", "https", "sqlite", "postgresql", "mysql", "file", such_as="http://host:5000 or sqlite:////folder/file"
