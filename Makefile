@@ -39,6 +39,8 @@ VERSION  ?= $(shell git describe --always --dirty 2>/dev/null)
 TLS      ?=
 COMPOSE  ?= docker compose
 STACK    := $(COMPOSE) -f deploy/compose/compose.yml $(if $(TLS),-f deploy/compose/tls.yml)
+# make stack-test APT=1: root lets Debian's packages be installed that are missing.
+APT    ?=
 # One mutant: make mutants ONLY=a-tie-is-down.
 ONLY   ?=
 
@@ -47,8 +49,8 @@ $(foreach switch,$(shell $(PYTHON) src/finq_predictor/switches.py),$(eval export
 # A container may forbid bytecode, and every process would compile every import again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run live setup test test-live proofs faults mutants chaos chaos-ingestion attack soak stream alarms lint format pictures serve restore-drill lab viz \
-	dags dagster bench docs data-docs lock clean secrets up down bento image api-image scan-image \
+.PHONY: help run live setup test test-live proofs faults mutants chaos chaos-ingestion attack soak stream stack-test disasters alarms lint format pictures serve restore-drill \
+	lab viz dags dagster bench docs data-docs lock clean secrets up down bento image api-image scan-image \
 	sbom-image push-image scan audit sbom chart deploy
 .DEFAULT_GOAL := help
 
@@ -144,6 +146,12 @@ soak: $(VENV)/.dev  ## A hundred new models under eight clients, then ten minute
 stream: $(VENV)/.dev  ## Fifty million rows out of a warehouse into bronze, then a day more: seconds, memory, files
 	$(BIN)/python tests/endurance/stream.py
 
+stack-test: $(VENV)/.dev .venv-checkers/.ready  ## All of the stack without containers, from bars to a person who is told: what each hop is proved by
+	$(BIN)/python tests/stack/play.py $(if $(APT),--install)
+
+disasters: $(VENV)/.dev .venv-checkers/.ready  ## Five disasters with real causes upon that stack: who is told, how soon, how often
+	$(BIN)/python tests/stack/disasters.py $(if $(APT),--install)
+
 lint: $(VENV)/.dev  ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -237,8 +245,9 @@ dagster: .venv-dagster/.ready  ## Dagster on http://127.0.0.1:3001: the jobs, th
 bench: $(VENV)/.dev  ## Benchmarks beside their peers
 	$(BIN)/python -m pytest -o addopts="-q -s" tests/benchmarks
 
-docs: $(VENV)/.serve  ## Write the generated reference pages
+docs: $(VENV)/.serve  ## Write the generated reference pages, and the picture of the stack
 	$(BIN)/finq docs
+	$(BIN)/python deploy/compose/draw.py
 
 alarms: $(VENV)/.dev  ## Write the files of Prometheus and Alertmanager that follow from the rules
 	$(BIN)/finq alarms files --env stack

@@ -41,7 +41,7 @@ from finq_predictor.serving.score_cards import write_score_cards
 from finq_predictor.serving.signal_records import write_signal_records
 from finq_predictor.serving.spool import FOLDER, Spool
 from postgres_server import free_port, running_postgres
-from prometheus_servers import running_prometheus, running_push_gateway
+from prometheus_servers import promtool, running_prometheus, running_push_gateway
 from provider_server import ProviderServer, failing, text_answer
 from redis_server import running_redis
 from serving.servers import UVICORN, running
@@ -290,6 +290,25 @@ def test_pictures_are_drawn_by_a_command_and_a_wrong_question_is_told(prometheus
     assert (done.exit_code, [file.name for file in tmp_path.iterdir()]) == (0, ["business.png"]), done.output
     with pytest.raises(DataError, match="refuses 'sum by'"):
         prometheus_at(prometheus)("sum by", 0, 1, 1.0)
+
+
+@pytest.mark.parametrize(("said", "found"), [("predict", (3600.0, 0.0)), ("abstain", (0.0, 1.0))])
+def test_what_nobody_has_said_yet_is_none_of_it_and_not_unknown(tmp_path, said, found):
+    """Of a counter that was never raised Prometheus knows nothing: the panels were empty while all was well."""
+    panels = {panel.title: panel for panel in DASHBOARDS["business"].panels}
+    tests = []
+    for title, value in zip(("Signals an hour", "Share of answers that abstain"), found, strict=True):
+        (query,) = panels[title].queries
+        tests.append(
+            {"expr": query.promql, "eval_time": "20m", "exp_samples": [{"labels": '{market="coins"}', "value": value}]}
+        )
+    series = {"series": f'finq_predictions_total{{market="coins", decision="{said}"}}', "values": "0+60x30"}
+    one = {"interval": "1m", "input_series": [series], "promql_expr_test": tests}
+    (tmp_path / "tests.yml").write_text(yaml.safe_dump({"evaluation_interval": "1m", "tests": [one]}))
+    done = subprocess.run(
+        [promtool(), "test", "rules", tmp_path / "tests.yml"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_where_nobody_answers_it_is_said():

@@ -1,4 +1,4 @@
-"""The stack of deploy/compose as processes of this machine: what compose makes of its file is started as it is said there.
+"""The stack of deploy/compose as processes of this machine, started as compose's file says.
 
 Compose itself reads the file. Each part gets the command, the variables, the secrets and copies of the files that are
 mounted; names of parts and places of mounts are written as they are here (`Substitution`), all else stays. What a
@@ -117,6 +117,7 @@ class Stack:
         elsewhere: Addresses outside of the stack -> where they are here.
         settings: Further variables by part.
         without: Parts that are left out.
+        instead: Folders that are mounted in place of those of compose, by part.
     """
 
     def __init__(
@@ -127,9 +128,11 @@ class Stack:
         elsewhere: Mapping[str, str] | None = None,
         settings: Mapping[str, Mapping[str, str]] | None = None,
         without: Sequence[str] = (),
+        instead: Mapping[str, Path] | None = None,
     ) -> None:
         self.folder, self._collector = folder, collector
         self._elsewhere, self._settings = dict(elsewhere or {}), settings or {}
+        self._instead = dict(instead or {})
         folder.mkdir(exist_ok=True)
         for place in (folder, folder.parent):
             # PostgreSQL's user has to get through.
@@ -226,7 +229,8 @@ class Stack:
                 continue
             target = self._place(part.name, volume["target"])
             shutil.rmtree(target, ignore_errors=True)
-            part.copied.append(part.substitution.copy(Path(volume["source"]), target))
+            source = self._instead.get(part.name, Path(volume["source"]))
+            part.copied.append(part.substitution.copy(source, target))
         for place in part.said.get("tmpfs", []):
             self._place(part.name, place.partition(":")[0]).mkdir(parents=True, exist_ok=True)
         self.hand_secrets(part)
@@ -503,10 +507,15 @@ class Stack:
         """End all parts, those first that wait for others; returns what did not end as it should."""
         wrong = []
         for name in reversed(self._order()):
-            if self.parts[name].process is not None and self.parts[name].process.poll() is None:
-                ended = self.stop(name)
-                if ended.startswith("killed"):
-                    wrong.append(f"{name} {ended}")
+            process = self.parts[name].process
+            if process is None:
+                continue
+            if process.poll() is not None:
+                wrong.append(f"{name} had ended by itself with {process.returncode}: {self.lines(name)[-500:]}")
+                continue
+            ended = self.stop(name)
+            if ended.startswith("killed"):
+                wrong.append(f"{name} {ended}")
         for pump in self._pumps:
             pump.join(10)
         # A job that outlived its scheduler works in our folder, as nothing else does.

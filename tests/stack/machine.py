@@ -53,10 +53,11 @@ def require(install: bool) -> None:
             subprocess.run(["apt-get", *words], env=variables, check=False, timeout=600)
         absent = missing()
     if absent:
+        packages = sorted(set(absent.values()))
         sys.exit(
             f"These programs are not here: {', '.join(absent)}. Debian has them; as root:\n"
-            f"    apt-get update && apt-get install -y --no-install-recommends {' '.join(sorted(set(absent.values())))}\n"
-            "or let it be done: make stack-test INSTALL=1"
+            f"    apt-get update && apt-get install -y --no-install-recommends {' '.join(packages)}\n"
+            "or let it be done: make stack-test APT=1"
         )
 
 

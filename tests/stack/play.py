@@ -1,6 +1,7 @@
 """Start all of the stack on this machine, go the whole way from bars to a person who is told, and say what was proved.
 
-Run it by ``make stack-test``, or ``python tests/stack/play.py``; with ``INSTALL=1`` or ``--install`` root installs what is missing.
+Run it by ``make stack-test``, or ``python tests/stack/play.py``; with ``APT=1``, or ``--install``, root installs what
+is missing.
 """
 
 from __future__ import annotations
@@ -100,8 +101,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             Proved("the end", time.monotonic() - at, "; ".join(wrong) or f"each when it was asked: {ended}", not wrong)
         )
         print(proved[-1].line())
-    for line in way.empty:
-        print(f"empty: {line}")
     held = sum(one.holds for one in proved)
     print(f"\n{held} of {len(proved)} hops proved in {time.monotonic() - began:.0f} s.")
     return 0 if held == len(proved) == len(given.only or HOPS) + 1 else 1

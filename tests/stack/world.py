@@ -5,8 +5,8 @@ from __future__ import annotations
 import ssl
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -50,6 +50,8 @@ class World:
         pager: Whoever gets events for the pager.
         mail: Whoever gets mails.
         lines: Whoever gets lines.
+        now: Up to when the providers have something.
+        own_disk: Whether the data lie on a disk of their own.
     """
 
     stack: Stack
@@ -58,6 +60,8 @@ class World:
     pager: Receiver
     mail: Mailbox
     lines: Collector
+    now: pd.Timestamp
+    own_disk: bool = False
 
     @property
     def root(self) -> Path:
@@ -79,6 +83,12 @@ def world(
     collector: str | None,
     more: Mapping[str, str] | None = None,
     settings: Mapping[str, Mapping[str, str]] | None = None,
+    *,
+    without: Sequence[str] = (),
+    instead: Mapping[str, Path] | None = None,
+    behind: int = 0,
+    trains: bool = True,
+    disk: Callable[[Path], AbstractContextManager[bool]] = nullcontext,  # type: ignore[assignment]
 ) -> Iterator[World]:
     """Start what lies around the stack, and put the stack there without starting it.
 
@@ -87,6 +97,11 @@ def world(
         collector: The program that collects lines.
         more: Further parameters of the runs.
         settings: Further variables by part.
+        without: Parts that are left out.
+        instead: Folders that are mounted in place of those of compose, by part.
+        behind: So many hours of quotes that the providers have are not told yet.
+        trains: Whether the trainings are due.
+        disk: Makes of the folder of the data a disk of its own; says whether it could.
     """
     with ExitStack() as started:
         folder = Path(
@@ -97,7 +112,11 @@ def world(
         chat, pager = started.enter_context(receiving()), started.enter_context(receiving((202, {}, b"{}")))
         mail = started.enter_context(mailbox(tls, password))
         lines = started.enter_context(collecting())
-        asked = started.enter_context(providers(pd.Timestamp.now("UTC").floor("h"), STOCKS, SESSIONS, HOURS))
+        now = pd.Timestamp.now("UTC").floor("h")
+        asked = started.enter_context(providers(now, STOCKS, SESSIONS, HOURS))
+        if behind:
+            hours = next(iter(asked.oanda.candles.values()))["time"]
+            asked.at(hours[hours <= now].iloc[-1 - behind])
         elsewhere = {
             "mail.example.org:587": f"{mail.host}:{mail.port}",
             "https://events.pagerduty.com": pager.url,
@@ -110,7 +129,8 @@ def world(
             "alertmanager": {"SSL_CERT_FILE": str(certificate)},
             **(settings or {}),
         }
-        stack = Stack(folder / "s", compose, collector, elsewhere, told)
+        stack = Stack(folder / "s", compose, collector, elsewhere, told, without, instead)
+        own_disk = started.enter_context(disk(stack.volume("data")))
         for name, secret in {
             "chat": f"{chat.url}/services/T/B/x",
             "pager": "key-of-a-service",
@@ -118,9 +138,11 @@ def world(
         }.items():
             give_secret(stack, f"channel_{name}", secret)
         stack.hand_secrets(stack.parts["alertmanager"])
-        found = World(stack, asked, chat, pager, mail, lines)
+        found = World(stack, asked, chat, pager, mail, lines, now, own_disk is True)
+        _spoil(asked)
         _make_small(stack.app / "conf" / ENV / "globals.yml", asked)
-        sleep(found, found.trainings())
+        if trains:
+            sleep(found, found.trainings())
         yield found
 
 
@@ -128,7 +150,7 @@ def give_secret(stack: Stack, name: str, text: str) -> None:
     """Put a secret in the place of the one that was made."""
     file = stack.secrets / name
     file.unlink()
-    file.write_text(f"{text}\n", encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
     file.chmod(0o444)
 
 
@@ -145,6 +167,12 @@ def _make_small(file: Path, asked: Providers) -> None:
     said = yaml.safe_load(file.read_text(encoding="utf-8"))
     said["live"] |= {"stocks": asked.params["stocks"], "pairs": asked.params["pairs"]}
     file.write_text(yaml.safe_dump(said), encoding="utf-8")
+
+
+def _spoil(asked: Providers) -> None:
+    """Let one bar of the history be none: its highest price is below its lowest."""
+    bars = next(one.bars for name, one in asked.yahoo.listings.items() if name in asked.params["stocks"])
+    bars.loc[bars.index[-60], "high"] = bars["low"].iloc[-60] * 0.9
 
 
 def _certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:

@@ -17,6 +17,8 @@ from finq_predictor.domain.metrics.signals import (
 from finq_predictor.domain.metrics.surroundings import PROMISED, REALISED
 
 _SAID, _ASKED = PREDICTIONS.samples[0], REQUESTS.samples[0]
+# What nobody has said yet is 0 of what was said, and not unknown.
+_RATE = 'sum by (market) (rate({said}{{decision="{decision}"}}[15m])) or 0 * sum by (market) (rate({said}[15m]))'
 _CARD, _WHO = 'arm="champion"', "{{market}} {{model}} {{version}}"
 _YEAR, _BOOK = 'window="365d"', "{{market}} {{source}}"
 
@@ -109,7 +111,7 @@ BUSINESS = Dashboard(
         Panel(
             "Answers to act upon",
             "Predictions an hour that say to act, of each market, as callers ask for them.",
-            (Query(f'sum by (market) (rate({_SAID}{{decision="predict"}}[15m])) * 3600', "{{market}}"),),
+            (Query(f"({_RATE.format(said=_SAID, decision='predict')}) * 3600", "{{market}}"),),
             Unit.PER_HOUR,
             width=9,
         ),
@@ -118,8 +120,7 @@ BUSINESS = Dashboard(
             "A model that abstains more than it did has too little confidence, old bars, or rows it has never seen.",
             (
                 Query(
-                    f'sum by (market) (rate({_SAID}{{decision="abstain"}}[15m]))'
-                    f" / sum by (market) (rate({_SAID}[15m]))",
+                    f"({_RATE.format(said=_SAID, decision='abstain')}) / sum by (market) (rate({_SAID}[15m]))",
                     "{{market}}",
                 ),
             ),
