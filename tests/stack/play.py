@@ -7,6 +7,7 @@ is missing.
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import time
 import traceback
@@ -78,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--install", action="store_true", help="let root install what is missing")
     parser.add_argument("--only", action="append", help="name of a hop; all when left out")
     given = parser.parse_args(arguments)
+    logging.getLogger("mail.log").setLevel(logging.ERROR)
     require(given.install)
     began, proved = time.monotonic(), []
     with world(tool(COMPOSE), tool(COLLECTOR)) as around:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +10,7 @@ from deploy.checkers import checker
 from serving import small_market
 from stack import hops
 from stack.machine import missing
-from stack.world import World, world
+from stack.world import world
 
 pytestmark = pytest.mark.slow
 # What trains, keeps experiments and collects lines is left to the long form.
