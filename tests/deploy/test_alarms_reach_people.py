@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx
 import yaml
 
 from finq_predictor.adapters.alarms.deploy_files import ALERTMANAGER, PROMETHEUS, RULES, write_deploy_files
@@ -116,3 +120,35 @@ def test_a_service_that_dies_is_told_by_slack_and_by_mail(tmp_path):
     assert "Subject: firing: Service down" in mail
     print(f"Slack after {seconds[0]:.1f} s, mail after {seconds[1]:.1f} s")
     assert max(seconds) < HOLD_S + 15.0
+
+
+def test_secrets_that_nobody_replaced_tell_nobody(tmp_path, project_path):
+    """Those that are made hold no key that somebody else's service would be asked with, and Alertmanager says so."""
+    secrets = tmp_path / "secrets"
+    made = [sys.executable, project_path / "deploy" / "compose" / "make_secrets.py", secrets]
+    subprocess.run(made, check=True, capture_output=True, timeout=60)
+    assert (secrets / "channel_pager").read_text() == ""
+    assert (secrets / "channel_chat").read_text().startswith("http://127.0.0.1:9/")
+    with receiving((202, {}, b"{}")) as pager:
+        text = (project_path / "deploy" / ALERTMANAGER).read_text(encoding="utf-8")
+        for there, here in {
+            "/run/secrets": str(secrets),
+            "https://events.pagerduty.com": pager.url,
+            "mail.example.org:587": "127.0.0.1:9",
+            "group_wait: 10s": "group_wait: 100ms",
+        }.items():
+            assert there in text
+            text = text.replace(there, here)
+        (tmp_path / "alertmanager.yml").write_text(text)
+        with running_alertmanager(tmp_path / "am", tmp_path / "alertmanager.yml") as manager:
+            said = {"title": "t", "summary": "s", "description": "d", "runbook_url": "r"}
+            alert = {"labels": {"alertname": "service-down", "severity": "critical"}, "annotations": said}
+            assert httpx.post(f"{manager}/api/v2/alerts", json=[alert], timeout=10).status_code == 200
+
+            def failed() -> bool:
+                metrics = httpx.get(f"{manager}/metrics", timeout=10).text
+                found = re.search(r'notification_requests_failed_total\{integration="pagerduty"\} (\d+)', metrics)
+                return found is not None and int(found[1]) > 0
+
+            wait_for(failed, 20.0, "what it could not tell")
+    assert pager.got == []
