@@ -1,4 +1,4 @@
-"""The recipe of the images that run pipelines: its form, its rules, and as a proof one image that is built and runs."""
+"""The recipe of the images that run pipelines: its form, its rules, as proofs each image, built and at work."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import subprocess
+import time
 import tomllib
 from pathlib import Path
 
@@ -102,23 +103,45 @@ def test_what_is_installed_stands_in_the_lock():
     assert all(re.fullmatch(r"#.*|[\w-]+==[\w.]+", line) for line in airflow)
 
 
+# What each image is asked within, as its user: that what it is for is there and starts.
+ASKED = {
+    "training": (["mlflow", "--version"], ["kedro", "run", "--env", "test", "--pipelines", "ingestion"]),
+    "data": (
+        ["finq", "--help"],
+        ["python", "-c", "import yfinance, feedparser"],
+        ["kedro", "run", "--env", "test", "--pipelines", "ingestion"],
+    ),
+    "sentiment": (["finq", "--help"], ["python", "-c", "import torch, transformers"]),
+    "airflow": (["/app/airflow/bin/airflow", "version"], ["kedro", "run", "--env", "test", "--pipelines", "ingestion"]),
+    "development": (["python", "-m", "pytest", "--version"], ["git", "--version"], ["make", "--version"]),
+}
+RUNS = {"training", "data", "airflow"}
+"""Targets within which a pipeline was run."""
+
+
 @pytest.mark.proof
 @pytest.mark.timeout(3000)
-def test_the_image_of_the_data_is_built_and_runs_a_pipeline_as_nobody(tmp_path):
+@pytest.mark.parametrize("target", list(ASKED))
+def test_each_image_is_built_and_does_what_it_is_for_as_nobody(tmp_path, target):
     require_tools()
     require_index(tmp_path, "six==1.17.0")
     images = Images(tmp_path)
     images.make_base(tmp_path)
-    name = "localhost/finq-data:proof"
+    name, began = f"localhost/finq-{target}:proof", time.monotonic()
     secrets = [word for one in secrets_of_pip(tmp_path) for word in ("--secret", one.removeprefix("secret="))]
-    options = ["--pull=never", "--network", "host", "--target", "data", "--file", str(RECIPE), *secrets]
+    options = ["--pull=never", "--network", "host", "--target", target, "--file", str(RECIPE), *secrets]
     try:
         images.buildah("bud", *options, "--build-arg", "VERSION=1", "--tag", name, str(PROJECT))
+        print(f"\n{target}: built in {time.monotonic() - began:.0f} s", end="")
         told = images.inspect(name)["config"]
         assert told["User"] == f"{USER}:{USER}"
         assert set(told["Volumes"]) == {"/app/data", "/var/lib/finq"}
         assert told["Labels"]["org.opencontainers.image.version"] == "1"
+        assert told["Labels"]["org.opencontainers.image.title"] == f"finq-{target}"
+        # A run ends and says how it went; what stays is asked by the check of compose, which is run below.
+        assert told["Healthcheck"] == {"Test": ["NONE"]}
         with images.container(name) as (container, root):
+            print(f", {_megabytes(root)} MB")
             open_to_it = {
                 path.relative_to(root).as_posix()
                 for path in (root / "app").rglob("*")
@@ -131,10 +154,11 @@ def test_the_image_of_the_data_is_built_and_runs_a_pipeline_as_nobody(tmp_path):
                 folder.mkdir(parents=True)
                 os.chown(folder, USER, USER)
                 run += ["--volume", f"{folder}:/{place}"]
-            assert "predict" in images.buildah(*run, container, "--", "finq", "--help")
-            words = ["kedro", "run", "--env", "test", "--pipelines", "ingestion"]
-            images.buildah(*run, container, "--", *words)
-            assert list((tmp_path / "app/data").rglob("*.parquet"))
+            for words in ASKED[target]:
+                assert images.buildah(*run, container, "--", *words) or words[0] == "python", words
+            assert images.buildah(*run, container, "--", "id", "-u") == str(USER)
+            if target in RUNS:
+                assert list((tmp_path / "app/data").rglob("*.parquet"))
             denied = subprocess.run(
                 ["buildah", *run, container, "--", "touch", "/app/one"],
                 env=images.variables, capture_output=True, text=True, timeout=60,
@@ -143,3 +167,8 @@ def test_the_image_of_the_data_is_built_and_runs_a_pipeline_as_nobody(tmp_path):
     finally:
         images.buildah("rmi", "--force", name)
         images.buildah("rmi", "--prune", "--force")
+
+
+def _megabytes(root: Path) -> int:
+    files = (path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
+    return round(sum(path.stat().st_size for path in files) / 2**20)

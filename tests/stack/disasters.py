@@ -28,6 +28,7 @@ from finq_predictor.adapters.alarms.deploy_files import ALERTMANAGER, PROMETHEUS
 from finq_predictor.adapters.alarms.settings import read_settings
 from finq_predictor.domain.alarms.rule import Audience
 from finq_predictor.domain.alarms.rules import ALARM_RULES
+from finq_predictor.domain.market.markets import MARKETS
 from stack.engine import PROJECT, StackError
 from stack.hops import Way, accounts, ready, require, schedule, until
 from stack.machine import require as require_programs
@@ -36,6 +37,7 @@ from stack.world import World, world
 
 HOLD_S, LOOK_S, WAIT_S, COOL_S = 3, 1, 1, 40
 """Minutes and hours in the files: a condition holds so long, is looked at so often, waits for others, is told again."""
+QUICK = ("scheduler-down", "disk-full", "old-model", "feature-drift", "dead-provider")
 HEARTBEAT_S = 25.0
 """So long the scheduler may give no sign of life, which it does every 15 seconds; in the files three minutes."""
 GATHER_S = 2
@@ -43,7 +45,9 @@ GATHER_S = 2
 SLACK_S = 20.0
 WATCH_S = 12.0
 # A model is too old after so many bars; calls to providers are counted so far back.
-OLDEST_BARS, NEW_BARS, CALLS_HOURS = 6, 5, 0.01
+OLDEST_BARS, NEW_BARS, CALLS_HOURS = 6, 5, 0.02
+# What the providers hold back until then is no stale data.
+FRESH_HOURS = 200
 DISK_MB = 700
 
 
@@ -159,6 +163,8 @@ def befall(
 def quick_files(folder: Path, **more: object) -> Iterator[dict[str, Path]]:
     """The files of Prometheus and Alertmanager, with seconds in place of minutes and hours; nothing else is other.
 
+    Rules of which no cause is at hand here keep their own times.
+
     Args:
         folder: Where they are put.
         more: Settings of alarms that are other ones, by their names.
@@ -174,7 +180,8 @@ def quick_files(folder: Path, **more: object) -> Iterator[dict[str, Path]]:
         }
     with _changed(folder / RULES) as told:
         for rule in told["groups"][0]["rules"]:
-            rule["for"] = f"{HOLD_S}s"
+            if rule["alert"] in QUICK:
+                rule["for"] = f"{HOLD_S}s"
     with _changed(folder / ALERTMANAGER) as told:
         told["route"] |= {"group_wait": f"{WAIT_S}s", "group_interval": f"{WAIT_S}s"}
         for route in told["route"]["routes"]:
@@ -280,12 +287,12 @@ class Disasters:
         def dies() -> None:
             self.around.providers.yahoo.__exit__(None, None, None)
             time.sleep(CALLS_HOURS * 3600.0)
-            self._run("ingestion", code=1)
+            self._run("ingestion", code=None)
             self._run("monitoring")
 
         return befall(self.people, "dead provider", "dead-provider", dies, self.gathered)
 
-    def _run(self, pipelines: str, code: int = 0) -> None:
+    def _run(self, pipelines: str, code: int | None = 0) -> None:
         params = self.stack.environment(self.stack.parts["scheduler"])["FINQ_KEDRO_PARAMS"]
         self.stack.exec(
             "scheduler", "kedro", "run", "--env", "live", "--pipelines", pipelines, "--params", params, code=code
@@ -307,7 +314,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("mail.log").setLevel(logging.ERROR)
     require_programs(given.install)
     began, table = time.monotonic(), []
-    more = {f"{market}.monitoring.calls_hours": str(CALLS_HOURS) for market in ("equity", "fx")}
+    told = {"calls_hours": CALLS_HOURS, "freshness_limit_hours": FRESH_HOURS}
+    more = {f"{market}.monitoring.{key}": str(value) for market in MARKETS for key, value in told.items()}
     settings = {"api": {"FINQ_MAX_MODEL_AGE_BARS": str(OLDEST_BARS)}}
     wrong: list[str] = []
     todo: list[Callable[[], Told]] = []
