@@ -29,6 +29,7 @@ MADE = {
     "adapters/alarms/settings.py",
     "adapters/object_store/connection.py",
     "serving/access/token_keys.py",
+    "serving/hosting.py",
     "serving/settings.py",
 }
 WORD = re.compile(r"\bFINQ_[A-Z][A-Z_]*[A-Z]\b")

@@ -235,8 +235,8 @@ def test_a_job_with_a_command_is_a_dag_by_the_same_template(project_path, tmp_pa
     assert train["clocks"] == ["0 3 * * *", "Asia/Tokyo"]
     assert train["outlets"] == {"train": ["trained"]}
     words = backup["words"]["backup"]
-    assert words["FINQ_PROGRAM"].endswith("/finq")
-    assert words["FINQ_WORD_2"] == "{% raw %}s3://bucket/it's {{ not }} $HOME{% endraw %}"
+    assert words["TASK_PROGRAM"].endswith("/finq")
+    assert words["TASK_WORD_2"] == "{% raw %}s3://bucket/it's {{ not }} $HOME{% endraw %}"
 
 
 TELL = """

@@ -223,8 +223,8 @@ def _frame(
 
 def _stage(project: Project, job: str, task_id: str, words: Sequence[str]) -> BashOperator:
     """Run a command in the project's environment; a run of Kedro gets overlay and parameters from the environment."""
-    line = ['exec "$FINQ_PROGRAM"', *(f'"$FINQ_WORD_{place}"' for place in range(1, len(words)))]
-    given = {f"FINQ_WORD_{place}": word for place, word in enumerate(words) if place}
+    line = ['exec "$TASK_PROGRAM"', *(f'"$TASK_WORD_{place}"' for place in range(1, len(words)))]
+    given = {f"TASK_WORD_{place}": word for place, word in enumerate(words) if place}
     if tuple(words[:2]) == ("kedro", "run"):
         line.insert(2, '--env "$FINQ_KEDRO_ENV"')
         line.append('${FINQ_KEDRO_PARAMS:+--params "$FINQ_KEDRO_PARAMS"}')
@@ -236,7 +236,7 @@ def _stage(project: Project, job: str, task_id: str, words: Sequence[str]) -> Ba
         # What a job says is not code: neither a shell nor a template reads it.
         env={
             **{name: _plain(value) for name, value in {**project.variables, **given}.items()},
-            "FINQ_PROGRAM": project.program(words[0]),
+            "TASK_PROGRAM": project.program(words[0]),
             "FINQ_SCHEDULE_JOB": job,
             "FINQ_RUN_ID": "{{ dag.dag_id }}/{{ run_id }}",
             "FINQ_SCHEDULED_FOR": "{{ dag_run.run_after.isoformat() }}",

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import re
 from collections.abc import Sequence
 
 import orjson
 
+from finq_predictor.adapters.environment.reading import value_of
 from finq_predictor.adapters.log_lines import RUN, fields
 
 logger = logging.getLogger("finq_predictor.serving.requests")
@@ -37,7 +37,7 @@ class RequestLog:
     def __init__(self) -> None:
         self._waiting: list[bytes] = []
         self._planned = False
-        self._run = os.environ.get(RUN)
+        self._run = value_of(RUN) or None
 
     def told(
         self,

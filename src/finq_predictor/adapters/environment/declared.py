@@ -230,6 +230,7 @@ _ELSEWHERE = (
     Variable("FINQ_LOG_SINK", "Where the other collector hands them to", (Reader.COLLECTOR,)),
     Variable("FINQ_LOG_STATE", "Where the other collector keeps how far it is", (Reader.COLLECTOR,)),
     Variable("FINQ_TEST_BAO", "Program of a vault for one test", _TESTS),
+    Variable("FINQ_PICTURES", "Folder into which a test draws the pictures of the dashboards", _TESTS),
     Variable("FINQ_SOAK_KEY", "Key by which a long proof asks", _TESTS),
 )
 
