@@ -63,7 +63,7 @@ def gateway_of(environment: Mapping[str, str] | None = None) -> Gateway | None:
     parts = urlsplit(given.decode("utf-8", errors="replace"))
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError(
-            f"{GATEWAY} holds no address; expected http://HOST:9091, with user and password before HOST if it wants them."
+            f"{GATEWAY} holds no address; expected http://HOST:9091, with user and password where it asks."
         )
     url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
     return Gateway(url, unquote(parts.username) if parts.username else None, unquote(parts.password or ""))
