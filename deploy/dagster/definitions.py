@@ -138,6 +138,7 @@ defs = dg.Definitions(
     resources=location.named_resources | {"io_manager": dg.mem_io_manager},
     jobs=list(location.named_jobs.values()),
     schedules=list(location.named_schedules.values()),
-    sensors=[*location.named_sensors.values(), *sensors],
+    # Without that of kedro-dagster for failures: it tells hooks of another process, and whoever failed has ended.
+    sensors=sensors,
     executor=dg.in_process_executor,
 )
