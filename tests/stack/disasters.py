@@ -36,7 +36,7 @@ from stack.play import COLLECTOR, COMPOSE, tool
 from stack.world import World, world
 
 HOLD_S, LOOK_S, WAIT_S, COOL_S = 3, 1, 10, 40
-"""Minutes and hours in the files: a condition holds so long, is looked at so often; changes of what is told wait; told again."""
+"""Seconds, minutes and hours in the files: a condition holds, is looked at, what changes waits, it is told again."""
 QUICK = ("scheduler-down", "disk-full", "old-model", "feature-drift", "dead-provider")
 HEARTBEAT_S = 25.0
 """So long the scheduler may give no sign of life, which it does every 15 seconds; in the files three minutes."""
