@@ -22,6 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import httpx
+import pandas as pd
 import yaml
 
 from finq_predictor.adapters.alarms.deploy_files import ALERTMANAGER, PROMETHEUS, RULES, write_deploy_files
@@ -45,7 +46,7 @@ GATHER_S = 2
 SLACK_S = 20.0
 WATCH_S = 15.0
 # A model is too old after so many bars, of which its labels take some at once; calls are counted so far back.
-OLDEST_BARS, NEW_BARS, CALLS_HOURS = 20, 24, 0.02
+OLDEST_BARS, NEW_BARS, CALLS_HOURS = 40, 48, 0.02
 # What the providers hold back until then is no stale data.
 FRESH_HOURS = 200
 DISK_MB = 700
@@ -262,7 +263,8 @@ class Disasters:
 
         def bars_come() -> None:
             self.around.providers.at(self.around.now)
-            self._run("ingestion")
+            # The last hours are left for the provider that dies.
+            self._run("ingestion.fx", until=self.around.now - pd.Timedelta(hours=3))
 
         told = befall(self.people, "old model", "old-model", bars_come, self.usual)
         return told
@@ -275,8 +277,8 @@ class Disasters:
                 if name in self.around.providers.params["stocks"]:
                     listing.bars["volume"] = listing.bars["volume"].astype("int64")
                     listing.bars.loc[listing.bars.index[-5:], "volume"] *= 8
-            self._run("ingestion,features")
-            self._run("monitoring")
+            self._run("ingestion.equity,sentiment.equity,features.equity")
+            self._run("monitoring.equity")
 
         return befall(self.people, "drifted feature", "feature-drift", volumes_rise, self.gathered)
 
@@ -286,16 +288,19 @@ class Disasters:
         def dies() -> None:
             self.around.providers.yahoo.__exit__(None, None, None)
             time.sleep(CALLS_HOURS * 3600.0)
-            self._run("ingestion", code=None)
-            self._run("monitoring")
+            self._run("ingestion.fx", code=None)
+            self._run("monitoring.fx")
 
         return befall(self.people, "dead provider", "dead-provider", dies, self.gathered)
 
-    def _run(self, pipelines: str, code: int | None = 0) -> None:
-        params = self.stack.environment(self.stack.parts["scheduler"])["FINQ_KEDRO_PARAMS"]
-        self.stack.exec(
-            "scheduler", "kedro", "run", "--env", "live", "--pipelines", pipelines, "--params", params, code=code
-        )
+    def _run(self, stages: str, code: int | None = 0, until: pd.Timestamp | None = None) -> None:
+        """Run stages as `docker compose exec scheduler` does, up to a time or to now."""
+        told = self.stack.environment(self.stack.parts["scheduler"])["FINQ_KEDRO_PARAMS"].split(",")
+        params = [one for one in told if not one.startswith("until=")]
+        if until is not None:
+            params.append(f"until={until.isoformat()}")
+        words = ["kedro", "run", "--env", "live", "--namespaces", stages, "--params", ",".join(params)]
+        self.stack.exec("scheduler", *words, code=code)
 
     def _over(self, rule: str, told: Told, said: str = "") -> None:
         """Wait until the chat was told that it is over."""

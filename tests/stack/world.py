@@ -124,6 +124,9 @@ def world(
         }
         (feed,) = asked.params["feeds"].values()
         params = {"yahoo_url": asked.yahoo.url, "feeds.wire": feed, **QUICK, **(more or {})}
+        if behind:
+            # Who asked up to now would not ask again for what was held back.
+            params["until"] = asked.yahoo.now.isoformat()
         told = {
             "scheduler": {"FINQ_KEDRO_PARAMS": ",".join(f"{key}={value}" for key, value in params.items())},
             "alertmanager": {"SSL_CERT_FILE": str(certificate)},
