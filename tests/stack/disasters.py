@@ -46,9 +46,9 @@ GATHER_S = 2
 SLACK_S = 20.0
 WATCH_S = 15.0
 # A model is too old after so many bars, of which its labels take some at once; calls are counted so far back.
-OLDEST_BARS, NEW_BARS, CALLS_HOURS = 40, 48, 0.02
+OLDEST_BARS, NEW_BARS, CALLS_HOURS = 40, 360, 0.02
 # What the providers hold back until then is no stale data.
-FRESH_HOURS = 200
+FRESH_HOURS = 2000
 DISK_MB = 700
 
 
@@ -270,13 +270,13 @@ class Disasters:
         return told
 
     def feature_drifts(self) -> Told:
-        """A provider delivers other volumes than it did: eight times those of before, for a week."""
+        """A provider delivers other volumes than it did: eight times those of before, for three weeks."""
 
         def volumes_rise() -> None:
             for name, listing in self.around.providers.yahoo.listings.items():
                 if name in self.around.providers.params["stocks"]:
                     listing.bars["volume"] = listing.bars["volume"].astype("int64")
-                    listing.bars.loc[listing.bars.index[-5:], "volume"] *= 8
+                    listing.bars.loc[listing.bars.index[-15:], "volume"] *= 8
             self._run("ingestion.equity,sentiment.equity,features.equity")
             self._run("monitoring.equity")
 
