@@ -25,10 +25,17 @@ class _ToAPlace(click.Group):
     """A group whose first word may also be a place: then it is backed up to there."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the name of that command before what is none."""
-        if args and args[0] not in self.commands and args[0] not in ("--help", "--log-level"):
-            args = [_TO, *args]
-        return super().parse_args(ctx, args)
+        """Put the name of that command before what is none, lest its options be taken for those of the group."""
+        return super().parse_args(ctx, self._named(args))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that words ask for."""
+        return super().resolve_command(ctx, self._named(args))
+
+    def _named(self, args: list[str]) -> list[str]:
+        return [_TO, *args] if args and args[0] not in self.commands and args[0] != "--help" else args
 
 
 @click.group(cls=_ToAPlace)
