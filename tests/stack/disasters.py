@@ -36,7 +36,7 @@ from stack.machine import require as require_programs
 from stack.play import COLLECTOR, COMPOSE, tool
 from stack.world import World, world
 
-HOLD_S, LOOK_S, WAIT_S, COOL_S = 3, 1, 10, 40
+HOLD_S, LOOK_S, WAIT_S, COOL_S = 3, 2, 10, 40
 """Seconds, minutes and hours in the files: a condition holds, is looked at, what changes waits, it is told again."""
 QUICK = ("scheduler-down", "disk-full", "old-model", "feature-drift", "dead-provider")
 HEARTBEAT_S = 25.0
