@@ -114,3 +114,14 @@ def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setenv(name, value)
     tell(s3_server, "reset")
     return make_bucket(s3_server, "house")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_by_mlflow() -> Iterator[None]:
+    """MLflow writes into the environment which store it was told to use; the next test would take it for a setting."""
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    yield
+    if before is None:
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+    else:
+        os.environ["MLFLOW_TRACKING_URI"] = before

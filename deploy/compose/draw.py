@@ -52,7 +52,7 @@ PARTS = {
     "logs": Place("d", 4, ("hands every line", "to a collector")),
 }
 # Drawn as one with the part of the name beside it.
-BELONGS = {"airflow-migrate": "airflow", "airflow-scheduler": "airflow", "airflow-dags": "airflow"}
+BELONGS = dict.fromkeys(("airflow-migrate", "airflow-scheduler", "airflow-dags", "airflow-triggerer"), "airflow")
 AROUND = {
     "clients": Place("a", 1, ("programs and", "browsers")),
     "providers": Place("a", 3, ("bars, articles,", "macro series")),

@@ -109,6 +109,24 @@ def test_every_dataset_that_tracks_takes_it_and_the_environment_is_left_as_it_wa
     assert tracked().endswith("ours.db")
 
 
+def test_what_mlflow_left_in_the_environment_is_not_what_somebody_said(tmp_path, monkeypatch):
+    """It writes there whatever it is told to use; every other folder of data of the process then seemed to be empty."""
+    import mlflow
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    before = mlflow.get_tracking_uri()
+    try:
+        mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'left.db'}")
+        assert os.environ["MLFLOW_TRACKING_URI"].endswith("left.db")
+        assert tracking_uri_of(Layout(tmp_path)) == Layout(tmp_path).tracking_uri
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'said.db'}")
+        assert tracking_uri_of(Layout(tmp_path)).endswith("said.db")
+        mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'said.db'}")
+        assert tracking_uri_of(Layout(tmp_path)).endswith("said.db")
+    finally:
+        mlflow.set_tracking_uri(before)
+
+
 def test_a_run_refuses_what_nobody_reads(project_path, tmp_path, monkeypatch):
     bootstrap_project(project_path)
     monkeypatch.setenv("FINQ_SIGNNG_KEY", "hid4en")

@@ -123,7 +123,7 @@ def test_there_is_a_dag_for_each_job_and_none_for_anything_else(dags, jobs):
     intents = {re.sub(r"finq_(equity_|fx_)?", "", name) for name in dags}
     assert intents == {
         *("data_collection", "market_features", "news_features", "model_training", "model_validation", "monitoring"),
-        "batch_predictions",
+        *("batch_predictions", "backup", "backup_weekly"),
     }
 
 

@@ -76,7 +76,8 @@ def test_a_job_of_dagster_writes_what_a_run_writes(project_path, small_project, 
     assert {"fx.silver_bars", "equity.silver_benchmark", "fx.bronze_bars"} <= set(made)
     for market in ("fx", "equity"):
         assert_same(small_project, tmp_path, market, "silver_bars", "silver_articles", "silver_macro")
-    schedule = read_schedule(project_path, "test")
+    # A job with a command of its own is none that Dagster could look into.
+    schedule = {name: job for name, job in read_schedule(project_path, "test").items() if job.command is None}
     assert found["jobs"] == sorted(f"test__{name}" for name in schedule)
     times = {f"test__{name}": [job.schedule, job.timezone] for name, job in schedule.items() if job.schedule}
     assert found["schedules"] == times

@@ -297,7 +297,7 @@ def test_what_nobody_has_said_yet_is_none_of_it_and_not_unknown(tmp_path, said, 
     """Of a counter that was never raised Prometheus knows nothing: the panels were empty while all was well."""
     panels = {panel.title: panel for panel in DASHBOARDS["business"].panels}
     tests = []
-    for title, value in zip(("Signals an hour", "Share of answers that abstain"), found, strict=True):
+    for title, value in zip(("Answers to act upon", "Share of answers that abstain"), found, strict=True):
         (query,) = panels[title].queries
         tests.append(
             {"expr": query.promql, "eval_time": "20m", "exp_samples": [{"labels": '{market="coins"}', "value": value}]}

@@ -30,7 +30,8 @@ def test_every_mistake_can_be_made_and_names_tests_that_exist(mutant):
     for node in mutant.killed_by:
         file, _, name = node.partition("::")
         tree = ast.parse((PROJECT / file).read_text(encoding="utf-8"))
-        tests = {each.name for each in tree.body if isinstance(each, ast.FunctionDef) and each.name.startswith("test_")}
+        named = (each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef))
+        tests = {each.name for each in named if each.name.startswith("test_")}
         assert name.partition("[")[0] in tests if name else tests, node
 
 

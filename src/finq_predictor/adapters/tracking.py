@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, is_dataclass
@@ -15,6 +16,7 @@ import pandas as pd
 from pydantic import RootModel
 
 from finq_predictor.adapters.atomic_file import is_of_the_dead, own_name
+from finq_predictor.adapters.environment.reading import foreign
 from finq_predictor.adapters.layout import Layout
 from finq_predictor.adapters.object_store.address import is_url
 from finq_predictor.adapters.secret_values import read_secret
@@ -23,6 +25,9 @@ from finq_predictor.adapters.typed_json import plain
 from finq_predictor.domain.errors import UnknownNameError
 from finq_predictor.domain.modelling.search import TrialState
 
+_MLFLOWS = "MLFLOW_TRACKING_URI"
+# What the environment said before MLflow had been told to use it.
+_by_users = {foreign(_MLFLOWS)}
 PARENT = "mlflow.parentRunId"
 WRITER, IDENTITY = "writer", "identity"
 # How MLflow closes the run of a trial.
@@ -104,9 +109,21 @@ def utc_now() -> datetime:
 
 
 def given_tracking_uri() -> str:
-    """The server or database of MLflow that the environment names; empty where it names none."""
+    """The server or database of MLflow that the environment names; empty where it names none.
+
+    MLflow writes into the environment which store it was told to use, for processes that it starts. That says nothing
+    of what the user wants for another folder of data.
+    """
     found = read_secret("FINQ_TRACKING_URI", "the address")
-    return "" if found is None else found.decode("latin-1")
+    said = "" if found is None else found.decode("latin-1")
+    if said != _told_to_mlflow():
+        _by_users.add(said)
+    return said if said != foreign(_MLFLOWS) or said in _by_users else ""
+
+
+def _told_to_mlflow() -> str | None:
+    """What MLflow was told to use in this process; None where it was told nothing, or is not even imported."""
+    return getattr(sys.modules.get("mlflow.tracking._tracking_service.utils"), "_tracking_uri", None)
 
 
 def location_of(place: str, tracking_uri: str) -> str | None:

@@ -20,10 +20,12 @@ from pydantic import RootModel
 
 from finq_predictor.adapters.datasets.json_value import JsonValueDataset
 from finq_predictor.adapters.tracking import TrackedRuns
+from finq_predictor.domain.evaluation.trading_rules import BacktestRules
 from finq_predictor.domain.features import FeatureSet
 from finq_predictor.domain.ingestion.gates import Check, IngestionChecks
 from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.modelling.origin import CodeVersion, Origin, TrainingSummary
+from finq_predictor.domain.modelling.refusals import AbstentionRules, ConformalUse
 from finq_predictor.domain.modelling.search import Hyperparameters
 from finq_predictor.domain.promotion.decision import Decision
 from synthetic_values import make_provenance
@@ -35,6 +37,20 @@ PLAIN = {
     float: st.floats(allow_nan=False, allow_infinity=False),
     bool: st.booleans(),
     NoneType: st.none(),
+}
+
+# Of what refuses most of what its fields could hold.
+OWN = {
+    BacktestRules: st.builds(
+        BacktestRules,
+        execution=st.sampled_from(("close", "open")),
+        entry_lag=st.integers(1, 5),
+        cost_bp=st.floats(0.0, 50.0),
+        delisting_return=st.none() | st.floats(-1.0, 0.0),
+    ),
+    AbstentionRules: st.builds(
+        AbstentionRules, min_confidence=st.floats(0.0, 1.0), conformal=st.sampled_from(list(ConformalUse))
+    ),
 }
 
 
@@ -71,6 +87,8 @@ def values_of(annotation: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(list(annotation))
     if issubclass(annotation, RootModel):
         return values_of(annotation.model_fields["root"].annotation).map(annotation)
+    if annotation in OWN:
+        return OWN[annotation]
     assert is_dataclass(annotation), f"a typed value cannot hold {annotation}"
     hints = get_type_hints(annotation)
     return st.builds(annotation, **{field.name: values_of(hints[field.name]) for field in fields(annotation)})
