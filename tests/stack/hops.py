@@ -116,8 +116,8 @@ def doors(way: Way) -> str:
 
 
 def schedule(way: Way) -> str:
-    """The scheduler finds its trainings due, asks the providers, and runs them to their end."""
-    trainings = set(way.world.trainings())
+    """The scheduler finds its trainings due, asks the providers, and runs them and their validations to their end."""
+    trainings = way.world.chains()
     began = time.monotonic()
 
     def ended() -> dict[str, dict[str, Any]] | None:

@@ -72,6 +72,11 @@ class World:
         """Jobs that train a market."""
         return [name for name, job in read_schedule(self.stack.app, ENV).items() if job.retrains]
 
+    def chains(self) -> set[str]:
+        """These, and the jobs that their success leads to: a validation decides who serves."""
+        schedule = read_schedule(self.stack.app, ENV)
+        return {name for training in self.trainings() for name in schedule.following(training)}
+
     def jobs(self, ending: str) -> list[str]:
         """Jobs whose names end so."""
         return [name for name in read_schedule(self.stack.app, ENV) if name.endswith(ending)]
