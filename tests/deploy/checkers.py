@@ -34,4 +34,4 @@ def ran(*words: str | Path, **options: object) -> subprocess.CompletedProcess[st
     """Run a checker to its end; what it says is in `stdout` and `stderr`."""
     given = {"capture_output": True, "text": True, "timeout": 300, **options}
     # Which overload holds depends on options that only the caller knows.
-    return subprocess.run([str(word) for word in words], **given)  # type: ignore[call-overload, no-any-return]
+    return subprocess.run([str(word) for word in words], **given)  # type: ignore[call-overload, no-any-return]  # `given` is open

@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _tried(name: str, hop: object, way: Way) -> Proved:
     began = time.monotonic()
     try:
-        proof, holds = hop(way), True  # type: ignore[operator]
+        proof, holds = hop(way), True  # type: ignore[operator]  # hops are kept as objects
     except Exception as error:
         traceback.print_exc()
         proof, holds = f"{type(error).__name__}: {error}", False

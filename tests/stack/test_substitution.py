@@ -12,9 +12,9 @@ from stack.substitution import Substitution
 HERE = Substitution(
     {
         "api:8000": "127.0.0.1:41000",
-        "/data": "/tmp/s/app/data",
-        "/app/data": "/tmp/s/x/data",
-        "/run/secrets": "/tmp/s/k",
+        "/data": "/here/app/data",
+        "/app/data": "/here/x/data",
+        "/run/secrets": "/here/k",
     }
 )
 
@@ -25,9 +25,9 @@ HERE = Substitution(
         ("http://api:8000/metrics", "http://127.0.0.1:41000/metrics"),
         ("server api:8000;", "server 127.0.0.1:41000;"),
         ("web-api:8000 api:80001 api:8000x", "web-api:8000 api:80001 api:8000x"),
-        ("sqlite:////app/data/live/mlflow.db", "sqlite:////tmp/s/x/data/live/mlflow.db"),
-        ("FINQ_DATA_ROOT=/data/live /my/data /data-old", "FINQ_DATA_ROOT=/tmp/s/app/data/live /my/data /data-old"),
-        ("cat /run/secrets/key", "cat /tmp/s/k/key"),
+        ("sqlite:////app/data/live/mlflow.db", "sqlite:////here/x/data/live/mlflow.db"),
+        ("FINQ_DATA_ROOT=/data/live /my/data /data-old", "FINQ_DATA_ROOT=/here/app/data/live /my/data /data-old"),
+        ("cat /run/secrets/key", "cat /here/k/key"),
     ],
 )
 def test_whole_words_are_written_otherwise_and_back_again(there, here):

@@ -93,7 +93,7 @@ def world(
     instead: Mapping[str, Path] | None = None,
     behind: int = 0,
     trains: bool = True,
-    disk: Callable[[Path], AbstractContextManager[bool]] = nullcontext,  # type: ignore[assignment]
+    disk: Callable[[Path], AbstractContextManager[bool]] = nullcontext,  # type: ignore[assignment]  # it gives None: no disk of its own
 ) -> Iterator[World]:
     """Start what lies around the stack, and put the stack there without starting it.
 

@@ -9,6 +9,8 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from finq_predictor.adapters.living import is_alive
+
 _HOST = re.sub(r"[^A-Za-z0-9]", "", platform.node()) or "host"
 _TEMPORARY = re.compile(r"\..+\.([A-Za-z0-9]+-\d+)\.tmp(\.[^.]*)?")
 
@@ -66,7 +68,7 @@ def own_name() -> str:
 def is_of_the_dead(name: str) -> bool:
     """Whether an :func:`own_name` is that of a process of this machine that is dead; others are not ours to judge."""
     host, _, process = name.rpartition("-")
-    return host == _HOST and process.isdigit() and not _alive(int(process))
+    return host == _HOST and process.isdigit() and not is_alive(int(process))
 
 
 def _sweep(folder: Path) -> None:
@@ -75,13 +77,3 @@ def _sweep(folder: Path) -> None:
         match = _TEMPORARY.fullmatch(left.name)
         if match and is_of_the_dead(match.group(1)):
             left.unlink(missing_ok=True)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

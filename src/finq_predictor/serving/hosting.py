@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from finq_predictor.adapters.environment.reading import foreign
+from finq_predictor.adapters.living import is_alive
 from finq_predictor.adapters.snapshots.store import SnapshotStore
 from finq_predictor.domain.errors import FinqError
 from finq_predictor.serving.metrics import MULTIPROCESS
 from finq_predictor.serving.settings import AuthMode, InferenceMode, Settings, given_for
-from finq_predictor.serving.supervisor import SUPERVISOR, is_alive
+from finq_predictor.serving.supervisor import SUPERVISOR
 from finq_predictor.serving.trial import TRIALS, try_ahead
 
 logger = logging.getLogger(__name__)

@@ -23,11 +23,11 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.registry import Collector
 
 from finq_predictor.adapters.environment.reading import foreign
+from finq_predictor.adapters.living import is_alive
 from finq_predictor.domain.metrics import Metric
 from finq_predictor.domain.metrics import service as declared
 from finq_predictor.domain.modelling.prediction import bars_since
 from finq_predictor.serving.answers import Served
-from finq_predictor.serving.supervisor import is_alive
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"

@@ -8,7 +8,6 @@ import os
 import signal
 import threading
 import time
-from pathlib import Path
 
 from finq_predictor.adapters.environment.reading import value_of
 
@@ -26,19 +25,6 @@ def end_with_supervisor() -> None:
     supervisor = _supervisor()
     if supervisor is not None:
         threading.Thread(target=_watch, args=(supervisor,), name="finq-supervisor", daemon=True).start()
-
-
-def is_alive(pid: int) -> bool:
-    """Whether there is a process of this number that runs; one that has ended may wait for its parent to notice."""
-    try:
-        os.kill(pid, 0)
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="latin-1").rpartition(")")[2].split()[0]
-    except ProcessLookupError:
-        return False
-    except OSError:
-        # Another user's, or a system without such files.
-        return True
-    return state not in ("Z", "X")
 
 
 def _supervisor() -> int | None:

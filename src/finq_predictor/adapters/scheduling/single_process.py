@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from finq_predictor.adapters.atomic_file import write_text_atomically
+from finq_predictor.adapters.living import is_alive
 from finq_predictor.adapters.scheduling.figures import FILE
 from finq_predictor.domain.alarms.rules.scheduler_down import RULE as DOWN
 from finq_predictor.domain.errors import DataError, StoreError
@@ -75,7 +76,7 @@ def require_well(folder: Path, now: datetime) -> str:
         raise StoreError(f"No scheduler works below {folder}. {_START}") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{note} does not say who is the scheduler ({error}). {_START}") from None
-    if machine == platform.node() and not _is_there(process):
+    if machine == platform.node() and not is_alive(process):
         raise StoreError(f"The scheduler below {folder} is gone: it was process {process}. {_START}")
     seconds = now.timestamp() - _heartbeat(folder / FILE)
     if seconds > DOWN.limit:
@@ -84,16 +85,6 @@ def require_well(folder: Path, now: datetime) -> str:
             f"{seconds:.0f} s ago; expected one within {DOWN.limit:.0f} s. See docs/runbooks/{DOWN.runbook}.md"
         )
     return f"The scheduler works: {_holder(note)}, last sign of life {max(seconds, 0.0):.0f} s ago."
-
-
-def _is_there(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _heartbeat(file: Path) -> float:
