@@ -80,8 +80,11 @@ def _made_by() -> str:
 
 
 @pytest.fixture(scope="session")
-def small_project() -> Path:
-    """Data root of a whole run of both markets with ``--env test``, made once by the code that is tested."""
+def small_project() -> Iterator[Path]:
+    """Data root of a whole run of both markets with ``--env test``, made once by the code that is tested.
+
+    It is read by all tests; one that says something into it makes a copy first, and is named here else.
+    """
     root = PROJECT / "data" / "test"
     stamp, made_by = root / ".made_by", _made_by()
     with FileLock(PROJECT / "data" / ".test.lock"):
@@ -91,7 +94,9 @@ def small_project() -> Path:
             result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=900)
             assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-5000:]
             stamp.write_text(made_by)
-    return root
+    yield root
+    said = root / "05_predictions" / "served"
+    assert not said.exists(), f"A test recorded answers below {said}, which is read by all; give it a state_root."
 
 
 @pytest.fixture(scope="session")

@@ -196,7 +196,7 @@ def test_a_command_that_does_not_exist_is_found(command: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def client(small_project: Path) -> Iterator[Any]:
+def client(small_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the library it uses
         from starlette.testclient import TestClient
@@ -204,7 +204,10 @@ def client(small_project: Path) -> Iterator[Any]:
     from finq_predictor.serving.app import create_app
     from finq_predictor.serving.settings import Settings
 
-    with TestClient(create_app(Settings(data_root=small_project, keeper=False, auth="off"))) as started:
+    # What it says is recorded, and the data are those of every test.
+    state = tmp_path_factory.mktemp("said")
+    settings = Settings(data_root=small_project, state_root=state, keeper=False, auth="off")
+    with TestClient(create_app(settings)) as started:
         yield started
 
 
