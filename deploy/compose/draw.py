@@ -52,7 +52,10 @@ PARTS = {
     "logs": Place("d", 4, ("hands every line", "to a collector")),
 }
 # Drawn as one with the part of the name beside it.
-BELONGS = dict.fromkeys(("airflow-migrate", "airflow-scheduler", "airflow-dags", "airflow-triggerer"), "airflow")
+BELONGS = {
+    **dict.fromkeys(("airflow-migrate", "airflow-scheduler", "airflow-dags", "airflow-triggerer"), "airflow"),
+    **{f"{name}-exporter": name for name in ("postgres", "redis")},
+}
 AROUND = {
     "clients": Place("a", 1, ("programs and", "browsers")),
     "providers": Place("a", 3, ("bars, articles,", "macro series")),
@@ -92,6 +95,13 @@ def arrows() -> Iterator[Arrow]:
     yield Arrow(f"M{_x('c', 0.75)},{_y(1, 1)} V{_y(2) - 4}")
     yield Arrow(f"M{_x('c', 0.5)},{_y(3)} V{_y(1, 1) + 4}", "reads only", (_x("c", 0.5) + 6, _y(2, 1) + 24), "start")
     yield Arrow(f"M{_x('d', 0.5)},{_y(1, 1)} V{_y(2) - 4}", "scrapes", (_x("d", 0.5) + 8, _y(1, 1) + 36), "start")
+    between = (_x("right", 1) + _x("d")) // 2
+    yield Arrow(
+        f"M{_x('d', 0.15)},{_y(1, 1)} V{_y(2) - 26} H{between} V{_y(2, 0.4)} H{_x('right', 1) + 4}",
+        "stores, by exporters",
+        (between - 8, _y(2) - 30),
+        "end",
+    )
     yield Arrow(
         f"M{_x('e')},{_y(2, 0.3)} H{_x('d', 1) + 14} V{_y(1, 0.85)} H{_x('d', 1) + 4}",
         "asks",

@@ -29,6 +29,7 @@ SECRETS: dict[str, Callable[[Read], str]] = {
     "postgres_password": _random,
     "finq_password": _random,
     "airflow_password": _random,
+    "watch_password": _random,
     "redis_password": _random,
     "grafana_password": _random,
     "token_secret": _random,
@@ -39,11 +40,12 @@ SECRETS: dict[str, Callable[[Read], str]] = {
     "store_url": _database("finq", "psycopg"),
     "airflow_url": _database("airflow", "psycopg2"),
     "redis_url": lambda read: f"redis://finq:{read('redis_password')}@redis:6379/0",
-    # The service uses all of its database and administers nothing; the other one is asked whether the server lives.
+    # The service uses all of its database and administers nothing; the others ask whether the server lives, and how.
     "redis_users": lambda read: (
         "user default reset\n"
         f"user finq on >{read('redis_password')} ~* &* +@all -@admin -@dangerous +info\n"
-        "user health on nopass -@all +ping"
+        "user health on nopass -@all +ping\n"
+        "user watch on nopass -@all +ping +info"
     ),
     # Tell nobody until those of yours are put in their place, see conf/stack/alarms.yml: an address that nobody has, no
     # key at all, and a password that opens nothing.

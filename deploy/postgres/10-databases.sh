@@ -11,3 +11,10 @@ CREATE DATABASE :"name" OWNER :"name";
 REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
 SQL
 done
+# And who sees how the server is, of whatever it holds nothing.
+psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --username "${POSTGRES_USER:-postgres}" --dbname postgres \
+    --set file="${SECRETS:-/run/secrets}/watch_password" <<'SQL'
+\set password `cat :file`
+CREATE ROLE watch LOGIN PASSWORD :'password' IN ROLE pg_monitor;
+GRANT CONNECT ON DATABASE finq TO watch;
+SQL

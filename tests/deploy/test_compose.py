@@ -31,7 +31,7 @@ from serving.collector import collecting
 COMPOSE = DEPLOY / "compose"
 PARTS = {
     *("proxy", "api", "scheduler", "mlflow", "postgres", "redis", "prometheus", "alertmanager", "grafana"),
-    *("figures", "node", "sentiment", "logs"),
+    *("figures", "node", "sentiment", "logs", "postgres-exporter", "redis-exporter"),
     *("airflow", "airflow-migrate", "airflow-scheduler", "airflow-dags", "airflow-triggerer"),
 }
 # What ends by itself, or in whose image nothing could ask.

@@ -186,6 +186,31 @@ def test_outcomes_come_with_the_bars_by_the_labels_of_training_and_revisions_sta
     assert "figures are given from 100 on 20 days" in told.output
 
 
+def test_score_cards_know_the_outcomes_that_another_process_recorded_first(grown, monkeypatch):
+    root, tables = grown
+    monkeypatch.delenv("FINQ_STORE_URL", raising=False)
+    write_bars(root, tables, 389)
+    with started(Settings(data_root=root, markets="fx")) as client:
+        names = client.store.get("fx").predictor.panel.instruments
+        for name in names:
+            client.post("/predict", {"instrument": name})
+
+    def keeper() -> Keeper:
+        return Keeper(root, lambda: ServedStore(store_engine(root, {})), chores=Chores(root).run_once)
+
+    service = keeper()
+    service.run_once()
+    (card,) = read_score_cards(root).cards
+    assert card.counts.matured == 0
+    write_bars(root, tables, 395)
+    # A job that predicts on a schedule tidies up as the service does; its score-cards lie in a folder of its own.
+    job = Chores(root, state=root / "of-the-job")
+    assert job.run_once(ServedStore(store_engine(root, {})), past=False) == len(names)
+    assert service.run_once().outcomes == 0
+    (card,) = read_score_cards(root).cards
+    assert card.counts.matured == len(names)
+
+
 def test_the_commands_store_and_remove(grown, monkeypatch):
     root, _ = grown
     monkeypatch.delenv("FINQ_STORE_URL", raising=False)

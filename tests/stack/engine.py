@@ -44,6 +44,8 @@ PORTS = {
     "prometheus": 9090,
     "alertmanager": 9093,
     "node": 9100,
+    "postgres-exporter": 9187,
+    "redis-exporter": 9121,
 }
 _LONGEST_S = 120.0
 _PAUSE_S = 0.1
@@ -296,6 +298,10 @@ class Stack:
                 return [needed("prometheus-alertmanager"), *said, *words]
             case "node":
                 return [needed("prometheus-node-exporter"), *said, f"--web.listen-address={listen}"]
+            case "postgres-exporter":
+                return [needed("prometheus-postgres-exporter"), *said, f"--web.listen-address={listen}"]
+            case "redis-exporter":
+                return [needed("prometheus-redis-exporter"), *said, f"-web.listen-address={listen}"]
             case "api":
                 return [sys.executable, "-m", "finq_predictor.serving.container"]
             case "logs":

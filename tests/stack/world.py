@@ -72,6 +72,12 @@ class World:
         """Jobs that train a market."""
         return [name for name, job in read_schedule(self.stack.app, ENV).items() if job.retrains]
 
+    def collections(self) -> list[str]:
+        """Jobs that bring what trainings wait for."""
+        schedule = read_schedule(self.stack.app, ENV)
+        sought = {name for training in self.trainings() for name in schedule[training].waits_for}
+        return [name for name, job in schedule.items() if sought & set(job.makes)]
+
     def chains(self) -> set[str]:
         """These, and the jobs that their success leads to: a validation decides who serves."""
         schedule = read_schedule(self.stack.app, ENV)
@@ -150,7 +156,8 @@ def world(
         _spoil(asked)
         _make_small(stack.app / "conf" / ENV / "globals.yml", asked)
         if trains:
-            sleep(found, found.trainings())
+            # They wait for bars, which are collected every ten minutes.
+            sleep(found, [*found.collections(), *found.trainings()])
         yield found
 
 

@@ -57,7 +57,7 @@ class Chores:
             store.prune(now - self.predictions, now - self.users)
             self._prune_at = time.monotonic() + _DAY_S
         found = self._outcomes.run_once(store, past=past)
-        if found or time.monotonic() >= self._cards_at:
+        if found or self._outcomes.others_recorded or time.monotonic() >= self._cards_at:
             write_score_cards(store.engine, self.root, now, self.state)
             write_signal_records(store.engine, self.root, now, self.state)
             write_reports(store.engine, self.root, now, self.state)

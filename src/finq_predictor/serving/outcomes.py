@@ -27,11 +27,14 @@ class Outcomes:
     Attributes:
         root: Folder of the data.
         kept: How far back statements are kept.
+        others_recorded: Whether the last look found outcomes that another process has recorded since the one before.
     """
 
     root: Path
     kept: timedelta = timedelta(days=1096)
+    others_recorded: bool = False
     _met: dict[str, str] = field(default_factory=dict)
+    _told: dict[str, int] = field(default_factory=dict)
     _past: bool = False
     _again_at: float = 0.0
 
@@ -54,7 +57,7 @@ class Outcomes:
         if self._past and time.monotonic() >= self._again_at:
             self._met.clear()
             self._past, self._again_at = False, time.monotonic() + _AGAIN_S
-        found = 0
+        self.others_recorded, found = False, 0
         for market in MARKETS.values():
             snapshot = SnapshotStore(self.root, market.name).newest()
             if not snapshot.has("silver_bars") or self._met.get(market.name) == snapshot.id:
@@ -79,4 +82,8 @@ class Outcomes:
             logger.warning("What became of predictions of %s cannot be seen: %s", market.name, error)
             return 0
         published = datetime.fromisoformat(snapshot.manifest.published_at).astimezone(UTC)
-        return store.record_outcomes(market.name, snapshot.id, published, known)
+        new = store.record_outcomes(market.name, snapshot.id, published, known)
+        told = store.count_outcomes(market.name)
+        self.others_recorded |= told != self._told.get(market.name, 0) + new
+        self._told[market.name] = told
+        return new

@@ -162,6 +162,16 @@ class ServedStore:
         with working(self.engine) as connection:
             return insert_revisions(connection, served_outcomes, rows)
 
+    def count_outcomes(self, market: str) -> int:
+        """How many outcomes there are of a market, with all that were corrected later."""
+        from sqlalchemy import func, select
+
+        from finq_predictor.adapters.database.schema import served_outcomes
+
+        wanted = select(func.count()).select_from(served_outcomes).where(served_outcomes.c.market == market)
+        with working(self.engine) as connection:
+            return int(connection.execute(wanted).scalar_one())
+
     def prune(self, predictions_before: datetime, users_before: datetime) -> dict[str, int]:
         """Forget what is too old, by whole months: what was said and became of it, and earlier who asked.
 
