@@ -216,7 +216,11 @@ def test_the_proxy_in_a_container_reads_the_file_for_a_host(tmp_path, stack, sec
         (tmp_path / name).touch()
     made = ran(*command, "-subj", "/CN=x", "-keyout", tmp_path / "tls_key", "-out", tmp_path / "tls_certificate")
     assert made.returncode == 0, made.stderr
-    over = configured(COMPOSE / "compose.yml", COMPOSE / "tls.yml", secrets=secrets)["services"]["proxy"]
+    parts = configured(COMPOSE / "compose.yml", COMPOSE / "tls.yml", secrets=secrets)["services"]
+    over, figures = parts["proxy"], parts["figures"]
+    # Where the proxy listens for others, asked by whoever looks when certificates end.
+    assert figures["environment"]["FINQ_CERTIFICATES"] == f"proxy:{over['ports'][0]['target']}"
+    assert set(figures["networks"]) & set(over["networks"]) == {"front"}
     assert [(port["published"], port["target"]) for port in over["ports"]] == [("443", 8443)]
     assert "with-tls.sed" in " ".join(over["command"])
     places = {"server api:": "server 127.0.0.1:", "/run/secrets/": f"{tmp_path}/"}

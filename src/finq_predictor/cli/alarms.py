@@ -127,7 +127,7 @@ def _measured(root: Path, state: Path | None, settings: AlarmSettings) -> tuple[
     from finq_predictor.serving.score_gauges import score_gauges, served_signal_gauges
 
     places = [root] if state is None or state == root else [root, state]
-    gauges = [disk_gauge(places), certificate_gauge(settings.certificates), *graphics_gauges()]
+    gauges = [disk_gauge(places), certificate_gauge(settings.all_certificates()), *graphics_gauges()]
     problems = []
     for measured in (score_gauges, served_signal_gauges):
         try:

@@ -95,3 +95,12 @@ def test_a_folder_or_channel_that_is_not_there_is_told(conf):
         read_settings(conf / "nowhere")
     with pytest.raises(UnknownNameError, match="Unknown channel 'slack'"):
         read_settings(conf).channel("slack")
+
+
+def test_certificates_of_the_environment_are_looked_at_as_well(project_path):
+    settings = read_settings(project_path / "conf", "base").model_copy(
+        update={"certificates": ("/etc/own.pem", "proxy:8443")}
+    )
+    assert settings.all_certificates({}) == ("/etc/own.pem", "proxy:8443")
+    told = {"FINQ_CERTIFICATES": "proxy:8443, api.example.org:443 ,"}
+    assert settings.all_certificates(told) == ("/etc/own.pem", "proxy:8443", "api.example.org:443")

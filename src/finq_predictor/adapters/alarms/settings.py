@@ -21,6 +21,7 @@ from finq_predictor.domain.errors import ConfigurationError, FinqError, UnknownN
 FILE = "alarms.yml"
 _BY_NAME = ("channels", "audiences", "limits")
 _SLACK, _KIND = "FINQ_CHANNEL_SLACK", "slack"
+_CERTIFICATES = "FINQ_CERTIFICATES"
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -159,6 +160,15 @@ class AlarmSettings(BaseModel):
             channels={**self.channels, _KIND: {"kind": _KIND}},
             audiences={audience: (*self.audiences[audience], _KIND) for audience in Audience},
         )
+
+    def all_certificates(self, environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
+        """Those of the configuration, and those that the environment names beside them.
+
+        Args:
+            environment: Variables by name; None for those of this process.
+        """
+        named = plainly(given(environment), _CERTIFICATES).split(",")
+        return tuple(dict.fromkeys([*self.certificates, *filter(None, map(str.strip, named))]))
 
     def audiences_of(self, channel: str) -> frozenset[Audience]:
         """Who is told through a channel."""

@@ -106,6 +106,12 @@ _SECRETS = (
         plain=("SLACK_WEBHOOK_URL",),
     ),
     Variable(
+        "FINQ_CERTIFICATES",
+        "Certificates whose end is looked at beside those of `alarms.yml`, separated by commas: files in PEM, and "
+        "`HOST:PORT` of servers, whose own is looked at",
+        (ALARMS,),
+    ),
+    Variable(
         "FINQ_PUSH_GATEWAY",
         "Address of a Prometheus push gateway, with user and password where it wants them: a run that no `finq "
         "schedule` started tells it how long it took and how it ended",

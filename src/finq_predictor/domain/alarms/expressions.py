@@ -45,13 +45,14 @@ class Expression(Protocol):
 
 @dataclass(frozen=True)
 class _Selected:
-    """Samples of a metric, of which labels may have to match patterns, as a whole."""
+    """Samples of a metric, of which labels may have to match patterns, as a whole, or must not match them."""
 
     metric: Metric
     where: Mapping[str, str] = field(default_factory=dict)
+    unless: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        unknown = sorted(set(self.where) - set(self.metric.labels))
+        unknown = sorted({*self.where, *self.unless} - set(self.metric.labels))
         if unknown:
             raise ConfigurationError(
                 f"{self.metric.name} has no label {unknown[0]!r}; it has {', '.join(self.metric.labels) or 'none'}."
@@ -63,12 +64,14 @@ class _Selected:
         return (self.metric,)
 
     def _selector(self, sample: str) -> str:
-        pairs = ", ".join(f'{name}=~"{pattern}"' for name, pattern in sorted(self.where.items()))
-        return f"{sample}{{{pairs}}}" if pairs else sample
+        pairs = [f'{name}=~"{pattern}"' for name, pattern in sorted(self.where.items())]
+        pairs += [f'{name}!~"{pattern}"' for name, pattern in sorted(self.unless.items())]
+        return f"{sample}{{{', '.join(pairs)}}}" if pairs else sample
 
     def _matches(self, labels: Labels) -> bool:
         found = dict(labels)
-        return all(re.fullmatch(pattern, found.get(name, "")) for name, pattern in self.where.items())
+        kept = all(re.fullmatch(pattern, found.get(name, "")) for name, pattern in self.where.items())
+        return kept and not any(re.fullmatch(pattern, found.get(name, "")) for name, pattern in self.unless.items())
 
 
 @dataclass(frozen=True)
