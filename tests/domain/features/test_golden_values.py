@@ -1,4 +1,7 @@
-"""Our values beside those of TA-Lib, pandas, NumPy and SciPy on the same bars."""
+"""Our values beside those of TA-Lib, pandas, NumPy and SciPy on the same bars.
+
+These are written by hand, each for itself; that every formula of the reference holds is in test_formulas.py.
+"""
 
 from __future__ import annotations
 
@@ -222,6 +225,50 @@ PANDAS: dict[str, Peer] = {
     "vwap_gap_5": lambda b: b.close * b.volume.rolling(5).sum() / turnover(b).rolling(5).sum() - 1,
     "volume_abs_ret_corr_20": lambda b: b.close.pct_change().abs().rolling(20).corr(b.volume),
     "volume_profile_60": lambda b: volume_below(b, 60),
+    # Night and session
+    "tug_of_war_20": lambda b: (np.log(b.open / b.close.shift()) - np.log(b.close / b.open)).rolling(20).mean(),
+    "overnight_ret_5": lambda b: np.log(b.open / b.close.shift()).rolling(5).sum(),
+    "overnight_intraday_corr_60": lambda b: (b.open / b.close.shift() - 1).rolling(60).corr(b.close / b.open - 1),
+    # Jumps and moments
+    "bipower_vol_20": lambda b: np.sqrt(
+        np.pi / 2 * (log_returns(b).abs() * log_returns(b).abs().shift()).rolling(20).mean()
+    ),
+    "median_vol_20": lambda b: np.sqrt(
+        np.pi / (6 - 4 * np.sqrt(3) + np.pi) * (log_returns(b).abs().rolling(3).median() ** 2).rolling(20).mean()
+    ),
+    "max_ret_mean_20_5": lambda b: b.close.pct_change().rolling(20).apply(lambda x: np.sort(x)[-5:].mean(), raw=True),
+    "min_ret_mean_60_3": lambda b: b.close.pct_change().rolling(60).apply(lambda x: np.sort(x)[:3].mean(), raw=True),
+    "realised_skew_20": lambda b: (
+        np.sqrt(20) * (log_returns(b) ** 3).rolling(20).sum() / (log_returns(b) ** 2).rolling(20).sum() ** 1.5
+    ),
+    "realised_kurt_20": lambda b: (
+        20 * (log_returns(b) ** 4).rolling(20).sum() / (log_returns(b) ** 2).rolling(20).sum() ** 2
+    ),
+    "downside_vol_20": lambda b: np.sqrt((log_returns(b).clip(upper=0) ** 2).rolling(20).mean()),
+    # Impact and levels
+    "kyle_lambda_20": lambda b: (
+        b.close.pct_change().rolling(20).cov(np.sign(b.close.diff()) * b.volume)
+        / (np.sign(b.close.diff()) * b.volume).rolling(20).var()
+        * b.volume.rolling(20).mean()
+    ),
+    "volume_concentration_20": lambda b: (b.volume**2).rolling(20).mean() / b.volume.rolling(20).mean() ** 2,
+    "volume_peak_gap_20": lambda b: pd.Series(
+        [np.nan] * 19
+        + [
+            np.log(b.close.iloc[t] / typical(b).iloc[b.volume.iloc[t - 19 : t + 1].argmax() + t - 19])
+            for t in range(19, len(b))
+        ]
+    ),
+    # Regimes and seasons
+    "vol_state_20_120": lambda b: (
+        (np.log(vol(b, 20)) - np.log(vol(b, 20)).rolling(120).mean()) / np.log(vol(b, 20)).rolling(120).std()
+    ),
+    "season_ret_250_20": lambda b: b.close.shift(230) / b.close.shift(250) - 1,
+    "benchmark_high_gap_250": lambda b: b.benchmark / b.benchmark.rolling(250).max() - 1,
+    "lagged_beta_60": lambda b: (
+        b.close.pct_change().rolling(60).cov(b.benchmark.pct_change().shift())
+        / b.benchmark.pct_change().shift().rolling(60).var()
+    ),
 }
 
 
@@ -391,21 +438,6 @@ def test_like_pandas_with_quotes(name):
     np.testing.assert_allclose(ours, expected, rtol=tolerance, atol=tolerance * np.nanstd(expected))
 
 
-@pytest.mark.parametrize("market", [EQUITY, FX], ids=["equity", "fx"])
-def test_every_feature_is_written_out_a_second_time(market):
-    """A formula that is written once only can say anything; those of sessions are written out in their own tests."""
-    residuals = ("residual_ret_250_20", "residual_momentum_250_120_20")
-    second = {*TALIB, *PANDAS, *WIDE, *QUOTED, *residuals}
-    known = {
-        spec.function
-        for each in (EQUITY, FX)
-        for spec in select_features(each, random_panel(each).available)
-        if spec.name in second
-    }
-    specs = select_features(market, random_panel(market).available)
-    assert {spec.name for spec in specs if spec.function not in known and spec.family != "session"} == set()
-
-
 def test_spread_estimators_find_a_planted_bounce():
     """Two-sided prices around a random walk: each estimator finds the spread within its known bias."""
     rng = np.random.default_rng(8)
@@ -428,6 +460,7 @@ def test_spread_estimators_find_a_planted_bounce():
         ("high_low_spread_60", 0.006, 0.016),
         ("close_high_low_spread_20", 0.006, 0.020),
         ("roll_spread_60", 0.003, 0.016),
+        ("abdi_ranaldo_60", 0.006, 0.014),
     ]:
         assert low < table[name].mean() < high, (name, table[name].mean())
 
@@ -445,3 +478,25 @@ def test_volatility_estimators_agree_on_a_random_walk():
     table = compute_features(panel, make_feature_set(select_features(EQUITY, panel.available)))
     for name in ("vol_20", "parkinson_20", "garman_klass_20", "yang_zhang_20", "ewma_vol_32"):
         assert table[name].mean() == pytest.approx(0.02, rel=0.1), name
+
+
+def test_a_planted_impact_jump_and_season_are_found():
+    """Bars that were made with a known impact of volume, one jump, and Mondays that are followed by a rise."""
+    rng = np.random.default_rng(11)
+    ts = pd.bdate_range("2015-01-01", periods=600, tz="UTC").as_unit("us")
+    signed = rng.choice([-1.0, 1.0], 600) * rng.uniform(1e5, 2e6, 600)
+    impact = 0.01 * signed / np.abs(signed).mean()
+    jump = rng.normal(0, 0.01, 600)
+    jump[590] = 0.15
+    season = rng.normal(0, 0.002, 600) + 0.01 * (ts.day_of_week == 1)
+    close = 50 * np.exp(np.cumsum(np.column_stack([impact, jump, season]), axis=0))
+    volume = np.column_stack([np.abs(signed)] * 3)
+    fields = {name: close for name in ("open", "high", "low", "close")} | {"volume": volume}
+    panel = Panel("equity", ts, ("impact", "jump", "season"), fields)
+    table = compute_features(panel, make_feature_set(select_features(EQUITY, panel.available)))
+    of = {name: rows.set_index("ts") for name, rows in table.groupby("instrument")}
+    assert of["impact"]["kyle_lambda_60"].iloc[-1] == pytest.approx(0.01, rel=0.1)
+    assert of["jump"]["jump_share_20"].iloc[585] < 0.5 < of["jump"]["jump_share_20"].iloc[592]
+    monday = of["season"].index.day_of_week == 0
+    assert of["season"]["weekday_season_120"][monday].iloc[-20:].min() > 0.008
+    assert of["season"]["weekday_season_120"][~monday].iloc[-20:].max() < 0.004

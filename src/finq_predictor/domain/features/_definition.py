@@ -13,7 +13,15 @@ from typing import Any
 from finq_predictor.domain.errors import FeatureSetMismatchError
 
 SHARED_SOURCES = tuple(
-    f"finq_predictor.domain.{name}" for name in ("panel", "features._bars", "features._windows", "features._kernels")
+    f"finq_predictor.domain.{name}"
+    for name in (
+        "panel",
+        "features._bars",
+        "features._windows",
+        "features._kernels",
+        "features._moments",
+        "features._moment_kernels",
+    )
 )
 """Code that every feature goes through; a change of it changes every definition."""
 _DECORATOR = "feature"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from finq_predictor.domain.columns import ASK, BID, SECTOR
 from finq_predictor.domain.errors import ConfigurationError, FeatureSetMismatchError, UnknownNameError, closest
 from finq_predictor.domain.features._definition import function_code, shared_code
 from finq_predictor.domain.market.markets import MARKETS, Market, Trait, get_market
-from finq_predictor.domain.panel import BENCHMARK_CLOSE
+from finq_predictor.domain.panel import BENCHMARK_CLOSE, CROSS_SECTION, NEWS_FIELDS
 from finq_predictor.domain.registry import Registry
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class FeatureSpec:
         function: Takes ``Bars`` and ``arguments``, returns (T, N) or (T, 1).
         arguments: What the function gets after the bars.
         market: Name of the market it was chosen for, if any.
+        formula: What it computes in the words of :data:`~finq_predictor.domain.features.formulas.WORDS`, its windows
+            as numbers. It says, and decides nothing; the tests evaluate it by other means and compare.
     """
 
     name: str
@@ -63,6 +66,12 @@ class FeatureSpec:
     function: FeatureFunction = field(repr=False)
     arguments: tuple[Any, ...] = ()
     market: str | None = None
+    formula: str = ""
+
+    @property
+    def known(self) -> str:
+        """When a value is known, by what it reads: never later than the decision of its bar."""
+        return _when_known(self.inputs)
 
     @property
     def markets(self) -> tuple[str, ...]:
@@ -83,7 +92,8 @@ class FeatureSpec:
         """The same feature of one macro series."""
         inputs = tuple(f"macro_{series}" if name == EVERY else name for name in self.inputs)
         name = "_".join([self.function.__name__, series, *map(str, self.window)])
-        return replace(self, name=name, inputs=inputs, arguments=(series, *self.window))
+        formula = _with_numbers(self.formula, {"series": series})
+        return replace(self, name=name, inputs=inputs, arguments=(series, *self.window), formula=formula)
 
     def definition(self) -> str:
         """Everything that decides the values, as text; what is said about it for people is not in it."""
@@ -102,6 +112,7 @@ def feature(
     source: str,
     windows: tuple[Window, ...] = (),
     needs: tuple[Trait, ...] = (),
+    formula: str = "",
 ) -> Callable[[FeatureFunction], FeatureFunction]:
     """Register a function as one feature per window.
 
@@ -112,6 +123,8 @@ def feature(
         source: Author and year of the definition.
         windows: Windows in bars; a tuple of several is passed as several arguments.
         needs: What a market must have for it to make sense, beside what its inputs ask for.
+        formula: What it computes, in words of :data:`~finq_predictor.domain.features.formulas.WORDS` and with the
+            function's own names for its windows.
 
     Raises:
         ConfigurationError: If the name exists already or the docstring is missing.
@@ -125,6 +138,7 @@ def feature(
         for need in needs:
             if need not in set(Trait):
                 raise UnknownNameError("need of a feature", need, set(Trait))
+        parameters = [name for name in list(inspect.signature(function).parameters)[1:] if name != "series"]
         for window in windows or ((),):
             values = window if isinstance(window, tuple) else (window,)
             spec = FeatureSpec(
@@ -139,11 +153,36 @@ def feature(
                 needs=(*needs, *sorted({_OF_SOME_MARKETS[name] for name in inputs if name in _OF_SOME_MARKETS})),
                 function=function,
                 arguments=values,
+                formula=_with_numbers(formula, dict(zip(parameters, values, strict=False))),
             )
             add_feature(spec)
         return function
 
     return register
+
+
+def _with_numbers(formula: str, values: Mapping[str, object]) -> str:
+    for name, value in values.items():
+        formula = re.sub(rf"\b{name}\b", str(value), formula)
+    return formula
+
+
+def _when_known(inputs: tuple[str, ...]) -> str:
+    """In words; the most demanding input first."""
+    if not inputs:
+        return "before its bar begins, from the clock"
+    said = []
+    if any(name.startswith("macro_") for name in inputs):
+        said.append("releases and revisions from when they were published")
+    if set(inputs) & set(NEWS_FIELDS):
+        said.append("articles from when they were published, where all of the bar were fetched")
+    if BENCHMARK_CLOSE in inputs:
+        said.append("the benchmark if its close was known by the decision")
+    if SECTOR in inputs:
+        said.append("the sector that came with the bars")
+    if CROSS_SECTION in inputs:
+        said.append("the others that were members by then")
+    return "at the close of its bar" + (f"; {'; '.join(said)}" if said else "")
 
 
 def add_feature(spec: FeatureSpec) -> None:

@@ -15,6 +15,7 @@ from finq_predictor.domain.features._registry import feature
     lookback=lambda n: n + 1,
     unit="rank, -0.5 to 0.5",
     source="Jegadeesh and Titman (1993)",
+    formula="rank(close / lag(close, n) - 1)",
 )
 def rank_ret(bars: Bars, n: int) -> Matrix:
     """Rank of the return over n bars."""
@@ -27,6 +28,7 @@ def rank_ret(bars: Bars, n: int) -> Matrix:
     lookback=lambda n, _: n + 1,
     unit="rank, -0.5 to 0.5",
     source="Jegadeesh (1990)",
+    formula="rank(lag(close, skip) / lag(close, n) - 1)",
 )
 def rank_ret_skip(bars: Bars, n: int, skip: int) -> Matrix:
     """Rank of the return from n bars ago until the skipped last bars."""
@@ -39,6 +41,7 @@ def rank_ret_skip(bars: Bars, n: int, skip: int) -> Matrix:
     lookback=lambda n: n + 1,
     unit="rank, -0.5 to 0.5",
     source="Ang et al. (2006)",
+    formula="rank(std(logret, n))",
 )
 def rank_vol(bars: Bars, n: int) -> Matrix:
     """Rank of the volatility of n bars."""
@@ -51,6 +54,7 @@ def rank_vol(bars: Bars, n: int) -> Matrix:
     lookback=lambda _, slow: slow,
     unit="rank, -0.5 to 0.5",
     source="Gervais et al. (2001)",
+    formula="rank(mean(volume, fast) / mean(volume, slow))",
 )
 def rank_volume_trend(bars: Bars, fast: int, slow: int) -> Matrix:
     """Rank of average volume of the fast window over that of the slow one."""
@@ -63,6 +67,7 @@ def rank_volume_trend(bars: Bars, fast: int, slow: int) -> Matrix:
     lookback=lambda n: n,
     unit="rank, -0.5 to 0.5",
     source="George and Hwang (2004)",
+    formula="rank(close / max(high, n))",
 )
 def rank_high_gap(bars: Bars, n: int) -> Matrix:
     """Rank of the close over the highest high of n bars."""
@@ -75,6 +80,7 @@ def rank_high_gap(bars: Bars, n: int) -> Matrix:
     lookback=lambda n: n + 1,
     unit="rank, -0.5 to 0.5",
     source="Bali et al. (2011)",
+    formula="rank(max(ret, n))",
 )
 def rank_max_ret(bars: Bars, n: int) -> Matrix:
     """Rank of the largest return of one bar within n bars."""
@@ -87,6 +93,7 @@ def rank_max_ret(bars: Bars, n: int) -> Matrix:
     lookback=lambda n: n + 1,
     unit="ratio",
     source="Lehmann (1990)",
+    formula="close / lag(close, n) - average(close / lag(close, n))",
 )
 def excess_ret(bars: Bars, n: int) -> Matrix:
     """Return over n bars minus the mean of all instruments."""
@@ -100,13 +107,21 @@ def excess_ret(bars: Bars, n: int) -> Matrix:
     lookback=lambda n: n + 1,
     unit="ratio",
     source="Stivers and Sun (2010)",
+    formula="spread_among(close / lag(close, n) - 1)",
 )
 def dispersion(bars: Bars, n: int) -> Matrix:
     """Standard deviation among instruments of the return over n bars."""
     return bars.row_std(bars.change(n))
 
 
-@feature(inputs=("close", "cross_section"), windows=(50,), lookback=lambda n: n, unit="share", source="Zweig (1986)")
+@feature(
+    inputs=("close", "cross_section"),
+    windows=(50,),
+    lookback=lambda n: n,
+    unit="share",
+    source="Zweig (1986)",
+    formula="average(close > mean(close, n))",
+)
 def breadth(bars: Bars, n: int) -> Matrix:
     """Share of instruments above their average of n bars."""
     average = bars.mean(bars.close, n)
@@ -116,10 +131,11 @@ def breadth(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("close", "sector", "cross_section"),
-    windows=(5, 20, 120),
+    windows=(1, 5, 20, 60, 120),
     lookback=lambda n: n + 1,
     unit="ratio",
     source="Moskowitz and Grinblatt (1999)",
+    formula="close / lag(close, n) - sector_average(close / lag(close, n))",
 )
 def sector_excess_ret(bars: Bars, n: int) -> Matrix:
     """Return over n bars minus the mean of the sector."""
@@ -129,10 +145,11 @@ def sector_excess_ret(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("close", "sector", "cross_section"),
-    windows=(20, 120),
+    windows=(5, 20, 120),
     lookback=lambda n: n + 1,
     unit="ratio",
     source="Moskowitz and Grinblatt (1999)",
+    formula="sector_average(close / lag(close, n)) - average(close / lag(close, n))",
 )
 def sector_ret(bars: Bars, n: int) -> Matrix:
     """Mean return of the sector over n bars minus the mean of all instruments."""
@@ -146,6 +163,7 @@ def sector_ret(bars: Bars, n: int) -> Matrix:
     lookback=lambda n: n + 1,
     unit="ratio",
     source="Levy (1967)",
+    formula="close / lag(close, n) - benchmark / lag(benchmark, n)",
 )
 def relative_strength(bars: Bars, n: int) -> Matrix:
     """Return over n bars minus that of the benchmark."""
@@ -159,6 +177,7 @@ def relative_strength(bars: Bars, n: int) -> Matrix:
     lookback=lambda n: n + 1,
     unit="ratio",
     source="Cooper et al. (2004)",
+    formula="benchmark / lag(benchmark, n) - 1",
 )
 def benchmark_ret(bars: Bars, n: int) -> Matrix:
     """Return of the benchmark over n bars."""
@@ -172,6 +191,7 @@ def benchmark_ret(bars: Bars, n: int) -> Matrix:
     lookback=lambda n: n + 1,
     unit="per bar",
     source="French et al. (1987)",
+    formula="std(benchmark_ret, n)",
 )
 def benchmark_vol(bars: Bars, n: int) -> Matrix:
     """Standard deviation of returns of the benchmark over n bars."""
@@ -184,6 +204,7 @@ def benchmark_vol(bars: Bars, n: int) -> Matrix:
     lookback=lambda n: n + 1,
     unit="ratio",
     source="Sharpe (1964)",
+    formula="slope_on(ret, benchmark_ret, n)",
 )
 def beta(bars: Bars, n: int) -> Matrix:
     """Slope of returns on those of the benchmark over n bars."""
@@ -196,6 +217,7 @@ def beta(bars: Bars, n: int) -> Matrix:
     lookback=lambda n: n + 1,
     unit="-1 to 1",
     source="Morck et al. (2000)",
+    formula="corr(ret, benchmark_ret, n)",
 )
 def benchmark_corr(bars: Bars, n: int) -> Matrix:
     """Correlation of returns with those of the benchmark over n bars."""
@@ -208,6 +230,7 @@ def benchmark_corr(bars: Bars, n: int) -> Matrix:
     lookback=lambda n: n + 1,
     unit="per bar",
     source="Ang et al. (2006)",
+    formula="std(ret, n) * sqrt(1 - corr(ret, benchmark_ret, n) ** 2)",
 )
 def idiosyncratic_vol(bars: Bars, n: int) -> Matrix:
     """Standard deviation of what the benchmark does not explain, over n bars."""
@@ -216,10 +239,14 @@ def idiosyncratic_vol(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("close", "benchmark_close"),
-    windows=((250, 5), (250, 20)),
+    windows=((60, 1), (60, 5), (250, 5), (250, 20)),
     lookback=lambda n, _: n + 1,
     unit="ratio",
     source="Blitz et al. (2011)",
+    formula=(
+        "(mean(ret, m) - mean(ret, n) - slope_on(ret, benchmark_ret, n) * (mean(benchmark_ret, m) - "
+        "mean(benchmark_ret, n))) / (std(ret, n) * sqrt(1 - corr(ret, benchmark_ret, n) ** 2))"
+    ),
 )
 def residual_ret(bars: Bars, n: int, m: int) -> Matrix:
     """Mean residual of the last m bars from a regression on the benchmark over n, over the residuals' deviation."""
@@ -234,6 +261,11 @@ def residual_ret(bars: Bars, n: int, m: int) -> Matrix:
     lookback=lambda n, *_: n + 1,
     unit="ratio",
     source="Blitz et al. (2011)",
+    formula=(
+        "(lag(mean(ret, m - skip), skip) - mean(ret, n) - slope_on(ret, benchmark_ret, n) * "
+        "(lag(mean(benchmark_ret, m - skip), skip) - mean(benchmark_ret, n))) / (std(ret, n) * sqrt(1 "
+        "- corr(ret, benchmark_ret, n) ** 2))"
+    ),
 )
 def residual_momentum(bars: Bars, n: int, m: int, skip: int) -> Matrix:
     """Mean residual from m bars ago until the skipped last ones, over the residuals' deviation of n bars."""

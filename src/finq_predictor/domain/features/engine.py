@@ -13,15 +13,24 @@ from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import ConfigurationError, DataError, UnknownNameError
 from finq_predictor.domain.features import (
     cross_section,
+    jumps,
+    liquidity,
     macro,
     microstructure,
+    moments,
     momentum,
     news,
+    news_context,
+    overnight,
     price_pattern,
+    regime,
+    residual,
+    seasonality,
     session,
     trend,
     volatility,
     volume,
+    volume_levels,
 )
 from finq_predictor.domain.features._bars import Bars
 from finq_predictor.domain.features._registry import REGISTRY, FeatureSet, FeatureSpec, definitions_hash, expand
@@ -40,6 +49,15 @@ _MODULES = (
     session,
     news,
     macro,
+    overnight,
+    jumps,
+    moments,
+    liquidity,
+    volume_levels,
+    regime,
+    seasonality,
+    residual,
+    news_context,
 )
 FAMILIES = tuple(module.__name__.rpartition(".")[2] for module in _MODULES)
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from finq_predictor.domain.features._registry import REGISTRY, FeatureSpec
 from finq_predictor.domain.features.engine import FAMILIES
+from finq_predictor.domain.features.formulas import WORDS, latex
 from finq_predictor.domain.market.markets import MARKETS
 
 
@@ -15,8 +16,8 @@ def describe_features(specs: Iterable[FeatureSpec]) -> pd.DataFrame:
     """Describe features, one row each.
 
     Returns:
-        ``name, family, inputs, window, lookback`` (bars), ``unit, source, description, markets``; lists are joined with
-        commas.
+        ``name, family, inputs, window, lookback`` (bars), ``unit, formula, known`` (when a value is known), ``source,
+        description, markets``; lists are joined with commas.
     """
     return pd.DataFrame(
         [
@@ -27,6 +28,8 @@ def describe_features(specs: Iterable[FeatureSpec]) -> pd.DataFrame:
                 "window": ", ".join(map(str, spec.window)),
                 "lookback": spec.lookback,
                 "unit": spec.unit,
+                "formula": spec.formula,
+                "known": spec.known,
                 "source": spec.source,
                 "description": spec.description,
                 "markets": ", ".join(spec.markets),
@@ -44,19 +47,28 @@ def features_markdown() -> str:
         "# Features\n",
         "<!-- Generated from the registry (finq_predictor.domain.features.reference); do not edit. -->\n",
         f"{len(REGISTRY)} features: {totals}. A feature exists when its inputs do; those with `macro_*` exist once per "
-        "macro series, its name inserted before the windows. Every value is known at the close of its bar and depends "
-        "on `lookback` bars, the current one included. A window needs four fifths of its values, otherwise the feature "
-        "is missing; it is never filled.\n",
+        "macro series, its name inserted before the windows. Every value is known by the decision of its bar and "
+        "depends on `lookback` bars, the current one included. A window needs four fifths of its values, otherwise the feature "
+        "is missing; it is never filled. The words of the formulas are [below](#words-of-the-formulas); the tests "
+        "evaluate every formula without our code and compare.\n",
     ]
     for family in FAMILIES:
         specs = [spec for spec in REGISTRY.values() if spec.family == family]
         parts.append(f"## {family}\n")
-        parts.append("| feature | meaning | inputs | lookback | unit | markets | source |")
-        parts.append("|---|---|---|---:|---|---|---|")
+        parts.append("| feature | meaning | formula | inputs | known | lookback | unit | markets | source |")
+        parts.append("|---|---|---|---|---|---:|---|---|---|")
         parts += [
-            f"| `{row.name}` | {row.description} | {row.inputs or 'the clock'} | {row.lookback} | {row.unit} "
-            f"| {row.markets} | {row.source} |"
+            f"| `{row.name}` | {row.description} | {rendered(row.formula)} | {row.inputs or 'the clock'} | {row.known} "
+            f"| {row.lookback} | {row.unit} | {row.markets} | {row.source} |"
             for row in describe_features(specs).itertuples(index=False, name="Row")
         ]
         parts.append("")
+    parts += ["## Words of the formulas\n", "| word | what it is |", "|---|---|"]
+    parts += [f"| `{word}` | {meaning} |" for word, meaning in WORDS.items()]
+    parts.append("")
     return "\n".join(parts)
+
+
+def rendered(formula: str) -> str:
+    """A formula as Markdown sets it; the backticks keep what is in it from being read as Markdown."""
+    return f"$`{latex(formula)}`$" if formula else ""

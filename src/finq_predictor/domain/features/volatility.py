@@ -16,6 +16,7 @@ from finq_predictor.domain.features._windows import EWMA_MEMORY
     lookback=lambda n: n + 1,
     unit="per bar",
     source="Andersen and Bollerslev (1998)",
+    formula="std(logret, n)",
 )
 def vol(bars: Bars, n: int) -> Matrix:
     """Standard deviation of log returns over n bars."""
@@ -24,10 +25,11 @@ def vol(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("close",),
-    windows=((5, 20), (20, 60)),
+    windows=((5, 20), (20, 60), (20, 120)),
     lookback=lambda _, slow: slow + 1,
     unit="ratio",
     source="Engle (1982)",
+    formula="std(logret, fast) / std(logret, slow) - 1",
 )
 def vol_ratio(bars: Bars, fast: int, slow: int) -> Matrix:
     """Volatility of the fast window over that of the slow one, minus one."""
@@ -40,6 +42,7 @@ def vol_ratio(bars: Bars, fast: int, slow: int) -> Matrix:
     lookback=lambda n: EWMA_MEMORY * n + 1,
     unit="per bar",
     source="RiskMetrics (1996)",
+    formula="sqrt(ewma(logret ** 2, n))",
 )
 def ewma_vol(bars: Bars, n: int) -> Matrix:
     """Root of the exponential average of squared returns with span n; 32 is a decay of 0.94."""
@@ -47,7 +50,12 @@ def ewma_vol(bars: Bars, n: int) -> Matrix:
 
 
 @feature(
-    inputs=("close",), windows=((20, 20),), lookback=lambda n, m: n + m, unit="per bar", source="Corsi et al. (2008)"
+    inputs=("close",),
+    windows=((20, 20),),
+    lookback=lambda n, m: n + m,
+    unit="per bar",
+    source="Corsi et al. (2008)",
+    formula="std(std(logret, n), m)",
 )
 def vol_of_vol(bars: Bars, n: int, m: int) -> Matrix:
     """Standard deviation over m bars of the volatility of n bars."""
@@ -60,13 +68,20 @@ def vol_of_vol(bars: Bars, n: int, m: int) -> Matrix:
     lookback=lambda n, m: n + m,
     unit="share",
     source="Ang and Timmermann (2012)",
+    formula="below(std(logret, n), m)",
 )
 def vol_percentile(bars: Bars, n: int, m: int) -> Matrix:
     """Share of the last m bars at which the volatility of n bars was lower than now."""
     return bars.share_below(bars.earlier(m - 1).std(bars.log_returns, n), m)
 
 
-@feature(inputs=("close",), lookback=120, unit="0 or 1", source="Hamilton and Susmel (1994)")
+@feature(
+    inputs=("close",),
+    lookback=120,
+    unit="0 or 1",
+    source="Hamilton and Susmel (1994)",
+    formula="below(std(logret, 20), 100) > 0.8",
+)
 def high_vol_regime(bars: Bars) -> Matrix:
     """One when the volatility of 20 bars is in the upper fifth of its last 100 values."""
     share = bars.share_below(bars.earlier(99).std(bars.log_returns, 20), 100)
@@ -79,19 +94,34 @@ def high_vol_regime(bars: Bars) -> Matrix:
     lookback=lambda n: 2 * EWMA_MEMORY * n + 1,
     unit="ratio",
     source="Wilder (1978)",
+    formula="wilder(true_range, n) / close",
 )
 def atr(bars: Bars, n: int) -> Matrix:
     """Average true range over the close."""
     return bars.wilder(bars.true_range, n) / bars.close
 
 
-@feature(inputs=("close",), windows=(20,), lookback=lambda n: n, unit="ratio", source="Bollinger (1992)")
+@feature(
+    inputs=("close",),
+    windows=(20,),
+    lookback=lambda n: n,
+    unit="ratio",
+    source="Bollinger (1992)",
+    formula="4 * std(close, n) / mean(close, n)",
+)
 def bollinger_width(bars: Bars, n: int) -> Matrix:
     """Width of the Bollinger band of two standard deviations, over its middle."""
     return 4.0 * bars.std(bars.close, n) / bars.mean(bars.close, n)
 
 
-@feature(inputs=("high", "low"), windows=(5, 20), lookback=lambda n: n, unit="per bar", source="Parkinson (1980)")
+@feature(
+    inputs=("high", "low"),
+    windows=(5, 20),
+    lookback=lambda n: n,
+    unit="per bar",
+    source="Parkinson (1980)",
+    formula="sqrt(mean(log(high / low) ** 2, n) / (4 * log(2)))",
+)
 def parkinson(bars: Bars, n: int) -> Matrix:
     """Volatility from the ranges of n bars."""
     return np.sqrt(bars.mean(bars.log_range**2 / np.log(16.0), n))
@@ -103,6 +133,7 @@ def parkinson(bars: Bars, n: int) -> Matrix:
     lookback=lambda n: n,
     unit="per bar",
     source="Garman and Klass (1980)",
+    formula="sqrt(pos(mean(0.5 * log(high / low) ** 2 - (2 * log(2) - 1) * log(close / open) ** 2, n)))",
 )
 def garman_klass(bars: Bars, n: int) -> Matrix:
     """Volatility from open, high, low and close of n bars."""
@@ -117,6 +148,11 @@ def garman_klass(bars: Bars, n: int) -> Matrix:
     lookback=lambda n: n + 1,
     unit="per bar",
     source="Yang and Zhang (2000)",
+    formula=(
+        "sqrt(std(log(open / lag(close, 1)), n) ** 2 + 0.34 / (1.34 + (n + 1) / (n - 1)) * "
+        "std(log(close / open), n) ** 2 + (1 - 0.34 / (1.34 + (n + 1) / (n - 1))) * mean(log(high / "
+        "close) * log(high / open) + log(low / close) * log(low / open), n))"
+    ),
 )
 def yang_zhang(bars: Bars, n: int) -> Matrix:
     """Volatility from gaps, bodies and ranges of n bars, unmoved by drift and gaps."""
@@ -128,7 +164,14 @@ def yang_zhang(bars: Bars, n: int) -> Matrix:
     return np.sqrt(bars.std(gap, n) ** 2 + k * bars.std(body, n) ** 2 + (1.0 - k) * inside)
 
 
-@feature(inputs=("close",), windows=(20, 60), lookback=lambda n: n + 1, unit="ratio", source="Ang et al. (2006)")
+@feature(
+    inputs=("close",),
+    windows=(20, 60),
+    lookback=lambda n: n + 1,
+    unit="ratio",
+    source="Ang et al. (2006)",
+    formula="mean(neg(logret) ** 2, n) / mean(logret ** 2, n)",
+)
 def downside_share(bars: Bars, n: int) -> Matrix:
     """Share of the squared returns of n bars that came from falls."""
     squared = bars.log_returns**2
@@ -137,32 +180,65 @@ def downside_share(bars: Bars, n: int) -> Matrix:
 
 
 @feature(
-    inputs=("close",), windows=(20, 60), lookback=lambda n: n + 1, unit="ratio", source="Harvey and Siddique (2000)"
+    inputs=("close",),
+    windows=(20, 60),
+    lookback=lambda n: n + 1,
+    unit="ratio",
+    source="Harvey and Siddique (2000)",
+    formula="moment(logret, n, 3) / moment(logret, n, 2) ** 1.5",
 )
 def skew(bars: Bars, n: int) -> Matrix:
     """Skewness of log returns over n bars."""
     return bars.divide(bars.moment(bars.log_returns, n, 3), np.sqrt(bars.moment(bars.log_returns, n, 2)) ** 3)
 
 
-@feature(inputs=("close",), windows=(60,), lookback=lambda n: n + 1, unit="ratio", source="Dittmar (2002)")
+@feature(
+    inputs=("close",),
+    windows=(60,),
+    lookback=lambda n: n + 1,
+    unit="ratio",
+    source="Dittmar (2002)",
+    formula="moment(logret, n, 4) / moment(logret, n, 2) ** 2 - 3",
+)
 def kurt(bars: Bars, n: int) -> Matrix:
     """Excess kurtosis of log returns over n bars."""
     return bars.divide(bars.moment(bars.log_returns, n, 4), bars.moment(bars.log_returns, n, 2) ** 2) - 3.0
 
 
-@feature(inputs=("close",), windows=(20,), lookback=lambda n: n + 1, unit="ratio", source="Bali et al. (2011)")
+@feature(
+    inputs=("close",),
+    windows=(20,),
+    lookback=lambda n: n + 1,
+    unit="ratio",
+    source="Bali et al. (2011)",
+    formula="max(ret, n)",
+)
 def max_ret(bars: Bars, n: int) -> Matrix:
     """Largest return of one bar within n bars."""
     return bars.max(bars.returns, n)
 
 
-@feature(inputs=("close",), windows=(20,), lookback=lambda n: n + 1, unit="ratio", source="Bali et al. (2011)")
+@feature(
+    inputs=("close",),
+    windows=(20,),
+    lookback=lambda n: n + 1,
+    unit="ratio",
+    source="Bali et al. (2011)",
+    formula="min(ret, n)",
+)
 def min_ret(bars: Bars, n: int) -> Matrix:
     """Smallest return of one bar within n bars."""
     return bars.min(bars.returns, n)
 
 
-@feature(inputs=("close",), windows=(60,), lookback=lambda n: n, unit="ratio", source="Magdon-Ismail et al. (2004)")
+@feature(
+    inputs=("close",),
+    windows=(60,),
+    lookback=lambda n: n,
+    unit="ratio",
+    source="Magdon-Ismail et al. (2004)",
+    formula="drawdown(close, n)",
+)
 def max_drawdown(bars: Bars, n: int) -> Matrix:
     """Deepest fall of the close from a peak within n bars."""
     return bars.max_drawdown(bars.close, n)
