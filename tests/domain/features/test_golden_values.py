@@ -491,7 +491,7 @@ def test_a_planted_impact_jump_and_season_are_found():
     season = rng.normal(0, 0.002, 600) + 0.01 * (ts.day_of_week == 1)
     close = 50 * np.exp(np.cumsum(np.column_stack([impact, jump, season]), axis=0))
     volume = np.column_stack([np.abs(signed)] * 3)
-    fields = {name: close for name in ("open", "high", "low", "close")} | {"volume": volume}
+    fields = dict.fromkeys(("open", "high", "low", "close"), close) | {"volume": volume}
     panel = Panel("equity", ts, ("impact", "jump", "season"), fields)
     table = compute_features(panel, make_feature_set(select_features(EQUITY, panel.available)))
     of = {name: rows.set_index("ts") for name, rows in table.groupby("instrument")}

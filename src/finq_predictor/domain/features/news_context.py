@@ -43,7 +43,7 @@ def news_tone_change(bars: Bars, n: int) -> Matrix:
 
 
 @feature(
-    inputs=NEWS_FIELDS,
+    inputs=("tone_sum",),
     windows=(20,),
     lookback=lambda n: n,
     unit="share",
@@ -150,7 +150,7 @@ def tone_dispersion(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("article_count",),
-    windows=(20,),
+    windows=(10,),
     lookback=lambda n: n,
     unit="share of n",
     source="Fang and Peress (2009)",
