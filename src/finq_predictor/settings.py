@@ -14,6 +14,7 @@ from finq_predictor.hooks.environment import EnvironmentHooks
 from finq_predictor.hooks.error_place import ErrorPlaceHooks
 from finq_predictor.hooks.invocation import InvocationHooks
 from finq_predictor.hooks.notebooks import NotebookHooks
+from finq_predictor.hooks.own_features import OwnFeatureHooks
 from finq_predictor.hooks.progress import ProgressHooks
 from finq_predictor.hooks.pushing import PushHooks
 from finq_predictor.hooks.retraining import RetrainHooks
@@ -50,6 +51,7 @@ HOOKS = (
     EnvironmentHooks(every_variable),
     CredentialsHooks(),
     DataRootHooks(),
+    OwnFeatureHooks(),
     InvocationHooks(),
     ProgressHooks(),
     ErrorPlaceHooks(),

@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from finq_predictor.adapters.own_features import load_for
 from finq_predictor.adapters.signing import is_signed, sign, signing_key
 from finq_predictor.adapters.typed_json import from_json, plain
 from finq_predictor.domain.errors import StoreError
@@ -127,11 +128,13 @@ def build_bundle(parts: Mapping[str, bytes], folder: Path | str) -> ModelBundle:
         profile = TrainingProfile.from_dict(header["reference"])
         if absent := set(model.features) - set(profile.features):
             raise ValueError(f"the profile of {min(absent)}")
+        feature_set = FeatureSet.from_dict(header["feature_set"])
+        load_for(feature_set)
         bundle = ModelBundle(
             market=header["market"],
             name=header["name"],
             horizon=int(header["horizon"]),
-            feature_set=FeatureSet.from_dict(header["feature_set"]),
+            feature_set=feature_set,
             model=model,
             calibrator=PlattCalibrator.from_state(header["calibrator"]),
             conformal=ConformalSets.from_state(header["conformal"]),

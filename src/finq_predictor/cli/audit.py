@@ -23,8 +23,20 @@ if TYPE_CHECKING:
 @env_option
 @click.option("--times", default=5, show_default=True, help="Sampled times at which bronze is cut.")
 @click.option("--seed", default=0, show_default=True, help="Which times are sampled.")
-def audit(root: Path, market: str | None, env: str | None, times: int, seed: int) -> None:
+@click.option(
+    "--feature",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Hold the features of this Python file to the laws instead; may be given several times.",
+)
+def audit(root: Path, market: str | None, env: str | None, times: int, seed: int, files: tuple[Path, ...]) -> None:
     """Make everything anew from deliveries cut at sampled times; whatever looks ahead is named and fails."""
+    if files:
+        kept = [_keeps_laws(file) for file in files]
+        if not all(kept):
+            sys.exit(1)
+        return
     from finq_predictor.adapters.snapshots.store import markets_with
     from finq_predictor.adapters.snapshots.writer import one_snapshot
     from finq_predictor.replay.audit import audit_history
@@ -47,6 +59,22 @@ def audit(root: Path, market: str | None, env: str | None, times: int, seed: int
             click.echo(f"{name}: {line}")
     if not all(one.clean for one in audits):
         sys.exit(1)
+
+
+def _keeps_laws(file: Path) -> bool:
+    """Say of each feature of a file which laws it breaks."""
+    from finq_predictor.adapters.own_features import load_feature_file
+    from finq_predictor.domain.features.laws import LAWS, laws
+
+    keeps = True
+    for spec in load_feature_file(file, held_to_laws=False):
+        broken = laws(spec)
+        keeps = keeps and not broken
+        for one in broken:
+            click.echo(f"{file.name}: {one.sentence}")
+        if not broken:
+            click.echo(f"{file.name}: {spec.name} keeps all {len(LAWS)} laws in {', '.join(spec.markets)}.")
+    return keeps
 
 
 def _lines(found: HistoryAudit) -> Iterator[str]:

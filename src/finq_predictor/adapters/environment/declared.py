@@ -191,6 +191,11 @@ _OPEN = (
         (RUNS,),
         "that of its job, and what it runs of it",
     ),
+    Variable(
+        "FINQ_FEATURE_FILES",
+        "Files of features of your own, separated by commas, for models that were trained with them",
+        (API, RUNS, COMMANDS),
+    ),
     Variable("FINQ_PROJECT", "Root of the project, where jobs run", _PROJECT, "the working folder"),
     Variable("FINQ_KEDRO", "The project's `kedro`; `finq` lies beside it", _PROJECT, "that of this environment"),
     Variable("FINQ_KEDRO_ENV", "Overlay of the configuration for jobs", _PROJECT, "`local`", plain=("KEDRO_ENV",)),

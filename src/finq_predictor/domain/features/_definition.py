@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
+import sys
 from collections.abc import Callable
 from functools import cache, lru_cache
 from textwrap import dedent
@@ -24,7 +25,10 @@ SHARED_SOURCES = tuple(
     )
 )
 """Code that every feature goes through; a change of it changes every definition."""
+OWN_PACKAGE = "own_features"
+"""Package that files of a user's own features belong to, in name only."""
 _DECORATOR = "feature"
+_SOURCES: dict[str, str] = {}
 
 
 def bare_code(source: str) -> str:
@@ -44,8 +48,21 @@ def bare_code(source: str) -> str:
 
 @cache
 def function_code(function: Callable[..., Any]) -> str:
-    """The bare code of a function."""
+    """The bare code of a function; of one outside the package that of its whole file, helpers and constants included.
+
+    What such a file imports is not read.
+    """
+    module = function.__module__
+    if module in _SOURCES:
+        return bare_code(_SOURCES[module])
+    if not module.startswith("finq_predictor.") and getattr(sys.modules.get(module), "__file__", None):
+        return bare_code(inspect.getsource(sys.modules[module]))
     return bare_code(dedent(inspect.getsource(function)))
+
+
+def keep_source(module: str, source: str) -> None:
+    """Remember what a file said when it was run; it may be edited afterwards."""
+    _SOURCES[module] = source
 
 
 @lru_cache(maxsize=1)

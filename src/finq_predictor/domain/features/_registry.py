@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from finq_predictor.domain.arrays import Matrix
 from finq_predictor.domain.columns import ASK, BID, SECTOR
 from finq_predictor.domain.errors import ConfigurationError, FeatureSetMismatchError, UnknownNameError, closest
-from finq_predictor.domain.features._definition import function_code, shared_code
+from finq_predictor.domain.features._definition import OWN_PACKAGE, function_code, shared_code
 from finq_predictor.domain.market.markets import MARKETS, Market, Trait, get_market
 from finq_predictor.domain.panel import BENCHMARK_CLOSE, CROSS_SECTION, NEWS_FIELDS
 from finq_predictor.domain.registry import Registry
@@ -67,6 +67,12 @@ class FeatureSpec:
     arguments: tuple[Any, ...] = ()
     market: str | None = None
     formula: str = ""
+
+    @property
+    def file(self) -> str | None:
+        """Name of the user's file that it comes from, without its ending; None for one of a package."""
+        package, _, name = self.function.__module__.partition(".")
+        return name if package == OWN_PACKAGE else None
 
     @property
     def known(self) -> str:
@@ -246,7 +252,8 @@ class FeatureSet:
             if name not in known:
                 raise FeatureSetMismatchError(
                     f"Feature {name!r} of {self.market} does not exist in this code. {closest(name, known)} "
-                    "Train again or run the code the model was trained with."
+                    "Train again or run the code the model was trained with; if it is one of your own, name its file "
+                    "in FINQ_FEATURE_FILES or install the package that offers it."
                 )
         return tuple(known[name] for name in self.names)
 

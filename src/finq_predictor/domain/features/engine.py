@@ -76,9 +76,10 @@ def select_features(
         UnknownNameError: If a family does not exist.
         ConfigurationError: If nothing is left.
     """
+    known = dict.fromkeys((*FAMILIES, *(spec.family for spec in REGISTRY.values())))
     for family in families or ():
-        if family not in FAMILIES:
-            raise UnknownNameError("feature family", family, FAMILIES)
+        if family not in known:
+            raise UnknownNameError("feature family", family, known)
     chosen = [spec for spec in expand(market.name, available) if families is None or spec.family in families]
     if not chosen:
         raise ConfigurationError(

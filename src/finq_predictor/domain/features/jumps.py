@@ -56,7 +56,8 @@ def median_vol(bars: Bars, n: int) -> Matrix:
     size = np.abs(bars.log_returns)
     one, two = bars.lag(size, 1), bars.lag(size, 2)
     middle = np.maximum(np.minimum(size, one), np.minimum(np.maximum(size, one), two))
-    return np.sqrt(np.pi / (6.0 - 4.0 * np.sqrt(3.0) + np.pi) * bars.mean(middle**2, n))
+    volatility: Matrix = np.sqrt(np.pi / (6.0 - 4.0 * np.sqrt(3.0) + np.pi) * bars.mean(middle**2, n))
+    return volatility
 
 
 @feature(

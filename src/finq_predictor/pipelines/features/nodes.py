@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT, TS
-from finq_predictor.domain.errors import UnknownNameError
+from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
 from finq_predictor.domain.features import (
+    REGISTRY,
     FeatureSet,
     FeatureSpec,
     compute_features,
@@ -91,6 +93,13 @@ def _narrow(features: pd.DataFrame) -> pd.DataFrame:
 
 def _chosen(panel: Panel, params: FeaturesParams, market: Market) -> list[FeatureSpec]:
     specs = select_features(market, panel.available, None if params.families == "all" else params.families)
+    own = {Path(file).stem for file in params.own}
+    if absent := sorted(own - {spec.file for spec in REGISTRY.values()}):
+        raise ConfigurationError(
+            f"features.own of {market.name} names {', '.join(absent)}, which nothing has loaded; a run of Kedro loads "
+            "the files, other code calls finq_predictor.adapters.own_features.load_own_features."
+        )
+    specs = tuple(spec for spec in specs if spec.file is None or spec.file in own)
     names = {spec.name for spec in specs}
     for name in params.exclude:
         if name not in names:

@@ -13,6 +13,7 @@ class FeaturesParams(BaseModel):
     Attributes:
         families: Families of features, or ``"all"``.
         exclude: Names of features to leave out.
+        own: Files of features of your own, from the project's folder; only markets that name a file use it.
         min_known_share: Features known on a smaller share of the rows are left out, and the feature set says so.
         horizons: Label horizons in bars; empty means those of the market.
     """
@@ -21,6 +22,7 @@ class FeaturesParams(BaseModel):
 
     families: Literal["all"] | tuple[str, ...] = "all"
     exclude: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
     min_known_share: float = Field(default=0.5, gt=0, le=1)
     horizons: tuple[int, ...] = Field(default=())
 
