@@ -79,9 +79,9 @@ print(*(f'finq_{kind}_drift_hellinger' in out['monitoring_metrics'] for kind in 
 @pytest.mark.slow
 def test_a_feature_is_added_as_the_page_says(tmp_path):
     copy = acted("add-a-feature", tmp_path)
-    assert copy.touched == [f"{DOMAIN}/features/momentum.py"]
+    assert copy.touched == [f"{DOMAIN}/features/momentum.py", "my_features.py", "conf/base/parameters/features.yml"]
     page = (copy.folder / "docs" / "reference" / "features.md").read_text()
-    assert "| `log_growth_7` | Logarithm of the growth over n bars. | close | 8 |" in page
+    assert "| `log_growth_7` | Logarithm of the growth over n bars. | $`" in page
     code = """
 from finq_predictor.adapters.snapshots.store import path_of
 from finq_predictor.domain.features import REGISTRY, make_feature_set, select_features
@@ -92,6 +92,14 @@ for market in MARKETS.values():
     print({'log_growth_7', 'log_growth_30'} <= set(chosen.names))
 """
     assert set(said(copy, code).split()) == {"True"}
+    own = """
+from pathlib import Path
+from finq_predictor.domain.features import REGISTRY
+from finq_predictor.replay.project import open_catalog
+open_catalog(Path.cwd(), Path('data'), None)
+print(REGISTRY['half_growth_7'].file)
+"""
+    assert said(copy, own).splitlines()[-1] == "my_features"
 
 
 @pytest.mark.slow
