@@ -202,8 +202,9 @@ def test_a_package_offers_features_under_an_entry_point(package):
     assert [one.name for one in load_own_features()] == ["offered_growth_7"]
 
 
-def test_a_run_loads_what_the_parameters_name_and_only_that_market_uses_it(file):
-    parameters = {"equity": {"features": {"own": [file.name]}}, "fx": {"features": {}}}
+@pytest.mark.parametrize("read", [dict, lambda features: FeaturesParams(**features)], ids=["plain", "read"])
+def test_a_run_loads_what_the_parameters_name_and_only_that_market_uses_it(file, read):
+    parameters = {"equity": {"features": read({"own": [file.name]})}, "fx": {"features": read({})}}
     OwnFeatureHooks().after_context_created(SimpleNamespace(project_path=file.parent, params=parameters))
     panel = random_panel(EQUITY)
     with_it, gold = build_gold(panel, FeaturesParams(families=("mine", "momentum"), own=("mine.py",)), market=EQUITY)

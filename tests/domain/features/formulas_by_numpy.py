@@ -341,6 +341,21 @@ class _Words(dict[str, Any]):
     def _sector_rank(self) -> Any:
         return self._by_sector(ranked)
 
+    def _currencies(self) -> Any:
+        sides = [MARKETS[self.panel.market].instruments.sides(name) for name in self.panel.instruments]
+
+        def worth(seen: Values, currency: str) -> Values:
+            signs = np.array([(currency == base) * 1.0 - (currency == quote) for base, quote in sides])
+            return np.nanmean(np.where(signs == 0.0, np.nan, seen * signs), axis=1)
+
+        def currencies(x: Values) -> Values:
+            seen = self._members(x)
+            found = np.column_stack([worth(seen, base) - worth(seen, quote) for base, quote in sides])
+            known = np.isfinite(seen)
+            return np.where(known & (known.sum(axis=1, keepdims=True) >= LEAST), found, np.nan)
+
+        return currencies
+
     def _macro(self) -> Any:
         return lambda series: self._field(f"macro_{series}")
 

@@ -48,7 +48,7 @@ def test_names_are_given_once():
     ("market", "traits"),
     [
         (EQUITY, {Trait.BENCHMARK, Trait.SECTORS, Trait.DAILY}),
-        (FX, {Trait.QUOTES, Trait.INTRADAY}),
+        (FX, {Trait.QUOTES, Trait.PAIRS, Trait.INTRADAY}),
         (CRYPTO, {Trait.DAILY}),
     ],
 )

@@ -64,9 +64,44 @@ def sector_rank(bars: Bars, x: Matrix) -> Matrix:
     return _matrix(kernels.group_rank(ready(present), ready(bars.field("sector")), MIN_CROSS_SECTION, bars.first))
 
 
+def night(bars: Bars) -> Matrix:
+    """Logarithmic return from the close before to the open."""
+    return bars._once("night", lambda: bars.log(bars.open / bars.lag(bars.close, 1)))
+
+
+def day(bars: Bars) -> Matrix:
+    """Logarithmic return from the open to the close."""
+    return bars._once("day", lambda: bars.log(bars.close / bars.open))
+
+
 def sector_returns(bars: Bars) -> Matrix:
     """Mean return of one bar of the instrument's sector; NaN with fewer than 3."""
     return bars.earlier(len(bars.panel.ts)).group_mean(bars.returns, bars.field("sector"))
+
+
+def currency_balance(bars: Bars, x: Matrix) -> Matrix:
+    """What the base of each pair is worth by all pairs of the bar it is in, minus what the quote currency is.
+
+    A pair counts for its base and, with the other sign, for its quote. NaN with fewer than 3 pairs or without itself.
+    """
+    present = np.where(bars.panel.universe, x, np.nan)
+    known = ~np.isnan(present)
+    sides = [bars.market.instruments.sides(name) or ("", "") for name in bars.panel.instruments]
+    worth = {}
+    for currency in sorted({side for pair in sides for side in pair if side}):
+        total, count = np.zeros(len(x)), np.zeros(len(x))
+        # One pair after the other, so that pairs without a value change no bit.
+        for column, (base, quote) in enumerate(sides):
+            sign = float(base == currency) - float(quote == currency)
+            total += np.where(known[:, column], sign * present[:, column], 0.0)
+            count += known[:, column] * abs(sign)
+        worth[currency] = np.divide(total, count, out=np.full(len(x), np.nan), where=count > 0.0)
+    found = np.full(x.shape, np.nan)
+    for column, (base, quote) in enumerate(sides):
+        if base and quote:
+            found[:, column] = worth[base] - worth[quote]
+    enough = known.sum(axis=1, keepdims=True) >= MIN_CROSS_SECTION
+    return np.where(enough & known, found, np.nan)
 
 
 def _matrix(x: Any) -> Matrix:

@@ -13,6 +13,7 @@ from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import ConfigurationError, DataError, UnknownNameError
 from finq_predictor.domain.features import (
     cross_section,
+    currencies,
     jumps,
     liquidity,
     macro,
@@ -58,6 +59,7 @@ _MODULES = (
     seasonality,
     residual,
     news_context,
+    currencies,
 )
 FAMILIES = tuple(module.__name__.rpartition(".")[2] for module in _MODULES)
 

@@ -81,6 +81,7 @@ WORDS: dict[str, str] = {
     "spread_among(x)": "standard deviation among the members of the bar, divided by their number",
     "sector_average(x)": "mean of the members of the sector",
     "sector_rank(x)": "rank among the members of the sector, -0.5 to 0.5",
+    "currencies(x)": "mean of x over the pairs of the base (-x where it is the quote), minus that of the quote",
     "between(a, b, z)": "1 where the bar began from hour a to before hour b in a time zone, else 0",
     "macro(s)": "newest value of a series that was known",
     "macro_mean(s)": "mean of its last 60 values known",

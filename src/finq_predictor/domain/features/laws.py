@@ -288,7 +288,8 @@ def _level_free(computed: _Computed) -> Found:
 
 def _order_is_nothing(computed: _Computed) -> Found:
     order = np.roll(np.arange(INSTRUMENTS), 3)[::-1]  # none stays where it was
-    moved = computed.changed(lambda _, values: values[:, order] if values.shape[1] > 1 else values)
+    mixed = computed.changed(lambda _, values: values[:, order] if values.shape[1] > 1 else values)
+    moved = Panel(mixed.market, mixed.ts, tuple(mixed.instruments[place] for place in order), mixed.fields)
     for spec, whole, again in computed.again(moved):
         if not _close(whole[:, order], again, rtol=1e-9):
             yield spec, "the instruments in another order", "other values"

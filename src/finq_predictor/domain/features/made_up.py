@@ -12,6 +12,8 @@ from finq_predictor.domain.panel import BENCHMARK_CLOSE, MEMBER, Panel
 
 INSTRUMENTS = 7
 SERIES = "rate"
+_NAMES = tuple(f"MADE{number}" for number in range(INSTRUMENTS))
+_PAIRS = ("AUD_USD", "EUR_AUD", "EUR_GBP", "EUR_USD", "GBP_USD", "USD_CHF", "USD_JPY")
 STARTS, ENDS = 30, -12
 """Bars after the first at which one instrument starts, and before the end at which another one ends."""
 
@@ -44,7 +46,7 @@ def made_up_panel(market: Market, *, bars: int = 420, seed: int = 0) -> Panel:
     fields[MEMBER] = np.ones(close.shape)
     fields[MEMBER][bars // 2 : bars // 2 + 40, 1] = 0.0
     fields |= _series(rng, bars)
-    return Panel(market.name, ts, tuple(f"MADE{number}" for number in range(INSTRUMENTS)), fields)
+    return Panel(market.name, ts, _PAIRS if Trait.PAIRS in market.traits else _NAMES, fields)
 
 
 def _times(market: Market, bars: int) -> pd.DatetimeIndex:

@@ -1,7 +1,7 @@
 """News against what is usual, against each other and against what the market did.
 
 What is stored of the articles of a bar is the sum of their tones and their number. So how much the articles of one bar
-disagree, how sure the scorer was of each, and what they say about the two currencies of a pair apart is not known here.
+disagree, how sure the scorer was of each, and which policy they speak of is not known here.
 """
 
 from __future__ import annotations

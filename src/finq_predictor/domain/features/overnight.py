@@ -6,6 +6,7 @@ import numpy as np
 
 from finq_predictor.domain.arrays import Matrix
 from finq_predictor.domain.features._bars import Bars
+from finq_predictor.domain.features._moments import day, night
 from finq_predictor.domain.features._registry import feature
 from finq_predictor.domain.market.markets import Trait
 
@@ -21,7 +22,7 @@ from finq_predictor.domain.market.markets import Trait
 )
 def overnight_ret(bars: Bars, n: int) -> Matrix:
     """Logarithmic return of the nights of n bars, from each close to the next open."""
-    return n * bars.mean(bars.log(bars.open / bars.lag(bars.close, 1)), n)
+    return n * bars.mean(night(bars), n)
 
 
 @feature(
@@ -35,7 +36,7 @@ def overnight_ret(bars: Bars, n: int) -> Matrix:
 )
 def intraday_ret(bars: Bars, n: int) -> Matrix:
     """Logarithmic return of the sessions of n bars, from each open to its close."""
-    return n * bars.mean(bars.log(bars.close / bars.open), n)
+    return n * bars.mean(day(bars), n)
 
 
 @feature(
@@ -49,7 +50,7 @@ def intraday_ret(bars: Bars, n: int) -> Matrix:
 )
 def tug_of_war(bars: Bars, n: int) -> Matrix:
     """Average logarithmic return of the night minus that of the session, n bars."""
-    return bars.mean(bars.log(bars.open / bars.lag(bars.close, 1)) - bars.log(bars.close / bars.open), n)
+    return bars.mean(night(bars) - day(bars), n)
 
 
 @feature(
@@ -79,8 +80,8 @@ def overnight_intraday_corr(bars: Bars, n: int) -> Matrix:
 )
 def overnight_vol_share(bars: Bars, n: int) -> Matrix:
     """Share of the squared returns of n bars that came while the market was closed."""
-    night = bars.log(bars.open / bars.lag(bars.close, 1)) ** 2
-    return bars.divide(bars.mean(night, n), bars.mean(night + bars.log(bars.close / bars.open) ** 2, n))
+    closed = night(bars) ** 2
+    return bars.divide(bars.mean(closed, n), bars.mean(closed + day(bars) ** 2, n))
 
 
 @feature(
@@ -94,5 +95,5 @@ def overnight_vol_share(bars: Bars, n: int) -> Matrix:
 )
 def gap_strength(bars: Bars, n: int) -> Matrix:
     """Return from the close before to the open, over its root mean square of n bars."""
-    night = bars.open / bars.lag(bars.close, 1) - 1.0
-    return bars.divide(night, np.sqrt(bars.mean(night**2, n)))
+    jump = bars.open / bars.lag(bars.close, 1) - 1.0
+    return bars.divide(jump, np.sqrt(bars.mean(jump**2, n)))

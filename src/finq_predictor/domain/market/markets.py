@@ -40,6 +40,7 @@ class Trait(StrEnum):
     QUOTES = "quotes"
     BENCHMARK = "benchmark"
     SECTORS = "sectors"
+    PAIRS = "currency pairs"
     DAILY = "daily bars"
     INTRADAY = "intraday bars"
 
@@ -154,6 +155,7 @@ class Market:
             Trait.QUOTES: self.has_quotes,
             Trait.BENCHMARK: self.has_benchmark,
             Trait.SECTORS: self.instruments.has_sectors,
+            Trait.PAIRS: self.instruments.compares_economies,
             Trait.DAILY: daily,
             Trait.INTRADAY: not daily,
         }
