@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from finq_predictor.adapters.bundle_store import load_bundle, save_bundle
 from finq_predictor.adapters.own_features import (
     GROUP,
     VARIABLE,
@@ -21,10 +22,16 @@ from finq_predictor.domain.errors import ConfigurationError, FeatureSetMismatchE
 from finq_predictor.domain.features import REGISTRY, FeatureSet, compute_features, make_feature_set, select_features
 from finq_predictor.domain.features.reference import describe_features
 from finq_predictor.domain.market.markets import get_market
+from finq_predictor.domain.modelling.bundle import ModelBundle
+from finq_predictor.domain.modelling.calibration import PlattCalibrator
+from finq_predictor.domain.modelling.models import create_model
+from finq_predictor.domain.modelling.prediction import Predictor
+from finq_predictor.domain.modelling.training_profile import build_profile
 from finq_predictor.hooks.own_features import OwnFeatureHooks
 from finq_predictor.pipelines.features.nodes import build_gold
 from finq_predictor.pipelines.features.params import FeaturesParams
 from synthetic_silver import random_panel
+from synthetic_values import make_limits, make_origin
 
 EQUITY = get_market("equity")
 SOURCE = '''"""Features of my own."""
@@ -176,6 +183,37 @@ def test_a_model_of_own_features_is_served_where_they_are_and_refused_where_not(
     load_for(feature_set)
     with pytest.raises(FeatureSetMismatchError, match="were defined differently"):
         feature_set.verify()
+
+
+def test_a_stored_bundle_answers_where_the_file_is_named_and_refuses_elsewhere(file, tmp_path, monkeypatch):
+    load_feature_file(file)
+    panel = random_panel(EQUITY)
+    chosen = select_features(EQUITY, panel.available, ["mine", "price_pattern"])
+    feature_set = make_feature_set(chosen)
+    known = compute_features(panel, feature_set).dropna().reset_index(drop=True)
+    matrix, label = known[list(feature_set.names)], (known["half_growth_7"] > 0).to_numpy(float)
+    model = create_model("logistic").fit(matrix, label, seed=0)
+    score = model.predict_score(matrix)
+    bundle = ModelBundle(
+        market="equity",
+        name="logistic",
+        horizon=5,
+        feature_set=feature_set,
+        model=model,
+        calibrator=PlattCalibrator().fit(score, label),
+        **make_limits(matrix, label, score),
+        profile=build_profile(matrix, label, score),
+        origin=make_origin(kind=model.kind, params=model.params),
+    )
+    save_bundle(bundle, tmp_path / "model")
+    before = Predictor(bundle, panel).features_at(panel.ts[-1])
+    forget_own_features()
+    with pytest.raises(FeatureSetMismatchError, match="'half_growth_7' of equity does not exist in this code"):
+        Predictor(load_bundle(tmp_path / "model"), panel)
+    monkeypatch.setenv(VARIABLE, str(file))
+    again = Predictor(load_bundle(tmp_path / "model"), panel)
+    pd.testing.assert_frame_equal(again.features_at(panel.ts[-1]), before)
+    assert again.bundle.predict(known)["probability"].between(0, 1).all()
 
 
 @pytest.fixture
