@@ -17,6 +17,7 @@ WALL_MICROSECONDS = "datetime64[us]"
 OHLC = ("open", "high", "low", "close")
 ADJ_CLOSE = "adj_close"
 VOLUME = "volume"
+VWAP = "vwap"
 SECTOR = "sector"
 BID = tuple(f"bid_{part}" for part in OHLC)
 ASK = tuple(f"ask_{part}" for part in OHLC)

@@ -24,6 +24,7 @@ from finq_predictor.domain.columns import (
     TS,
     UTC_MICROSECONDS,
     VOLUME,
+    VWAP,
 )
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.market.instruments import InstrumentKind
@@ -87,6 +88,14 @@ class Panel:
         fields = {name: values[start:stop] for name, values in self.fields.items()}
         return Panel(self.market, self.ts[start:stop], self.instruments, fields)
 
+    def columns(self, start: int, stop: int) -> Panel:
+        """The instruments from position ``start`` up to, not including, ``stop``; each field a matrix of its own."""
+        fields = {
+            name: np.ascontiguousarray(values[:, start:stop]) if values.shape[1] > 1 else values
+            for name, values in self.fields.items()
+        }
+        return Panel(self.market, self.ts, self.instruments[start:stop], fields)
+
     def tail(self, bars: int) -> Panel:
         """The last ``bars`` bars."""
         return self.rows(max(0, len(self.ts) - bars), len(self.ts))
@@ -138,7 +147,7 @@ def build_panel(
     price x volume is what was traded.
 
     Args:
-        bars: Silver bars: ``ts, instrument``, prices, ``volume``, optionally ``sector`` (becomes codes) and
+        bars: Silver bars: ``ts, instrument``, prices, ``volume``, optionally ``vwap``, ``sector`` (becomes codes) and
             ``known_at`` (without it each is known at its close).
         market: The market.
         benchmark: ``ts, close``, optionally ``known_at``; becomes ``benchmark_close``.
@@ -239,7 +248,7 @@ def _price_fields(bars: pd.DataFrame, place: tuple[Any, Any]) -> dict[str, Matri
     if ADJ_CLOSE in bars and bars[ADJ_CLOSE].notna().any():
         factor = _grid(bars[ADJ_CLOSE], place) / _grid(bars["close"], place)
     fields = {}
-    for name in (*OHLC, *BID, *ASK):
+    for name in (*OHLC, VWAP, *BID, *ASK):
         if name in bars:
             price = _grid(bars[name], place)
             price = price if factor is None else price * factor

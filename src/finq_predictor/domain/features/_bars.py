@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.arrays import Matrix
+from finq_predictor.domain.features._partial import PartialWindows
 from finq_predictor.domain.features._windows import Windows
 from finq_predictor.domain.market.markets import Market, get_market
 from finq_predictor.domain.panel import Panel
@@ -43,6 +44,11 @@ class Bars(Windows):
         if name not in self._shared:
             self._shared[name] = compute()
         return self._shared[name]
+
+    @cached_property
+    def partial(self) -> PartialWindows:
+        """Window functions that answer from the first known bar on, as published sets ask for."""
+        return PartialWindows(self.first)
 
     # Fields -------------------------------------------------------------------------------------------------------
 
@@ -188,6 +194,35 @@ class Bars(Windows):
     def illiquidity(self) -> Matrix:
         """Absolute return over turnover (Amihud, 2002); NaN without turnover."""
         return self._once("illiquidity", lambda: self.divide(np.abs(self.returns), self.turnover))
+
+    @property
+    def log_volume(self) -> Matrix:
+        """Logarithm of volume plus one."""
+        return self._once("log_volume", lambda: self.log(self.volume + 1.0))
+
+    @property
+    def volume_change(self) -> Matrix:
+        """Logarithm of one plus volume over that of the bar before."""
+
+        def compute() -> Matrix:
+            change = self.log(self.volume / self.lag(self.volume, 1) + 1.0)
+            return np.where(np.isfinite(change), change, np.nan)
+
+        return self._once("volume_change", compute)
+
+    @property
+    def growth(self) -> Matrix:
+        """Close over the close before."""
+        return self._once("growth", lambda: self.close / self.lag(self.close, 1))
+
+    @property
+    def moved_volume(self) -> Matrix:
+        """Absolute return times volume."""
+        return self._once("moved_volume", lambda: np.abs(self.growth - 1.0) * self.volume)
+
+    def over(self, x: Matrix, y: Matrix) -> Matrix:
+        """``x / y``; 0 where both are nothing, NaN where y alone is."""
+        return np.where((x == 0.0) & (y == 0.0), 0.0, self.divide(x, y))
 
     def market_fit(self, n: int) -> tuple[Matrix, Matrix, Matrix]:
         """Regression of returns on the benchmark's over n bars: beta, deviation of the residuals, alpha per bar."""

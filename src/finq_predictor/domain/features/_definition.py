@@ -22,6 +22,8 @@ SHARED_SOURCES = tuple(
         "features._kernels",
         "features._moments",
         "features._moment_kernels",
+        "features._partial",
+        "features._partial_kernels",
     )
 )
 """Code that every feature goes through; a change of it changes every definition."""

@@ -350,8 +350,19 @@ def row_rank(x: Matrix, least: int, first: int) -> Matrix:
 
 
 @compiled
-def gather(x: Matrix, row: Any, column: Any, out: Matrix) -> None:
-    """Copy chosen cells into ``out``; what is not finite becomes NaN."""
+def pick(x: Matrix, row: Any, column: Any, place: Any, out: Any) -> None:
+    """Copy chosen cells to their places in ``out``; what is not finite becomes NaN."""
     for i in range(len(row)):
-        value = x[row[i], column[i]]
-        out[i] = value if math.isfinite(value) else np.nan
+        out[place[i]] = x[row[i], column[i]]
+        # Looked at as it is kept: a number may be too large for 32 bits.
+        if not math.isfinite(out[place[i]]):
+            out[place[i]] = np.nan
+
+
+@compiled
+def pick_shared(x: Matrix, row: Any, place: Any, out: Any) -> None:
+    """Copy what all instruments share to the places of each in ``out``; what is not finite becomes NaN."""
+    for i in range(len(row)):
+        out[place[i]] = x[row[i], 0]
+        if not math.isfinite(out[place[i]]):
+            out[place[i]] = np.nan

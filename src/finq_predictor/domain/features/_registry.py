@@ -119,6 +119,7 @@ def feature(
     windows: tuple[Window, ...] = (),
     needs: tuple[Trait, ...] = (),
     formula: str = "",
+    name: str | None = None,
 ) -> Callable[[FeatureFunction], FeatureFunction]:
     """Register a function as one feature per window.
 
@@ -131,6 +132,8 @@ def feature(
         needs: What a market must have for it to make sense, beside what its inputs ask for.
         formula: What it computes, in words of :data:`~finq_predictor.domain.features.formulas.WORDS` and with the
             function's own names for its windows.
+        name: Name of what was published under a name of its own, with ``{}`` for the window; None makes it of the
+            function's name and the windows.
 
     Raises:
         ConfigurationError: If the name exists already or the docstring is missing.
@@ -148,7 +151,7 @@ def feature(
         for window in windows or ((),):
             values = window if isinstance(window, tuple) else (window,)
             spec = FeatureSpec(
-                name="_".join([function.__name__, *map(str, values)]),
+                name=name.format(*values) if name else "_".join([function.__name__, *map(str, values)]),
                 family=function.__module__.rpartition(".")[2],
                 inputs=inputs,
                 window=values,

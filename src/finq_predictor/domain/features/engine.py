@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from finq_predictor.domain.arrays import Matrix
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import ConfigurationError, DataError, UnknownNameError
 from finq_predictor.domain.features import (
+    alpha158,
+    alpha158_flow,
     cross_section,
     currencies,
     jumps,
@@ -33,7 +35,7 @@ from finq_predictor.domain.features import (
     volume,
     volume_levels,
 )
-from finq_predictor.domain.features._bars import Bars
+from finq_predictor.domain.features._blocks import fill_columns
 from finq_predictor.domain.features._registry import REGISTRY, FeatureSet, FeatureSpec, definitions_hash, expand
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.panel import Panel
@@ -60,6 +62,8 @@ _MODULES = (
     residual,
     news_context,
     currencies,
+    alpha158,
+    alpha158_flow,
 )
 FAMILIES = tuple(module.__name__.rpartition(".")[2] for module in _MODULES)
 
@@ -124,7 +128,14 @@ def make_feature_set(specs: Sequence[FeatureSpec], left_out: Sequence[str] = ())
     )
 
 
-def compute_features(panel: Panel, feature_set: FeatureSet, at: pd.DatetimeIndex | None = None) -> pd.DataFrame:
+def compute_features(
+    panel: Panel,
+    feature_set: FeatureSet,
+    at: pd.DatetimeIndex | None = None,
+    *,
+    dtype: str = "float64",
+    threads: int | None = None,
+) -> pd.DataFrame:
     """Compute features.
 
     Args:
@@ -132,10 +143,12 @@ def compute_features(panel: Panel, feature_set: FeatureSet, at: pd.DatetimeIndex
         feature_set: Which columns, in which order.
         at: Bars that are wanted; None is all. Only the last ``lookback`` bars up to them are read, and the values are
             the same, bit by bit, as when all are computed.
+        dtype: ``"float64"``, or ``"float32"`` as models read them, which takes half of the memory.
+        threads: How many compute at once; None is one per processor. The values are the same, bit by bit.
 
     Returns:
-        ``ts, instrument``, then one float64 column per feature; sorted by ts and instrument; a row for every wanted bar
-        at which an instrument has a close and is a member, see ``Panel.universe``. NaN where a feature is not known,
+        ``ts, instrument``, then one column per feature; sorted by ts and instrument; a row for every wanted bar at
+        which an instrument has a close and is a member, see ``Panel.universe``. NaN where a feature is not known,
         never infinite.
 
     Raises:
@@ -149,27 +162,37 @@ def compute_features(panel: Panel, feature_set: FeatureSet, at: pd.DatetimeIndex
         raise DataError(f"The panel of {panel.market} lacks {', '.join(absent)}, which the features read.")
     wanted = np.arange(len(panel.ts)) if at is None else np.unique([panel.position(ts) for ts in at]).astype(np.intp)
     if not len(wanted):
-        return _to_frame(panel, wanted, wanted, np.empty((len(specs), 0)), feature_set.names)
+        return _to_frame(panel, wanted, wanted, np.empty((len(specs), 0), dtype), feature_set.names)
     start = max(0, int(wanted[0]) - feature_set.lookback + 1)
     part = panel.rows(start, int(wanted[-1]) + 1)
-    bars = Bars(part, int(wanted[0]) - start)
     row, column = np.nonzero(part.universe[wanted - start])
     row = wanted[row] - start
-    values = compute_columns(bars, specs, row, column)
+    values = np.empty((len(specs), len(row)), dtype)
+    fill_columns(part, int(wanted[0]) - start, specs, row, column, values, threads=threads)
     return _to_frame(part, row, column, values, feature_set.names)
 
 
-def compute_columns(bars: Bars, specs: Sequence[FeatureSpec], row: Indices, column: Indices) -> Matrix:
-    """Values of R chosen cells, one contiguous row per feature (F, R); shared quantities are computed once."""
-    from finq_predictor.domain.features._kernels import gather
+def feature_parts(
+    panel: Panel, feature_set: FeatureSet, *, bars: int, dtype: str = "float32", threads: int | None = None
+) -> Iterator[pd.DataFrame]:
+    """The table of :func:`compute_features` in parts of some bars, one after the other: for what memory cannot hold.
 
-    values = np.empty((len(specs), len(row)))
-    nowhere = np.zeros_like(column)
-    with np.errstate(all="ignore"):
-        for spec, out in zip(specs, values, strict=True):
-            matrix = np.require(spec.compute(bars), np.float64, ["C"])
-            gather(matrix, row, nowhere if matrix.shape[1] == 1 else column, out)
-    return values
+    Args:
+        panel: Bars and other inputs.
+        feature_set: Which columns, in which order.
+        bars: How many bars a part has; the last one may have fewer.
+        dtype: As for :func:`compute_features`.
+        threads: As for :func:`compute_features`.
+
+    Raises:
+        ConfigurationError: If a part has no bar.
+        DataError: As :func:`compute_features`.
+    """
+    if bars < 1:
+        raise ConfigurationError(f"A part of the features has {bars} bars; give 1 or more.")
+    for start in range(0, len(panel.ts), bars):
+        at = panel.ts[start : start + bars]
+        yield compute_features(panel, feature_set, at=at, dtype=dtype, threads=threads)
 
 
 def _to_frame(panel: Panel, row: Indices, column: Indices, values: Matrix, names: Sequence[str]) -> pd.DataFrame:

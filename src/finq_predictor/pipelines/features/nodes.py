@@ -67,7 +67,8 @@ def build_gold(panel: Panel, params: FeaturesParams, *, market: Market) -> tuple
     """
     specs = _chosen(panel, params, market)
     left_out = left_out_features(market, panel.available)
-    features = _narrow(compute_features(panel, make_feature_set(specs)))
+    # Half of the memory: models read features as float32, here as in the service.
+    features = compute_features(panel, make_feature_set(specs), dtype="float32")
     sparse = {spec.name for spec in specs if features[spec.name].notna().mean() < params.min_known_share}
     if sparse:
         logger.warning(
@@ -84,11 +85,6 @@ def build_gold(panel: Panel, params: FeaturesParams, *, market: Market) -> tuple
     # Both have a row for the universe of each bar, in the same order.
     outcome = labels.drop(columns=[TS, INSTRUMENT])
     return feature_set, pd.concat([features, outcome], axis=1)
-
-
-def _narrow(features: pd.DataFrame) -> pd.DataFrame:
-    """Halve the memory: models read features as float32, here as in the service."""
-    return pd.concat([features[[TS, INSTRUMENT]], features.drop(columns=[TS, INSTRUMENT]).astype("float32")], axis=1)
 
 
 def _chosen(panel: Panel, params: FeaturesParams, market: Market) -> list[FeatureSpec]:

@@ -1,0 +1,287 @@
+"""What qlib publishes as Alpha158, under its names and by its definitions: bars and prices; the rest is `alpha158_flow`.
+
+Everything is a ratio to the current close, open or volume, or without a unit from the start, so that no level gets in.
+A bar that is missing is left out of a window, and 0 over 0 is 0; where that differs from qlib is said in ADR 0056.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from finq_predictor.domain.arrays import Matrix
+from finq_predictor.domain.features._bars import Bars
+from finq_predictor.domain.features._registry import feature
+
+
+@feature(inputs=("open", "close"), lookback=1, unit="ratio", source="Yang et al. (2020)", name="KMID")
+def alpha_kmid(bars: Bars) -> Matrix:
+    """Close minus open, over open."""
+    return (bars.close - bars.open) / bars.open
+
+
+@feature(inputs=("open", "high", "low"), lookback=1, unit="ratio", source="Yang et al. (2020)", name="KLEN")
+def alpha_klen(bars: Bars) -> Matrix:
+    """High minus low, over open."""
+    return (bars.high - bars.low) / bars.open
+
+
+@feature(inputs=("open", "high", "low", "close"), lookback=1, unit="-1 to 1", source="Yang et al. (2020)", name="KMID2")
+def alpha_kmid2(bars: Bars) -> Matrix:
+    """Close minus open, over the range of the bar."""
+    return bars.over(bars.close - bars.open, bars.high - bars.low)
+
+
+@feature(inputs=("open", "high", "close"), lookback=1, unit="ratio", source="Yang et al. (2020)", name="KUP")
+def alpha_kup(bars: Bars) -> Matrix:
+    """Range above the body, over open."""
+    return (bars.high - np.maximum(bars.open, bars.close)) / bars.open
+
+
+@feature(inputs=("open", "high", "low", "close"), lookback=1, unit="share", source="Yang et al. (2020)", name="KUP2")
+def alpha_kup2(bars: Bars) -> Matrix:
+    """Range above the body, over the range of the bar."""
+    return bars.over(bars.high - np.maximum(bars.open, bars.close), bars.high - bars.low)
+
+
+@feature(inputs=("open", "low", "close"), lookback=1, unit="ratio", source="Yang et al. (2020)", name="KLOW")
+def alpha_klow(bars: Bars) -> Matrix:
+    """Range below the body, over open."""
+    return (np.minimum(bars.open, bars.close) - bars.low) / bars.open
+
+
+@feature(inputs=("open", "high", "low", "close"), lookback=1, unit="share", source="Yang et al. (2020)", name="KLOW2")
+def alpha_klow2(bars: Bars) -> Matrix:
+    """Range below the body, over the range of the bar."""
+    return bars.over(np.minimum(bars.open, bars.close) - bars.low, bars.high - bars.low)
+
+
+@feature(inputs=("open", "high", "low", "close"), lookback=1, unit="ratio", source="Yang et al. (2020)", name="KSFT")
+def alpha_ksft(bars: Bars) -> Matrix:
+    """Twice the close minus high and low, over open."""
+    return (2.0 * bars.close - bars.high - bars.low) / bars.open
+
+
+@feature(inputs=("high", "low", "close"), lookback=1, unit="-1 to 1", source="Yang et al. (2020)", name="KSFT2")
+def alpha_ksft2(bars: Bars) -> Matrix:
+    """Twice the close minus high and low, over the range of the bar."""
+    return bars.over(2.0 * bars.close - bars.high - bars.low, bars.high - bars.low)
+
+
+@feature(inputs=("open", "close"), lookback=1, unit="ratio", source="Yang et al. (2020)", name="OPEN0")
+def alpha_open0(bars: Bars) -> Matrix:
+    """Open over close."""
+    return bars.open / bars.close
+
+
+@feature(inputs=("high", "close"), lookback=1, unit="ratio", source="Yang et al. (2020)", name="HIGH0")
+def alpha_high0(bars: Bars) -> Matrix:
+    """High over close."""
+    return bars.high / bars.close
+
+
+@feature(inputs=("low", "close"), lookback=1, unit="ratio", source="Yang et al. (2020)", name="LOW0")
+def alpha_low0(bars: Bars) -> Matrix:
+    """Low over close."""
+    return bars.low / bars.close
+
+
+@feature(inputs=("vwap", "close"), lookback=1, unit="ratio", source="Yang et al. (2020)", name="VWAP0")
+def alpha_vwap0(bars: Bars) -> Matrix:
+    """Volume-weighted average price of the bar over close."""
+    return bars.field("vwap") / bars.close
+
+
+@feature(
+    inputs=("close",),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n + 1,
+    unit="ratio",
+    source="Yang et al. (2020)",
+    name="ROC{}",
+)
+def alpha_roc(bars: Bars, n: int) -> Matrix:
+    """Close n bars before over close."""
+    return bars.lag(bars.close, n) / bars.close
+
+
+@feature(
+    inputs=("close",),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n,
+    unit="ratio",
+    source="Yang et al. (2020)",
+    name="MA{}",
+)
+def alpha_ma(bars: Bars, n: int) -> Matrix:
+    """Mean of the close over n bars, over close."""
+    return bars.partial.mean(bars.close, n) / bars.close
+
+
+@feature(
+    inputs=("close",),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n,
+    unit="ratio",
+    source="Yang et al. (2020)",
+    name="STD{}",
+)
+def alpha_std(bars: Bars, n: int) -> Matrix:
+    """Standard deviation of the close over n bars, over close."""
+    return bars.partial.std(bars.close, n) / bars.close
+
+
+@feature(
+    inputs=("close",),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n,
+    unit="ratio per bar",
+    source="Yang et al. (2020)",
+    name="BETA{}",
+)
+def alpha_beta(bars: Bars, n: int) -> Matrix:
+    """Slope of the close over n bars, over close."""
+    return bars.partial.slope(bars.close, n) / bars.close
+
+
+@feature(
+    inputs=("close",),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n,
+    unit="share",
+    source="Yang et al. (2020)",
+    name="RSQR{}",
+)
+def alpha_rsqr(bars: Bars, n: int) -> Matrix:
+    """Share of the close's variance over n bars that a line explains."""
+    return bars.partial.straightness(bars.close, n)
+
+
+@feature(
+    inputs=("close",),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n,
+    unit="ratio",
+    source="Yang et al. (2020)",
+    name="RESI{}",
+)
+def alpha_resi(bars: Bars, n: int) -> Matrix:
+    """Close minus its line over n bars, over close."""
+    return bars.partial.residual(bars.close, n) / bars.close
+
+
+@feature(
+    inputs=("high", "close"),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n,
+    unit="ratio",
+    source="Yang et al. (2020)",
+    name="MAX{}",
+)
+def alpha_max(bars: Bars, n: int) -> Matrix:
+    """Highest high of n bars over close."""
+    return bars.partial.max(bars.high, n) / bars.close
+
+
+@feature(
+    inputs=("low", "close"),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n,
+    unit="ratio",
+    source="Yang et al. (2020)",
+    name="MIN{}",
+)
+def alpha_min(bars: Bars, n: int) -> Matrix:
+    """Lowest low of n bars over close."""
+    return bars.partial.min(bars.low, n) / bars.close
+
+
+@feature(
+    inputs=("close",),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n,
+    unit="ratio",
+    source="Yang et al. (2020)",
+    name="QTLU{}",
+)
+def alpha_qtlu(bars: Bars, n: int) -> Matrix:
+    """Quantile of 80 % of the close over n bars, over close."""
+    return bars.partial.quantile(bars.close, n, upper=True) / bars.close
+
+
+@feature(
+    inputs=("close",),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n,
+    unit="ratio",
+    source="Yang et al. (2020)",
+    name="QTLD{}",
+)
+def alpha_qtld(bars: Bars, n: int) -> Matrix:
+    """Quantile of 20 % of the close over n bars, over close."""
+    return bars.partial.quantile(bars.close, n, upper=False) / bars.close
+
+
+@feature(
+    inputs=("close",),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n,
+    unit="share",
+    source="Yang et al. (2020)",
+    name="RANK{}",
+)
+def alpha_rank(bars: Bars, n: int) -> Matrix:
+    """Rank of the close among n bars."""
+    return bars.partial.standing(bars.close, n)
+
+
+@feature(
+    inputs=("high", "low", "close"),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n,
+    unit="share",
+    source="Yang et al. (2020)",
+    name="RSV{}",
+)
+def alpha_rsv(bars: Bars, n: int) -> Matrix:
+    """Place of the close between the lowest low and the highest high of n bars."""
+    low = bars.partial.min(bars.low, n)
+    return bars.over(bars.close - low, bars.partial.max(bars.high, n) - low)
+
+
+@feature(
+    inputs=("high",),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n,
+    unit="share of n",
+    source="Yang et al. (2020)",
+    name="IMAX{}",
+)
+def alpha_imax(bars: Bars, n: int) -> Matrix:
+    """Place of the highest high among n bars, over n."""
+    return bars.partial.place_of_max(bars.high, n) / n
+
+
+@feature(
+    inputs=("low",),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n,
+    unit="share of n",
+    source="Yang et al. (2020)",
+    name="IMIN{}",
+)
+def alpha_imin(bars: Bars, n: int) -> Matrix:
+    """Place of the lowest low among n bars, over n."""
+    return bars.partial.place_of_min(bars.low, n) / n
+
+
+@feature(
+    inputs=("high", "low"),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n,
+    unit="share of n",
+    source="Yang et al. (2020)",
+    name="IMXD{}",
+)
+def alpha_imxd(bars: Bars, n: int) -> Matrix:
+    """Bars from the lowest low to the highest high among n, over n."""
+    return (bars.partial.place_of_max(bars.high, n) - bars.partial.place_of_min(bars.low, n)) / n

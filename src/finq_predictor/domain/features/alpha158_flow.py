@@ -1,0 +1,189 @@
+"""What qlib publishes as Alpha158, under its names and by its definitions: rises and falls, and volume."""
+
+from __future__ import annotations
+
+from finq_predictor.domain.arrays import Matrix
+from finq_predictor.domain.features._bars import Bars
+from finq_predictor.domain.features._registry import feature
+
+
+@feature(
+    inputs=("close", "volume"),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n,
+    unit="-1 to 1",
+    source="Yang et al. (2020)",
+    name="CORR{}",
+)
+def alpha_corr(bars: Bars, n: int) -> Matrix:
+    """Correlation of the close and the logarithm of volume over n bars."""
+    return bars.partial.correlation(bars.close, bars.log_volume, n, price=True)
+
+
+@feature(
+    inputs=("close", "volume"),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n + 1,
+    unit="-1 to 1",
+    source="Yang et al. (2020)",
+    name="CORD{}",
+)
+def alpha_cord(bars: Bars, n: int) -> Matrix:
+    """Correlation of changes of close and of volume over n bars."""
+    return bars.partial.correlation(bars.growth, bars.volume_change, n)
+
+
+@feature(
+    inputs=("close",),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n + 1,
+    unit="share",
+    source="Yang et al. (2020)",
+    name="CNTP{}",
+)
+def alpha_cntp(bars: Bars, n: int) -> Matrix:
+    """Share of n bars with a rise."""
+    return bars.partial.rises(bars.close, n)
+
+
+@feature(
+    inputs=("close",),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n + 1,
+    unit="share",
+    source="Yang et al. (2020)",
+    name="CNTN{}",
+)
+def alpha_cntn(bars: Bars, n: int) -> Matrix:
+    """Share of n bars with a fall."""
+    return bars.partial.falls(bars.close, n)
+
+
+@feature(
+    inputs=("close",),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n + 1,
+    unit="-1 to 1",
+    source="Yang et al. (2020)",
+    name="CNTD{}",
+)
+def alpha_cntd(bars: Bars, n: int) -> Matrix:
+    """Share of rises minus share of falls among n bars."""
+    return bars.partial.rises(bars.close, n) - bars.partial.falls(bars.close, n)
+
+
+@feature(
+    inputs=("close",),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n + 1,
+    unit="share",
+    source="Yang et al. (2020)",
+    name="SUMP{}",
+)
+def alpha_sump(bars: Bars, n: int) -> Matrix:
+    """Sum of rises over the sum of absolute changes, n bars."""
+    return bars.partial.risen(bars.close, n)
+
+
+@feature(
+    inputs=("close",),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n + 1,
+    unit="share",
+    source="Yang et al. (2020)",
+    name="SUMN{}",
+)
+def alpha_sumn(bars: Bars, n: int) -> Matrix:
+    """Sum of falls over the sum of absolute changes, n bars."""
+    return bars.partial.fallen(bars.close, n)
+
+
+@feature(
+    inputs=("close",),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n + 1,
+    unit="-1 to 1",
+    source="Yang et al. (2020)",
+    name="SUMD{}",
+)
+def alpha_sumd(bars: Bars, n: int) -> Matrix:
+    """Rises minus falls, over the sum of absolute changes, n bars."""
+    return bars.partial.risen(bars.close, n) - bars.partial.fallen(bars.close, n)
+
+
+@feature(
+    inputs=("volume",),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n,
+    unit="ratio",
+    source="Yang et al. (2020)",
+    name="VMA{}",
+)
+def alpha_vma(bars: Bars, n: int) -> Matrix:
+    """Mean volume of n bars over volume."""
+    return bars.over(bars.partial.mean(bars.volume, n), bars.volume)
+
+
+@feature(
+    inputs=("volume",),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n,
+    unit="ratio",
+    source="Yang et al. (2020)",
+    name="VSTD{}",
+)
+def alpha_vstd(bars: Bars, n: int) -> Matrix:
+    """Standard deviation of volume over n bars, over volume."""
+    return bars.over(bars.partial.std(bars.volume, n), bars.volume)
+
+
+@feature(
+    inputs=("close", "volume"),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n + 1,
+    unit="ratio",
+    source="Yang et al. (2020)",
+    name="WVMA{}",
+)
+def alpha_wvma(bars: Bars, n: int) -> Matrix:
+    """Deviation of volume-weighted moves of n bars, over their mean."""
+    return bars.over(bars.partial.std(bars.moved_volume, n), bars.partial.mean(bars.moved_volume, n))
+
+
+@feature(
+    inputs=("volume",),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n + 1,
+    unit="share",
+    source="Yang et al. (2020)",
+    name="VSUMP{}",
+)
+def alpha_vsump(bars: Bars, n: int) -> Matrix:
+    """Sum of rises of volume over the sum of its absolute changes, n bars."""
+    return bars.partial.risen(bars.volume, n)
+
+
+@feature(
+    inputs=("volume",),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n + 1,
+    unit="share",
+    source="Yang et al. (2020)",
+    name="VSUMN{}",
+)
+def alpha_vsumn(bars: Bars, n: int) -> Matrix:
+    """Sum of falls of volume over the sum of its absolute changes, n bars."""
+    return bars.partial.fallen(bars.volume, n)
+
+
+@feature(
+    inputs=("volume",),
+    windows=(5, 10, 20, 30, 60),
+    lookback=lambda n: n + 1,
+    unit="-1 to 1",
+    source="Yang et al. (2020)",
+    name="VSUMD{}",
+)
+def alpha_vsumd(bars: Bars, n: int) -> Matrix:
+    """Rises minus falls of volume, over the sum of its absolute changes."""
+    return bars.partial.risen(bars.volume, n) - bars.partial.fallen(bars.volume, n)
