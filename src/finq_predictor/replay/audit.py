@@ -108,6 +108,9 @@ def audit_history(
             tables.setdefault(found.table, found)
         panels[ts] = stages.panel(past)
     specs = select_features(market, panel.available)
+    if training is not None:
+        known = {spec.name for spec in specs}
+        specs = (*specs, *(spec for spec in training.feature_set.specs() if spec.name not in known))
     ahead = audit_look_ahead(panel, specs, at, rebuild=panels.__getitem__)
     lookback = certify_lookback(panel, specs, at)
     return HistoryAudit(

@@ -1,4 +1,4 @@
-"""What qlib publishes as Alpha158, under its names and by its definitions: bars and prices; the rest is `alpha158_flow`.
+"""What qlib publishes as Alpha158, under its names and by its definitions: bars and prices; more in `alpha158_flow`.
 
 Everything is a ratio to the current close, open or volume, or without a unit from the start, so that no level gets in.
 A bar that is missing is left out of a window, and 0 over 0 is 0; where that differs from qlib is said in ADR 0056.

@@ -37,6 +37,7 @@ from finq_predictor.domain.features import (
 )
 from finq_predictor.domain.features._blocks import fill_columns
 from finq_predictor.domain.features._registry import REGISTRY, FeatureSet, FeatureSpec, definitions_hash, expand
+from finq_predictor.domain.features.sets import HOUSE, Members, members_of
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.panel import Panel
 
@@ -69,14 +70,19 @@ FAMILIES = tuple(module.__name__.rpartition(".")[2] for module in _MODULES)
 
 
 def select_features(
-    market: Market, available: Collection[str], families: Collection[str] | None = None
+    market: Market,
+    available: Collection[str],
+    families: Collection[str] | None = None,
+    members: Members | None = None,
 ) -> tuple[FeatureSpec, ...]:
     """Choose the features of a market whose inputs are all there.
 
     Args:
         market: The market.
         available: Names of panel fields that hold something, see ``Panel.available``.
-        families: Families to use; None is all.
+        families: Families to use; None is all of the set.
+        members: What the set is made of, see :func:`~finq_predictor.domain.features.sets.members_of`; None is the set
+            of the house.
 
     Raises:
         UnknownNameError: If a family does not exist.
@@ -86,19 +92,29 @@ def select_features(
     for family in families or ():
         if family not in known:
             raise UnknownNameError("feature family", family, known)
-    chosen = [spec for spec in expand(market.name, available) if families is None or spec.family in families]
-    if not chosen:
+    of_set = members_of(HOUSE) if members is None else members
+    fitting = [spec for spec in expand(market.name, available) if spec in of_set]
+    found = [spec for spec in fitting if families is None or spec.family in families]
+    if not found:
         raise ConfigurationError(
             f"No feature of {market.name} can be computed from {', '.join(sorted(available)) or 'nothing'} with the "
-            f"families {', '.join(families or FAMILIES)}; deliver at least open, high, low and close."
+            f"families {', '.join(families or FAMILIES)} of its set; deliver at least open, high, low and close."
         )
-    return tuple(chosen)
+    return tuple(found)
 
 
-def left_out_features(market: Market, available: Collection[str]) -> tuple[str, ...]:
-    """Names of the market's features whose inputs are not there."""
+def left_out_features(market: Market, available: Collection[str], members: Members | None = None) -> tuple[str, ...]:
+    """Names of the market's features whose inputs are not there.
+
+    Args:
+        market: The market.
+        available: Names of panel fields that hold something.
+        members: As for :func:`select_features`.
+    """
     there = {spec.function for spec in expand(market.name, available)}
-    return tuple(spec.name for spec in REGISTRY.values() if spec.suits(market) and spec.function not in there)
+    of_set = members_of(HOUSE) if members is None else members
+    ours = [spec for spec in REGISTRY.values() if spec.suits(market) and spec in of_set]
+    return tuple(spec.name for spec in ours if spec.function not in there)
 
 
 def make_feature_set(specs: Sequence[FeatureSpec], left_out: Sequence[str] = ()) -> FeatureSet:

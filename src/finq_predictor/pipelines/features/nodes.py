@@ -58,7 +58,7 @@ def build_gold(panel: Panel, params: FeaturesParams, *, market: Market) -> tuple
 
     Args:
         panel: Bars and what was known beside them.
-        params: Families, exclusions, horizons.
+        params: The set, families, exclusions, horizons.
         market: The market.
 
     Returns:
@@ -66,7 +66,7 @@ def build_gold(panel: Panel, params: FeaturesParams, *, market: Market) -> tuple
         return, label and label end per horizon; sorted by ts and instrument. Rows whose label is not known yet stay.
     """
     specs = _chosen(panel, params, market)
-    left_out = left_out_features(market, panel.available)
+    left_out = left_out_features(market, panel.available, params.members())
     # Half of the memory: models read features as float32, here as in the service.
     features = compute_features(panel, make_feature_set(specs), dtype="float32")
     sparse = {spec.name for spec in specs if features[spec.name].notna().mean() < params.min_known_share}
@@ -88,7 +88,8 @@ def build_gold(panel: Panel, params: FeaturesParams, *, market: Market) -> tuple
 
 
 def _chosen(panel: Panel, params: FeaturesParams, market: Market) -> list[FeatureSpec]:
-    specs = select_features(market, panel.available, None if params.families == "all" else params.families)
+    families = None if params.families == "all" else params.families
+    specs = select_features(market, panel.available, families, params.members())
     own = {Path(file).stem for file in params.own}
     if absent := sorted(own - {spec.file for spec in REGISTRY.values()}):
         raise ConfigurationError(

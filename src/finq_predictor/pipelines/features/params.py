@@ -6,12 +6,17 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from finq_predictor.domain.features.sets import HOUSE, Members, members_of, with_own
+
 
 class FeaturesParams(BaseModel):
     """Which features and labels are made.
 
     Attributes:
-        families: Families of features, or ``"all"``.
+        set: Name of the set of features: ``house`` is everything but published sets; see ``finq features sets``.
+        sets: Sets of your own, their members by name: features, patterns such as ``vol_*``, ``family:volume``,
+            ``set:core``; with ``!`` in front what is taken out again.
+        families: Families of the set, or ``"all"`` of them.
         exclude: Names of features to leave out.
         own: Files of features of your own, from the project's folder; only markets that name a file use it.
         min_known_share: Features known on a smaller share of the rows are left out, and the feature set says so.
@@ -20,11 +25,22 @@ class FeaturesParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    set: str = HOUSE
+    sets: dict[str, tuple[str, ...]] = Field(default={})
     families: Literal["all"] | tuple[str, ...] = "all"
     exclude: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
     min_known_share: float = Field(default=0.5, gt=0, le=1)
     horizons: tuple[int, ...] = Field(default=())
+
+    def members(self) -> Members:
+        """What the chosen set is made of.
+
+        Raises:
+            ConfigurationError: If a set of one's own has a name that is taken, or no member, or is made of itself.
+            UnknownNameError: If the set or a member does not exist; near misses are suggested.
+        """
+        return members_of(self.set, with_own(self.sets))
 
     @model_validator(mode="after")
     def _horizons_look_forward(self) -> Self:

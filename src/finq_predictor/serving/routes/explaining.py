@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from finq_predictor.domain.features import FeatureSpec, select_features
+from finq_predictor.domain.features.sets import members_of
 from finq_predictor.domain.modelling.explanation import Explanation, explain_row
 from finq_predictor.serving.access.callers import Caller, Role
 from finq_predictor.serving.access.guarding import caller, permit
@@ -119,7 +120,7 @@ def explanation_of(served: Served, row: pd.DataFrame, top: int) -> Answer:
 def _specs(market: str, available: tuple[str, ...]) -> dict[str, FeatureSpec]:
     from finq_predictor.domain.market.markets import get_market
 
-    return {spec.name: spec for spec in select_features(get_market(market), available)}
+    return {spec.name: spec for spec in select_features(get_market(market), available, members=members_of("all"))}
 
 
 def _told(explanation: Explanation, top: int, name: str) -> Answer:
