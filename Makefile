@@ -49,7 +49,7 @@ $(foreach switch,$(shell $(PYTHON) src/finq_predictor/switches.py),$(eval export
 # A container may forbid bytecode, and every process would compile every import again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run live setup test test-live proofs faults mutants chaos chaos-ingestion attack soak stream stack-test disasters alarms lint format pictures serve restore-drill \
+.PHONY: help run live setup test test-live proofs faults mutants chaos chaos-ingestion attack soak stream features stack-test disasters alarms lint format pictures serve restore-drill \
 	lab viz dags dagster bench docs data-docs lock clean secrets up down bento image api-image scan-image \
 	sbom-image push-image scan audit sbom chart deploy
 .DEFAULT_GOAL := help
@@ -97,6 +97,11 @@ $(VENV)/.dev: $(VENV)/.base
 	$(PYTHON) -m venv .venv-checkers
 	@{ $(call install,.venv-checkers/bin/python,--no-deps --require-hashes -r $<); } && touch $@ \
 		|| echo "No checkers can be had: the tests that need them are skipped."
+# Peers that ours is compared with, by values and by time: qlib, Polars, TA-Lib; never beside the product.
+.venv-peers/.ready: tests/peers.txt $(VENV)/.installer
+	$(PYTHON) -m venv .venv-peers
+	@{ $(call install,.venv-peers/bin/python,--no-deps --require-hashes -r $<); } && touch $@ \
+		|| echo "No peers can be had: tests and benchmarks go without them."
 .venv-airflow/.ready: deploy/airflow/requirements.txt deploy/airflow/postgresql.txt $(VENV)/.installer
 	$(PYTHON) -m venv .venv-airflow
 	@$(call install,.venv-airflow/bin/python,-r deploy/airflow/requirements.txt -r deploy/airflow/postgresql.txt)
@@ -124,7 +129,7 @@ test: $(VENV)/.dev .venv-airflow/.ready .venv-dagster/.ready .venv-vault/.ready 
 test-live: $(VENV)/.dev  ## A tiny question to each real provider: needs a network, and for some a key in the environment
 	$(BIN)/python -m pytest -m live -rs
 
-proofs: $(VENV)/.dev  ## Long proofs that have a shorter form among the tests
+proofs: $(VENV)/.dev .venv-peers/.ready  ## Long proofs that have a shorter form among the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 15 -m proof
 
 mutants: $(VENV)/.dev  ## Known mistakes, made one at a time: each has to fail a test
@@ -145,6 +150,9 @@ soak: $(VENV)/.dev  ## A hundred new models under eight clients, then ten minute
 
 stream: $(VENV)/.dev  ## Fifty million rows out of a warehouse into bronze, then a day more: seconds, memory, files
 	$(BIN)/python tests/endurance/stream.py
+
+features: $(VENV)/.dev  ## Alpha158 of 12.6 million bars into Parquet, part by part: seconds, memory, file
+	$(BIN)/python tests/endurance/features.py
 
 stack-test: $(VENV)/.dev .venv-checkers/.ready  ## All of the stack without containers, from bars to a person who is told: what each hop is proved by
 	$(BIN)/python tests/stack/play.py $(if $(APT),--install)
@@ -242,7 +250,7 @@ dagster: .venv-dagster/.ready  ## Dagster on http://127.0.0.1:3001: the jobs, th
 	DAGSTER_HOME=$(abspath $(ROOT))/dagster PYTHONPATH=src FINQ_KEDRO_PARAMS=$(or $(FINQ_KEDRO_PARAMS),data_root=$(ROOT)) \
 		.venv-dagster/bin/dagster $(if $(JOB),job execute --job $(JOB),dev --host 127.0.0.1 --port 3001) --python-file deploy/dagster/definitions.py
 
-bench: $(VENV)/.dev  ## Benchmarks beside their peers
+bench: $(VENV)/.dev .venv-peers/.ready  ## Benchmarks beside their peers
 	$(BIN)/python -m pytest -o addopts="-q -s" tests/benchmarks
 
 docs: $(VENV)/.serve  ## Write the generated reference pages, and the picture of the stack

@@ -326,13 +326,19 @@ def group_mean(x: Matrix, group: Matrix, least: int, first: int) -> Matrix:
     return out
 
 
-@compiled
 def row_rank(x: Matrix, least: int, first: int) -> Matrix:
     """Rank in each row scaled to [-0.5, 0.5]; ties get their mean rank; NaN with fewer than ``least`` values."""
+    # NumPy sorts twice as quickly as what would be compiled for it here, which alone took a tenth of all compiling.
+    order = np.zeros(x.shape, dtype=np.intp)
+    order[first:] = np.argsort(x[first:], axis=1)
+    return _ranks(x, order, least, first)
+
+
+@compiled
+def _ranks(x: Matrix, order: Any, least: int, first: int) -> Matrix:
     rows, columns = x.shape
     out = np.full((rows, columns), np.nan)
     for t in range(first, rows):
-        order = np.argsort(x[t])
         known = 0
         for j in range(columns):
             known += 1 if x[t, j] == x[t, j] else 0
@@ -341,10 +347,10 @@ def row_rank(x: Matrix, least: int, first: int) -> Matrix:
         i = 0
         while i < known:
             last = i
-            while last + 1 < known and x[t, order[last + 1]] == x[t, order[i]]:
+            while last + 1 < known and x[t, order[t, last + 1]] == x[t, order[t, i]]:
                 last += 1
             for k in range(i, last + 1):
-                out[t, order[k]] = 0.5 * (i + last) / (known - 1.0) - 0.5
+                out[t, order[t, k]] = 0.5 * (i + last) / (known - 1.0) - 0.5
             i = last + 1
     return out
 

@@ -205,7 +205,9 @@ def quantiles(x: Matrix, ends: Any, shares: Matrix, first: int) -> Any:
             ordered, count = np.empty(n + 1), 0
             for t in range(max(0, first - n + 1), rows):
                 if t >= n and y[t - n] == y[t - n] and t - n >= max(0, first - n + 1):
-                    place = np.searchsorted(ordered[:count], y[t - n])
+                    place = 0
+                    while ordered[place] < y[t - n]:
+                        place += 1
                     count -= 1
                     for i in range(place, count):
                         ordered[i] = ordered[i + 1]
