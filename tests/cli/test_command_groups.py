@@ -24,6 +24,7 @@ COMMANDS = (
         "db",
         "docs",
         "experiment",
+        "features",
         "init",
         "notify",
         "predict",

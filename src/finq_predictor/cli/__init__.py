@@ -17,6 +17,7 @@ from finq_predictor.cli import (
     data,
     database,
     docs,
+    features,
     init,
     notify,
     predict,
@@ -58,7 +59,7 @@ def finq(log_level: str) -> None:
 _COMMANDS = (
     *(init.init, predict.predict, score.score, audit.audit, replay.replay),
     *(data.data, backup.backup, backup.restore, database.db, auth.auth),
-    *(alarms.alarms, notify.notify, dashboards.dashboards),
+    *(alarms.alarms, notify.notify, dashboards.dashboards, features.features),
     *(schedule.schedule, retrain.retrain),
     *(served.served, served.score_card, challenger.challenger, challenger.experiment),
 )

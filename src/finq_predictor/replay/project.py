@@ -57,7 +57,7 @@ def load_history(catalog: DataCatalog, market: Market) -> History:
     Raises:
         StoreError: If nothing was delivered.
     """
-    rules = _parameters(catalog, market, IngestionParams, "ingestion").rules(market)
+    rules = load_parameters(catalog, market, IngestionParams, "ingestion").rules(market)
     bronze = {table: catalog.load(f"{market.name}.bronze_{table}") for table in market.source_tables}
     return History.of(market, bronze, rules)
 
@@ -66,8 +66,8 @@ def load_stages(catalog: DataCatalog, market: Market) -> Stages:
     """The pipelines of a market up to the panel."""
     return Stages(
         market,
-        _parameters(catalog, market, IngestionParams, "ingestion"),
-        _parameters(catalog, market, SentimentParams, "sentiment"),
+        load_parameters(catalog, market, IngestionParams, "ingestion"),
+        load_parameters(catalog, market, SentimentParams, "sentiment"),
     )
 
 
@@ -88,7 +88,7 @@ def load_replay(catalog: DataCatalog, root: Path, market: Market) -> Replay:
     name = market.name
     published = catalog.load(f"{name}.predictions") if catalog.exists(f"{name}.predictions") else None
     batch = Batch(load_silver(catalog, market), catalog.load(f"{name}.gold"), published)
-    rules = _parameters(catalog, market, EvaluationParams, "evaluation").abstention
+    rules = load_parameters(catalog, market, EvaluationParams, "evaluation").abstention
     layout = Layout(root)
     registry = ModelRegistry(name, tracking_uri_of(layout), layout.artifacts, layout.champion(name))
     champions = load_champions(registry, pd.DatetimeIndex(batch.gold[TS].unique()), market)
@@ -121,7 +121,7 @@ def load_training(catalog: DataCatalog, market: Market) -> Training | None:
         feature_set=catalog.load(f"{name}.feature_set"),
         folds=catalog.load(f"{name}.folds"),
         hyperparameters=catalog.load(f"{name}.hyperparameters"),
-        params=_parameters(catalog, market, TrainingParams, "training"),
+        params=load_parameters(catalog, market, TrainingParams, "training"),
         oos=catalog.load(f"{name}.oos_predictions"),
     )
 
@@ -140,6 +140,13 @@ def keep_record(catalog: DataCatalog, root: Path, found: ReplayRecord) -> None:
         write_atomically(report, write)
 
 
-def _parameters(catalog: DataCatalog, market: Market, kind: type[Params], stage: str) -> Params:
-    """The parameters of a stage; the catalog holds them typed where a pipeline that reads them was loaded."""
+def load_parameters(catalog: DataCatalog, market: Market, kind: type[Params], stage: str) -> Params:
+    """The parameters of a stage; the catalog holds them typed where a pipeline that reads them was loaded.
+
+    Args:
+        catalog: The catalog of the project.
+        market: The market.
+        kind: Their type.
+        stage: Their name below that of the market.
+    """
     return kind.model_validate(catalog.load(f"params:{market.name}.{stage}"))

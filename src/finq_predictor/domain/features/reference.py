@@ -48,9 +48,11 @@ def features_markdown() -> str:
         "<!-- Generated from the registry (finq_predictor.domain.features.reference); do not edit. -->\n",
         f"{len(REGISTRY)} features: {totals}. A feature exists when its inputs do; those with `macro_*` exist once per "
         "macro series, its name inserted before the windows. Every value is known by the decision of its bar and "
-        "depends on `lookback` bars, the current one included. A window needs four fifths of its values, otherwise "
-        "the feature is missing; it is never filled. The words of the formulas are [below](#words-of-the-formulas); "
-        "the tests evaluate every formula without our code and compare.\n",
+        "depends on `lookback` bars, the current one included. A window needs four fifths of its values (those of "
+        "`alpha158` and `alpha158_flow` answer from the first known bar on, as published), otherwise the feature is "
+        "missing; it is never filled. The words of the formulas are [below](#words-of-the-formulas); the tests "
+        "evaluate every formula without our code and compare.
+",
     ]
     for family in FAMILIES:
         specs = [spec for spec in REGISTRY.values() if spec.family == family]

@@ -49,7 +49,7 @@ SETS: Registry[NamedSet] = Registry.of(
             *("skew_60", "beta_250", "idiosyncratic_vol_60", "volume_trend_5_20", "illiquidity_trend_20_250"),
             *("high_low_spread_20", "spread_ratio_24", "sector_excess_ret_20", "news_tone_5", "turn_of_month"),
         ),
-        "Twenty-five that the literature stands behind, one or two of each effect, to begin with and to explain.",
+        "Two dozen that the literature stands behind, one or two of each effect, to begin with and to explain.",
     ),
     NamedSet(
         "fx-core",

@@ -6,7 +6,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from finq_predictor.domain.features.sets import HOUSE, Members, members_of, with_own
+from finq_predictor.domain.features.sets import HOUSE, Members, NamedSet, members_of, with_own
+from finq_predictor.domain.registry import Registry
 
 
 class FeaturesParams(BaseModel):
@@ -40,7 +41,16 @@ class FeaturesParams(BaseModel):
             ConfigurationError: If a set of one's own has a name that is taken, or no member, or is made of itself.
             UnknownNameError: If the set or a member does not exist; near misses are suggested.
         """
-        return members_of(self.set, with_own(self.sets))
+        return members_of(self.set, self.known_sets())
+
+    def known_sets(self) -> Registry[NamedSet]:
+        """The sets of the product and those given here.
+
+        Raises:
+            ConfigurationError: As :meth:`members`.
+            UnknownNameError: As :meth:`members`.
+        """
+        return with_own(self.sets)
 
     @model_validator(mode="after")
     def _horizons_look_forward(self) -> Self:
