@@ -24,11 +24,11 @@ def test_sets_are_listed_with_what_they_are_for(within):
 
 
 def test_what_is_in_a_set_is_listed_and_a_near_miss_named(within):
-    done = CliRunner().invoke(cli, ["features", "list", "--set", "alpha158"])
+    done = CliRunner().invoke(cli, ["features", "list", "--set", "alpha158", "--market", "equity"])
     assert done.exit_code == 0, done.output
     assert "ROC60     61  close: Close n bars before over close." in done.output
     assert len(done.output.splitlines()) == 158
-    done = CliRunner().invoke(cli, ["features", "list", "--set", "alpha185"])
+    done = CliRunner().invoke(cli, ["features", "list", "--set", "alpha185", "--market", "equity"])
     assert done.exit_code == 1
     assert "Did you mean 'alpha158'" in done.output
 

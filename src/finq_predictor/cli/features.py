@@ -40,7 +40,7 @@ def sets(market: str | None, env: str | None) -> None:
 
 @features.command(name="list")
 @click.option("--set", "wanted", default="house", show_default=True, help="Name of the set.")
-@click.option("--market", type=click.Choice(sorted(MARKETS)), default="equity", show_default=True)
+@click.option("--market", type=click.Choice(sorted(MARKETS)), required=True, help="The market that would use it.")
 @env_option
 def list_(wanted: str, market: str, env: str | None) -> None:
     """List what is in a set, with the bars that decide each value and what has to be delivered."""

@@ -152,3 +152,17 @@ def test_wrong_parameters_are_refused(wrong):
 def test_listing_pipelines_compiles_nothing():
     code = "import sys, finq_predictor.pipelines.features.pipeline; assert not {'numba', 'scipy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_gold_has_the_features_of_the_chosen_set(market, silver):
+    panel = assemble_panel(**{name.removeprefix("silver_"): table for name, table in silver.items()}, market=market)
+    params = FeaturesParams(
+        set="mine", sets={"mine": ("set:alpha158", "!KMID*", "ret_1")}, families=("alpha158", "momentum")
+    )
+    feature_set, gold = build_gold(panel, params, market=market)
+    assert {"ROC5", "ret_1"} <= set(feature_set.names)
+    # Nobody delivers a volume-weighted price, families narrow the set, and what is not of the set is not missed.
+    assert feature_set.left_out == ("VWAP0",)
+    assert not {"KMID", "KMID2", "VMA5", "ret_5"} & set(gold.columns)
+    with pytest.raises(UnknownNameError, match="Did you mean 'alpha158'"):
+        build_gold(panel, FeaturesParams(set="alpha185"), market=market)

@@ -1,4 +1,4 @@
-"""How the values of features are computed: block by block of instruments, on all processors, into one table.
+"""How the values of features are computed: block by block of instruments, on several processors, into one table.
 
 What is computed on the way has the size of a block, which the processor's cache holds, and not of the panel. Features
 that compare instruments need them all at once: each is a piece of work of its own. No value depends on how the work is
@@ -7,7 +7,6 @@ cut or on who does it, for no feature adds across bars what a block would cut, a
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -38,7 +37,7 @@ def fill_columns(
     column: Positions,
     values: Values,
     *,
-    threads: int | None = None,
+    threads: int,
 ) -> None:
     """Compute features at chosen cells.
 
@@ -49,9 +48,8 @@ def fill_columns(
         row: Row of each cell, not decreasing.
         column: Column of each cell.
         values: Is filled: a row per feature, a column per cell; NaN where a feature is not known, never infinite.
-        threads: How many compute at once; None is one per processor.
+        threads: How many compute at once.
     """
-    count = threads or os.cpu_count() or 1
     numbered = list(enumerate(specs))
     alone = [(number, spec) for number, spec in numbered if CROSS_SECTION not in spec.inputs]
     together = [(number, spec) for number, spec in numbered if CROSS_SECTION in spec.inputs]
@@ -60,15 +58,15 @@ def fill_columns(
         everything, everywhere = Bars(panel, first), np.arange(len(row))
         work += [partial(_fill, everything, [one], row, column, everywhere, values) for one in together]
     if alone:
-        for start, stop in _blocks(panel, count):
+        for start, stop in _blocks(panel, threads):
             place = np.flatnonzero((column >= start) & (column < stop))
             work.append(partial(_fill_block, panel, first, alone, row, column, place, values, start, stop))
-    if count == 1 or len(work) == 1:
+    if threads == 1 or len(work) == 1:
         for piece in work:
             piece()
         return
     # The costly pieces of the comparing features come first, the even blocks fill up what is left.
-    with ThreadPoolExecutor(count) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         for done in [pool.submit(piece) for piece in work]:
             done.result()
 

@@ -66,6 +66,8 @@ _MODULES = (
     alpha158,
     alpha158_flow,
 )
+THREADS = 2
+"""How many compute at once where nobody says otherwise."""
 FAMILIES = tuple(module.__name__.rpartition(".")[2] for module in _MODULES)
 
 
@@ -150,7 +152,7 @@ def compute_features(
     at: pd.DatetimeIndex | None = None,
     *,
     dtype: str = "float64",
-    threads: int | None = None,
+    threads: int = THREADS,
 ) -> pd.DataFrame:
     """Compute features.
 
@@ -160,7 +162,7 @@ def compute_features(
         at: Bars that are wanted; None is all. Only the last ``lookback`` bars up to them are read, and the values are
             the same, bit by bit, as when all are computed.
         dtype: ``"float64"``, or ``"float32"`` as models read them, which takes half of the memory.
-        threads: How many compute at once; None is one per processor. The values are the same, bit by bit.
+        threads: How many compute at once; the values are the same, bit by bit.
 
     Returns:
         ``ts, instrument``, then one column per feature; sorted by ts and instrument; a row for every wanted bar at
@@ -189,7 +191,7 @@ def compute_features(
 
 
 def feature_parts(
-    panel: Panel, feature_set: FeatureSet, *, bars: int, dtype: str = "float32", threads: int | None = None
+    panel: Panel, feature_set: FeatureSet, *, bars: int, dtype: str = "float32", threads: int = THREADS
 ) -> Iterator[pd.DataFrame]:
     """The table of :func:`compute_features` in parts of some bars, one after the other: for what memory cannot hold.
 

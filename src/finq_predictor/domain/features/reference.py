@@ -51,8 +51,7 @@ def features_markdown() -> str:
         "depends on `lookback` bars, the current one included. A window needs four fifths of its values (those of "
         "`alpha158` and `alpha158_flow` answer from the first known bar on, as published), otherwise the feature is "
         "missing; it is never filled. The words of the formulas are [below](#words-of-the-formulas); the tests "
-        "evaluate every formula without our code and compare.
-",
+        "evaluate every formula without our code and compare.\n",
     ]
     for family in FAMILIES:
         specs = [spec for spec in REGISTRY.values() if spec.family == family]

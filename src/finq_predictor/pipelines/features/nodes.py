@@ -68,7 +68,7 @@ def build_gold(panel: Panel, params: FeaturesParams, *, market: Market) -> tuple
     specs = _chosen(panel, params, market)
     left_out = left_out_features(market, panel.available, params.members())
     # Half of the memory: models read features as float32, here as in the service.
-    features = compute_features(panel, make_feature_set(specs), dtype="float32")
+    features = compute_features(panel, make_feature_set(specs), dtype="float32", threads=params.threads)
     sparse = {spec.name for spec in specs if features[spec.name].notna().mean() < params.min_known_share}
     if sparse:
         logger.warning(

@@ -22,6 +22,7 @@ class FeaturesParams(BaseModel):
         own: Files of features of your own, from the project's folder; only markets that name a file use it.
         min_known_share: Features known on a smaller share of the rows are left out, and the feature set says so.
         horizons: Label horizons in bars; empty means those of the market.
+        threads: How many compute at once; results do not depend on it, memory does a little.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -33,6 +34,7 @@ class FeaturesParams(BaseModel):
     own: tuple[str, ...] = ()
     min_known_share: float = Field(default=0.5, gt=0, le=1)
     horizons: tuple[int, ...] = Field(default=())
+    threads: int = Field(default=2, ge=1)
 
     def members(self) -> Members:
         """What the chosen set is made of.
