@@ -92,6 +92,38 @@ def fitted(x: Values, n: int, squared: bool) -> Values:
     return corr(x, time, n) ** 2
 
 
+def residual(x: Values, n: int) -> Values:
+    time = np.broadcast_to(np.arange(len(x), dtype=float)[:, None], x.shape)
+
+    def how(a: Values, b: Values) -> Values:
+        return a[:, :, -1] - np.nansum(a * b, 2) / np.nansum(b * b, 2) * b[:, :, -1]
+
+    return paired(how)(x, time, n)
+
+
+def rises(x: Values, n: int) -> Values:
+    return over(lambda seen: np.nanmean(seen, axis=2))(np.where(np.isnan(x), np.nan, x > lag(x, 1)), n)
+
+
+def standing(x: Values, n: int) -> Values:
+    seen, now = windows(x, n), x[:, :, None]
+    count = np.isfinite(seen).sum(axis=2)
+    rank = (seen < now).sum(axis=2) + ((seen == now).sum(axis=2) + 1) / 2
+    return np.where((count >= 0.8 * n - 1e-9) & np.isfinite(x), rank / count, np.nan)
+
+
+def place_of_max(x: Values, n: int) -> Values:
+    # Places are counted from the first bar that is known.
+    seen = windows(x, n)
+    first = np.argmax(np.isfinite(seen), axis=2)
+    place = over(lambda seen: np.argmax(np.where(np.isnan(seen), -np.inf, seen), axis=2).astype(float))(x, n)
+    return place - first + 1.0
+
+
+def quantile(x: Values, n: int, share: float) -> Values:
+    return over(lambda seen: np.nanquantile(seen, share, axis=2))(x, n)
+
+
 def moment(x: Values, n: int, power: int) -> Values:
     def how(seen: Values) -> Values:
         away = seen - np.nanmean(seen, axis=2, keepdims=True)
@@ -184,6 +216,11 @@ WITHOUT_BARS: dict[str, Any] = {
     "faded": lambda x, n: weighted(x, 0.5 ** (np.arange(8 * n) / n)) * (0.5 ** (np.arange(8 * n) / n)).sum(),
     "trend": lambda x, n: fitted(x, n, squared=False),
     "fit": lambda x, n: fitted(x, n, squared=True),
+    "residual": residual,
+    "quantile": quantile,
+    "standing": standing,
+    "rises": rises,
+    "place_of_max": place_of_max,
     "cov": cov,
     "corr": corr,
     "slope_on": slope_on,

@@ -11,6 +11,7 @@ from formulas_by_numpy import evaluate
 from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.domain.features import REGISTRY, compute_features, make_feature_set, select_features
 from finq_predictor.domain.features.formulas import WORDS, latex, require_formula
+from finq_predictor.domain.features.sets import members_of
 from finq_predictor.domain.market.markets import MARKETS
 from synthetic_silver import random_panel
 
@@ -25,7 +26,7 @@ def panel(request):
 
 @pytest.fixture(scope="module")
 def computed(panel):
-    specs = select_features(MARKETS[panel.market], panel.available)
+    specs = select_features(MARKETS[panel.market], panel.available, members=members_of("all"))
     table = compute_features(panel, make_feature_set(specs))
     return specs, table, panel.universe
 

@@ -13,79 +13,165 @@ from finq_predictor.domain.features._bars import Bars
 from finq_predictor.domain.features._registry import feature
 
 
-@feature(inputs=("open", "close"), lookback=1, unit="ratio", source="Yang et al. (2020)", name="KMID")
+@feature(
+    inputs=("open", "close"),
+    lookback=1,
+    unit="ratio",
+    source="Yang et al. (2020)",
+    name="KMID",
+    formula="(close - open) / open",
+)
 def alpha_kmid(bars: Bars) -> Matrix:
     """Close minus open, over open."""
     return (bars.close - bars.open) / bars.open
 
 
-@feature(inputs=("open", "high", "low"), lookback=1, unit="ratio", source="Yang et al. (2020)", name="KLEN")
+@feature(
+    inputs=("open", "high", "low"),
+    lookback=1,
+    unit="ratio",
+    source="Yang et al. (2020)",
+    name="KLEN",
+    formula="(high - low) / open",
+)
 def alpha_klen(bars: Bars) -> Matrix:
     """High minus low, over open."""
     return (bars.high - bars.low) / bars.open
 
 
-@feature(inputs=("open", "high", "low", "close"), lookback=1, unit="-1 to 1", source="Yang et al. (2020)", name="KMID2")
+@feature(
+    inputs=("open", "high", "low", "close"),
+    lookback=1,
+    unit="-1 to 1",
+    source="Yang et al. (2020)",
+    name="KMID2",
+    formula="(close - open) / (high - low)",
+)
 def alpha_kmid2(bars: Bars) -> Matrix:
     """Close minus open, over the range of the bar."""
     return bars.over(bars.close - bars.open, bars.high - bars.low)
 
 
-@feature(inputs=("open", "high", "close"), lookback=1, unit="ratio", source="Yang et al. (2020)", name="KUP")
+@feature(
+    inputs=("open", "high", "close"),
+    lookback=1,
+    unit="ratio",
+    source="Yang et al. (2020)",
+    name="KUP",
+    formula="(high - larger(open, close)) / open",
+)
 def alpha_kup(bars: Bars) -> Matrix:
     """Range above the body, over open."""
     return (bars.high - np.maximum(bars.open, bars.close)) / bars.open
 
 
-@feature(inputs=("open", "high", "low", "close"), lookback=1, unit="share", source="Yang et al. (2020)", name="KUP2")
+@feature(
+    inputs=("open", "high", "low", "close"),
+    lookback=1,
+    unit="share",
+    source="Yang et al. (2020)",
+    name="KUP2",
+    formula="(high - larger(open, close)) / (high - low)",
+)
 def alpha_kup2(bars: Bars) -> Matrix:
     """Range above the body, over the range of the bar."""
     return bars.over(bars.high - np.maximum(bars.open, bars.close), bars.high - bars.low)
 
 
-@feature(inputs=("open", "low", "close"), lookback=1, unit="ratio", source="Yang et al. (2020)", name="KLOW")
+@feature(
+    inputs=("open", "low", "close"),
+    lookback=1,
+    unit="ratio",
+    source="Yang et al. (2020)",
+    name="KLOW",
+    formula="(smaller(open, close) - low) / open",
+)
 def alpha_klow(bars: Bars) -> Matrix:
     """Range below the body, over open."""
     return (np.minimum(bars.open, bars.close) - bars.low) / bars.open
 
 
-@feature(inputs=("open", "high", "low", "close"), lookback=1, unit="share", source="Yang et al. (2020)", name="KLOW2")
+@feature(
+    inputs=("open", "high", "low", "close"),
+    lookback=1,
+    unit="share",
+    source="Yang et al. (2020)",
+    name="KLOW2",
+    formula="(smaller(open, close) - low) / (high - low)",
+)
 def alpha_klow2(bars: Bars) -> Matrix:
     """Range below the body, over the range of the bar."""
     return bars.over(np.minimum(bars.open, bars.close) - bars.low, bars.high - bars.low)
 
 
-@feature(inputs=("open", "high", "low", "close"), lookback=1, unit="ratio", source="Yang et al. (2020)", name="KSFT")
+@feature(
+    inputs=("open", "high", "low", "close"),
+    lookback=1,
+    unit="ratio",
+    source="Yang et al. (2020)",
+    name="KSFT",
+    formula="(2 * close - high - low) / open",
+)
 def alpha_ksft(bars: Bars) -> Matrix:
     """Twice the close minus high and low, over open."""
     return (2.0 * bars.close - bars.high - bars.low) / bars.open
 
 
-@feature(inputs=("high", "low", "close"), lookback=1, unit="-1 to 1", source="Yang et al. (2020)", name="KSFT2")
+@feature(
+    inputs=("high", "low", "close"),
+    lookback=1,
+    unit="-1 to 1",
+    source="Yang et al. (2020)",
+    name="KSFT2",
+    formula="(2 * close - high - low) / (high - low)",
+)
 def alpha_ksft2(bars: Bars) -> Matrix:
     """Twice the close minus high and low, over the range of the bar."""
     return bars.over(2.0 * bars.close - bars.high - bars.low, bars.high - bars.low)
 
 
-@feature(inputs=("open", "close"), lookback=1, unit="ratio", source="Yang et al. (2020)", name="OPEN0")
+@feature(
+    inputs=("open", "close"),
+    lookback=1,
+    unit="ratio",
+    source="Yang et al. (2020)",
+    name="OPEN0",
+    formula="open / close",
+)
 def alpha_open0(bars: Bars) -> Matrix:
     """Open over close."""
     return bars.open / bars.close
 
 
-@feature(inputs=("high", "close"), lookback=1, unit="ratio", source="Yang et al. (2020)", name="HIGH0")
+@feature(
+    inputs=("high", "close"),
+    lookback=1,
+    unit="ratio",
+    source="Yang et al. (2020)",
+    name="HIGH0",
+    formula="high / close",
+)
 def alpha_high0(bars: Bars) -> Matrix:
     """High over close."""
     return bars.high / bars.close
 
 
-@feature(inputs=("low", "close"), lookback=1, unit="ratio", source="Yang et al. (2020)", name="LOW0")
+@feature(
+    inputs=("low", "close"), lookback=1, unit="ratio", source="Yang et al. (2020)", name="LOW0", formula="low / close"
+)
 def alpha_low0(bars: Bars) -> Matrix:
     """Low over close."""
     return bars.low / bars.close
 
 
-@feature(inputs=("vwap", "close"), lookback=1, unit="ratio", source="Yang et al. (2020)", name="VWAP0")
+@feature(
+    inputs=("vwap", "close"),
+    lookback=1,
+    unit="ratio",
+    source="Yang et al. (2020)",
+    name="VWAP0",
+    formula="vwap / close",
+)
 def alpha_vwap0(bars: Bars) -> Matrix:
     """Volume-weighted average price of the bar over close."""
     return bars.field("vwap") / bars.close
@@ -98,6 +184,7 @@ def alpha_vwap0(bars: Bars) -> Matrix:
     unit="ratio",
     source="Yang et al. (2020)",
     name="ROC{}",
+    formula="lag(close, n) / close",
 )
 def alpha_roc(bars: Bars, n: int) -> Matrix:
     """Close n bars before over close."""
@@ -111,6 +198,7 @@ def alpha_roc(bars: Bars, n: int) -> Matrix:
     unit="ratio",
     source="Yang et al. (2020)",
     name="MA{}",
+    formula="mean(close, n) / close",
 )
 def alpha_ma(bars: Bars, n: int) -> Matrix:
     """Mean of the close over n bars, over close."""
@@ -124,6 +212,7 @@ def alpha_ma(bars: Bars, n: int) -> Matrix:
     unit="ratio",
     source="Yang et al. (2020)",
     name="STD{}",
+    formula="std(close, n) / close",
 )
 def alpha_std(bars: Bars, n: int) -> Matrix:
     """Standard deviation of the close over n bars, over close."""
@@ -137,6 +226,7 @@ def alpha_std(bars: Bars, n: int) -> Matrix:
     unit="ratio per bar",
     source="Yang et al. (2020)",
     name="BETA{}",
+    formula="trend(close, n) / close",
 )
 def alpha_beta(bars: Bars, n: int) -> Matrix:
     """Slope of the close over n bars, over close."""
@@ -150,6 +240,7 @@ def alpha_beta(bars: Bars, n: int) -> Matrix:
     unit="share",
     source="Yang et al. (2020)",
     name="RSQR{}",
+    formula="fit(close, n)",
 )
 def alpha_rsqr(bars: Bars, n: int) -> Matrix:
     """Share of the close's variance over n bars that a line explains."""
@@ -163,6 +254,7 @@ def alpha_rsqr(bars: Bars, n: int) -> Matrix:
     unit="ratio",
     source="Yang et al. (2020)",
     name="RESI{}",
+    formula="residual(close, n) / close",
 )
 def alpha_resi(bars: Bars, n: int) -> Matrix:
     """Close minus its line over n bars, over close."""
@@ -176,6 +268,7 @@ def alpha_resi(bars: Bars, n: int) -> Matrix:
     unit="ratio",
     source="Yang et al. (2020)",
     name="MAX{}",
+    formula="max(high, n) / close",
 )
 def alpha_max(bars: Bars, n: int) -> Matrix:
     """Highest high of n bars over close."""
@@ -189,6 +282,7 @@ def alpha_max(bars: Bars, n: int) -> Matrix:
     unit="ratio",
     source="Yang et al. (2020)",
     name="MIN{}",
+    formula="min(low, n) / close",
 )
 def alpha_min(bars: Bars, n: int) -> Matrix:
     """Lowest low of n bars over close."""
@@ -202,6 +296,7 @@ def alpha_min(bars: Bars, n: int) -> Matrix:
     unit="ratio",
     source="Yang et al. (2020)",
     name="QTLU{}",
+    formula="quantile(close, n, 0.8) / close",
 )
 def alpha_qtlu(bars: Bars, n: int) -> Matrix:
     """Quantile of 80 % of the close over n bars, over close."""
@@ -215,6 +310,7 @@ def alpha_qtlu(bars: Bars, n: int) -> Matrix:
     unit="ratio",
     source="Yang et al. (2020)",
     name="QTLD{}",
+    formula="quantile(close, n, 0.2) / close",
 )
 def alpha_qtld(bars: Bars, n: int) -> Matrix:
     """Quantile of 20 % of the close over n bars, over close."""
@@ -228,6 +324,7 @@ def alpha_qtld(bars: Bars, n: int) -> Matrix:
     unit="share",
     source="Yang et al. (2020)",
     name="RANK{}",
+    formula="standing(close, n)",
 )
 def alpha_rank(bars: Bars, n: int) -> Matrix:
     """Rank of the close among n bars."""
@@ -241,6 +338,7 @@ def alpha_rank(bars: Bars, n: int) -> Matrix:
     unit="share",
     source="Yang et al. (2020)",
     name="RSV{}",
+    formula="(close - min(low, n)) / (max(high, n) - min(low, n))",
 )
 def alpha_rsv(bars: Bars, n: int) -> Matrix:
     """Place of the close between the lowest low and the highest high of n bars."""
@@ -255,6 +353,7 @@ def alpha_rsv(bars: Bars, n: int) -> Matrix:
     unit="share of n",
     source="Yang et al. (2020)",
     name="IMAX{}",
+    formula="place_of_max(high, n) / n",
 )
 def alpha_imax(bars: Bars, n: int) -> Matrix:
     """Place of the highest high among n bars, over n."""
@@ -268,6 +367,7 @@ def alpha_imax(bars: Bars, n: int) -> Matrix:
     unit="share of n",
     source="Yang et al. (2020)",
     name="IMIN{}",
+    formula="place_of_max(-low, n) / n",
 )
 def alpha_imin(bars: Bars, n: int) -> Matrix:
     """Place of the lowest low among n bars, over n."""
@@ -281,6 +381,7 @@ def alpha_imin(bars: Bars, n: int) -> Matrix:
     unit="share of n",
     source="Yang et al. (2020)",
     name="IMXD{}",
+    formula="(place_of_max(high, n) - place_of_max(-low, n)) / n",
 )
 def alpha_imxd(bars: Bars, n: int) -> Matrix:
     """Bars from the lowest low to the highest high among n, over n."""

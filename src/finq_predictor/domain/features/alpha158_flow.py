@@ -14,6 +14,7 @@ from finq_predictor.domain.features._registry import feature
     unit="-1 to 1",
     source="Yang et al. (2020)",
     name="CORR{}",
+    formula="corr(close, log(volume + 1), n)",
 )
 def alpha_corr(bars: Bars, n: int) -> Matrix:
     """Correlation of the close and the logarithm of volume over n bars."""
@@ -27,6 +28,7 @@ def alpha_corr(bars: Bars, n: int) -> Matrix:
     unit="-1 to 1",
     source="Yang et al. (2020)",
     name="CORD{}",
+    formula="corr(close / lag(close, 1), log(volume / lag(volume, 1) + 1), n)",
 )
 def alpha_cord(bars: Bars, n: int) -> Matrix:
     """Correlation of changes of close and of volume over n bars."""
@@ -40,6 +42,7 @@ def alpha_cord(bars: Bars, n: int) -> Matrix:
     unit="share",
     source="Yang et al. (2020)",
     name="CNTP{}",
+    formula="rises(close, n)",
 )
 def alpha_cntp(bars: Bars, n: int) -> Matrix:
     """Share of n bars with a rise."""
@@ -53,6 +56,7 @@ def alpha_cntp(bars: Bars, n: int) -> Matrix:
     unit="share",
     source="Yang et al. (2020)",
     name="CNTN{}",
+    formula="rises(-close, n)",
 )
 def alpha_cntn(bars: Bars, n: int) -> Matrix:
     """Share of n bars with a fall."""
@@ -66,6 +70,7 @@ def alpha_cntn(bars: Bars, n: int) -> Matrix:
     unit="-1 to 1",
     source="Yang et al. (2020)",
     name="CNTD{}",
+    formula="rises(close, n) - rises(-close, n)",
 )
 def alpha_cntd(bars: Bars, n: int) -> Matrix:
     """Share of rises minus share of falls among n bars."""
@@ -79,6 +84,7 @@ def alpha_cntd(bars: Bars, n: int) -> Matrix:
     unit="share",
     source="Yang et al. (2020)",
     name="SUMP{}",
+    formula="mean(pos(close - lag(close, 1)), n) / mean(abs(close - lag(close, 1)), n)",
 )
 def alpha_sump(bars: Bars, n: int) -> Matrix:
     """Sum of rises over the sum of absolute changes, n bars."""
@@ -92,6 +98,7 @@ def alpha_sump(bars: Bars, n: int) -> Matrix:
     unit="share",
     source="Yang et al. (2020)",
     name="SUMN{}",
+    formula="mean(pos(lag(close, 1) - close), n) / mean(abs(close - lag(close, 1)), n)",
 )
 def alpha_sumn(bars: Bars, n: int) -> Matrix:
     """Sum of falls over the sum of absolute changes, n bars."""
@@ -105,6 +112,7 @@ def alpha_sumn(bars: Bars, n: int) -> Matrix:
     unit="-1 to 1",
     source="Yang et al. (2020)",
     name="SUMD{}",
+    formula="mean(close - lag(close, 1), n) / mean(abs(close - lag(close, 1)), n)",
 )
 def alpha_sumd(bars: Bars, n: int) -> Matrix:
     """Rises minus falls, over the sum of absolute changes, n bars."""
@@ -118,6 +126,7 @@ def alpha_sumd(bars: Bars, n: int) -> Matrix:
     unit="ratio",
     source="Yang et al. (2020)",
     name="VMA{}",
+    formula="mean(volume, n) / volume",
 )
 def alpha_vma(bars: Bars, n: int) -> Matrix:
     """Mean volume of n bars over volume."""
@@ -131,6 +140,7 @@ def alpha_vma(bars: Bars, n: int) -> Matrix:
     unit="ratio",
     source="Yang et al. (2020)",
     name="VSTD{}",
+    formula="std(volume, n) / volume",
 )
 def alpha_vstd(bars: Bars, n: int) -> Matrix:
     """Standard deviation of volume over n bars, over volume."""
@@ -144,6 +154,7 @@ def alpha_vstd(bars: Bars, n: int) -> Matrix:
     unit="ratio",
     source="Yang et al. (2020)",
     name="WVMA{}",
+    formula="std(abs(ret) * volume, n) / mean(abs(ret) * volume, n)",
 )
 def alpha_wvma(bars: Bars, n: int) -> Matrix:
     """Deviation of volume-weighted moves of n bars, over their mean."""
@@ -157,6 +168,7 @@ def alpha_wvma(bars: Bars, n: int) -> Matrix:
     unit="share",
     source="Yang et al. (2020)",
     name="VSUMP{}",
+    formula="mean(pos(volume - lag(volume, 1)), n) / mean(abs(volume - lag(volume, 1)), n)",
 )
 def alpha_vsump(bars: Bars, n: int) -> Matrix:
     """Sum of rises of volume over the sum of its absolute changes, n bars."""
@@ -170,6 +182,7 @@ def alpha_vsump(bars: Bars, n: int) -> Matrix:
     unit="share",
     source="Yang et al. (2020)",
     name="VSUMN{}",
+    formula="mean(pos(lag(volume, 1) - volume), n) / mean(abs(volume - lag(volume, 1)), n)",
 )
 def alpha_vsumn(bars: Bars, n: int) -> Matrix:
     """Sum of falls of volume over the sum of its absolute changes, n bars."""
@@ -183,6 +196,7 @@ def alpha_vsumn(bars: Bars, n: int) -> Matrix:
     unit="-1 to 1",
     source="Yang et al. (2020)",
     name="VSUMD{}",
+    formula="mean(volume - lag(volume, 1), n) / mean(abs(volume - lag(volume, 1)), n)",
 )
 def alpha_vsumd(bars: Bars, n: int) -> Matrix:
     """Rises minus falls of volume, over the sum of its absolute changes."""
