@@ -11,9 +11,9 @@ from collections.abc import Callable
 from kedro.pipeline import Pipeline
 
 from finq_predictor.domain.market.markets import MARKETS, Market
-from finq_predictor.domain.scheduling.intents import INTENTS, PREDICTIONS
+from finq_predictor.domain.scheduling.intents import INTENTS, PREDICTIONS, SCREENING
 from finq_predictor.pipelines.evaluation.pipeline import create_pipeline as evaluation
-from finq_predictor.pipelines.evaluation.pipeline import create_predictions
+from finq_predictor.pipelines.evaluation.pipeline import create_predictions, create_screening
 from finq_predictor.pipelines.features.pipeline import create_pipeline as features
 from finq_predictor.pipelines.ingestion.pipeline import create_pipeline as ingestion
 from finq_predictor.pipelines.monitoring.pipeline import create_pipeline as monitoring
@@ -46,7 +46,16 @@ def register_pipelines() -> dict[str, Pipeline]:
     }
     # Of what a market's pipeline does, too, the part that is due every morning; beside it, what is said is recorded.
     scheduled = {f"{market}_{PREDICTIONS}": _named(create_predictions, "evaluation", market) for market in MARKETS}
-    return {**by_stage, **by_market, **by_intent, **scheduled, "__default__": sum(cells.values(), Pipeline([]))}
+    # Of the same stage, what is worth a look before anything is trained anew.
+    screening = {f"{market}_{SCREENING}": _named(create_screening, "evaluation", market) for market in MARKETS}
+    return {
+        **by_stage,
+        **by_market,
+        **by_intent,
+        **scheduled,
+        **screening,
+        "__default__": sum(cells.values(), Pipeline([])),
+    }
 
 
 def _cell(stage: str, market: str) -> Pipeline:

@@ -12,8 +12,9 @@ import pytest
 from finq_predictor.adapters.bundle_store import load_bundle
 from finq_predictor.adapters.snapshots.store import path_of
 from finq_predictor.domain.columns import TS
+from finq_predictor.domain.evaluation.false_discoveries import adjust_p_values
 from finq_predictor.domain.monitoring.drift import DriftRules, Evidence, Subject, feature_drift, limits
-from finq_predictor.domain.monitoring.drift.features import P_VALUES, adjust_family_wise, adjust_p_values
+from finq_predictor.domain.monitoring.drift.features import P_VALUES, adjust_family_wise
 from finq_predictor.domain.monitoring.drift.windows import last_days, past_windows
 
 DAYS, RULES = 20, DriftRules()

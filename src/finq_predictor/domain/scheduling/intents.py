@@ -11,3 +11,5 @@ INTENTS: dict[str, tuple[str, ...]] = {
 """The stages of each, by its name; its pipeline is called ``<market>_<name>``."""
 PREDICTIONS = "predictions"
 """One more, of the champion on the newest bars: it is a part of a stage."""
+SCREENING = "screening"
+"""Another part of it: what each feature is worth alone. Models are no part of it, unlike those of a validation."""

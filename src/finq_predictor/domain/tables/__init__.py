@@ -34,6 +34,12 @@ from finq_predictor.domain.tables.silver import (
     SILVER_SENTIMENT,
 )
 from finq_predictor.domain.tables.training import FOLDS, LEAK_METER, OOS_PREDICTIONS, SEALED_PREDICTIONS, TRIALS
+from finq_predictor.domain.tables.validation import (
+    FEATURE_CORRELATIONS,
+    FEATURE_SETS,
+    FEATURE_STABILITY,
+    FEATURE_VALIDATION,
+)
 
 TABLES: Registry[Table] = Registry.of(
     "table",
@@ -63,6 +69,10 @@ TABLES: Registry[Table] = Registry.of(
     DAILY_SKILL,
     BACKTEST,
     BACKTEST_SUMMARY,
+    FEATURE_VALIDATION,
+    FEATURE_SETS,
+    FEATURE_STABILITY,
+    FEATURE_CORRELATIONS,
     FRESHNESS,
     MISSING_RATES,
     DRIFT,
@@ -92,6 +102,10 @@ __all__ = [
     "BRONZE",
     "DAILY_SKILL",
     "DRIFT",
+    "FEATURE_CORRELATIONS",
+    "FEATURE_SETS",
+    "FEATURE_STABILITY",
+    "FEATURE_VALIDATION",
     "FOLDS",
     "FRESHNESS",
     "GATE_RESULTS",

@@ -13,6 +13,7 @@ from finq_predictor.adapters.tracking import TrackedRuns
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.evaluation.backtest import backtest_models
+from finq_predictor.domain.evaluation.feature_validation.validating import Validation
 from finq_predictor.domain.evaluation.live_trials import ExperimentReport
 from finq_predictor.domain.evaluation.mean_test import label_days
 from finq_predictor.domain.evaluation.metrics import score_metrics
@@ -326,6 +327,7 @@ def gather_circumstances(
     survivorship: SurvivorshipBill,
     replay: ReplayRecord | None,
     snapshot: str,
+    validated_features: Validation,
 ) -> Circumstances:
     """Put together what the report says beside the results, when all that it is about has been stored.
 
@@ -334,8 +336,9 @@ def gather_circumstances(
         survivorship: Who is in the test.
         replay: What the last replay of the market's history found; None before the first.
         snapshot: Id of the newest snapshot.
+        validated_features: What each feature is worth alone.
     """
-    return Circumstances(survivorship, replay, snapshot)
+    return Circumstances(survivorship, replay, snapshot, validated_features)
 
 
 def write_report(
@@ -344,6 +347,7 @@ def write_report(
     tracked_run: TrackedRuns,
     plot_images: Pictures,
     circumstances: Circumstances = ALONE,
+    feature_images: Pictures = (),
 ) -> str:
     """Write the report of one market.
 
@@ -353,11 +357,13 @@ def write_report(
         tracked_run: Where each candidate is tracked.
         plot_images: The pictures.
         circumstances: What is known beside the results.
+        feature_images: The pictures of the features.
 
     Returns:
         One self-contained HTML page.
     """
-    return evaluation_page(results, champion, tracked_run.get(results.candidate), plot_images, circumstances)
+    pictures = (*plot_images, *feature_images)
+    return evaluation_page(results, champion, tracked_run.get(results.candidate), pictures, circumstances)
 
 
 def evaluation_terms(params: EvaluationParams, strategy: str, judged: int) -> EvaluationTerms:

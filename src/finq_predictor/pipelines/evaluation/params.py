@@ -11,6 +11,20 @@ from finq_predictor.domain.modelling.decisions import AbstentionRules
 from finq_predictor.domain.promotion.decision import PromotionRules
 
 
+class ScreeningParams(BaseModel):
+    """Whether each feature is validated alone.
+
+    Attributes:
+        enabled: Whether it is done; it takes seconds for a hundred instruments, half a minute for five hundred.
+        threads: Features that are measured side by side; results do not depend on it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = True
+    threads: Annotated[int, Field(ge=1)] = 2
+
+
 class EvaluationParams(BaseModel):
     """How models are measured, traded on paper and judged.
 
@@ -28,6 +42,7 @@ class EvaluationParams(BaseModel):
         target_drawdown: The user's target, reported only.
         target_profit_days: The user's target is a profit over so many days, reported only.
         seed: Of the resampling.
+        screening: Whether each feature is validated alone.
         abstention: When the champion's probability is shown but not acted upon.
         backtest: Positions and costs.
         promotion: Limits of the gate.
@@ -46,6 +61,7 @@ class EvaluationParams(BaseModel):
     target_drawdown: float = 0.15
     target_profit_days: Annotated[int, Field(ge=1)] = 30
     seed: int = 0
+    screening: ScreeningParams = ScreeningParams()
     abstention: AbstentionRules = AbstentionRules()
     backtest: BacktestRules = BacktestRules()
     promotion: PromotionRules = PromotionRules()

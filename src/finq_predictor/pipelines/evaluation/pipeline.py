@@ -21,10 +21,12 @@ from finq_predictor.pipelines.evaluation.nodes import (
     write_report,
 )
 from finq_predictor.pipelines.evaluation.scheduled import state_newest
+from finq_predictor.pipelines.evaluation.screening import draw_features, gather_features, validate_features
 from finq_predictor.pipelines.evaluation.sealed import seal_window
 from finq_predictor.pipelines.evaluation.tracking import prepare_attachment, prepare_registration, prepare_runs
 from finq_predictor.pipelines.evaluation.trials import enter_trials, identify_rows
 from finq_predictor.pipelines.steps import step
+from finq_predictor.reports.evaluation.feature_pictures import FEATURE_PICTURES
 from finq_predictor.reports.evaluation.pictures import PICTURES
 
 PARAMS = "params:evaluation"
@@ -40,12 +42,25 @@ def create_predictions(market: Market) -> Pipeline:
     )
 
 
+def create_screening(market: Market) -> Pipeline:
+    """Wire what each feature is worth alone: tables and pictures."""
+    tables = ["feature_validation", "feature_sets", "feature_stability", "feature_correlations"]
+    pictures = {f"plot_{name}": f"plot_{name}" for name in FEATURE_PICTURES} | {"feature_images": "feature_images"}
+    return Pipeline(
+        [
+            step(validate_features, ["gold", "feature_set", "folds", "silver_bars", PARAMS], tables, market=market),
+            step(gather_features, tables, "validated_features", market=market),
+            step(draw_features, "validated_features", pictures, market=market),
+        ]
+    )
+
+
 def create_pipeline(market: Market) -> Pipeline:
     """Wire the evaluation of one market."""
     benchmark = [f"silver_{table}" for table in market.reference_tables]
     membership = [table for table in market.source_tables if table == "membership"]
     pictures = {f"plot_{name}": f"plot_{name}" for name in PICTURES} | {"plot_images": "plot_images"}
-    return Pipeline(
+    return create_screening(market) + Pipeline(
         [
             step(
                 identify_rows,
@@ -121,13 +136,13 @@ def create_pipeline(market: Market) -> Pipeline:
             step(predict_latest, ["champion", "gold", PARAMS], "predictions", market=market),
             step(
                 gather_circumstances,
-                ["predictions", "survivorship", "replay", "snapshot"],
+                ["predictions", "survivorship", "replay", "snapshot", "validated_features"],
                 "circumstances",
                 market=market,
             ),
             step(
                 write_report,
-                ["evaluation_results", "champion", "tracked_run", "plot_images", "circumstances"],
+                ["evaluation_results", "champion", "tracked_run", "plot_images", "circumstances", "feature_images"],
                 "report",
                 market=market,
             ),

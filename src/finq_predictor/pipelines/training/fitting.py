@@ -18,6 +18,7 @@ from finq_predictor.domain.modelling.splits import Fold, purged_holdout
 from finq_predictor.pipelines.training.params import TrainingParams
 from finq_predictor.pipelines.training.plan import Plan
 from finq_predictor.pipelines.training.samples import Samples, label_blocks, thin
+from finq_predictor.pipelines.training.selecting import learned_frame
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -93,7 +94,7 @@ def model_of(name: str, params: TrainingParams) -> str:
 def fit_rows(model: Model, samples: Samples, rows: Positions, params: TrainingParams) -> Model:
     """Fit a model on some rows, thinned to the most that is allowed."""
     used = thin(rows, params.max_train_rows, params.seed)
-    return model.fit(samples.frame(used), samples.y[used], seed=params.seed)
+    return model.fit(learned_frame(model, samples, used, params), samples.y[used], seed=params.seed)
 
 
 def fit_calibrated(name: str, chosen: Settings, samples: Samples, rows: Positions, plan: Plan) -> Fitted:

@@ -199,7 +199,9 @@ def configuration_of(name: str, feature_set: FeatureSet, plan: Plan) -> str:
     run side by side makes no difference.
     """
     params = plan.params
-    chosen = params.model_dump(mode="json", exclude={"models", "threads", "leak_meter"})
+    # A step that is left out is no choice: what was tried before there was such a step is the same trial.
+    unused = set() if params.selection.enabled else {"selection"}
+    chosen = params.model_dump(mode="json", exclude={"models", "threads", "leak_meter", *unused})
     return configuration_hash(
         {
             **chosen,

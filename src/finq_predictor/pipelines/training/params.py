@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from finq_predictor.domain.evaluation.feature_validation.selection import SelectionRules
 from finq_predictor.domain.modelling.splits import Gap
 
 
@@ -107,6 +108,7 @@ class TrainingParams(BaseModel):
         max_train_rows: Rows a model is fitted on at most, spread evenly over time; None uses all.
         threads: Fits that run side by side; results do not depend on it, memory does.
         models: The race, by name.
+        selection: The choice of features inside every training window; naive models read what they are told to.
         search: The search for parameters.
         leak_meter: The measurement of leakage.
     """
@@ -122,5 +124,6 @@ class TrainingParams(BaseModel):
     max_train_rows: int | None = Field(default=None, gt=0)
     threads: int = Field(default=2, ge=1)
     models: dict[str, ModelConfig] = Field(min_length=1)
+    selection: SelectionRules = SelectionRules()
     search: SearchParams = SearchParams()
     leak_meter: LeakMeterParams

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ class Samples:
         y: Labels (n); NaN where there is none, see `make_samples`.
         keys: ``ts``, ``instrument``, ``label``, ``forward_return``, ``label_end``; index 0 to n-1.
         sessions: Every time of the gold frame, labelled or not.
+        horizon: Bars over which a label reaches.
+        selected: Features that windows spoke for, by the rows of the window: models of one window share them.
     """
 
     names: tuple[str, ...]
@@ -32,6 +34,8 @@ class Samples:
     y: np.ndarray[Any, np.dtype[np.float64]]
     keys: pd.DataFrame
     sessions: pd.DatetimeIndex
+    horizon: int = 1
+    selected: dict[bytes, Positions] = field(default_factory=dict, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.y)
@@ -43,7 +47,7 @@ class Samples:
     def take(self, rows: Positions) -> Samples:
         """The same with some rows only."""
         keys = self.keys.iloc[rows].reset_index(drop=True)
-        return Samples(self.names, self.matrix[rows], self.y[rows], keys, self.sessions)
+        return Samples(self.names, self.matrix[rows], self.y[rows], keys, self.sessions, self.horizon)
 
 
 def make_samples(gold: pd.DataFrame, names: tuple[str, ...], horizon: int, *, every_row: bool = False) -> Samples:
@@ -85,6 +89,7 @@ def make_samples(gold: pd.DataFrame, names: tuple[str, ...], horizon: int, *, ev
         y=keys["label"].where(keys["label_end"].notna()).to_numpy(np.float64),
         keys=keys,
         sessions=pd.DatetimeIndex(gold[columns.TS].unique()).sort_values(),
+        horizon=horizon,
     )
 
 

@@ -20,6 +20,7 @@ from finq_predictor.pipelines.training.fitting import cores, new_model
 from finq_predictor.pipelines.training.params import ModelConfig, SearchRange
 from finq_predictor.pipelines.training.plan import Plan
 from finq_predictor.pipelines.training.samples import Samples, thin
+from finq_predictor.pipelines.training.selecting import learned_frame
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +78,8 @@ def search_model(name: str, samples: Samples, plan: Plan, pool: Executor) -> tup
     def value(chosen: Settings, step: int) -> float:
         train, test = splits[step]
         model = new_model(name, chosen, params)
-        model.fit(samples.frame(train), samples.y[train], seed=params.seed, shared=shared[step])
+        told = learned_frame(model, samples, train, params)
+        model.fit(told, samples.y[train], seed=params.seed, shared=shared[step])
         return _judge(model.predict_score(samples.frame(test)), samples, test, plan)
 
     def objective(trial: Any) -> float:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from finq_predictor.adapters.invocation import Invocation
+from finq_predictor.domain.evaluation.feature_validation.validating import Validation
 from finq_predictor.domain.evaluation.replay_record import ReplayRecord
 from finq_predictor.domain.evaluation.survivorship import SurvivorshipBill
 from finq_predictor.domain.ingestion.provenance import Provenance
@@ -110,11 +111,13 @@ class Circumstances:
         replay: What the last replay of the market's history found; None before the first.
         snapshot: Id of the snapshot that holds what the report is about: data, models and predictions; empty where none
             was published.
+        features: What each feature is worth alone; without rows where that was not asked for.
     """
 
     survivorship: SurvivorshipBill | None = None
     replay: ReplayRecord | None = None
     snapshot: str = ""
+    features: Validation = field(default_factory=Validation.empty)
 
 
 ALONE = Circumstances()

@@ -10,6 +10,7 @@ from scipy.signal import lfilter
 from scipy.spatial import distance
 
 from finq_predictor.domain.errors import UnknownNameError
+from finq_predictor.domain.evaluation.false_discoveries import adjust_p_values
 from finq_predictor.domain.modelling.training_profile import ColumnProfile
 from finq_predictor.domain.monitoring.drift import (
     DRIFT_TESTS,
@@ -27,7 +28,6 @@ from finq_predictor.domain.monitoring.drift.features import (
     DISTANCE,
     LEVEL,
     adjust_family_wise,
-    adjust_p_values,
     drift_columns,
 )
 from finq_predictor.domain.monitoring.drift.jensen_shannon import jensen_shannon

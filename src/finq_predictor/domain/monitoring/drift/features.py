@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from finq_predictor.domain.evaluation.false_discoveries import adjust_p_values
 from finq_predictor.domain.modelling.training_profile import ColumnProfile
 from finq_predictor.domain.monitoring.drift.base import (
     DEFAULT_RULES,
@@ -187,24 +188,6 @@ def _large(table: pd.DataFrame, subject: Subject, evidence: Evidence, rules: Dri
 def _p_values(table: pd.DataFrame, evidence: Evidence) -> np.ndarray:
     values: np.ndarray = table[P_VALUES[evidence]].to_numpy(dtype="float64")
     return values
-
-
-def adjust_p_values(p_values: np.ndarray) -> np.ndarray:
-    """Adjust p-values so that "adjusted <= q" keeps the expected share of false discoveries at q or below.
-
-    Args:
-        p_values: M p-values in [0, 1]; NaN is not counted as a test and stays NaN.
-
-    Returns:
-        M adjusted p-values, each at least its own (Benjamini and Hochberg, 1995).
-    """
-    from scipy.stats import false_discovery_control
-
-    adjusted = np.full(len(p_values), np.nan)
-    tested = np.isfinite(p_values)
-    if tested.any():
-        adjusted[tested] = false_discovery_control(p_values[tested])
-    return adjusted
 
 
 def adjust_family_wise(p_values: np.ndarray) -> np.ndarray:

@@ -1,0 +1,86 @@
+"""What each feature is worth alone: measured before the sealed window, drawn, and put beside the results."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from finq_predictor.domain.columns import INSTRUMENT, SECTOR, TS
+from finq_predictor.domain.evaluation.feature_validation.validating import Validation
+from finq_predictor.domain.evaluation.feature_validation.validating import validate_features as validate
+from finq_predictor.domain.features import FeatureSet
+from finq_predictor.domain.market.markets import Market
+from finq_predictor.pipelines.evaluation.params import EvaluationParams
+from finq_predictor.reports.evaluation.feature_pictures import FEATURE_PICTURES
+from finq_predictor.reports.figures import Figure, Picture, Pictures, to_png
+
+
+def validate_features(
+    gold: pd.DataFrame,
+    feature_set: FeatureSet,
+    folds: pd.DataFrame,
+    silver_bars: pd.DataFrame,
+    params: EvaluationParams,
+    *,
+    market: Market,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Measure what each feature is worth alone, without a look at the sealed window.
+
+    Args:
+        gold: Gold frame.
+        feature_set: The features.
+        folds: Gap table; it says where the sealed window begins.
+        silver_bars: Bars, for the sector of each instrument.
+        params: Parameters of the evaluation.
+        market: The market.
+
+    Returns:
+        ``feature_validation``, ``feature_sets``, ``feature_stability``, ``feature_correlations``; without rows where
+        the parameters leave it out.
+    """
+    if not params.screening.enabled:
+        found = Validation.empty()
+    else:
+        found = validate(
+            gold,
+            feature_set.names,
+            market,
+            sealed_from=sealed_from(folds),
+            sectors=silver_bars[[TS, INSTRUMENT, SECTOR]] if SECTOR in silver_bars.columns else None,
+            sets=sets_of(feature_set),
+            threads=params.screening.threads,
+        )
+    return found.features, found.sets, found.stability, found.correlations
+
+
+def sealed_from(folds: pd.DataFrame) -> pd.Timestamp | None:
+    """First bar of the sealed window; None where no fold is sealed."""
+    sealed = folds.loc[folds["sealed"], "test_start"]
+    return None if sealed.empty else pd.Timestamp(sealed.min())
+
+
+def sets_of(feature_set: FeatureSet) -> dict[str, tuple[str, ...]]:
+    """Sets of features by name: the families."""
+    specs = feature_set.specs()
+    families = dict.fromkeys(spec.family for spec in specs)
+    return {family: tuple(spec.name for spec in specs if spec.family == family) for family in families}
+
+
+def gather_features(
+    feature_validation: pd.DataFrame,
+    feature_sets: pd.DataFrame,
+    feature_stability: pd.DataFrame,
+    feature_correlations: pd.DataFrame,
+) -> Validation:
+    """Put all that was found about the features side by side."""
+    return Validation(feature_validation, feature_sets, feature_stability, feature_correlations)
+
+
+def draw_features(validated_features: Validation, *, market: Market) -> dict[str, Figure | Pictures]:
+    """Draw every picture of the features once.
+
+    Returns:
+        ``plot_<name>`` -> matplotlib figure for the catalog, and ``feature_images``: the same for the report.
+    """
+    figures = {name: draw(validated_features, market) for name, draw in FEATURE_PICTURES.items()}
+    images = tuple(Picture(name, to_png(figure)) for name, figure in figures.items())
+    return {**{f"plot_{name}": figure for name, figure in figures.items()}, "feature_images": images}

@@ -1,0 +1,46 @@
+"""The choice of features, as a part of every fit: whatever is fitted is told only what its own rows speak for."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pandas as pd
+
+from finq_predictor.domain.arrays import Positions
+from finq_predictor.domain.evaluation.feature_validation.selection import select_stable
+from finq_predictor.domain.modelling.models import Model
+from finq_predictor.pipelines.training.params import TrainingParams
+from finq_predictor.pipelines.training.samples import Samples
+
+logger = logging.getLogger(__name__)
+
+
+def learned_frame(model: Model, samples: Samples, rows: Positions, params: TrainingParams) -> pd.DataFrame:
+    """Features of the rows that a model is fitted on, without what these rows do not speak for.
+
+    A feature that is not chosen is missing throughout: no tree splits on it, no weight is given to it, and whatever it
+    is later adds nothing. The set of features that a model is saved with, and that the service computes, stays whole.
+
+    Args:
+        model: The model; a naive one reads what it is told to.
+        samples: Rows of the market.
+        rows: Positions of those that it is fitted on, labelled.
+        params: Parameters of the training.
+    """
+    frame = samples.frame(rows)
+    if not params.selection.enabled or model.naive:
+        return frame
+    left_out = np.setdiff1d(np.arange(len(samples.names)), selected_features(samples, rows, params))
+    frame.iloc[:, left_out] = np.float32(np.nan)
+    return frame
+
+
+def selected_features(samples: Samples, rows: Positions, params: TrainingParams) -> Positions:
+    """Positions of the features that some rows speak for; computed once for all models that are fitted on them."""
+    key = rows.tobytes()
+    if key not in samples.selected:
+        chosen = select_stable(samples.matrix[rows], samples.keys.iloc[rows], samples.horizon, params.selection)
+        logger.info("selection: %d of %d features from %d rows", len(chosen), len(samples.names), len(rows))
+        samples.selected[key] = chosen
+    return samples.selected[key]
