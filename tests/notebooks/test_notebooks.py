@@ -15,7 +15,7 @@ from nbclient import NotebookClient
 from finq_predictor.domain.market.markets import MARKETS
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-FIGURES = {"01-explore-the-data": 4, "02-study-features-and-labels": 3, "03-compare-models": 6}
+FIGURES = {"01-explore-the-data": 4, "02-study-features-and-labels": 3, "03-compare-models": 6, "04-study-a-feature": 3}
 CHOICE = re.compile(r'^MARKET = "(\w+)"', re.MULTILINE)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from finq_predictor.domain.arrays import Matrix
 from finq_predictor.domain.columns import ASK, BID, SECTOR
@@ -108,6 +109,7 @@ class FeatureSpec:
 
 
 REGISTRY: Registry[FeatureSpec] = Registry("feature")
+_MADE_OF: WeakKeyDictionary[FeatureFunction, tuple[FeatureSpec, ...]] = WeakKeyDictionary()
 
 
 def feature(
@@ -122,6 +124,9 @@ def feature(
     name: str | None = None,
 ) -> Callable[[FeatureFunction], FeatureFunction]:
     """Register a function as one feature per window.
+
+    A function that is typed into a notebook is not kept: it can be studied, see ``reports.feature_study``, and its cell
+    run again, and it becomes a feature of the house when the same text stands in a file.
 
     Args:
         inputs: Panel fields it reads; ``"macro_*"`` makes one feature per macro series.
@@ -148,6 +153,7 @@ def feature(
             if need not in set(Trait):
                 raise UnknownNameError("need of a feature", need, set(Trait))
         parameters = [name for name in list(inspect.signature(function).parameters)[1:] if name != "series"]
+        made: list[FeatureSpec] = []
         for window in windows or ((),):
             values = window if isinstance(window, tuple) else (window,)
             spec = FeatureSpec(
@@ -164,7 +170,11 @@ def feature(
                 arguments=values,
                 formula=_with_numbers(formula, dict(zip(parameters, values, strict=False))),
             )
-            add_feature(spec)
+            check_feature(spec)
+            if function.__module__ != "__main__":
+                add_feature(spec)
+            made.append(spec)
+        _MADE_OF[function] = tuple(made)
         return function
 
     return register
@@ -194,15 +204,29 @@ def _when_known(inputs: tuple[str, ...]) -> str:
     return "at the close of its bar" + (f"; {'; '.join(said)}" if said else "")
 
 
+def features_of(function: FeatureFunction) -> tuple[FeatureSpec, ...]:
+    """The features that a decorated function is; none where it was not decorated."""
+    return _MADE_OF.get(function, ())
+
+
 def add_feature(spec: FeatureSpec) -> None:
     """Put a feature into the registry.
 
     Raises:
         ConfigurationError: If its name is taken or its lookback is not positive.
     """
+    check_feature(spec)
+    REGISTRY.add(spec.name, spec)
+
+
+def check_feature(spec: FeatureSpec) -> None:
+    """Refuse a feature that no bar decides.
+
+    Raises:
+        ConfigurationError: If its lookback is not positive.
+    """
     if spec.lookback < 1:
         raise ConfigurationError(f"Feature {spec.name!r} has a lookback of {spec.lookback} bars; expected 1 or more.")
-    REGISTRY.add(spec.name, spec)
 
 
 @dataclass(frozen=True)

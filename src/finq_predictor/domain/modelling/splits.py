@@ -179,6 +179,12 @@ def gap_table(folds: Sequence[Fold]) -> pd.DataFrame:
     return FOLDS.typed(pd.DataFrame(rows, columns=list(FOLDS.names)))
 
 
+def sealed_from(folds: pd.DataFrame) -> pd.Timestamp | None:
+    """First bar of the sealed window of a gap table; None where no fold is sealed."""
+    sealed = folds.loc[folds["sealed"], "test_start"]
+    return None if sealed.empty else pd.Timestamp(sealed.min())
+
+
 def fold_masks(gap: pd.Series, ts: pd.Series, label_end: pd.Series) -> tuple[Mask, Mask]:
     """Find the rows of one line of the gap table again.
 

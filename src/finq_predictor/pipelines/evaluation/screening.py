@@ -9,6 +9,7 @@ from finq_predictor.domain.evaluation.feature_validation.validating import Valid
 from finq_predictor.domain.evaluation.feature_validation.validating import validate_features as validate
 from finq_predictor.domain.features import FeatureSet
 from finq_predictor.domain.market.markets import Market
+from finq_predictor.domain.modelling.splits import sealed_from
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.reports.evaluation.feature_pictures import FEATURE_PICTURES
 from finq_predictor.reports.figures import Figure, Picture, Pictures, to_png
@@ -50,12 +51,6 @@ def validate_features(
             threads=params.screening.threads,
         )
     return found.features, found.sets, found.stability, found.correlations
-
-
-def sealed_from(folds: pd.DataFrame) -> pd.Timestamp | None:
-    """First bar of the sealed window; None where no fold is sealed."""
-    sealed = folds.loc[folds["sealed"], "test_start"]
-    return None if sealed.empty else pd.Timestamp(sealed.min())
 
 
 def sets_of(feature_set: FeatureSet) -> dict[str, tuple[str, ...]]:
