@@ -82,6 +82,7 @@ def make_world(
     return {
         "silver_bars": bars,
         "gold": gold,
+        "feature_set": FEATURE_SET,
         "candidates": candidates,
         "silver_benchmark": level,
         "oos_predictions": oos[~sealed].reset_index(drop=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 TS = "ts"
@@ -51,6 +52,13 @@ Horizon = int | Literal["*"]
 def forward_return(horizon: Horizon) -> str:
     """Name of the forward return over ``horizon`` bars."""
     return f"forward_return_{horizon}"
+
+
+def horizons_in(names: Iterable[str]) -> tuple[int, ...]:
+    """Horizons over which there is a forward return among names of columns, ascending."""
+    prefix = forward_return("*").removesuffix("*")
+    found = (name.removeprefix(prefix) for name in names if name.startswith(prefix))
+    return tuple(sorted(int(rest) for rest in found if rest.isdigit()))
 
 
 def label(horizon: Horizon) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.arrays import Array, Positions
-from finq_predictor.domain.columns import INSTRUMENT, SECTOR, TS
+from finq_predictor.domain.columns import INSTRUMENT, SECTOR, TS, horizons_in
 from finq_predictor.domain.errors import UnknownNameError
 from finq_predictor.domain.evaluation.false_discoveries import adjust_p_values
 from finq_predictor.domain.evaluation.feature_validation.clusters import MOST_ROWS, cluster, rank_correlation
@@ -75,7 +75,7 @@ def validate_features(
         gold: Gold frame.
         features: Columns to validate.
         market: The market.
-        horizons: Horizons in bars; empty takes those of the market.
+        horizons: Horizons in bars; empty takes those that the frame has outcomes of.
         sealed_from: First bar of the sealed window; see :class:`Grid`.
         sectors: ``ts, instrument, sector``; the last one that was known before the sealed window counts.
         sets: Set -> features, of which the share of false discoveries is kept within it; a name that is no column here
@@ -92,7 +92,7 @@ def validate_features(
     for name in features:
         if name not in gold.columns:
             raise UnknownNameError("feature of the gold frame", name, map(str, gold.columns))
-    grid = Grid.of(gold, market, horizons or market.horizons, sealed_from)
+    grid = Grid.of(gold, market, horizons or horizons_in(map(str, gold.columns)), sealed_from)
     outcomes = make_outcomes(grid, _groups(grid, sectors, sealed_from))
     names = [str(name) for name in grid.instruments]
 
