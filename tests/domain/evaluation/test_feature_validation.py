@@ -106,6 +106,24 @@ def test_decay_is_the_feature_of_earlier_bars_against_the_same_outcome(rows, fou
     assert found.features.set_index("feature").loc["known", f"lag_{lag}"] == pytest.approx(expected, abs=1e-12)
 
 
+def test_over_time_each_instrument_is_compared_with_its_own_past_as_pandas_expands_it():
+    frame = make_rows(n_names=4, n_bars=200)
+    frame["ts"] -= pd.Timedelta(hours=9)
+    outcome = f"forward_return_{HORIZON}"
+    parts = []
+    for _, mine in frame.groupby("instrument"):
+        known = mine.dropna(subset=["known"])
+        past = known["known"].astype(float).expanding(60)
+        score = ((known["known"] - past.mean().shift()) / past.std().shift()).clip(-3.0, 3.0)
+        scaled = mine[outcome] / np.sqrt((mine[outcome] ** 2).mean())
+        parts.append((score * scaled).dropna().rename("product").to_frame().join(frame["ts"]))
+    by_bar = pd.concat(parts).groupby("ts")["product"].mean()
+    found = validate_features(frame, ["known"], FX, horizons=(HORIZON,)).features.iloc[0]
+    assert found["time_ic"] == pytest.approx(by_bar.mean(), rel=1e-6)
+    assert found["mean"] == found["time_ic"]
+    assert found["n_bars"] == len(by_bar)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.integers(3, 12), st.integers(0, 3))
 def test_one_bar_is_spearmans_correlation_with_ties_and_holes(seed, size, lag):
