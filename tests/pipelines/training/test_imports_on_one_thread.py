@@ -26,7 +26,7 @@ from finq_predictor.domain.modelling.search import Hyperparameters
 from test_training import EQUITY, SETTINGS, TrainingParams, nodes
 
 models = {**SETTINGS["models"], "lightgbm": {"params": {"n_estimators": 5, "min_child_samples": 5}}}
-params = TrainingParams(**{**SETTINGS, "models": models})
+params = TrainingParams(**{**SETTINGS, "models": models, "selection": {"enabled": sys.argv[2] == "choosing"}})
 gold = make_gold(n_instruments=10, n_dates=120)
 features = make_feature_set(gold)
 folds = nodes.make_folds(gold, features, params, market=EQUITY)
@@ -44,12 +44,15 @@ print(json.dumps(late))
 """
 
 
-@pytest.mark.parametrize("stage", ["search", "walk_forward", "leakage"])
-def test_a_fit_on_a_thread_imports_nothing(stage: str) -> None:
+CASES = [("search", ""), ("walk_forward", ""), ("leakage", ""), ("search", "choosing"), ("walk_forward", "choosing")]
+
+
+@pytest.mark.parametrize(("stage", "features"), CASES)
+def test_a_fit_on_a_thread_imports_nothing(stage: str, features: str) -> None:
     """In a fresh process: a library of a model is imported before threads are opened, whichever stage comes first."""
     folders = [str(TESTS), str(Path(__file__).parent), *sys.path]
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, stage],
+        [sys.executable, "-c", SCRIPT, stage, features],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, folders))},
         capture_output=True,
         text=True,

@@ -14,6 +14,13 @@ from finq_predictor.pipelines.training.params import TrainingParams
 from finq_predictor.pipelines.training.samples import Samples
 
 logger = logging.getLogger(__name__)
+SELECTING = (
+    "finq_predictor.domain.evaluation.feature_validation._kernels",
+    "scipy.cluster.hierarchy",
+    "scipy.spatial.distance",
+    "scipy.stats",
+)
+"""What a choice imports: whoever chooses on several threads imports it first, on one."""
 
 
 def learned_frame(model: Model, samples: Samples, rows: Positions, params: TrainingParams) -> pd.DataFrame:

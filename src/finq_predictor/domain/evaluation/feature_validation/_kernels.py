@@ -12,9 +12,7 @@ from typing import Any
 import numpy as np
 
 from finq_predictor.domain.compiling import compiled
-
-FEWEST = 3
-"""Instruments below which a bar has no correlation."""
+from finq_predictor.domain.evaluation.feature_validation.grid import FEWEST
 
 
 @compiled

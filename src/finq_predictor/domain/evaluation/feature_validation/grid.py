@@ -11,8 +11,10 @@ import pandas as pd
 from finq_predictor.domain.arrays import Array, Matrix, Positions
 from finq_predictor.domain.columns import INSTRUMENT, TS, forward_return, label_end
 from finq_predictor.domain.errors import DataError, closest
-from finq_predictor.domain.evaluation.feature_validation import _kernels
 from finq_predictor.domain.market.markets import Market
+
+FEWEST = 3
+"""Instruments below which a bar has no correlation."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Ranked:
     @classmethod
     def of(cls, values: Array) -> Ranked:
         """Rank every bar."""
+        from finq_predictor.domain.evaluation.feature_validation import _kernels
+
         bars = len(values)
         order, ranks = (np.empty(values.shape, np.int32) for _ in range(2))
         counts, squares = np.empty(bars, np.int64), np.empty(bars, np.int64)
@@ -44,6 +48,8 @@ class Ranked:
 
     def against(self, other: Ranked, lag: int = 0) -> Array:
         """Spearman's correlation of these values, ``lag`` bars ago, with others at each bar (T)."""
+        from finq_predictor.domain.evaluation.feature_validation import _kernels
+
         found = np.empty(len(other.values))
         mine = (self.values, self.order, self.ranks, self.counts, self.squares)
         yours = (other.values, other.order, other.ranks, other.counts, other.squares)

@@ -9,8 +9,7 @@ from enum import StrEnum
 import numpy as np
 
 from finq_predictor.domain.arrays import Array, Matrix, Positions, Vector
-from finq_predictor.domain.evaluation.feature_validation import _kernels
-from finq_predictor.domain.evaluation.feature_validation.grid import Grid, Ranked
+from finq_predictor.domain.evaluation.feature_validation.grid import FEWEST, Grid, Ranked
 
 PAST = 60
 """Values of an instrument before the first that is compared with its past."""
@@ -90,7 +89,7 @@ def make_outcomes(grid: Grid, groups: Mapping[str, Positions]) -> list[Outcome]:
         parts = {
             name: (places, Ranked.of(np.ascontiguousarray(values[:, places])))
             for name, places in groups.items()
-            if len(places) >= _kernels.FEWEST
+            if len(places) >= FEWEST
         }
         made.append(Outcome(horizon, Ranked.of(values), scaled, parts))
     return made
@@ -105,6 +104,8 @@ def measure(values: Array, outcomes: Sequence[Outcome], names: Sequence[str], ro
         names: The instruments (N).
         rows: Rows of the layout, for the coverage.
     """
+    from finq_predictor.domain.evaluation.feature_validation import _kernels
+
     ranked = Ranked.of(values)
     ic: dict[int, Vector] = {}
     rank_ic: dict[int, Vector] = {}
@@ -141,6 +142,8 @@ def measure(values: Array, outcomes: Sequence[Outcome], names: Sequence[str], ro
 
 def judged_series(values: Array, outcome: Outcome) -> tuple[Scope, Vector]:
     """The series (T) by which a feature (T, N) is judged against one outcome, and nothing else of it."""
+    from finq_predictor.domain.evaluation.feature_validation import _kernels
+
     rank_ic = Ranked.of(values).against(outcome.ranked)
     if _scope({outcome.horizon: rank_ic}, [outcome]) is Scope.INSTRUMENTS:
         return Scope.INSTRUMENTS, rank_ic
