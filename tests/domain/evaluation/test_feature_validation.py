@@ -18,7 +18,7 @@ from finq_predictor.domain.evaluation.feature_validation.clusters import (
     representatives,
 )
 from finq_predictor.domain.evaluation.feature_validation.grid import Ranked
-from finq_predictor.domain.evaluation.feature_validation.hac import hac_lags, hac_test
+from finq_predictor.domain.evaluation.feature_validation.hac import errors_wide, hac_lags, hac_test
 from finq_predictor.domain.evaluation.feature_validation.measuring import LAGS
 from finq_predictor.domain.evaluation.feature_validation.validating import Validation, validate_features
 from finq_predictor.domain.market.markets import MARKETS
@@ -351,6 +351,14 @@ def test_one_feature_is_a_cluster_and_neighbours_in_the_picture_say_the_same():
     assert cluster(alike).tolist() == [1, 2, 1, 3]
     order = leaves(alike).tolist()
     assert abs(order.index(0) - order.index(2)) == 1
+
+
+@pytest.mark.parametrize("horizon", [1, 20])
+def test_an_interval_holds_zero_where_the_p_value_is_above_its_level(horizon):
+    series = np.random.default_rng(0).standard_normal((500, 200)) + 0.05
+    found = hac_test(series, horizon)
+    wide = errors_wide(500, horizon)
+    np.testing.assert_array_equal(np.abs(found.mean) > wide * found.error, found.p_value < 0.05)
 
 
 def test_lags_cover_three_labels_and_grow_with_the_series():
