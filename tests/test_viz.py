@@ -67,5 +67,9 @@ def test_every_dataset_has_a_layer(lineage: dict[str, Any]) -> None:
 def test_both_markets_and_all_stages_can_be_chosen(lineage: dict[str, Any]) -> None:
     chosen = {pipeline["id"] for pipeline in lineage["pipelines"]}
     stages = {"ingestion", "sentiment", "features", "training", "evaluation", "monitoring"}
-    jobs = {f"{market}_{what}" for market in ("equity", "fx") for what in ("training", "validation", "predictions")}
+    jobs = {
+        f"{market}_{what}"
+        for market in ("equity", "fx")
+        for what in ("training", "validation", "predictions", "screening")
+    }
     assert chosen == stages | {"equity", "fx", "__default__"} | jobs

@@ -88,7 +88,9 @@ def test_every_declared_table_is_written_by_the_pipeline_it_names(kept_tables):
 def test_pipelines_are_the_stages_the_markets_and_all():
     stages = {"ingestion", "sentiment", "features", "training", "evaluation", "monitoring"}
     scheduled = {
-        f"{market}_{what}" for market in ("equity", "fx") for what in ("training", "validation", "predictions")
+        f"{market}_{what}"
+        for market in ("equity", "fx")
+        for what in ("training", "validation", "predictions", "screening")
     }
     assert set(pipelines) == stages | {"equity", "fx", "__default__"} | scheduled
     assert len(pipelines["equity"].nodes) + len(pipelines["fx"].nodes) == len(pipelines["__default__"].nodes)

@@ -18,7 +18,7 @@ from finq_predictor.domain.modelling.splits import Fold, purged_holdout
 from finq_predictor.pipelines.training.params import TrainingParams
 from finq_predictor.pipelines.training.plan import Plan
 from finq_predictor.pipelines.training.samples import Samples, label_blocks, thin
-from finq_predictor.pipelines.training.selecting import SELECTING, learned_frame
+from finq_predictor.pipelines.training.selecting import learned_frame, prepare
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -69,9 +69,10 @@ def cores(params: TrainingParams) -> Iterator[Executor]:
     for name in dict.fromkeys((*(model_of(name, params) for name in params.models), params.leak_meter.model)):
         for module in MODELS[name].modules:
             import_module(module)
-    chosen = SELECTING if params.selection.enabled else ()
-    for module in (*PlattCalibrator.modules, *chosen):
+    for module in PlattCalibrator.modules:
         import_module(module)
+    if params.selection.enabled:
+        prepare()
     with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=params.threads) as pool:
         yield pool
 

@@ -8,19 +8,20 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.arrays import Positions
-from finq_predictor.domain.evaluation.feature_validation.selection import select_stable
+from finq_predictor.domain.evaluation.feature_validation.selection import SelectionRules, select_stable
 from finq_predictor.domain.modelling.models import Model
 from finq_predictor.pipelines.training.params import TrainingParams
 from finq_predictor.pipelines.training.samples import Samples
 
 logger = logging.getLogger(__name__)
-SELECTING = (
-    "finq_predictor.domain.evaluation.feature_validation._kernels",
-    "scipy.cluster.hierarchy",
-    "scipy.spatial.distance",
-    "scipy.stats",
-)
-"""What a choice imports: whoever chooses on several threads imports it first, on one."""
+
+
+def prepare() -> None:
+    """Import and compile what a choice needs, on a window that is made up: whoever chooses on threads does it first."""
+    ts = pd.date_range("2000-01-03", periods=4, tz="UTC").repeat(3)
+    keys = pd.DataFrame({"ts": ts, "instrument": ["A", "B", "C"] * 4, "forward_return": np.arange(12.0) % 5})
+    matrix = np.column_stack([np.arange(12) % 7, np.arange(12) % 3]).astype(np.float32)
+    select_stable(matrix, keys, 1, SelectionRules(enabled=True))
 
 
 def learned_frame(model: Model, samples: Samples, rows: Positions, params: TrainingParams) -> pd.DataFrame:

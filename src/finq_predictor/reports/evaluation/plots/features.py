@@ -11,7 +11,7 @@ from finq_predictor.domain.evaluation.feature_validation.clusters import leaves
 from finq_predictor.domain.evaluation.feature_validation.validating import GROUP, YEAR
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.reports.figures import Axes, Figure, add_note, draw_zero, finish, new_figure, patch, say_instead
-from finq_predictor.reports.style import ACCENT, BACKGROUND, BAD, FAINT, SERIES
+from finq_predictor.reports.style import ACCENT, BACKGROUND, BAD, FAINT, LINE, SERIES
 
 LEVEL = 0.05
 SHOWN = 20
@@ -119,7 +119,7 @@ def _has_sectors(stability: pd.DataFrame, market: Market) -> bool:
 def _heat(axes: Axes, values: Any, largest: float) -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
-    colours = LinearSegmentedColormap.from_list("house", [BAD, "white", ACCENT]).with_extremes(bad="#eeeeee")
+    colours = LinearSegmentedColormap.from_list("house", [BAD, "white", ACCENT]).with_extremes(bad=LINE)
     return axes.imshow(values, cmap=colours, vmin=-largest, vmax=largest, aspect="auto", interpolation="nearest")
 
 
