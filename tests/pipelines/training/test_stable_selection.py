@@ -199,6 +199,7 @@ def test_a_window_is_looked_at_once_for_all_models(gold, folds, monkeypatch):
 
     monkeypatch.setattr(selecting, "select_stable", counted)
     said(gold, folds.iloc[[0]], PARAMS.model_copy(update={"threads": 1}))
+    seen = [size for size in seen if size > 12]  # what is made up to compile has twelve rows
     assert len(seen) == len(set(seen)) == 2, "the whole window, and the part before what is calibrated on"
 
 
