@@ -35,7 +35,10 @@ class Ingestion:
             env=env,
             runtime_params={"data_root": str(self.root), **params},
             merge_strategy={"parameters": "soft", "globals": "soft"},
-            custom_resolvers={"project_path": lambda relative: str(self.project / relative)},
+            custom_resolvers={
+                "project_path": lambda relative: str(self.project / relative),
+                "tracking_uri": lambda uri: f"sqlite:///{uri}",
+            },
         )
         catalog = DataCatalog.from_config(
             {name: entry for name, entry in loader["catalog"].items() if not name.startswith("_")}
