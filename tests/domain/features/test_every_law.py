@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -12,13 +14,16 @@ from finq_predictor.domain.features.made_up import ENDS, INSTRUMENTS, STARTS, ma
 from finq_predictor.domain.market.markets import MARKETS, Trait
 
 EQUITY = MARKETS["equity"]
+AS_PUBLISHED = re.compile(r"level_free CORR\d+")
+"""What a published set breaks by its definition: Alpha158 takes the logarithm of one plus the volume."""
 
 
 @pytest.mark.parametrize("law", list(LAWS))
 @pytest.mark.parametrize("market", sorted(MARKETS))
 def test_every_feature_keeps(market, law):
     specs = [spec for spec in REGISTRY.values() if spec.suits(MARKETS[market])]
-    assert [broken.sentence for broken in broken_laws(specs, MARKETS[market], only=[law])] == []
+    broken = broken_laws(specs, MARKETS[market], only=[law])
+    assert [one.sentence for one in broken if not AS_PUBLISHED.fullmatch(f"{law} {one.feature}")] == []
 
 
 @pytest.mark.parametrize("market", sorted(MARKETS))

@@ -23,7 +23,7 @@ from finq_predictor.domain.panel import CROSS_SECTION, MEMBER, NEWS_FIELDS, Pane
 LEVELS = (7.0, 1e-3, 1e6, 1e-6)
 """What prices or volume of one instrument are multiplied by."""
 _PRICES = ("open", "high", "low", "close")
-PRICE_FIELDS = tuple(f"{side}{part}" for side in ("", "bid_", "ask_") for part in _PRICES)
+PRICE_FIELDS = (*(f"{side}{part}" for side in ("", "bid_", "ask_") for part in _PRICES), "vwap")
 _OF_BARS = frozenset((*PRICE_FIELDS, VOLUME, SECTOR, CROSS_SECTION))
 
 

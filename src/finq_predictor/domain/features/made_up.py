@@ -66,7 +66,8 @@ def _prices(rng: np.random.Generator, bars: int, scale: float) -> dict[str, Matr
     high = np.maximum(opened, close) * np.exp(np.abs(rng.normal(0, scale / 3, shape)))
     low = np.minimum(opened, close) * np.exp(-np.abs(rng.normal(0, scale / 3, shape)))
     volume = np.round(1e6 * np.exp(rng.normal(0, 0.5, shape)))
-    return {"open": opened, "high": high, "low": low, "close": close, "volume": volume}
+    vwap = (high + low + close) / 3.0
+    return {"open": opened, "high": high, "low": low, "close": close, "volume": volume, "vwap": vwap}
 
 
 def _holes(rng: np.random.Generator, fields: dict[str, Matrix]) -> None:
