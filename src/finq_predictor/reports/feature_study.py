@@ -6,8 +6,6 @@ import html
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,7 @@ from finq_predictor.domain.evaluation.feature_validation.validating import valid
 from finq_predictor.domain.features._bars import Bars
 from finq_predictor.domain.features._registry import FeatureFunction, FeatureSpec, features_of
 from finq_predictor.domain.features.audit import audit_look_ahead, certify_lookback
+from finq_predictor.domain.features.laws import LAWS, BrokenLaw, laws
 from finq_predictor.domain.labels import make_labels
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.modelling.splits import sealed_from
@@ -241,16 +240,21 @@ def _laws(specs: Sequence[FeatureSpec], panel: Panel, at: Sequence[pd.Timestamp]
         with np.errstate(all="ignore"):
             endless = int(np.isinf(spec.compute(Bars(panel))).sum())
         rows.append((spec.name, "is never infinite", endless == 0, f"{endless} values"))
-        rows += [(spec.name, law, False, told) for law, told in _broken(spec)]
+        rows += _of_the_house(spec)
     return pd.DataFrame(rows, columns=["feature", "law", "kept", "seen"])
 
 
-def _broken(spec: FeatureSpec) -> list[tuple[str, str]]:
-    """The laws of the house that a feature breaks, where the package has them."""
-    if find_spec("finq_predictor.domain.features.laws") is None:
-        return []
-    found = import_module("finq_predictor.domain.features.laws").laws(spec)
-    return [(str(broken.law), str(broken.sentence)) for broken in found]
+def _of_the_house(spec: FeatureSpec) -> list[tuple[str, str, bool, str]]:
+    """Every law that ours are held to, on bars that are made up for it."""
+    found = {broken.law: broken for broken in reversed(laws(spec))}
+    return [
+        (spec.name, law.says, name not in found, _seen(found[name]) if name in found else "the same on made-up bars")
+        for name, law in LAWS.items()
+    ]
+
+
+def _seen(broken: BrokenLaw) -> str:
+    return f"{broken.market}, given {broken.given}: {broken.seen}"
 
 
 def _frame(specs: Sequence[FeatureSpec], panel: Panel) -> pd.DataFrame:

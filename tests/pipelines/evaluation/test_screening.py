@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from finq_predictor.domain.features import FAMILIES
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.tables import get_table
 from finq_predictor.pipeline_registry import register_pipelines
@@ -57,9 +58,14 @@ def test_what_the_folds_seal_is_not_looked_at(world, tables):
     assert opened[0]["n_bars"].min() > tables[0]["n_bars"].max(), "without a seal there would be more to see"
 
 
-def test_families_are_the_sets(tables):
+def test_families_and_named_sets_are_the_sets(tables):
     sets = sets_of(FEATURE_SET)
-    assert sorted(name for members in sets.values() for name in members) == sorted(FEATURES)
+    families = {name: members for name, members in sets.items() if name in FAMILIES}
+    assert sorted(name for members in families.values() for name in members) == sorted(FEATURES)
+    # Sets of which all is here, or nothing, say no more than `all`.
+    named = {name: set(members) for name, members in sets.items() if name not in families}
+    assert set(named) == {"fx-core"}
+    assert all(members < set(FEATURES) for members in named.values())
     assert tables[1]["set"].tolist() == ["all", *sets]
 
 

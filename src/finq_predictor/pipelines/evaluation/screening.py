@@ -8,6 +8,7 @@ from finq_predictor.domain.columns import INSTRUMENT, SECTOR, TS
 from finq_predictor.domain.evaluation.feature_validation.validating import Validation
 from finq_predictor.domain.evaluation.feature_validation.validating import validate_features as validate
 from finq_predictor.domain.features import FeatureSet
+from finq_predictor.domain.features.sets import SETS, members_of
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.splits import sealed_from
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
@@ -54,10 +55,16 @@ def validate_features(
 
 
 def sets_of(feature_set: FeatureSet) -> dict[str, tuple[str, ...]]:
-    """Sets of features by name: the families."""
+    """Sets of features by name: the families, and the sets of the product of which some are here but not all."""
     specs = feature_set.specs()
     families = dict.fromkeys(spec.family for spec in specs)
-    return {family: tuple(spec.name for spec in specs if spec.family == family) for family in families}
+    found = {family: tuple(spec.name for spec in specs if spec.family == family) for family in families}
+    for name in SETS:
+        members = members_of(name)
+        some = tuple(spec.name for spec in specs if spec in members)
+        if name not in found and 0 < len(some) < len(specs):
+            found[name] = some
+    return found
 
 
 def gather_features(
