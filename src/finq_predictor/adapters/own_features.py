@@ -160,7 +160,8 @@ def _run(file: Path, source: str) -> None:
     module.__file__ = str(file)
     keep_source(module.__name__, source)
     sys.modules[module.__name__] = module
-    exec(compile(source, str(file), "exec"), module.__dict__)
+    # What is run is what was read and hashed: a file that its user names, as an import would run it.
+    exec(compile(source, str(file), "exec"), module.__dict__)  # nosec B102
 
 
 def _import(point: EntryPoint) -> None:

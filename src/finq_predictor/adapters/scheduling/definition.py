@@ -13,7 +13,7 @@ from typing import Any
 from finq_predictor.adapters.environment.reading import value_of
 from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
 from finq_predictor.domain.market.markets import MARKETS
-from finq_predictor.domain.scheduling.intents import INTENTS, PREDICTIONS
+from finq_predictor.domain.scheduling.intents import INTENTS, PREDICTIONS, SCREENING
 from finq_predictor.domain.scheduling.jobs import Job, Schedule
 
 FILE = "airflow.yml"
@@ -43,7 +43,7 @@ def read_schedule(project: Path, environment: str) -> Schedule:
 def pipeline_names() -> frozenset[str]:
     """The names of all pipelines, found as files: to import them takes longer than to say what is due."""
     stages = {one.name for one in iter_modules([str(_PIPELINES)]) if one.ispkg}
-    intents = {f"{market}_{intent}" for market in MARKETS for intent in (*INTENTS, PREDICTIONS)}
+    intents = {f"{market}_{intent}" for market in MARKETS for intent in (*INTENTS, PREDICTIONS, SCREENING)}
     return frozenset(stages | intents | {*MARKETS, "__default__"})
 
 
