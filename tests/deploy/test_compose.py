@@ -254,6 +254,11 @@ def test_each_database_has_an_owner_who_reaches_no_other(tmp_path_factory, secre
             own.execute("CREATE TABLE one (a int)")
         with pytest.raises(psycopg.OperationalError, match="permission denied"):
             psycopg.connect(**host, user="finq", dbname="airflow")
+        # Whoever watches sees how the server is, and nothing that it holds.
+        with psycopg.connect(**host, user="watch", dbname="finq") as watch:
+            assert watch.execute("SELECT sum(numbackends) FROM pg_stat_database").fetchone()[0] > 0
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                watch.execute("SELECT * FROM one")
         with psycopg.connect(**host, user="finq_admin", dbname="postgres") as admin:
             (hashed,) = admin.execute("SELECT rolpassword FROM pg_authid WHERE rolname = 'finq'").fetchone()
         assert hashed.startswith("SCRAM-SHA-256$")
@@ -301,8 +306,11 @@ def test_redis_lets_in_who_has_the_password_and_lets_nobody_administer(tmp_path,
         assert redis.Redis.from_url(url.replace("127.0.0.1", here), socket_timeout=5).ping()
         health = redis.Redis(port=port, username="health", password="none")
         assert health.ping()
-        with pytest.raises(redis.exceptions.NoPermissionError):
-            health.get("a")
+        watch = redis.Redis(port=port, username="watch", password="none")
+        assert watch.info()["redis_version"]
+        for asker in (health, watch):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                asker.get("a")
     finally:
         server.terminate()
         server.wait(30)

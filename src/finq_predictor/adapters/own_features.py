@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
 from importlib import import_module, reload
 from importlib.metadata import EntryPoint, entry_points
@@ -46,7 +47,7 @@ def load_own_features(files: Iterable[Path] = (), *, held_to_laws: bool = True) 
     """
     names: list[str] = []
     for point in sorted(entry_points(group=GROUP), key=lambda one: one.name):
-        names += _once(f"the entry point {point.name}", point.value, lambda point=point: _import(point), held_to_laws)  # type: ignore[misc]  # mypy reads no defaults of a lambda
+        names += _once(f"the entry point {point.name}", point.value, partial(_import, point), held_to_laws)
     named = [Path(part.strip()) for part in value_of(VARIABLE).split(",") if part.strip()]
     for file in dict.fromkeys(one.resolve() for one in (*named, *files)):
         names += _load(file, held_to_laws)

@@ -33,6 +33,9 @@ class Figure(Protocol):
     def legend(self, *drawn: Any, **options: Any) -> Any:
         """Name what is drawn, outside the panels."""
 
+    def colorbar(self, mappable: Any, **options: Any) -> Any:
+        """Say what the colours mean."""
+
     def supxlabel(self, t: str, **options: Any) -> Any:
         """Name the horizontal axis of all panels."""
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from finq_predictor.domain.arrays import Matrix
+from finq_predictor.domain.arrays import Matrix, Positions
 from finq_predictor.domain.compiling import compiled
+from finq_predictor.domain.features._kernels import order_of_rows
 
 MIN_SHARE = 0.8
 NEAR = 1e-12
@@ -89,9 +90,13 @@ def share_near(x: Matrix, weight: Matrix, width: Matrix, n: int, first: int) -> 
     return out
 
 
-@compiled
 def group_rank(x: Matrix, group: Matrix, least: int, first: int) -> Matrix:
     """Rank in each row within groups coded 0, 1, ..., scaled to [-0.5, 0.5]; ties share; NaN with fewer than least."""
+    return _group_ranks(x, order_of_rows(x, first), group, least, first)
+
+
+@compiled
+def _group_ranks(x: Matrix, order: Positions, group: Matrix, least: int, first: int) -> Matrix:
     rows, columns = x.shape
     out = np.full((rows, columns), np.nan)
     groups = 0
@@ -100,11 +105,10 @@ def group_rank(x: Matrix, group: Matrix, least: int, first: int) -> Matrix:
             if group[t, j] >= groups:
                 groups = int(group[t, j]) + 1
     for t in range(first, rows):
-        order = np.argsort(x[t])
         for g in range(groups):
             members = np.empty(columns, np.int64)
             known = 0
-            for place in order:
+            for place in order[t]:
                 if group[t, place] == g and x[t, place] == x[t, place]:
                     members[known] = place
                     known += 1

@@ -11,6 +11,8 @@ from finq_predictor.domain.arrays import Matrix
 
 TOGETHER = (5, 10, 20, 30, 60)
 """Windows that are computed at once, for as much as the longest costs: those of published sets."""
+SOURCE = "Yang et al. (2020)"
+"""Who published the set for which they are here."""
 NO_CHANGE = 2e-5
 """A deviation that is taken for none, of quantities without a unit."""
 LOW, HIGH = 0.2, 0.8

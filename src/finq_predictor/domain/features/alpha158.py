@@ -10,6 +10,7 @@ import numpy as np
 
 from finq_predictor.domain.arrays import Matrix
 from finq_predictor.domain.features._bars import Bars
+from finq_predictor.domain.features._partial import SOURCE, TOGETHER
 from finq_predictor.domain.features._registry import feature
 
 
@@ -17,7 +18,7 @@ from finq_predictor.domain.features._registry import feature
     inputs=("open", "close"),
     lookback=1,
     unit="ratio",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="KMID",
     formula="(close - open) / open",
 )
@@ -30,7 +31,7 @@ def alpha_kmid(bars: Bars) -> Matrix:
     inputs=("open", "high", "low"),
     lookback=1,
     unit="ratio",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="KLEN",
     formula="(high - low) / open",
 )
@@ -43,7 +44,7 @@ def alpha_klen(bars: Bars) -> Matrix:
     inputs=("open", "high", "low", "close"),
     lookback=1,
     unit="-1 to 1",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="KMID2",
     formula="(close - open) / (high - low)",
 )
@@ -56,7 +57,7 @@ def alpha_kmid2(bars: Bars) -> Matrix:
     inputs=("open", "high", "close"),
     lookback=1,
     unit="ratio",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="KUP",
     formula="(high - larger(open, close)) / open",
 )
@@ -69,7 +70,7 @@ def alpha_kup(bars: Bars) -> Matrix:
     inputs=("open", "high", "low", "close"),
     lookback=1,
     unit="share",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="KUP2",
     formula="(high - larger(open, close)) / (high - low)",
 )
@@ -82,7 +83,7 @@ def alpha_kup2(bars: Bars) -> Matrix:
     inputs=("open", "low", "close"),
     lookback=1,
     unit="ratio",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="KLOW",
     formula="(smaller(open, close) - low) / open",
 )
@@ -95,7 +96,7 @@ def alpha_klow(bars: Bars) -> Matrix:
     inputs=("open", "high", "low", "close"),
     lookback=1,
     unit="share",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="KLOW2",
     formula="(smaller(open, close) - low) / (high - low)",
 )
@@ -108,7 +109,7 @@ def alpha_klow2(bars: Bars) -> Matrix:
     inputs=("open", "high", "low", "close"),
     lookback=1,
     unit="ratio",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="KSFT",
     formula="(2 * close - high - low) / open",
 )
@@ -121,7 +122,7 @@ def alpha_ksft(bars: Bars) -> Matrix:
     inputs=("high", "low", "close"),
     lookback=1,
     unit="-1 to 1",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="KSFT2",
     formula="(2 * close - high - low) / (high - low)",
 )
@@ -134,7 +135,7 @@ def alpha_ksft2(bars: Bars) -> Matrix:
     inputs=("open", "close"),
     lookback=1,
     unit="ratio",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="OPEN0",
     formula="open / close",
 )
@@ -147,7 +148,7 @@ def alpha_open0(bars: Bars) -> Matrix:
     inputs=("high", "close"),
     lookback=1,
     unit="ratio",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="HIGH0",
     formula="high / close",
 )
@@ -156,9 +157,7 @@ def alpha_high0(bars: Bars) -> Matrix:
     return bars.high / bars.close
 
 
-@feature(
-    inputs=("low", "close"), lookback=1, unit="ratio", source="Yang et al. (2020)", name="LOW0", formula="low / close"
-)
+@feature(inputs=("low", "close"), lookback=1, unit="ratio", source=SOURCE, name="LOW0", formula="low / close")
 def alpha_low0(bars: Bars) -> Matrix:
     """Low over close."""
     return bars.low / bars.close
@@ -168,7 +167,7 @@ def alpha_low0(bars: Bars) -> Matrix:
     inputs=("vwap", "close"),
     lookback=1,
     unit="ratio",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="VWAP0",
     formula="vwap / close",
 )
@@ -179,10 +178,10 @@ def alpha_vwap0(bars: Bars) -> Matrix:
 
 @feature(
     inputs=("close",),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n + 1,
     unit="ratio",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="ROC{}",
     formula="lag(close, n) / close",
 )
@@ -193,10 +192,10 @@ def alpha_roc(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("close",),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n,
     unit="ratio",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="MA{}",
     formula="mean(close, n) / close",
 )
@@ -207,10 +206,10 @@ def alpha_ma(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("close",),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n,
     unit="ratio",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="STD{}",
     formula="std(close, n) / close",
 )
@@ -221,10 +220,10 @@ def alpha_std(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("close",),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n,
     unit="ratio per bar",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="BETA{}",
     formula="trend(close, n) / close",
 )
@@ -235,10 +234,10 @@ def alpha_beta(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("close",),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n,
     unit="share",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="RSQR{}",
     formula="fit(close, n)",
 )
@@ -249,10 +248,10 @@ def alpha_rsqr(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("close",),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n,
     unit="ratio",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="RESI{}",
     formula="residual(close, n) / close",
 )
@@ -263,10 +262,10 @@ def alpha_resi(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("high", "close"),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n,
     unit="ratio",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="MAX{}",
     formula="max(high, n) / close",
 )
@@ -277,10 +276,10 @@ def alpha_max(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("low", "close"),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n,
     unit="ratio",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="MIN{}",
     formula="min(low, n) / close",
 )
@@ -291,10 +290,10 @@ def alpha_min(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("close",),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n,
     unit="ratio",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="QTLU{}",
     formula="quantile(close, n, 0.8) / close",
 )
@@ -305,10 +304,10 @@ def alpha_qtlu(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("close",),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n,
     unit="ratio",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="QTLD{}",
     formula="quantile(close, n, 0.2) / close",
 )
@@ -319,10 +318,10 @@ def alpha_qtld(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("close",),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n,
     unit="share",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="RANK{}",
     formula="standing(close, n)",
 )
@@ -333,10 +332,10 @@ def alpha_rank(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("high", "low", "close"),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n,
     unit="share",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="RSV{}",
     formula="(close - min(low, n)) / (max(high, n) - min(low, n))",
 )
@@ -348,10 +347,10 @@ def alpha_rsv(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("high",),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n,
     unit="share of n",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="IMAX{}",
     formula="place_of_max(high, n) / n",
 )
@@ -362,10 +361,10 @@ def alpha_imax(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("low",),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n,
     unit="share of n",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="IMIN{}",
     formula="place_of_max(-low, n) / n",
 )
@@ -376,10 +375,10 @@ def alpha_imin(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("high", "low"),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n,
     unit="share of n",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="IMXD{}",
     formula="(place_of_max(high, n) - place_of_max(-low, n)) / n",
 )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from finq_predictor.domain.arrays import Matrix
 from finq_predictor.domain.features._bars import Bars
+from finq_predictor.domain.features._partial import SOURCE, TOGETHER
 from finq_predictor.domain.features._registry import feature
 
 
 @feature(
     inputs=("close", "volume"),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n,
     unit="-1 to 1",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="CORR{}",
     formula="corr(close, log(volume + 1), n)",
 )
@@ -23,10 +24,10 @@ def alpha_corr(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("close", "volume"),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n + 1,
     unit="-1 to 1",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="CORD{}",
     formula="corr(close / lag(close, 1), log(volume / lag(volume, 1) + 1), n)",
 )
@@ -37,10 +38,10 @@ def alpha_cord(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("close",),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n + 1,
     unit="share",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="CNTP{}",
     formula="rises(close, n)",
 )
@@ -51,10 +52,10 @@ def alpha_cntp(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("close",),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n + 1,
     unit="share",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="CNTN{}",
     formula="rises(-close, n)",
 )
@@ -65,10 +66,10 @@ def alpha_cntn(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("close",),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n + 1,
     unit="-1 to 1",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="CNTD{}",
     formula="rises(close, n) - rises(-close, n)",
 )
@@ -79,10 +80,10 @@ def alpha_cntd(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("close",),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n + 1,
     unit="share",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="SUMP{}",
     formula="mean(pos(close - lag(close, 1)), n) / mean(abs(close - lag(close, 1)), n)",
 )
@@ -93,10 +94,10 @@ def alpha_sump(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("close",),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n + 1,
     unit="share",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="SUMN{}",
     formula="mean(pos(lag(close, 1) - close), n) / mean(abs(close - lag(close, 1)), n)",
 )
@@ -107,10 +108,10 @@ def alpha_sumn(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("close",),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n + 1,
     unit="-1 to 1",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="SUMD{}",
     formula="mean(close - lag(close, 1), n) / mean(abs(close - lag(close, 1)), n)",
 )
@@ -121,10 +122,10 @@ def alpha_sumd(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("volume",),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n,
     unit="ratio",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="VMA{}",
     formula="mean(volume, n) / volume",
 )
@@ -135,10 +136,10 @@ def alpha_vma(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("volume",),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n,
     unit="ratio",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="VSTD{}",
     formula="std(volume, n) / volume",
 )
@@ -149,10 +150,10 @@ def alpha_vstd(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("close", "volume"),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n + 1,
     unit="ratio",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="WVMA{}",
     formula="std(abs(ret) * volume, n) / mean(abs(ret) * volume, n)",
 )
@@ -163,10 +164,10 @@ def alpha_wvma(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("volume",),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n + 1,
     unit="share",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="VSUMP{}",
     formula="mean(pos(volume - lag(volume, 1)), n) / mean(abs(volume - lag(volume, 1)), n)",
 )
@@ -177,10 +178,10 @@ def alpha_vsump(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("volume",),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n + 1,
     unit="share",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="VSUMN{}",
     formula="mean(pos(lag(volume, 1) - volume), n) / mean(abs(volume - lag(volume, 1)), n)",
 )
@@ -191,10 +192,10 @@ def alpha_vsumn(bars: Bars, n: int) -> Matrix:
 
 @feature(
     inputs=("volume",),
-    windows=(5, 10, 20, 30, 60),
+    windows=TOGETHER,
     lookback=lambda n: n + 1,
     unit="-1 to 1",
-    source="Yang et al. (2020)",
+    source=SOURCE,
     name="VSUMD{}",
     formula="mean(volume - lag(volume, 1), n) / mean(abs(volume - lag(volume, 1)), n)",
 )

@@ -88,7 +88,7 @@ def parts_plot(features: pd.DataFrame, stability: pd.DataFrame, market: Market) 
         axes.set_yticks(range(len(keys)), _names(shown, market) if axes is panels[0] else [""] * len(keys))
         finish(axes, titles[kind])
         axes.grid(visible=False)
-    figure.colorbar(image, ax=panels, shrink=0.7, label="Mean correlation")  # type: ignore[attr-defined]
+    figure.colorbar(image, ax=panels, shrink=0.7, label="Mean correlation")
     return figure
 
 
@@ -108,7 +108,7 @@ def clusters_plot(correlations: pd.DataFrame) -> Figure:
     axes.set_yticks(range(0, len(order), step), correlations["feature"].to_numpy()[order][::step])
     axes.tick_params(labelsize=6.5 if len(order) > 20 else 8.5)
     axes.grid(visible=False)
-    figure.colorbar(image, ax=axes, shrink=0.7)  # type: ignore[attr-defined]
+    figure.colorbar(image, ax=axes, shrink=0.7)
     return figure
 
 
