@@ -194,7 +194,8 @@ def killed(server) -> None:
     while any(_lives(child) for child in children) and time.monotonic() < end:
         time.sleep(0.1)
     assert [child for child in children if _lives(child) and "tracker" not in " ".join(child.cmdline())] == []
-    with pytest.raises(httpx.ConnectError):
+    # A connection may still be taken out of the queue of a port whose process is going: it is reset, not answered.
+    with pytest.raises(httpx.TransportError):
         httpx.get(server.url, timeout=5)
     with socket.socket() as free:
         free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
