@@ -7,6 +7,7 @@ three from the same long table and must agree; then ours alone: every feature, a
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -33,13 +34,15 @@ SAME = (
 )
 
 
-def load_bars() -> pd.DataFrame:
-    """Real bars of the symbols without holes where they are there, random ones otherwise."""
+def load_bars(whole: bool = False) -> pd.DataFrame:
+    """Real bars where they are there, random ones otherwise; of the symbols without holes, else of all."""
     if not REAL.is_file():
         return _random_bars()
     bars = pd.read_parquet(REAL).rename(columns={"symbol": "instrument", "date": "ts"})
     bars["ts"] = pd.to_datetime(bars["ts"], utc=True).astype("datetime64[us, UTC]")
     bars = bars.dropna().drop_duplicates(["ts", "instrument"])
+    if whole:
+        return bars.sort_values(["ts", "instrument"], ignore_index=True)
     days = bars.groupby("instrument")["ts"].transform("size")
     return bars[days == days.max()].sort_values(["ts", "instrument"], ignore_index=True)
 
@@ -149,17 +152,20 @@ def run_engine(name: str) -> tuple[float, float, float, pd.DataFrame]:
 
 
 def run_everything(_: str) -> dict[str, object]:
-    bars = load_bars()
+    bars = load_bars(whole=True)
     benchmark = bars.groupby("ts", as_index=False)["close"].mean()
     panel = build_panel(bars, EQUITY, benchmark=benchmark)
     built = best(lambda: build_panel(bars, EQUITY, benchmark=benchmark))
     feature_set = make_feature_set(select_features(EQUITY, panel.available))
     compute_features(panel.tail(30), feature_set)
-    every = best(lambda: compute_features(panel, feature_set))
+    # As gold has them: models read float32.
+    every = best(lambda: compute_features(panel, feature_set, dtype="float32"))
     peak = _peak()
+    wide = best(lambda: compute_features(panel, feature_set), times=1)
+    sizes = {"wide_peak": _peak()}
     day = best(lambda: compute_features(panel, feature_set, at=panel.ts[[-1]]), times=5)
-    sizes = {"rows": len(bars), "symbols": len(panel.instruments), "features": len(feature_set.names), "peak": peak}
-    return sizes | {"panel": built, "every": every, "day": day}
+    sizes |= {"rows": len(bars), "symbols": len(panel.instruments), "features": len(feature_set.names), "peak": peak}
+    return sizes | {"panel": built, "every": every, "wide": wide, "day": day}
 
 
 def alone(function: Callable[[str], object], name: str) -> object:
@@ -179,7 +185,10 @@ def test_the_same_twenty_features_beside_pandas_and_talib():
 
 def test_every_feature_and_one_new_day():
     found = alone(run_everything, "")
-    print(f"\n{found['features']} features, {found['rows']:,} rows of {found['symbols']}, peak {found['peak']:.0f} MB")
-    for what, key in (("panel", "panel"), ("every feature", "every"), ("one new day", "day")):
+    size = f"{found['features']} features, {found['rows']:,} rows of {found['symbols']}"
+    print(f"\n{size}: s, busy s; load {os.getloadavg()[0]:.1f}")
+    print(f"  peak {found['peak']:.0f} MB, as float64 {found['wide_peak']:.0f} MB")
+    of = (("panel", "panel"), ("every feature", "every"), ("the same as float64", "wide"), ("one new day", "day"))
+    for what, key in of:
         wall, cpu = found[key]
         print(f"  {what:28s} {wall:7.2f} {cpu:7.2f}")
