@@ -23,6 +23,8 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 COPIED = ("src", "conf", "bentos", "tests", "docs", "pyproject.toml", "README.md")
+# What others compile at this moment, under the names it has until it is whole.
+_HALF_WRITTEN = ("*.pyc.*", "*.tmp.*")
 _STEP = re.compile(
     r"(?P<sentence>[^\n]*(?:\n[^\n`]*`?[^\n]*)??)\n\n```(?P<language>\w+)\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL
 )
@@ -72,7 +74,8 @@ def act(page: Path, folder: Path) -> Acted:
     for name in COPIED:
         source = PROJECT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            # What was compiled goes with the files it was made of, whose times stay; a changed file is compiled anew.
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("*.egg-info", *_HALF_WRITTEN))
         else:
             shutil.copy2(source, folder / name)
     acted = Acted(folder)
