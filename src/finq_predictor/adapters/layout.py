@@ -142,6 +142,11 @@ class Layout:
         return self.served / "served.db"
 
     @property
+    def online_features(self) -> Path:
+        """The newest bars of all markets' features, where no Redis holds them; never backed up."""
+        return self.root / Folder.GOLD / "online" / "features.db"
+
+    @property
     def alarms(self) -> Path:
         """What rings, and who was told of it."""
         return self.root / Folder.REPORTS / "alarms" / "standing.json"

@@ -1,4 +1,4 @@
-"""Commands about features: their sets, what is in one, and their machine code."""
+"""Commands about features: their sets, what is in one, their machine code, and the store of their values."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from finq_predictor.cli import stored_features
 from finq_predictor.cli.options import DEFAULT_ROOT, env_option, market_option
 from finq_predictor.domain.market.markets import MARKETS
 
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 
 @click.group()
 def features() -> None:
-    """Which features there are, and in which sets."""
+    """Which features there are and in which sets, and the store that keeps their values."""
+
+
+for _command in (stored_features.materialize, stored_features.get, stored_features.history):
+    features.add_command(_command)
 
 
 @features.command()

@@ -68,7 +68,17 @@ def made(market, silver):
     catalog = DataCatalog({name: MemoryDataset(table) for name, table in silver.items()})
     catalog["params:features"] = MemoryDataset(FeaturesParams())
     result = SequentialRunner().run(create_pipeline(market), catalog)
-    return {name: dataset.load() for name, dataset in result.items()}
+    loaded = {name: dataset.load() for name, dataset in result.items()}
+    return loaded | {"feature_set": loaded["online_features"].feature_set}
+
+
+def test_the_newest_bars_are_kept_as_they_are_served(market, made):
+    """Gold holds the same rounded, as models read it."""
+    latest, gold = made["online_features"], made["gold"]
+    assert latest.table["ts"].nunique() == FeaturesParams().online_bars
+    last = gold[gold["ts"] >= latest.table["ts"].min()].reset_index(drop=True)
+    rounded = latest.table.astype(dict.fromkeys(latest.feature_set.names, "float32"))
+    pd.testing.assert_frame_equal(rounded, last[list(rounded.columns)], check_exact=True)
 
 
 def test_gold_has_features_labels_and_every_bar(market, silver, made):

@@ -73,6 +73,14 @@ _SECRETS = (
         plain=("REDIS_URL",),
     ),
     Variable(
+        "FINQ_FEATURE_STORE_URL",
+        "Redis that holds the newest bars of features for processes on several machines",
+        (API, RUNS, COMMANDS),
+        "a file below the data",
+        REDIS,
+        secret=True,
+    ),
+    Variable(
         "FINQ_TRACKING_URI",
         "Server or database of MLflow, for experiments and registered models",
         (RUNS, COMMANDS),

@@ -18,6 +18,7 @@ from finq_predictor.domain.features import (
     make_feature_set,
     select_features,
 )
+from finq_predictor.domain.features.views import LatestFeatures, latest_features
 from finq_predictor.domain.labels import make_labels
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.panel import Panel, build_panel, delivered
@@ -85,6 +86,17 @@ def build_gold(panel: Panel, params: FeaturesParams, *, market: Market) -> tuple
     # Both have a row for the universe of each bar, in the same order.
     outcome = labels.drop(columns=[TS, INSTRUMENT])
     return feature_set, pd.concat([features, outcome], axis=1)
+
+
+def keep_at_hand(panel: Panel, feature_set: FeatureSet, params: FeaturesParams) -> LatestFeatures:
+    """Compute the newest bars again as the service does, for the store that it asks first.
+
+    Args:
+        panel: Bars and what was known beside them.
+        feature_set: The features of gold.
+        params: How many bars.
+    """
+    return latest_features(panel, feature_set, params.online_bars, params.threads)
 
 
 def _chosen(panel: Panel, params: FeaturesParams, market: Market) -> list[FeatureSpec]:

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from finq_predictor.domain.features.sets import HOUSE, Members, NamedSet, members_of, with_own
+from finq_predictor.domain.features.views import ONLINE_BARS
 from finq_predictor.domain.registry import Registry
 
 
@@ -22,6 +23,7 @@ class FeaturesParams(BaseModel):
         own: Files of features of your own, from the project's folder; only markets that name a file use it.
         min_known_share: Features known on a smaller share of the rows are left out, and the feature set says so.
         horizons: Label horizons in bars; empty means those of the market.
+        online_bars: Newest bars that are kept at hand for the service, and for lags.
         threads: How many compute at once; results do not depend on it, memory does a little.
     """
 
@@ -34,6 +36,7 @@ class FeaturesParams(BaseModel):
     own: tuple[str, ...] = ()
     min_known_share: float = Field(default=0.5, gt=0, le=1)
     horizons: tuple[int, ...] = Field(default=())
+    online_bars: int = Field(default=ONLINE_BARS, ge=1, le=1000)
     threads: int = Field(default=2, ge=1)
 
     def members(self) -> Members:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kedro.pipeline import Pipeline
 
 from finq_predictor.domain.market.markets import Market
-from finq_predictor.pipelines.features.nodes import assemble_panel, build_gold
+from finq_predictor.pipelines.features.nodes import assemble_panel, build_gold, keep_at_hand
 from finq_predictor.pipelines.steps import step
 
 
@@ -24,5 +24,6 @@ def create_pipeline(market: Market) -> Pipeline:
         [
             step(assemble_panel, inputs, "panel", market=market),
             step(build_gold, ["panel", "params:features"], ["feature_set", "gold"], market=market),
+            step(keep_at_hand, ["panel", "feature_set", "params:features"], "online_features", market=market),
         ]
     )

@@ -92,3 +92,32 @@ def test_open_hours_are_those_in_which_a_bar_is_expected(hour, code):
     spans = zip(calendar.opens(*week), calendar.closes(*week), strict=True)
     inside = sum(((minutes >= opens) & (minutes < closes)).sum() for opens, closes in spans)
     assert calendar.open_hours_between(start, start + pd.Timedelta(hours=1)) == pytest.approx(inside / 60)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    code=st.sampled_from(["XNYS", "XTKS", "24/5", "24/7"]),
+    pairs=st.lists(st.tuples(st.integers(0, 86_400 * 90), st.integers(0, 86_400 * 30)), min_size=1, max_size=5),
+)
+def test_hours_of_many_moments_are_those_of_each(code, pairs):
+    starts = [START + pd.Timedelta(seconds=first) for first, _ in pairs]
+    ends = [start + pd.Timedelta(seconds=more) for start, (_, more) in zip(starts, pairs, strict=True)]
+    time = get_calendar(code).open_time(min(starts), max(ends))
+    ticks = [pd.DatetimeIndex(moments).as_unit("us").asi8 for moments in (starts, ends)]
+    each = [get_calendar(code).open_hours_between(*pair) for pair in zip(starts, ends, strict=True)]
+    assert time.hours(*ticks) == pytest.approx(each, abs=1e-6)
+    assert (time.hours(*ticks[::-1]) == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("code", "hours", "longest"),
+    [
+        ("24/7", 2.0, "2h"),
+        ("24/5", 2.0, "50h"),  # over a week-end
+        ("XNYS", 13.0, "4 days 0h"),  # two sessions from Friday's close on; the first Monday is a holiday
+    ],
+)
+def test_the_longest_time_of_the_clock(code, hours, longest):
+    time = get_calendar(code).open_time(pd.Timestamp("2024-01-08T12:00Z"), pd.Timestamp("2024-01-26T12:00Z"))
+    found = time.longest(hours)
+    assert found == pd.Timedelta(longest) + (pd.Timedelta("1 days") if code == "XNYS" else pd.Timedelta(0))

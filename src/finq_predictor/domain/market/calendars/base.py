@@ -14,8 +14,47 @@ from finq_predictor.domain.arrays import Array, Positions
 FIRST_YEAR, LAST_YEAR = 1970, 2049
 _HOUR = pd.Timedelta(hours=1)
 _DAY = pd.Timedelta(days=1)
+_HOUR_TICKS = 3_600_000_000
 # No exchange stayed closed for longer since 1970, wars aside.
 _LONGEST_CLOSURE = pd.Timedelta(days=31)
+
+
+@dataclass(frozen=True)
+class OpenTime:
+    """The open hours of a calendar over a range, laid out once to be asked for many moments.
+
+    Attributes:
+        spans: Opens and closes in microseconds since 1970, ascending; a market that pauses at noon has two of them.
+    """
+
+    spans: tuple[tuple[Positions, Positions], ...]
+
+    def hours(self, starts: Positions, ends: Positions) -> Array:
+        """Open hours from each start to its end, as :meth:`Calendar.open_hours_between` counts them.
+
+        Args:
+            starts: Microseconds since 1970 within the range.
+            ends: The same, of the same shape; one before its start counts 0.
+        """
+        until = [sum(_open_until(opens, closes, ticks) for opens, closes in self.spans) for ticks in (starts, ends)]
+        hours: Array = np.maximum(until[1] - until[0], 0.0) / _HOUR_TICKS
+        return hours
+
+    def longest(self, hours: float) -> pd.Timedelta:
+        """The longest time of the clock in which the market is open for so many hours.
+
+        Args:
+            hours: More than 0.
+        """
+        edges = np.concatenate([closes for _, closes in self.spans])
+        grid = np.unique(np.concatenate([edges, *(opens for opens, _ in self.spans)]))
+        done = np.asarray(sum(_open_until(opens, closes, grid) for opens, closes in self.spans))
+        start = np.asarray(sum(_open_until(opens, closes, edges) for opens, closes in self.spans))
+        # Between two edges the market is open throughout or not at all.
+        left = np.searchsorted(done, start + hours * _HOUR_TICKS, side="left")
+        known = left < len(grid)
+        past = grid[left[known]] - (done[left[known]] - start[known] - hours * _HOUR_TICKS)
+        return pd.Timedelta(microseconds=int((past - edges[known]).max())) if known.any() else _LONGEST_CLOSURE
 
 
 @dataclass(frozen=True)
@@ -127,6 +166,16 @@ class Calendar(ABC):
         first, last = (moment.tz_convert(self.zone) for moment in (start - _DAY, end + _DAY))
         spans = self._open_spans(first, last)
         return sum(_overlap(opens, closes, start, end) for opens, closes in spans)
+
+    def open_time(self, start: pd.Timestamp, end: pd.Timestamp) -> OpenTime:
+        """Lay out the open hours of a range, to count them between many moments at once.
+
+        Args:
+            start: Earliest moment that will be asked for, with a zone.
+            end: Latest one.
+        """
+        first, last = (moment.tz_convert(self.zone) for moment in (start - _DAY, end + _DAY))
+        return OpenTime(tuple((_ticks(opens), _ticks(closes)) for opens, closes in self._open_spans(first, last)))
 
     def bars_between(self, ts: pd.DatetimeIndex, bar: pd.Timedelta) -> Positions:
         """Count the bars that a market made from one time to the next.
