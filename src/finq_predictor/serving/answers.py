@@ -29,13 +29,14 @@ from finq_predictor.domain.modelling.staleness import STALE, why_stale
 from finq_predictor.serving.cache import BoundedCache
 from finq_predictor.serving.caveats import caveats_of
 from finq_predictor.serving.shared_answers import SharedAnswers
+from finq_predictor.serving.stored_features import StoredFeatures
 from finq_predictor.serving.tracing import part
 
 if TYPE_CHECKING:
     from finq_predictor.serving.contest import Contest
 
 Answer = dict[str, Any]
-SHARED, COMPUTED = "shared", "computed"
+SHARED, COMPUTED, STORED, REMEMBERED = "shared", "computed", "stored", "remembered"
 # Between two looks of the metrics; what is more is not told.
 _MOST_RETRIEVALS = 10_000
 
@@ -54,6 +55,7 @@ class Served:
             upon; None takes the market's.
         snapshot: Id of the snapshot that model and bars are from; None where they are from none.
         shared: Where processes leave answers for each other; None where each computes its own.
+        stored: Features that a run has left at hand; None where all are computed.
         loaded_at: When this process began to serve it, UTC.
         contest: What is tried beside it; None where nothing is.
         model: Name, version and standing of the model, as answers show them.
@@ -66,6 +68,7 @@ class Served:
     fresh_hours: float | None = None
     snapshot: str | None = None
     shared: SharedAnswers | None = field(default=None, repr=False, compare=False)
+    stored: StoredFeatures | None = field(default=None, repr=False, compare=False)
     loaded_at: pd.Timestamp = field(default_factory=lambda: pd.Timestamp.now("UTC"))
     contest: Contest | None = field(default=None, repr=False)
     model: Answer = field(init=False)
@@ -76,6 +79,7 @@ class Served:
     _took: dict[pd.Timestamp, int] = field(init=False, repr=False)
     _retrievals: deque[float] = field(init=False, repr=False)
     _lookups: deque[str] = field(init=False, repr=False)
+    _feature_lookups: deque[str] = field(init=False, repr=False)
     _open_hours: BoundedCache[pd.Timestamp, float] = field(init=False, repr=False)
     _stale: list[tuple[int, str | None] | None] = field(init=False, repr=False)
     _newest_s: float = field(init=False, repr=False)
@@ -90,6 +94,7 @@ class Served:
         put(self, "_took", {})
         put(self, "_retrievals", deque(maxlen=_MOST_RETRIEVALS))
         put(self, "_lookups", deque(maxlen=_MOST_RETRIEVALS))
+        put(self, "_feature_lookups", deque(maxlen=_MOST_RETRIEVALS))
         put(self, "_open_hours", BoundedCache(2))
         model = f"{self.market.name}:{self.model['name']}@{self.model['version']}"
         put(self, "signature", (model, self.snapshot))
@@ -140,8 +145,12 @@ class Served:
         return self._features.peek(ts) is not None
 
     def features_at(self, ts: pd.Timestamp) -> pd.DataFrame:
-        """The features of :meth:`Predictor.features_at`, computed once."""
-        return self._features.get(ts, lambda: self._computed(ts))
+        """The features of :meth:`Predictor.features_at`: remembered, else at hand in the store, else computed; once."""
+        known = self._features.peek(ts)
+        if known is not None:
+            self._feature_lookups.append(REMEMBERED)
+            return known
+        return self._features.get(ts, lambda: self._retrieved(ts))
 
     def answers(self, ts: pd.Timestamp) -> dict[str, Answer]:
         """The answers of all instruments at a bar, by instrument, computed once."""
@@ -251,10 +260,12 @@ class Served:
         self._took[ts] = int(1e6 * (time.perf_counter() - started))
         return decided
 
-    def _computed(self, ts: pd.Timestamp) -> pd.DataFrame:
+    def _retrieved(self, ts: pd.Timestamp) -> pd.DataFrame:
         started = time.perf_counter()
         with part("features"):
-            features = self.predictor.features_at(ts)
+            stored = None if self.stored is None or ts not in self.predictor.panel.ts else self.stored.at(ts)
+            features = self.predictor.features_at(ts) if stored is None else stored
+        self._feature_lookups.append(COMPUTED if stored is None else STORED)
         self._retrievals.append(time.perf_counter() - started)
         return features
 
@@ -263,6 +274,12 @@ class Served:
         with suppress(IndexError):
             while True:
                 yield self._retrievals.popleft()
+
+    def taken_feature_lookups(self) -> Iterator[str]:
+        """Where the features of bars were found, each told once."""
+        with suppress(IndexError):
+            while True:
+                yield self._feature_lookups.popleft()
 
     def taken_lookups(self) -> Iterator[str]:
         """Where answers were found that this process had to look for, each told once."""

@@ -237,7 +237,10 @@ def _load(settings: Settings, champion: Served, entry: Challenger) -> Rival:
         bundle = load_tried(folder, settings.trial_seconds)
         _require_same_question(bundle, champion, entry)
         predictor = Predictor(bundle, champion.predictor.panel, settings.rules)
-        served = Served(champion.market, predictor, settings.cache_bars, settings.fresh_hours, champion.snapshot)
+        stored = None if champion.stored is None else champion.stored.of(bundle.feature_set)
+        served = Served(
+            champion.market, predictor, settings.cache_bars, settings.fresh_hours, champion.snapshot, stored=stored
+        )
         served.answers(served.predictor.newest)
     except Exception as error:
         logger.error("The challenger %s of %s is not tried: %s", entry.name, champion.market.name, error)

@@ -92,7 +92,14 @@ _DETAILS = {
     "challengers": [_CHALLENGER],
 }
 _RECORDED = {**PREDICTION, "prediction_id": "5f0c2b7e41d94c0f-2a"}
-_LEANING = {"accounts": None, "answers_in_redis": None, "limits_in_redis": None, "recording": None, "store": None}
+_LEANING = {
+    "accounts": None,
+    "answers_in_redis": None,
+    "features_at_hand": None,
+    "limits_in_redis": None,
+    "recording": None,
+    "store": None,
+}
 EXAMPLES: dict[str, dict[str, Any]] = {
     **EXAMPLES_LOOKING_BACK,
     "PredictAnswer": {**_RECORDED, "recorded": True, **_ID},

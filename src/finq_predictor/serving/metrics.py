@@ -27,7 +27,7 @@ from finq_predictor.adapters.living import is_alive
 from finq_predictor.domain.metrics import Metric
 from finq_predictor.domain.metrics import service as declared
 from finq_predictor.domain.modelling.prediction import bars_since
-from finq_predictor.serving.answers import Served
+from finq_predictor.serving.answers import REMEMBERED, Served
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
@@ -35,7 +35,6 @@ _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0,
 _TENTHS = tuple(number / 10 for number in range(1, 11))
 # So many answers wait to be counted at most.
 _MOST_MARKS = 512
-REMEMBERED = "remembered"
 
 
 class Mark(NamedTuple):
@@ -68,6 +67,7 @@ class Metrics:
         self.predictions = counter(declared.PREDICTIONS, self.registry)
         self.confidence = histogram(declared.CONFIDENCE, self.registry, _TENTHS)
         self.lookups = counter(declared.LOOKUPS, self.registry)
+        self.feature_lookups = counter(declared.FEATURE_LOOKUPS, self.registry)
         self.fallbacks = counter(declared.FALLBACKS, self.registry)
         self.retrieval = histogram(declared.RETRIEVAL, self.registry)
         self.model = gauge(declared.MODEL, self.registry)
@@ -115,6 +115,8 @@ class Metrics:
             self.model_age.labels(one.market.name).set(self._age(one))
             for seconds in one.taken_retrievals():
                 self.retrieval.labels(one.market.name).observe(seconds)
+            for found in one.taken_feature_lookups():
+                self.feature_lookups.labels(one.market.name, found).inc()
             for found in one.taken_lookups():
                 self.lookups.labels(one.market.name, found).inc()
         self._named |= named

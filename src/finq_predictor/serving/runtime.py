@@ -14,11 +14,11 @@ from starlette.requests import Request
 from finq_predictor.serving.access.access import Access
 from finq_predictor.serving.access.issuer import issuer_of
 from finq_predictor.serving.access.signing_in import SigningIn
-from finq_predictor.serving.answers import Answer, Served
+from finq_predictor.serving.answers import REMEMBERED, Answer, Served
 from finq_predictor.serving.gate import Gate
 from finq_predictor.serving.inference import InProcess, Remote, RemoteModel, Scoring
 from finq_predictor.serving.limits_of_callers import Places, Rates
-from finq_predictor.serving.metrics import REMEMBERED, Mark, Metrics
+from finq_predictor.serving.metrics import Mark, Metrics
 from finq_predictor.serving.past import Past
 from finq_predictor.serving.recording import Recording
 from finq_predictor.serving.settings import InferenceMode, Settings
@@ -110,6 +110,7 @@ class Runtime:
         return {
             "accounts": "The accounts cannot be read; the log says why." if self.access.trouble else None,
             "answers_in_redis": None if shared is None else shared.problem,
+            "features_at_hand": None if self.store.shelf is None else self.store.shelf.problem,
             "limits_in_redis": self.rates.problem,
             "recording": self.recording.problem,
             "store": self.past.problem,

@@ -13,6 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
+from finq_predictor.adapters.feature_store.marks import data_mark
 from finq_predictor.adapters.silver import read_panel
 from finq_predictor.adapters.snapshots.store import SnapshotStore
 from finq_predictor.domain.errors import ConfigurationError, StoreError
@@ -24,6 +25,7 @@ from finq_predictor.serving.contest import Trying
 from finq_predictor.serving.reasons import Reasons
 from finq_predictor.serving.settings import Settings
 from finq_predictor.serving.shared_answers import SharedAnswers, shared_answers
+from finq_predictor.serving.stored_features import Shelf, StoredFeatures, shelf_of
 from finq_predictor.serving.trial import load_tried
 from finq_predictor.serving.view import View
 from finq_predictor.serving.watch import Watched, Watcher
@@ -32,7 +34,11 @@ logger = logging.getLogger(__name__)
 
 
 def load_market(
-    settings: Settings, market: Market, shared: SharedAnswers | None = None, former: Served | None = None
+    settings: Settings,
+    market: Market,
+    shared: SharedAnswers | None = None,
+    former: Served | None = None,
+    shelf: Shelf | None = None,
 ) -> Served:
     """Read the champion and the bars of a market and answer its newest bar once, so that the first client is quick.
 
@@ -40,6 +46,7 @@ def load_market(
         settings: Where the data lie, and by which rules is answered.
         market: The market.
         shared: Where processes leave answers for each other.
+        shelf: Where runs leave features at hand.
         former: What was served before; bars that were asked of it lately are answered once as well.
 
     Raises:
@@ -57,7 +64,8 @@ def load_market(
         bundle = load_tried(snapshot.path("champion"), settings.trial_seconds)
         loaded = time.perf_counter()
     predictor = Predictor(bundle, panel.result(), settings.rules)
-    served = Served(market, predictor, settings.cache_bars, settings.fresh_hours, snapshot.id, shared)
+    stored = None if shelf is None else StoredFeatures(shelf, bundle.feature_set, data_mark(snapshot, market))
+    served = Served(market, predictor, settings.cache_bars, settings.fresh_hours, snapshot.id, shared, stored)
     served.answers(served.predictor.newest)
     for ts in former.asked_most(settings.warm_bars) if former is not None else ():
         if ts in served.predictor.panel.ts:
@@ -97,6 +105,7 @@ class Store:
         self.failure = None if failure is None else self.reasons.told(failure)
         self.loading = failure is None
         self.shared = _shared(settings)
+        self.shelf = shelf_of(settings.data_root)
         self._loaded = threading.Event()
         self._watcher = Watcher(self.refresh, settings.poll_seconds, settings.watch_polls, settings.retry_seconds)
         self._markets = {name: self._watch(MARKETS[name]) for name in settings.markets if failure is None}
@@ -108,7 +117,7 @@ class Store:
         pointer = SnapshotStore(self.settings.data_root, market.name).pointer
 
         def load() -> Served:
-            return load_market(self.settings, market, self.shared, watched.value)
+            return load_market(self.settings, market, self.shared, watched.value, self.shelf)
 
         watched: Watched[Served] = Watched(f"market {market.name}", [pointer], load, self.settings.retry_seconds)
         return watched

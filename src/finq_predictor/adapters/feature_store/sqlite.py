@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -126,6 +127,9 @@ class SqliteStore:
             try:
                 there = self.file.stat()
             except OSError:
+                there = None
+            # Its log lies beside the file: in a folder that is read-only there is no way to read it.
+            if there is None or not os.access(self.file.parent, os.W_OK):
                 self._leave()
                 yield None
                 return

@@ -16,6 +16,7 @@ from finq_predictor.domain.metrics.service import (
     BEHIND,
     DURATION,
     ERRORS,
+    FEATURE_LOOKUPS,
     LOOKUPS,
     READY,
     REQUESTS,
@@ -38,7 +39,7 @@ from finq_predictor.domain.metrics.surroundings import (
     UP,
 )
 
-_LOOKED = LOOKUPS.samples[0]
+_LOOKED, _FEATURES = LOOKUPS.samples[0], FEATURE_LOOKUPS.samples[0]
 _BUCKET = f"{DURATION.name}_bucket"
 
 
@@ -124,7 +125,20 @@ INFRASTRUCTURE = Dashboard(
                 ),
             ),
             Unit.SHARE,
-            width=8,
+            width=6,
+        ),
+        Panel(
+            "Features that were at hand",
+            "Share of looks for the features of a bar that found them remembered, or in the feature store.",
+            (
+                Query(
+                    f'sum by (market) (rate({_FEATURES}{{found!="computed"}}[15m]))'
+                    f" / sum by (market) (rate({_FEATURES}[15m]))",
+                    "{{market}}",
+                ),
+            ),
+            Unit.SHARE,
+            width=6,
         ),
         Panel(
             "Stores that are reached",
@@ -132,7 +146,7 @@ INFRASTRUCTURE = Dashboard(
             (Query(REDIS_UP.name, "Redis"), Query(POSTGRES_UP.name, "PostgreSQL")),
             Unit.YES,
             Shape.NUMBERS,
-            width=8,
+            width=6,
         ),
         Panel(
             "What the stores hold",
@@ -142,7 +156,7 @@ INFRASTRUCTURE = Dashboard(
                 Query(f"{REDIS_MEMORY.name} / 1e6", "Redis, megabytes"),
             ),
             shape=Shape.NUMBERS,
-            width=8,
+            width=6,
         ),
         Panel(
             "Waits to be stored",

@@ -26,6 +26,12 @@ LOOKUPS = Metric(
     "Times that the answers of a bar were looked for, by where they were: remembered, shared in Redis, or computed.",
     ("market", "found"),
 )
+FEATURE_LOOKUPS = Metric(
+    "finq_feature_lookups",
+    Kind.COUNTER,
+    "Times that the features of a bar were looked for, by where they were: remembered, stored by a run, or computed.",
+    ("market", "found"),
+)
 FALLBACKS = Metric(
     "finq_inference_fallbacks",
     Kind.COUNTER,
@@ -92,6 +98,7 @@ OF_SERVICE = (
         PREDICTIONS,
         CONFIDENCE,
         LOOKUPS,
+        FEATURE_LOOKUPS,
         FALLBACKS,
         RETRIEVAL,
         MODEL,
