@@ -262,7 +262,9 @@ def test_openapi_documents_every_route_and_schema(client):
 @pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.method == "get"], ids=lambda one: one.path)
 def test_every_path_of_a_route_says_the_same_and_is_counted_as_one(client, operation):
     market = {"market": "fx"}
-    asked = {"/ranking": market, "/experiment": market, "/history": {"instrument": "EUR_USD"}}
+    one = {"instrument": "EUR_USD"}
+    asked = {"/ranking": market, "/experiment": market, "/history": one}
+    asked["/features"] = market | {"instruments": "EUR_USD"}
     query = asked.get(operation.path, {})
     same = {"X-Request-ID": "the-same"}
     answers = [client.get(path, params=query, headers=same) for path in operation.paths]

@@ -22,7 +22,7 @@ def features() -> None:
     """Which features there are and in which sets, and the store that keeps their values."""
 
 
-for _command in (stored_features.materialize, stored_features.get, stored_features.history):
+for _command in (stored_features.materialize, stored_features.get, stored_features.history, stored_features.feast):
     features.add_command(_command)
 
 

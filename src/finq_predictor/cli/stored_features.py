@@ -96,6 +96,27 @@ def history(entities: Path, target: Path | None, root: Path, market: str, wanted
         click.echo(f"{target} is written.")
 
 
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@root_option
+@market_option
+@click.option(
+    "--online", type=click.Choice(["sqlite", "redis"]), default="sqlite", show_default=True, help="Its store."
+)
+def feast(folder: Path, root: Path, market: str | None, online: str) -> None:
+    """Write a repository of Feast into FOLDER: the views of the registry, and gold for it to read."""
+    from finq_predictor.adapters.feature_store.feast_repository import write_repository
+    from finq_predictor.adapters.snapshots.store import markets_with
+
+    names = [market] if market else markets_with(root, "gold")
+    if not names:
+        raise click.ClickException(f"There is no gold below {root}. Make it with: kedro run --pipelines=features")
+    for one in write_repository(root, folder, names, online):
+        click.echo(
+            f"{one.market}: {len(one.feature_set.names)} features, {one.rows} rows, up to {one.last.isoformat()}"
+        )
+
+
 def _entities(file: Path) -> pd.DataFrame:
     import pandas as pd
 

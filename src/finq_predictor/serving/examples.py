@@ -113,6 +113,28 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "ranking": [PREDICTION],
         **_ID,
     },
+    "FeaturesAnswer": {
+        "market": _MARKET,
+        "simulated": False,
+        "snapshot": _SNAPSHOT,
+        "feature_set_hash": "5f1d",
+        "views": [{"name": "market", "ttl_hours": 13.0, "features": ["ret_5", "vol_20"]}],
+        "instruments": [
+            {
+                "instrument": "AAPL",
+                "feature_ts": _BAR,
+                "feature_age_hours": 0.0,
+                "values": {"ret_5": -0.021, "vol_20": 0.016, "ret_5__lag_1": -0.017, "vol_20__lag_1": None},
+                "states": {
+                    "ret_5": "PRESENT",
+                    "vol_20": "PRESENT",
+                    "ret_5__lag_1": "PRESENT",
+                    "vol_20__lag_1": "NULL_VALUE",
+                },
+            }
+        ],
+        **_ID,
+    },
     "ModelsAnswer": {"models": [_DETAILS], **_ID},
     "Standing": {"status": "ok", "reason": None, "markets": {_MARKET: _STATE}, "dependencies": _LEANING, **_ID},
     "ErrorAnswer": {

@@ -11,6 +11,7 @@ import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,9 @@ from finq_predictor.adapters.feature_store.stored import Look, OnlineStore
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import ConfigurationError, StoreError
 from finq_predictor.domain.features import FeatureSet
+
+if TYPE_CHECKING:
+    from finq_predictor.adapters.breaker import Breaker
 
 logger = logging.getLogger(__name__)
 _FAILURES, _OPEN_S = 5, 60.0
@@ -33,11 +37,8 @@ class Shelf:
     """
 
     def __init__(self, store: OnlineStore) -> None:
-        from finq_predictor.adapters.breaker import Breaker
-
-        self._store = store
-        self._breaker = Breaker(_FAILURES, _OPEN_S, time.monotonic)
-        self._well = True
+        self._store, self._well = store, True
+        self._breaker: Breaker | None = None
         self.key = store.key
 
     @property
@@ -47,22 +48,33 @@ class Shelf:
 
     def bar(self, market: str, bar: int) -> Look:
         """All rows of a bar; none where the store does not answer, which is said once."""
-        from finq_predictor.adapters.breaker import BreakerOpenError
-
         try:
-            with self._breaker.trying():
-                found = self._store.bar(market, bar)
-        except BreakerOpenError:
-            return Look(None, {})
+            found = self._store.bar(market, bar) if self._breaker is None else self._tried(self._breaker, market, bar)
         except StoreError as error:
             if self._well:
                 logger.error("Features are computed: %s", error)
             self._well = False
+            # Its library takes many others with it, and a store that answers needs none.
+            from finq_predictor.adapters.breaker import Breaker
+
+            self._breaker = self._breaker or Breaker(_FAILURES, _OPEN_S, time.monotonic)
+            return Look(None, {})
+        if found is None:
             return Look(None, {})
         if not self._well:
             logger.warning("The feature store answers again.")
         self._well = True
         return found
+
+    def _tried(self, breaker: Breaker, market: str, bar: int) -> Look | None:
+        """All rows of a bar; None while the store is not asked."""
+        from finq_predictor.adapters.breaker import BreakerOpenError
+
+        try:
+            with breaker.trying():
+                return self._store.bar(market, bar)
+        except BreakerOpenError:
+            return None
 
 
 @dataclass(frozen=True)

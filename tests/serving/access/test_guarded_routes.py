@@ -25,6 +25,7 @@ LEAST = {
     "/predict": Role.PREDICTOR,
     "/batch_predict": Role.PREDICTOR,
     "/ranking": Role.VIEWER,
+    "/features": Role.VIEWER,
     "/models": Role.VIEWER,
     "/metrics": Role.VIEWER,
     "/": Role.VIEWER,

@@ -3,6 +3,7 @@
 from finq_predictor.serving.operation import Operation
 from finq_predictor.serving.routes import (
     explaining,
+    feature_values,
     feedback,
     instrument_page,
     issuer_login,
@@ -24,6 +25,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *looking_back.OPERATIONS,
     *trying.OPERATIONS,
     *listing.OPERATIONS,
+    *feature_values.OPERATIONS,
     *standing.OPERATIONS,
     *signing_in.OPERATIONS,
     *pages.OPERATIONS,
