@@ -7,6 +7,7 @@ start it costs more than all else. Tables are handed over as Parquet files. Noth
 from __future__ import annotations
 
 import json
+import os
 import sys
 from datetime import datetime
 from typing import Any
@@ -19,19 +20,25 @@ INSTRUMENT, TS = "instrument", "event_timestamp"
 
 def main(folder: str) -> None:
     """Answer requests until there are no more."""
+    # What Feast itself prints is for people, and it puts streams of its own in place of these.
+    answers, questions = os.fdopen(os.dup(1), "w"), sys.stdin
+    sys.stdout = sys.stderr
     store = FeatureStore(repo_path=folder)
-    for line in sys.stdin:
+    for line in questions:
         request = json.loads(line)
         try:
-            {"done": DO[request.pop("do")](store, **request)}
-        except Exception as error:
-            {"failed": f"{type(error).__name__}: {error}"}
+            answer = {"done": DO[request.pop("do")](store, **request)}
+        except Exception as error:  # whatever it is belongs to whoever asked
+            answer = {"failed": f"{type(error).__name__}: {error}"}
+        answers.write(f"RESULT{json.dumps(answer)}\n")
+        answers.flush()
 
 
 def apply(store: FeatureStore) -> list[str]:
     """Let the registry be what the repository says."""
     from feast.repo_operations import apply_total
 
+    sys.path.insert(0, str(store.repo_path))  # it imports the definitions by their name
     apply_total(store.config, store.repo_path, skip_source_validation=False)
     store.refresh_registry()
     return sorted(view.name for view in store.list_feature_views())

@@ -179,5 +179,5 @@ def test_what_goes_wrong_is_said(tmp_path, small_project, repository, python, pr
         Feast(folder, exported, tmp_path / "no-python", project_path / "deploy" / "feast" / "store.py")
     ended = tmp_path / "ended.py"
     ended.write_text("raise SystemExit('nothing works today')")
-    with pytest.raises(StoreError, match="nothing works today"):
-        Feast(folder, exported, python, ended).apply()
+    with Feast(folder, exported, python, ended) as process, pytest.raises(StoreError, match="nothing works today"):
+        process.apply()

@@ -32,7 +32,7 @@ from finq_predictor.domain.market.markets import get_market
 _SAID = "RESULT"
 _PLACE = "asked_at_row"
 _NONE = np.iinfo(np.int64).min  # what NumPy holds for a time that is missing
-_NOT_FOUND = 2
+_NOT_FOUND = 3
 """What Feast calls a row that it does not hold."""
 
 
@@ -58,7 +58,7 @@ class Feast:
         variables.pop("PYTHONPATH", None)
         if redis is not None:
             variables[CONNECTION] = _as_feast_writes(redis)
-        self._log = tempfile.TemporaryFile("w+")
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
         try:
             self._process = subprocess.Popen(
                 [python, program, str(repository)],
@@ -70,6 +70,7 @@ class Feast:
                 text=True,
             )
         except OSError as error:
+            self._log.close()
             raise StoreError(f"Feast cannot be started: {error}. Install it: make .venv-feast/.ready") from error
 
     def __enter__(self) -> Self:
@@ -119,7 +120,7 @@ class Feast:
         asked[EVENT] = pd.DatetimeIndex(entities[TS]).as_unit("us")
         # Feast answers equal rows once, and those that it finds too old not at all.
         which, distinct = pd.factorize(pd.MultiIndex.from_frame(asked))
-        unique = distinct.to_frame(index=False).assign(**{_PLACE: np.arange(len(distinct))})
+        unique = distinct.to_frame(index=False, name=[INSTRUMENT, EVENT]).assign(**{_PLACE: np.arange(len(distinct))})
         bar = f"{views_of(feature_set)[0].full_name}:{BAR}"
         with tempfile.TemporaryDirectory() as folder:
             source, target = Path(folder) / "entities.parquet", Path(folder) / "found.parquet"
