@@ -11,6 +11,7 @@ TESTED = {
     "airflow/postgresql.txt": "test_images_of_pipelines.py",
     "airflow/**": "test_airflow.py",
     "dagster/**": "test_dagster.py",
+    "feast/**": "../adapters/feature_store/test_feast.py",
     "alertmanager/**": "test_compose.py",
     "argocd/**": "test_chart_of_kubernetes.py",
     "compose/**": "test_compose.py",

@@ -92,6 +92,8 @@ def told(title, market, rows, columns, present, difference):
 
 def test_the_past_is_answered_alike(feast):
     process, exported, ours = feast
+    if len(exported) == 1:
+        pytest.skip("the past is the same whatever holds what is newest")
     for one in exported:
         features = one.feature_set.names[-FEATURES:]
         gold = pd.read_parquet(path_of(ours.root, one.market, "gold"), columns=["ts", "instrument"])

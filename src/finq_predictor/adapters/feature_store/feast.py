@@ -154,8 +154,10 @@ class Feast:
         told = self._ask("online", instruments=list(instruments), features=self._full(market, names))
         columns = [told[_column(name)] for name in self._full(market, names)]
         values = np.array([[np.nan if one is None else one for one in column["values"]] for column in columns]).T
-        absent = np.array([column["statuses"] for column in columns]).T == _NOT_FOUND
-        bars = np.where(absent, _NONE, np.array([column["times"] for column in columns]).T).max(axis=1)
+        times = np.array([column["times"] for column in columns]).T
+        # Of an instrument that it does not know one of its stores says that it is too old, as of 1970.
+        absent = (np.array([column["statuses"] for column in columns]).T == _NOT_FOUND) | (times <= 0)
+        bars = np.where(absent, _NONE, times).max(axis=1)
         found = bars != _NONE
         age = self._age(market, bars, np.full(len(bars), pd.Timestamp(now).value // 1000))
         bars = np.where(found, bars, -1)
