@@ -8,7 +8,6 @@ past it drops rows that it finds too old.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import tempfile
 from collections.abc import Collection, Sequence
@@ -20,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import pandas as pd
 
+from finq_predictor.adapters.environment.reading import given
 from finq_predictor.adapters.feature_store.feast_repository import BAR, CONNECTION, EVENT, Exported
 from finq_predictor.adapters.feature_store.reading import Online
 from finq_predictor.domain.arrays import Array, Positions
@@ -54,7 +54,7 @@ class Feast:
         self, repository: Path, exported: Collection[Exported], python: Path, program: Path, redis: str | None = None
     ) -> None:
         self._sets = {one.market: one.feature_set for one in exported}
-        variables = {**os.environ, "FEAST_USAGE": "False", "IS_TEST": "True"}
+        variables = {**given(), "FEAST_USAGE": "False"}
         variables.pop("PYTHONPATH", None)
         if redis is not None:
             variables[CONNECTION] = _as_feast_writes(redis)

@@ -25,7 +25,7 @@ EVENT, CREATED = "event_timestamp", "created"
 BAR = "bar"
 """Beside the features of each view the bar that they are of, microseconds since 1970: Feast tells no such time."""
 PROJECT = "finq"
-CONNECTION = "FINQ_FEAST_REDIS"
+CONNECTION = "FEAST_REDIS"
 """Variable of Feast's own process with the address of its Redis, as Feast writes it: it stands in no file."""
 ONLINE = ("sqlite", "redis")
 _SETTINGS = """\
