@@ -119,6 +119,13 @@ $(VENV)/.dev: $(VENV)/.base
 	@{ $(call install,.venv-feast/bin/python,-r deploy/feast/requirements.txt); } && touch $@ \
 		|| echo "No Feast can be had: its tests are skipped."
 
+# PySpark beside the product's packages, not among them: whoever imports it pays for it, and few need it. The packages of
+# the product are those of its own environment.
+.venv-spark/.ready: deploy/spark/requirements.txt $(VENV)/.base
+	$(PYTHON) -m venv .venv-spark
+	@{ $(call install,.venv-spark/bin/python,--no-deps -r $<); } && .venv-spark/bin/python deploy/spark/borrow.py $(BIN)/python && touch $@ \
+		|| echo "No Spark can be had: its tests are skipped."
+
 run: $(VENV)/.base  ## Both markets, from bars to a promoted model and a prediction, offline
 	$(BIN)/kedro run --params "$(PARAMS)"
 	@$(BIN)/finq predict --root $(ROOT)
@@ -129,13 +136,13 @@ live: $(VENV)/.live  ## The same on real providers, no key needed: the first tim
 
 setup: $(VENV)/.dev  ## Everything that tests and tools need, to develop
 
-test: $(VENV)/.dev .venv-airflow/.ready .venv-dagster/.ready .venv-feast/.ready .venv-vault/.ready .venv-checkers/.ready  ## All tests but the long proofs
+test: $(VENV)/.dev .venv-airflow/.ready .venv-dagster/.ready .venv-feast/.ready .venv-spark/.ready .venv-vault/.ready .venv-checkers/.ready  ## All tests but the long proofs
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 15 -m "not proof and not live"
 
 test-live: $(VENV)/.dev  ## A tiny question to each real provider: needs a network, and for some a key in the environment
 	$(BIN)/python -m pytest -m live -rs
 
-proofs: $(VENV)/.dev .venv-peers/.ready  ## Long proofs that have a shorter form among the tests
+proofs: $(VENV)/.dev .venv-peers/.ready .venv-spark/.ready  ## Long proofs that have a shorter form among the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 15 -m proof
 
 mutants: $(VENV)/.dev  ## Known mistakes, made one at a time: each has to fail a test
@@ -256,7 +263,7 @@ dagster: .venv-dagster/.ready  ## Dagster on http://127.0.0.1:3001: the jobs, th
 	DAGSTER_HOME=$(abspath $(ROOT))/dagster PYTHONPATH=src FINQ_KEDRO_PARAMS=$(or $(FINQ_KEDRO_PARAMS),data_root=$(ROOT)) \
 		.venv-dagster/bin/dagster $(if $(JOB),job execute --job $(JOB),dev --host 127.0.0.1 --port 3001) --python-file deploy/dagster/definitions.py
 
-bench: $(VENV)/.dev .venv-peers/.ready .venv-feast/.ready  ## Benchmarks beside their peers
+bench: $(VENV)/.dev .venv-peers/.ready .venv-feast/.ready .venv-spark/.ready  ## Benchmarks beside their peers
 	$(BIN)/python -m pytest -o addopts="-q -s" tests/benchmarks
 
 docs: $(VENV)/.serve  ## Write the generated reference pages, and the picture of the stack

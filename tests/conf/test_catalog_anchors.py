@@ -57,6 +57,7 @@ OTHERS = {
     r"snapshot": DATASETS + "snapshot_id.SnapshotIdDataset",
     r"provider_notes": DATASETS + "provider_notes.ProviderNotesDataset",
     r"live_trials": DATASETS + "live_trials.LiveTrialsDataset",
+    r"engine": DATASETS + "engine.EngineDataset",
     r"clock": DATASETS + "clock.ClockDataset",
     r"code_version": DATASETS + "code_version.CodeVersionDataset",
     r"score_cards": DATASETS + "score_cards.ScoreCardsDataset",
@@ -169,7 +170,7 @@ def test_bronze_silver_and_gold_are_checked_and_nothing_else(entries):
         assert entry["validator"]["class"] == "finq_predictor.adapters.quality.validator.SuiteValidator"
 
 
-@pytest.mark.parametrize("env", ["base", "live", "own", "test"])
+@pytest.mark.parametrize("env", ["base", "live", "own", "spark", "test"])
 def test_anchors_are_not_datasets(project_path, env):
     bootstrap_project(project_path)
     with KedroSession.create(project_path, env=env) as session:

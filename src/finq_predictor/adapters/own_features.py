@@ -73,6 +73,11 @@ def load_for(feature_set: FeatureSet) -> None:
         load_own_features(held_to_laws=False)
 
 
+def own_files() -> tuple[Path, ...]:
+    """The files that were loaded, for another process to load them too."""
+    return tuple(Path(what) for what in _loaded if what.endswith(".py"))
+
+
 def any_own() -> bool:
     """Whether a package offers features, or the environment names files of some."""
     return bool(entry_points(group=GROUP)) or bool(value_of(VARIABLE))

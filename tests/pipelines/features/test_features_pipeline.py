@@ -13,6 +13,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from pydantic import ValidationError
 
+from finq_predictor.adapters.datasets.engine import EngineDataset
 from finq_predictor.domain.errors import UnknownNameError
 from finq_predictor.domain.market.markets import MARKETS, Market
 from finq_predictor.domain.tables import SILVER_MEMBERSHIP
@@ -67,6 +68,7 @@ def silver(market: Market) -> dict[str, pd.DataFrame]:
 def made(market, silver):
     catalog = DataCatalog({name: MemoryDataset(table) for name, table in silver.items()})
     catalog["params:features"] = MemoryDataset(FeaturesParams())
+    catalog["engine"] = EngineDataset()
     result = SequentialRunner().run(create_pipeline(market), catalog)
     loaded = {name: dataset.load() for name, dataset in result.items()}
     return loaded | {"feature_set": loaded["online_features"].feature_set}

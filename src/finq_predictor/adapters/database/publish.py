@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import pyarrow.parquet as pq
+from pyarrow.dataset import dataset
 from sqlalchemy import Connection, Engine, func, select, text
 
 from finq_predictor.adapters.bundle_store import load_bundle
@@ -95,7 +95,8 @@ def _predictions(snapshot: Snapshot, bundle: ModelBundle) -> pd.DataFrame:
 
 def _gold(snapshot: Snapshot, bundle: ModelBundle) -> pd.DataFrame:
     horizon, path = bundle.horizon, snapshot.path("gold")
-    there = set(pq.read_schema(path).names)
+    # It may be a folder of parts.
+    there = set(dataset(path, format="parquet").schema.names)
     wanted = [TS, INSTRUMENT, forward_return(horizon), label(horizon), label_end(horizon), *bundle.feature_set.names]
     return pd.read_parquet(path, columns=[name for name in wanted if name in there])
 

@@ -16,6 +16,7 @@ from finq_predictor.adapters.snapshots import writer
 from finq_predictor.adapters.snapshots.member import SnapshotMember
 from finq_predictor.adapters.snapshots.store import Snapshot
 from finq_predictor.domain.columns import KNOWN_AT, TS
+from finq_predictor.domain.tables.stored import StoredTable
 
 
 class SnapshotDataset(SnapshotMember, AbstractDataset[Any, Any]):
@@ -95,6 +96,8 @@ class SnapshotDataset(SnapshotMember, AbstractDataset[Any, Any]):
 
 def _extent(data: Any) -> tuple[int | None, str | None]:
     """Rows of a table, and the latest known time in it."""
+    if isinstance(data, StoredTable):
+        return data.rows, None if data.last is None else data.last.isoformat()
     if not isinstance(data, pd.DataFrame):
         return None, None
     for name in (KNOWN_AT, TS):

@@ -272,6 +272,10 @@ FOREIGN = {
     "BENTOML_HOST": "Where `bentoml serve` listens; goes before `FINQ_API_HOST`",
     "BENTOML_PORT": "Its port; goes before `FINQ_API_PORT`",
     "PROMETHEUS_MULTIPROC_DIR": "Where the workers of a server count together; the server hands it on",
+    "JAVA_HOME": "Where Java is that Spark runs on; else the first `java` on the PATH",
+    "PYSPARK_PYTHON": "Python of the workers of Spark; the one that runs, where the configuration names none",
+    "PYSPARK_DRIVER_PYTHON": "Python of the driver of Spark; set to the one that runs",
+    "SPARK_LOCAL_IP": "Address at which Spark on one machine listens; set to 127.0.0.1",
     "MLFLOW_TRACKING_URI": "What MLflow hands on to the processes that it starts",
 }
 """Variables of others that the product reads too."""

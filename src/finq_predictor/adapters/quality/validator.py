@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,8 @@ from finq_predictor.adapters.quality.engine import failing
 from finq_predictor.adapters.quality.suites import declared, expectations_of, with_derived
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import UnknownNameError
-from finq_predictor.domain.tables import Layer
+from finq_predictor.domain.tables import Layer, Table
+from finq_predictor.domain.tables.stored import StoredTable
 
 _SHOWN = 5
 
@@ -40,21 +42,44 @@ class SuiteValidator:
         self._declared = declared(Layer(suite), market, table)
         self._name = f"{suite} {table} of {market}"
 
-    def validate(self, data: pd.DataFrame | Iterator[pd.DataFrame]) -> pd.DataFrame | Iterator[pd.DataFrame]:
-        """Return the frame if it is as expected; of several, each when it is taken.
+    def validate(self, data: pd.DataFrame | Iterator[pd.DataFrame] | StoredTable) -> Any:
+        """Return the frame if it is as expected; of several, each when it is taken; a table in parts is read by them.
 
         Raises:
             DataValidationError: Otherwise; names frame, rule, column and rows.
         """
+        if isinstance(data, StoredTable):
+            return self._checked_by_parts(data)
         return self._checked(data) if isinstance(data, pd.DataFrame) else map(self._checked, data)
 
-    def _checked(self, data: pd.DataFrame) -> pd.DataFrame:
-        if wrong := self._declared.misfits(data):
+    def _checked_by_parts(self, data: StoredTable) -> StoredTable:
+        """What is said of rows is asked of each part, what is said of all rows is counted over the parts."""
+        of_part = self._declared.part()
+        rows, known = 0, Counter[str]()
+        for part in data.parts():
+            self._checked(part, of_part)
+            rows += len(part)
+            known.update({str(name): int(count) for name, count in part.count().items()})
+        wrong = []
+        if rows < self._declared.min_rows:
+            wrong.append(CheckFailure(message=f"{rows} rows, at least {self._declared.min_rows}", check="min_rows"))
+        for name, count in known.items():
+            column = self._declared.column(name)
+            if column and rows and count / rows < column.known:
+                text = f"is known on {count:,} of {rows:,} rows, less than {column.known:.0%}"
+                wrong.append(CheckFailure(message=text, check="known", column=name, failure_count=rows - count))
+        if wrong:
+            raise self._error(wrong)
+        return data
+
+    def _checked(self, data: pd.DataFrame, table: Table | None = None) -> pd.DataFrame:
+        table = table or self._declared
+        if wrong := table.misfits(data):
             raise self._error([CheckFailure(message=text, check="declared", column=name) for name, text in wrong])
-        if is_clear(self._declared, data):
+        if is_clear(table, data):
             return data
-        frame = with_derived(self._declared, data.reset_index(drop=True))
-        failed = failing(frame, expectations_of(self._declared, frame), "BOOLEAN_ONLY")
+        frame = with_derived(table, data.reset_index(drop=True))
+        failed = failing(frame, expectations_of(table, frame), "BOOLEAN_ONLY")
         if failed:
             again = failing(frame, [result.expectation_config.to_domain_obj() for result in failed], "COMPLETE")
             raise self._error([_failure(frame, result) for result in again])

@@ -142,6 +142,11 @@ class Table:
         kept = {column.name for column in columns}
         return replace(self, columns=columns, not_below=tuple(pair for pair in self.not_below if kept.issuperset(pair)))
 
+    def part(self) -> Table:
+        """What holds in some rows of the table: a share of all of them may lie elsewhere, and so may all rows."""
+        columns = tuple(column if column.known == 1.0 else replace(column, known=0.0) for column in self.columns)
+        return replace(self, columns=columns, min_rows=0)
+
     def empty(self) -> pd.DataFrame:
         """A frame without rows, with the columns that are always there."""
         import pandas as pd

@@ -7,21 +7,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
 from finq_predictor.domain.features import (
     REGISTRY,
     FeatureSet,
     FeatureSpec,
-    compute_features,
     left_out_features,
     make_feature_set,
     select_features,
 )
 from finq_predictor.domain.features.views import LatestFeatures, latest_features
-from finq_predictor.domain.labels import make_labels
+from finq_predictor.domain.gold import Engine, InProcess, Wanted
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.panel import Panel, build_panel, delivered
+from finq_predictor.domain.tables.stored import StoredTable
 from finq_predictor.pipelines.features.params import FeaturesParams
 
 logger = logging.getLogger(__name__)
@@ -54,12 +53,15 @@ def assemble_panel(
     return build_panel(bars, market, benchmark, **others)
 
 
-def build_gold(panel: Panel, params: FeaturesParams, *, market: Market) -> tuple[FeatureSet, pd.DataFrame]:
+def build_gold(
+    panel: Panel, params: FeaturesParams, engine: Engine | None = None, *, market: Market
+) -> tuple[FeatureSet, pd.DataFrame | StoredTable]:
     """Compute features and labels of every bar.
 
     Args:
         panel: Bars and what was known beside them.
         params: The set, families, exclusions, horizons.
+        engine: Who computes; None is this process.
         market: The market.
 
     Returns:
@@ -67,25 +69,26 @@ def build_gold(panel: Panel, params: FeaturesParams, *, market: Market) -> tuple
         return, label and label end per horizon; sorted by ts and instrument. Rows whose label is not known yet stay.
     """
     specs = _chosen(panel, params, market)
-    left_out = left_out_features(market, panel.available, params.members())
-    # Half of the memory: models read features as float32, here as in the service.
-    features = compute_features(panel, make_feature_set(specs), dtype="float32", threads=params.threads)
-    sparse = {spec.name for spec in specs if features[spec.name].notna().mean() < params.min_known_share}
-    if sparse:
+    absent = left_out_features(market, panel.available, params.members())
+    wanted = Wanted(
+        market=market,
+        feature_set=make_feature_set(specs),
+        horizons=params.horizons or market.horizons,
+        min_known_share=params.min_known_share,
+        threads=params.threads,
+    )
+    gold = (engine or InProcess()).compute(panel, wanted)
+    if gold.left_out:
         logger.warning(
             "%d features are known on less than %.0f %% of these rows and are left out: %s",
-            len(sparse),
+            len(gold.left_out),
             100 * params.min_known_share,
-            sorted(sparse),
+            sorted(gold.left_out),
         )
-        specs = [spec for spec in specs if spec.name not in sparse]
-        features = features[[TS, INSTRUMENT, *(spec.name for spec in specs)]]
-    feature_set = make_feature_set(specs, left_out=(*left_out, *sorted(sparse)))
+    specs = [spec for spec in specs if spec.name not in gold.left_out]
+    feature_set = make_feature_set(specs, left_out=(*absent, *sorted(gold.left_out)))
     logger.info("%d features of %s, lookback %d bars", len(specs), market.name, feature_set.lookback)
-    labels = make_labels(panel, market, params.horizons or market.horizons)
-    # Both have a row for the universe of each bar, in the same order.
-    outcome = labels.drop(columns=[TS, INSTRUMENT])
-    return feature_set, pd.concat([features, outcome], axis=1)
+    return feature_set, gold.table
 
 
 def keep_at_hand(panel: Panel, feature_set: FeatureSet, params: FeaturesParams) -> LatestFeatures:

@@ -23,7 +23,7 @@ def create_pipeline(market: Market) -> Pipeline:
     return Pipeline(
         [
             step(assemble_panel, inputs, "panel", market=market),
-            step(build_gold, ["panel", "params:features"], ["feature_set", "gold"], market=market),
+            step(build_gold, ["panel", "params:features", "engine"], ["feature_set", "gold"], market=market),
             step(keep_at_hand, ["panel", "feature_set", "params:features"], "online_features", market=market),
         ]
     )
