@@ -27,6 +27,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 LONG = (
     "e2e/test_small_project.py",
     "behaviour/test_signal_and_noise.py",
+    "adapters/spark/test_spark_gold.py",
     "docs/test_extending.py",
     "deploy/test_airflow_runs.py",
     "chaos/test_chaos.py",

@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.adapters.spark.stages import Job
+from finq_predictor.adapters.spark.training import Window
 from finq_predictor.domain.features import FeatureSet
 from finq_predictor.domain.market.markets import Market, get_market
+from finq_predictor.domain.modelling.models import Model, create_model
 from finq_predictor.domain.panel import Panel, build_panel
 from finq_predictor.domain.tables import SILVER_MEMBERSHIP
 from finq_predictor.pipelines.features.params import FeaturesParams
@@ -21,6 +23,10 @@ from synthetic_silver import random_tables
 
 SHORT = "short-"
 """What the name of a case begins with where a slice reads a bar too few."""
+FIT = "fit-"
+HORIZON, SEED = 5, 7
+# Of the random shares: something is left behind it, and labels that reach beyond it are not known at its end.
+WINDOW = Window(pd.Timestamp("2021-03-01 21:00", tz="UTC"), pd.Timestamp("2021-03-01 21:00", tz="UTC"))
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 
 
@@ -43,6 +49,10 @@ class Case:
     @property
     def of(self) -> Market:
         return get_market(self.market)
+
+
+def new_model() -> Model:
+    return create_model("xgboost", {"n_estimators": 20, "min_child_weight": 5.0, "max_depth": 3, "learning_rate": 0.1})
 
 
 class OneBarTooFew(Job):

@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from spark_cases import CASES, SHARED, SHORT
+from spark_cases import CASES, FIT, HORIZON, SEED, SHARED, SHORT, WINDOW, new_model
 from spark_environment import HERE, run
 
+from finq_predictor.domain.columns import label, label_end
 from finq_predictor.domain.features import REGISTRY, FeatureSet
 from finq_predictor.domain.panel import CROSS_SECTION
 from finq_predictor.pipelines.features.nodes import build_gold
 
 RANDOM = ["equity", "alpha158", "every_equity", "every_fx"]
 REAL = ["real_shares", "real_pairs"]
+FITS = ["fit-1-equity", "fit-2-equity"]
 LONG = ["all_real_shares", "all_real_pairs"]
 
 
@@ -40,14 +42,16 @@ class Made:
 
 
 def make(folder: Path, names: list[str]) -> dict[str, Made]:
+    """The gold of cases; what was fitted on it lies beside it."""
     run(HERE / "on_spark.py", str(folder), *names)
-    return {name: Made(folder / name, json.loads((folder / f"{name}.json").read_text())) for name in names}
+    cases = [name for name in names if not name.startswith(FIT)]
+    return {name: Made(folder / name, json.loads((folder / f"{name}.json").read_text())) for name in cases}
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """One session of Spark for all short cases."""
-    names = [*RANDOM, SHORT + "every_equity", *(REAL if SHARED.is_dir() else [])]
+    names = [*RANDOM, SHORT + "every_equity", *(REAL if SHARED.is_dir() else []), *FITS]
     return make(tmp_path_factory.mktemp("spark"), names)
 
 
@@ -115,6 +119,50 @@ def test_what_is_told_of_the_table_is_so_and_nothing_is_left_behind(made):
         gold, told = made[name].gold, made[name].told
         assert (told["rows"], told["last"]) == (len(gold), str(gold["ts"].max()))
         assert told["left"] == []
+
+
+def scores_of(folder: Path, name: str, gold: pd.DataFrame) -> np.ndarray:
+    state = json.loads((folder / f"{name}.json").read_text())
+    return type(new_model()).from_state(state).predict_score(gold)
+
+
+@pytest.fixture(scope="module")
+def learned(made):
+    """Gold, the training rows in it, and what one machine says of every row."""
+    gold = made["equity"].gold
+    names = list(made["equity"].feature_set.names)
+    end = gold[label_end(HORIZON)]
+    window = gold[label(HORIZON)].notna() & (gold["ts"] <= WINDOW.until) & (end <= WINDOW.known_until)
+    assert 0.5 < window.mean() < 0.9
+    rows = gold[window]
+    model = new_model().fit(rows[names], rows[label(HORIZON)].to_numpy(), seed=SEED)
+    return gold, rows, model.predict_score(gold)
+
+
+def test_one_worker_fits_the_model_of_one_machine(made, learned):
+    gold, _, expected = learned
+    assert np.ptp(expected) > 0.1
+    found = scores_of(made["equity"].folder.parent, "fit-1-equity", gold)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_two_workers_fit_a_model_as_near_as_another_seed(made, learned):
+    """Their bins are cut by merged sketches, and each draws from its own rows: another model, but one as good."""
+    gold, rows, expected = learned
+    found = scores_of(made["equity"].folder.parent, "fit-2-equity", gold)
+    names = list(made["equity"].feature_set.names)
+    other = new_model().fit(rows[names], rows[label(HORIZON)].to_numpy(), seed=SEED + 1).predict_score(gold)
+    apart, of_a_seed = np.abs(found - expected).mean(), np.abs(other - expected).mean()
+    assert 0.0 < apart < 1.5 * of_a_seed
+    assert np.corrcoef(found, expected)[0, 1] > 0.9 * np.corrcoef(other, expected)[0, 1]
+
+
+@pytest.mark.proof
+def test_two_workers_fit_the_same_model_every_time(tmp_path):
+    again = [f"fit-2-equity-{number}" for number in range(3)]
+    make(tmp_path, ["equity", *again])
+    first, *others = [(tmp_path / f"{name}.json").read_text() for name in again]
+    assert others == [first, first]
 
 
 @pytest.mark.proof

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Self
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.arrays import Array, FeatureMatrix, Vector
-from finq_predictor.domain.errors import DataError, StoreError, closest
+from finq_predictor.domain.errors import ConfigurationError, DataError, StoreError, closest
 
 Distribution = tuple[str, ...]
 """A library by the name it is installed under; several names are builds of the same module, of which one is enough."""
@@ -42,6 +43,19 @@ class Contributions:
 
     values: Array
     base: Vector
+
+
+@dataclass(frozen=True)
+class ClusterLearner:
+    """How a model is fitted by several machines at once.
+
+    Attributes:
+        estimator: Of Spark's kind: ``fit`` takes a distributed table with the features and the label by name.
+        learned: From what it has fitted to what :meth:`Model.from_state` reads as learned.
+    """
+
+    estimator: Any
+    learned: Callable[[Any], dict[str, Any]]
 
 
 class Model(ABC):
@@ -152,6 +166,30 @@ class Model(ABC):
             return None
         # Libraries add up in their own precision; what that loses goes to the base, so that the sum is the score's.
         return Contributions(found.values, log_odds(score) - found.values.sum(axis=1))
+
+    def on_cluster(
+        self,
+        features: Sequence[str],  # noqa: ARG002 - of those that can
+        label: str,  # noqa: ARG002
+        *,
+        seed: int,  # noqa: ARG002
+        workers: int,  # noqa: ARG002
+    ) -> ClusterLearner:
+        """How this model is fitted on a cluster of Spark.
+
+        Args:
+            features: Columns in order.
+            label: Column of the labels 0 and 1.
+            seed: Seed of everything random in the fit.
+            workers: How many fit together, each on its part of the rows.
+
+        Raises:
+            ConfigurationError: If it is none of those that can.
+        """
+        raise ConfigurationError(
+            f"Model {self.name!r} is fitted by one machine only; thin its rows (max_train_rows), or take one that a "
+            "cluster can fit."
+        )
 
     def state(self) -> dict[str, Any]:
         """Return everything :meth:`from_state` needs, as plain JSON values."""

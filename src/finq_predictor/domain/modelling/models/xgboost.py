@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from finq_predictor.domain.arrays import FeatureMatrix, Vector
 from finq_predictor.domain.errors import DataError
-from finq_predictor.domain.modelling.models.base import Contributions, Device, Distribution, Model, ModelKind
+from finq_predictor.domain.modelling.models.base import (
+    ClusterLearner,
+    Contributions,
+    Device,
+    Distribution,
+    Model,
+    ModelKind,
+)
 from finq_predictor.domain.modelling.models.restoring import (
     MOST_TREES,
     check_tree,
@@ -93,6 +101,34 @@ class XGBoost(Model):
         options |= {"objective": "binary:logistic", "tree_method": "hist", "seed": seed, "nthread": threads}
         self._keep(xgboost.train(options, data, num_boost_round=rounds))
 
+    def on_cluster(self, features: Sequence[str], label: str, *, seed: int, workers: int) -> ClusterLearner:
+        """See :meth:`Model.on_cluster`: each worker makes histograms of its rows, their sums decide the splits.
+
+        One worker grows the trees of one machine. Several cut the bins by sketches that are merged, and each draws the
+        rows of a tree from its own part, so that their trees are others, as if the seed were another.
+        """
+        from xgboost.spark import SparkXGBClassifier
+
+        options = {name: value for name, value in self.params.items() if name != "threads"}
+        estimator = SparkXGBClassifier(
+            features_col=list(features),
+            label_col=label,
+            num_workers=workers,
+            random_state=seed,
+            tree_method="hist",
+            missing=float("nan"),
+            verbose=False,
+            **options,
+        )
+
+        def learned(fitted: Any) -> dict[str, Any]:
+            booster = fitted.get_booster()
+            # Our model knows its columns by their order.
+            booster.feature_names = booster.feature_types = None
+            return _as_learned(booster)
+
+        return ClusterLearner(estimator, learned)
+
     def _score(self, matrix: FeatureMatrix) -> Vector:
         if self.booster is None:
             raise DataError(f"Model {self.name!r} was asked for scores before it was fitted; call fit first.")
@@ -125,7 +161,7 @@ class XGBoost(Model):
         return {name: gains.get(f"f{position}", 0.0) / total for position, name in enumerate(self.features)}
 
     def _learned(self) -> dict[str, Any]:
-        return {"booster": self.booster.save_raw("json").decode()}
+        return _as_learned(self.booster)
 
     def _restore(self, learned: dict[str, Any]) -> None:
         import xgboost
@@ -143,6 +179,10 @@ class XGBoost(Model):
         # One thread: waking a second costs more than scoring a thousand rows, and up to 40 ms on a busy machine.
         booster.set_param({"nthread": 1, "device": Device.CPU.value})
         self.booster = booster
+
+
+def _as_learned(booster: Any) -> dict[str, Any]:
+    return {"booster": booster.save_raw("json").decode()}
 
 
 def _check_version(state: Any, ours: str) -> None:
