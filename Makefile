@@ -49,7 +49,7 @@ $(foreach switch,$(shell $(PYTHON) src/finq_predictor/switches.py),$(eval export
 # A container may forbid bytecode, and every process would compile every import again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run live setup test test-live proofs faults mutants chaos chaos-ingestion attack soak stream features stack-test disasters alarms lint format pictures serve restore-drill \
+.PHONY: help run live setup test test-live proofs faults mutants chaos chaos-ingestion attack soak stream features spark-features stack-test disasters alarms lint format pictures serve restore-drill \
 	lab viz dags dagster bench docs data-docs lock clean secrets up down bento image api-image scan-image \
 	sbom-image push-image scan audit sbom chart deploy
 .DEFAULT_GOAL := help
@@ -166,6 +166,9 @@ stream: $(VENV)/.dev  ## Fifty million rows out of a warehouse into bronze, then
 
 features: $(VENV)/.dev  ## Alpha158 of 12.6 million bars into Parquet, part by part: seconds, memory, file
 	$(BIN)/python tests/endurance/features.py
+
+spark-features: .venv-spark/.ready  ## Gold of 5,000 instruments over 10 years on Spark, beside one machine: seconds, memory, files
+	.venv-spark/bin/python tests/endurance/spark_features.py
 
 stack-test: $(VENV)/.dev .venv-checkers/.ready  ## All of the stack without containers, from bars to a person who is told: what each hop is proved by
 	$(BIN)/python tests/stack/play.py $(if $(APT),--install)

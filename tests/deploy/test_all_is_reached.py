@@ -24,6 +24,7 @@ TESTED = {
     "nginx/**": "test_compose.py",
     "postgres/**": "test_compose.py",
     "prometheus/**": "test_compose.py",
+    "spark/**": "test_spark.py",
     "redis/**": "test_compose.py",
     "terraform/**": "test_terraform.py",
 }

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -93,6 +94,8 @@ def _check_python(command: Command) -> None:
             assert all((PROJECT / word).exists() for word in files if not word.startswith("-"))
         case ("-m", "venv", _):
             pass
+        case ("-m", "kedro", *words):
+            _check_kedro(replace(command, words=("kedro", *words)))
         case words:
             pytest.fail(f"a Python command that no test knows: {words}")
 
@@ -179,7 +182,7 @@ def test_a_command_is_known_and_parses(command: Command) -> None:
     program = Path(command.words[0]).name
     assert program in KINDS, f"no test knows what {program!r} is: {command}"
     if "/" in command.words[0]:
-        assert command.words[0] in {f".venv/bin/{program}", f".venv-airflow/bin/{program}"}
+        assert command.words[0] in {f".venv{which}/bin/{program}" for which in ("", "-airflow", "-spark")}
     for setting in command.settings:
         assert OUR_SETTINGS.fullmatch(setting.partition("=")[0]), f"nothing reads {setting}"
     KINDS[program](command)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from finq_predictor.adapters.spark.session import SparkSettings, progress, session
@@ -98,8 +97,12 @@ def _labelled(made: Any, gold: Path, features: Sequence[str], horizon: int, wind
 def _cuts(rows: pd.Series, workers: int) -> list[pd.Timestamp]:
     """First bar of each worker but the first one, so that all get about as many rows."""
     before = rows.sort_index().cumsum().shift(1, fill_value=0)
-    wanted = [rows.sum() * number / workers for number in range(1, workers)]
-    places = np.clip(np.searchsorted(before, wanted), range(1, workers), len(before) - np.arange(workers - 1, 0, -1))
+    places: list[int] = []
+    for number in range(1, workers):
+        nearest = int(before.searchsorted(rows.sum() * number / workers))
+        # One bar at least for each, also where one bar has most of the rows.
+        first = places[-1] + 1 if places else 1
+        places.append(min(max(nearest, first), len(before) - workers + number))
     return [pd.Timestamp(before.index[place]) for place in places]
 
 
