@@ -18,7 +18,7 @@ from finq_predictor.adapters.spark.training import Window
 from finq_predictor.adapters.spark.training import _cuts as cuts_of
 from finq_predictor.domain.errors import FeatureSetMismatchError
 from finq_predictor.domain.features import make_feature_set, select_features
-from finq_predictor.domain.gold import Wanted
+from finq_predictor.domain.gold import InProcess, Wanted
 from finq_predictor.domain.modelling.splits import fold_masks
 
 
@@ -31,13 +31,15 @@ def make_job(folder: Path, families: tuple[str, ...]) -> Job:
     return Job(write_panel(panel, cuts, folder), cuts, wanted, folder)
 
 
-def run(job: Job) -> int:
+def run(job: Job, backwards: bool = False) -> int:
     """Both stages, as Spark would bring them together."""
     slices: dict[int, list[Block]] = {}
     for number in range(len(job.cut.blocks)):
         for place, made in by_instrument(job, number):
             if isinstance(made, Block):
                 slices.setdefault(place, []).append(made)
+    if backwards:
+        slices = {place: blocks[::-1] for place, blocks in slices.items()}
     names = job.wanted.feature_set.names
     return sum(by_date(job, number, slices.get(number, []), names).rows for number in range(len(job.cut.slices)))
 
@@ -46,6 +48,17 @@ def run(job: Job) -> int:
 def test_either_kind_of_features_may_be_absent(tmp_path, families):
     job = make_job(tmp_path, families)
     assert run(job) == int(CASES["every_equity"].panel().universe.sum())
+
+
+def test_both_stages_make_what_one_machine_makes_whatever_brings_them_together(tmp_path):
+    """Blocks arrive in any order; slices are computed alone."""
+    job = make_job(tmp_path, ("trend", "cross_section", "residual", "regime"))
+    run(job, backwards=True)
+    case = CASES["every_equity"]
+    expected = InProcess().compute(case.panel(), replace(job.wanted, min_known_share=1e-9)).table
+    found = pd.concat(map(pd.read_parquet, sorted(tmp_path.glob("part-*"))), ignore_index=True)
+    assert len(list(tmp_path.glob("part-*"))) > 1
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
 def test_other_code_on_a_worker_is_refused(tmp_path):
