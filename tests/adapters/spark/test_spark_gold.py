@@ -165,8 +165,22 @@ def test_two_workers_fit_the_same_model_every_time(tmp_path):
     assert others == [first, first]
 
 
+def table_by_family(made: dict[str, Made]) -> pd.DataFrame:
+    """Of each family: features, values that were compared, and the largest difference."""
+    lines = []
+    for name, one in made.items():
+        feature_set, gold = local(name)
+        apart = differences(gold, one.gold)
+        known = gold.notna().sum()
+        lines += [(name, spec.family, known[spec.name], apart[spec.name]) for spec in feature_set.specs()]
+    table = pd.DataFrame(lines, columns=["case", "family", "values", "difference"])
+    by = table.groupby(["case", "family"], sort=False)
+    return by.agg(features=("values", "size"), values=("values", "sum"), difference=("difference", "max"))
+
+
 @pytest.mark.proof
 def test_all_real_bars_give_the_same(shared_data, tmp_path):
-    made = make(tmp_path, LONG)
+    made = make(tmp_path, ["every_equity", "every_fx", *LONG])
+    print("\n" + table_by_family(made).to_string())
     for name in LONG:
         assert_same(name, made[name])

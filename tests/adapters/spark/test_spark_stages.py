@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from spark_cases import CASES
 
 from finq_predictor.adapters.parted_table import part_file
-from finq_predictor.adapters.spark.cutting import cut
+from finq_predictor.adapters.spark.cutting import Cut
 from finq_predictor.adapters.spark.panel_files import write_panel
 from finq_predictor.adapters.spark.stages import Block, Job, by_date, by_instrument, drop_columns
 from finq_predictor.adapters.spark.training import Window
@@ -26,7 +27,9 @@ def make_job(folder: Path, families: tuple[str, ...]) -> Job:
     case = CASES["every_equity"]
     panel = case.panel()
     specs = select_features(case.of, panel.available, families)
-    cuts = cut(len(panel.ts), len(panel.instruments), len(specs), len(panel.fields), 1)
+    # Several slices begin later than the longest lookback, so that what lies before them counts.
+    edges = [*range(0, len(panel.ts), 70), len(panel.ts)]
+    cuts = Cut(((0, 1), (1, 4), (4, len(panel.instruments))), tuple(pairwise(edges)))
     wanted = Wanted(case.of, make_feature_set(specs), (1, 5), 0.5)
     return Job(write_panel(panel, cuts, folder), cuts, wanted, folder)
 
