@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 from spark_cluster import cluster
 from spark_environment import PROJECT, PYTHON, require
@@ -22,10 +26,14 @@ def root(small_project, tmp_path):
     return shutil.copytree(small_project, tmp_path / "data")
 
 
-def kedro(root, pipelines: str, *params: str) -> str:
+def command(root, pipelines: str, *params: str) -> list[str]:
     given = ",".join((f"data_root={root}", *params))
-    command = [PYTHON, "-m", "kedro", "run", "--env", "spark", "--pipelines", pipelines, "--params", given]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=500)
+    return [str(PYTHON), "-m", "kedro", "run", "--env", "spark", "--pipelines", pipelines, "--params", given]
+
+
+def kedro(root, pipelines: str, *params: str) -> str:
+    words = command(root, pipelines, *params)
+    done = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-5000:]
     return done.stdout + done.stderr
 
@@ -62,3 +70,34 @@ def test_a_cluster_makes_the_same_gold(small_project, root, tmp_path):
     # Both executors were started, by the workers of that master.
     assert sorted(path.name for path in next(folder.glob("app-*")).iterdir()) == ["0", "1"]
     assert_gold_is_that_of(small_project, root)
+
+
+def test_an_executor_that_is_killed_costs_time_only(small_project, root, tmp_path):
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    with cluster(folder) as master:
+        words = command(root, "features", "spark_task_mb=2", f"spark_master={master}")
+        log = tmp_path / "run.log"
+        with log.open("w") as output:
+            process = subprocess.Popen(words, cwd=PROJECT, stdout=output, stderr=subprocess.STDOUT)
+            try:
+                executor = executor_at_work(log, process)
+                executor.kill()
+                assert process.wait(400) == 0, log.read_text()[-5000:]
+            finally:
+                process.kill()
+    # The master has given it another one, or the other one has done all.
+    assert_gold_is_that_of(small_project, root)
+
+
+def executor_at_work(log: Path, process: subprocess.Popen[bytes]) -> psutil.Process:
+    """An executor, once it has begun with a task: its Python is there."""
+    until = time.monotonic() + 200
+    while time.monotonic() < until:
+        assert process.poll() is None, log.read_text()[-5000:]
+        for child in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                if "CoarseGrainedExecutorBackend" in " ".join(child.cmdline()) and child.children():
+                    return child
+        time.sleep(0.1)
+    pytest.fail(f"no executor has begun: {log.read_text()[-3000:]}")
