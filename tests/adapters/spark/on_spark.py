@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from time import perf_counter
 
-from spark_cases import CASES, FIT, HORIZON, SEED, SHORT, WINDOW, OneBarTooFew, new_model
+from spark_cases import CASES, FIT, HORIZON, LEARNED, SEED, SHORT, WINDOW, OneBarTooFew, new_model
 
 from finq_predictor.adapters.spark import engine as engines
 from finq_predictor.adapters.spark.session import SparkSettings, session
@@ -26,7 +26,7 @@ from finq_predictor.pipelines.features.nodes import build_gold
 def fit(place: Path, name: str) -> None:
     workers, _, case = name.removeprefix(FIT).partition("-")
     case = case.partition("-")[0]
-    features = tuple(json.loads((place / f"{case}.json").read_text())["feature_set"]["names"])
+    features = json.loads((place / f"{case}.json").read_text())["feature_set"]["names"][::LEARNED]
     fitted = fit_on_spark(new_model(), place / case, features, HORIZON, WINDOW, seed=SEED, workers=int(workers))
     (place / f"{name}.json").write_text(json.dumps(fitted.state()))
 

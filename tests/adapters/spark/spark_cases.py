@@ -25,6 +25,8 @@ SHORT = "short-"
 """What the name of a case begins with where a slice reads a bar too few."""
 FIT = "fit-"
 HORIZON, SEED = 5, 7
+LEARNED = 7
+"""Each seventh feature is learned from: Spark takes seconds to plan for three hundred columns."""
 # Of the random shares: something is left behind it, and labels that reach beyond it are not known at its end.
 WINDOW = Window(pd.Timestamp("2021-03-01 21:00", tz="UTC"), pd.Timestamp("2021-03-01 21:00", tz="UTC"))
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"

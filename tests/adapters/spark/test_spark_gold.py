@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from spark_cases import CASES, FIT, HORIZON, SEED, SHARED, SHORT, WINDOW, new_model
+from spark_cases import CASES, FIT, HORIZON, LEARNED, SEED, SHARED, SHORT, WINDOW, new_model
 from spark_environment import HERE, run
 
 from finq_predictor.domain.columns import label, label_end
@@ -130,7 +130,7 @@ def scores_of(folder: Path, name: str, gold: pd.DataFrame) -> np.ndarray:
 def learned(made):
     """Gold, the training rows in it, and what one machine says of every row."""
     gold = made["equity"].gold
-    names = list(made["equity"].feature_set.names)
+    names = list(made["equity"].feature_set.names[::LEARNED])
     end = gold[label_end(HORIZON)]
     window = gold[label(HORIZON)].notna() & (gold["ts"] <= WINDOW.until) & (end <= WINDOW.known_until)
     assert 0.5 < window.mean() < 0.9
@@ -150,7 +150,7 @@ def test_two_workers_fit_a_model_as_near_as_another_seed(made, learned):
     """Their bins are cut by merged sketches, and each draws from its own rows: another model, but one as good."""
     gold, rows, expected = learned
     found = scores_of(made["equity"].folder.parent, "fit-2-equity", gold)
-    names = list(made["equity"].feature_set.names)
+    names = list(made["equity"].feature_set.names[::LEARNED])
     other = new_model().fit(rows[names], rows[label(HORIZON)].to_numpy(), seed=SEED + 1).predict_score(gold)
     apart, of_a_seed = np.abs(found - expected).mean(), np.abs(other - expected).mean()
     assert 0.0 < apart < 1.5 * of_a_seed
