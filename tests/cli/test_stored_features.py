@@ -84,6 +84,7 @@ def test_the_past_is_joined_onto_a_file(small_project, tmp_path, kind):
     file.write_text("instrument,ts\nEUR_USD,soon\n") if kind == "csv" else shutil.copy(target, file)
     code, said = run(*words)
     assert code == (1 if kind == "csv" else 0)
+    assert "There is no file" in run(*words[:2], tmp_path / "none", *words[3:])[1]
     assert kind == "parquet" or "Give moments as 2024-01-31T21:00:00Z" in said
 
 

@@ -258,6 +258,20 @@ def test_a_command_of_the_project_runs(command: Command, small_project: Path, tm
             features = tmp_path / "features.parquet"
             pd.read_parquet(path_of(small_project, "equity", "gold")).tail(50).to_parquet(features)
             words = ["score", str(features), "--root", str(small_project), "--market", "equity"]
+        case "features" if words[1] == "get":
+            words += ["--root", str(small_project)]
+        case "features" if words[1] == "materialize":
+            SnapshotStore(small_project, "fx").newest().copy(tmp_path)
+            words += ["--root", str(tmp_path)]
+        case "features" if words[1] == "history":
+            moments = tmp_path / "moments.parquet"
+            pd.read_parquet(path_of(small_project, "fx", "gold"), columns=["instrument", "ts"]).tail(9).to_parquet(
+                moments
+            )
+            words = [*_without_option(_without_option(words, "--entities"), "--to"), "--entities", str(moments)]
+            words += ["--to", str(tmp_path / "answered.parquet"), "--root", str(small_project)]
+        case "features" if words[1] == "feast":
+            words = ["features", "feast", str(tmp_path / "feast"), "--root", str(small_project), "--market", "fx"]
         case "auth":
             pytest.skip("it makes accounts; tests/cli/test_auth_commands.py runs them in a folder of its own")
         case "challenger" | "experiment":

@@ -71,7 +71,7 @@ def get(
 @click.command()
 @click.option(
     "--entities",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=click.Path(path_type=Path),
     required=True,
     help="Parquet or CSV with the columns instrument and ts.",
 )
@@ -120,6 +120,8 @@ def feast(folder: Path, root: Path, market: str | None, online: str) -> None:
 def _entities(file: Path) -> pd.DataFrame:
     import pandas as pd
 
+    if not file.is_file():
+        raise DataError(f"There is no file {file}; give a Parquet or CSV file with the columns instrument and ts.")
     table = pd.read_csv(file) if file.suffix == ".csv" else pd.read_parquet(file)
     if file.suffix == ".csv" and "ts" in table:
         try:
