@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from finq_predictor.adapters.feature_store import marks
+from finq_predictor.adapters.feature_store.marks import data_mark
 from finq_predictor.adapters.feature_store.packing import Packer
+from finq_predictor.adapters.snapshots.store import SnapshotStore
+from finq_predictor.domain.market.markets import MARKETS
 
 HASH, OTHER = "ab" * 32, "cd" * 32
 values = st.lists(st.floats(width=64), min_size=3, max_size=3).map(np.array)
@@ -43,3 +49,17 @@ def test_a_row_is_of_its_place_its_definitions_and_its_key():
     for other in (None, b"l" * 40):
         assert Packer("fx", HASH, 3, other).unpack("EUR_USD", 5, signed) is None
     assert Packer("fx", HASH, 3).unpack("EUR_USD", 5, packed[:-1]) is None
+
+
+def test_a_mark_is_of_the_silver_tables_and_of_what_reads_them(small_project, monkeypatch):
+    """Another content, another version: another mark. What is made of silver does not count."""
+    snapshot, fx = SnapshotStore(small_project, "fx").newest(), MARKETS["fx"]
+    mark = data_mark(snapshot, fx)
+    assert mark == data_mark(snapshot, fx)
+    entries = dict(snapshot.manifest.entries)
+    for name, changes in (("silver_bars", True), ("silver_sentiment", True), ("gold", False), ("champion", False)):
+        other = entries | {name: replace(entries[name], content="0" * 64)}
+        changed = replace(snapshot, manifest=replace(snapshot.manifest, entries=other))
+        assert (data_mark(changed, fx) != mark) == changes, name
+    monkeypatch.setattr(marks, "_here", lambda: ("another machine",))
+    assert data_mark(snapshot, fx) != mark

@@ -5,13 +5,16 @@ from __future__ import annotations
 import platform
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import version
+from pathlib import Path
 
+from finq_predictor.adapters.distributions import PREDICTING, installed
 from finq_predictor.adapters.silver import silver_datasets
 from finq_predictor.adapters.snapshots.store import Snapshot
 from finq_predictor.domain.market.markets import Market
 
-_COMPUTED_BY = ("finq-predictor", "numpy", "numba", "pandas")
+_PACKAGE = Path(__file__).parents[2]
+_LAID_OUT_BY = ("adapters/silver.py", "domain/panel.py", "domain/membership.py", "domain/market/**/*.py")
+"""What brings silver onto a panel; what computes on it stands in the definitions of the features."""
 
 
 def data_mark(snapshot: Snapshot, market: Market) -> str:
@@ -22,7 +25,7 @@ def data_mark(snapshot: Snapshot, market: Market) -> str:
         market: The market.
 
     Returns:
-        The same wherever the same silver tables are read by the same versions on the same kind of machine.
+        The same wherever the same silver tables are read by the same code and versions on the same kind of machine.
     """
     entries = snapshot.manifest.entries
     held = [f"{name}={entries[name].content}" for name in sorted(silver_datasets(market).values()) if name in entries]
@@ -31,4 +34,9 @@ def data_mark(snapshot: Snapshot, market: Market) -> str:
 
 @cache
 def _here() -> tuple[str, ...]:
-    return (platform.machine(), *(f"{name}={version(name)}" for name in _COMPUTED_BY))
+    code = sha256()
+    for pattern in _LAID_OUT_BY:
+        for file in sorted(_PACKAGE.glob(pattern)):
+            code.update(file.read_bytes())
+    versions = (f"{name}={version}" for name, version in installed(PREDICTING).items())
+    return (platform.machine(), code.hexdigest(), *versions)
