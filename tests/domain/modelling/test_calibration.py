@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
+from statsmodels.regression.linear_model import OLS
 
 from finq_predictor.domain.errors import DataError, StoreError
 from finq_predictor.domain.evaluation.metrics import brier, ece, log_loss
-from finq_predictor.domain.modelling.calibration import PlattCalibrator
+from finq_predictor.domain.modelling.calibration import PlattCalibrator, shrunk_base_rate
 
 
 def draw(seed: int, slope: float, n: int = 2000):
@@ -131,3 +132,45 @@ def test_the_state_goes_through_json():
 def test_what_cannot_be_calibrated_is_refused(score, y):
     with pytest.raises(DataError, match="expected equally many"):
         PlattCalibrator().fit(np.array(score), np.array(y))
+
+
+def test_what_was_believed_stands_until_outcomes_speak():
+    """Log-odds that were stated count for what they say; without news nobody is lifted above another by them."""
+    rng = np.random.default_rng(0)
+    score = expit(0.025 * rng.standard_normal(4000))
+    y, day = (rng.random(4000) < 0.5).astype(float), np.repeat(np.arange(40), 100)
+    believed = PlattCalibrator().fit(score, y, day, believed=1.0)
+    assert believed.slope == pytest.approx(1.0), "luck has not moved it"
+    assert believed.transform(score).mean() == pytest.approx(y.mean(), abs=1e-9)
+    nothing = PlattCalibrator().fit(score, y, day)
+    assert nothing.slope < 0.5 * abs(LogisticRegression(C=1e9).fit(logit(score)[:, None], y).coef_[0, 0]) + 1e-9
+
+
+def test_what_was_believed_yields_to_proof_and_never_turns_round():
+    score, y = draw(1, slope=3.0, n=20_000)
+    day = np.arange(len(y)) // 50
+    assert PlattCalibrator().fit(score, y, day, believed=1.0).slope == pytest.approx(3.0, rel=0.15)
+    wrong, labels = draw(2, slope=-3.0, n=20_000)
+    assert PlattCalibrator().fit(wrong, labels, day, believed=1.0).slope == 0.0
+
+
+@pytest.mark.parametrize("y", [np.zeros(5), np.ones(5)])
+def test_one_class_leaves_what_was_believed(y):
+    assert PlattCalibrator().fit(np.linspace(0.4, 0.6, 5), y, believed=1.0).slope == pytest.approx(1.0)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.05, 0.95))
+def test_the_base_rate_is_shrunk_by_its_clustered_error(seed, rate):
+    rng = np.random.default_rng(seed)
+    day = rng.integers(0, 30, 900)
+    y = (rng.random(900) < np.clip(rate + 0.2 * rng.standard_normal(30)[day], 0, 1)).astype(float)
+    peer = OLS(y, np.ones(900)).fit(cov_type="cluster", cov_kwds={"groups": day})
+    off = y.mean() - 0.5
+    wanted = 0.5 + off * max(0.0, 1.0 - float(peer.cov_params()[0, 0]) / off**2) if off else 0.5
+    assert shrunk_base_rate(y, day) == pytest.approx(wanted, rel=1e-9)
+
+
+def test_a_base_rate_of_one_block_is_not_known():
+    assert shrunk_base_rate(np.array([1.0, 1.0, 1.0]), np.zeros(3)) == 0.5
+    assert shrunk_base_rate(np.array([0.0, 1.0]), np.arange(2)) == 0.5

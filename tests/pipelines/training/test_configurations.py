@@ -38,6 +38,7 @@ def configuration(market: str = "equity", features: FeatureSet = FEATURES, **cha
         {"max_train_rows": 1000},
         {"search": {"trials": 9}},
         {"models": {"logistic": {"params": {"C": 0.02}}}},
+        {"models": {"logistic": {"params": {"C": 0.01}, "learns": "rank"}}},
         {"models": {"logistic": {"model": "xgboost"}}},
         {"models": {"logistic": {"params": {"C": 0.01}, "search": {"C": {"low": 1e-4, "high": 1.0}}}}},
         {"features": FeatureSet("equity", ("ret_5", "vol_60"), 61, "d" * 64, ("close",))},
@@ -56,6 +57,7 @@ def test_whatever_makes_a_difference_makes_another_trial(changes):
         {"leak_meter": {"model": "logistic"}},
         {"models": {"logistic": {"params": {"C": 0.01}}}},
         {"models": {"logistic": {"model": "logistic", "params": {"C": 0.01}}}},
+        {"models": {"logistic": {"params": {"C": 0.01}, "learns": "label"}}},
     ],
 )
 def test_what_makes_no_difference_to_a_model_makes_no_trial(changes):

@@ -19,7 +19,7 @@ from finq_predictor.domain.market.markets import MARKETS, Market
 from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import Model
 from finq_predictor.domain.modelling.origin import CodeVersion
-from finq_predictor.domain.modelling.search import Hyperparameters
+from finq_predictor.domain.modelling.search import Hyperparameters, Settings
 from finq_predictor.pipelines.training import fitting, nodes
 from finq_predictor.pipelines.training.params import TrainingParams
 from finq_predictor.pipelines.training.samples import Samples
@@ -175,9 +175,9 @@ def test_what_is_calibrated_has_not_been_learned_from(gold, folds, monkeypatch):
     held: list[pd.Series] = []
     fit_rows, label_blocks = fitting.fit_rows, fitting.label_blocks
 
-    def fit(model: Model, samples: Samples, rows: Positions, params: TrainingParams) -> Model:
+    def fit(name: str, chosen: Settings, samples: Samples, rows: Positions, params: TrainingParams) -> Model:
         learned.append(samples.keys.iloc[rows])
-        return fit_rows(model, samples, rows, params)
+        return fit_rows(name, chosen, samples, rows, params)
 
     def blocks(ts: pd.Series, label_bars: int, bar_minutes: int) -> np.ndarray:
         held.append(ts)
@@ -187,7 +187,8 @@ def test_what_is_calibrated_has_not_been_learned_from(gold, folds, monkeypatch):
     monkeypatch.setattr(fitting, "label_blocks", blocks)
     params = PARAMS.model_copy(update={"models": {"logistic": PARAMS.models["logistic"]}})
     nodes.walk_forward(gold, make_feature_set(gold), folds, ONE, params, market=EQUITY)
-    # Each window is fitted twice: before the held-out rows, and whole.
+    # Each window is fitted twice: before the held-out rows, and whole. Its base rate is that of the whole.
+    held = held[1::2]
     assert (len(learned), len(held)) == (2 * len(folds), len(folds))
     sessions = gold["ts"].drop_duplicates()
     for early, whole, ts in zip(learned[::2], learned[1::2], held, strict=True):
@@ -209,9 +210,9 @@ def test_rows_whose_outcomes_overlap_are_one_witness_of_the_calibration(gold, fo
         return label_blocks(ts, label_bars, bar_minutes)
 
     class Watched(PlattCalibrator):
-        def fit(self, score, y, day=None, base_rate=None):
+        def fit(self, score, y, day=None, **others):
             seen.append((held[-1], np.asarray(day)))
-            return super().fit(score, y, day=day, base_rate=base_rate)
+            return super().fit(score, y, day=day, **others)
 
     monkeypatch.setattr(fitting, "label_blocks", blocks)
     monkeypatch.setattr(fitting, "PlattCalibrator", Watched)
@@ -245,6 +246,7 @@ def test_a_probability_is_calibrated_at_hours_that_are_traded(masked, monkeypatc
     params = PARAMS.model_copy(update={"models": {"logistic": PARAMS.models["logistic"]}})
     folds = nodes.make_folds(gold, make_feature_set(gold), params, market=market)
     nodes.walk_forward(gold, make_feature_set(gold), folds, ONE, params, market=market)
+    seen = seen[1::2]  # after the blocks of the base rate
     assert len(seen) == len(folds)
     assert {hour for ts in seen for hour in ts.dt.hour} == {21}
 

@@ -18,7 +18,7 @@ from finq_predictor.domain.features import FeatureSet
 from finq_predictor.domain.fingerprint import hash_content, hash_frame
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.modelling.bundle import ModelBundle
-from finq_predictor.domain.modelling.models import model_parameters
+from finq_predictor.domain.modelling.models import model_parameters, restore_model
 from finq_predictor.domain.modelling.origin import CodeVersion
 from finq_predictor.pipelines.training import nodes
 from finq_predictor.pipelines.training.params import TrainingParams
@@ -432,3 +432,48 @@ def test_the_pipeline_reads_and_writes_what_the_others_expect(market):
         "candidates",
         "leak_meter",
     }
+
+
+def test_ranks_say_how_far_ahead_an_instrument_was_at_its_bar():
+    gold = make_gold(n_instruments=12, n_dates=60)
+    samples = make_samples(gold, tuple(feature_names(gold)), EQUITY.horizon, every_row=True)
+    keys = samples.keys.assign(rank=samples.ranks, y=samples.y)
+    assert (keys["rank"].isna() == keys["y"].isna()).all()
+    for _, bar in keys.dropna(subset=["rank"]).groupby("ts"):
+        wanted = (bar["forward_return"].rank() - 0.5) / len(bar)
+        np.testing.assert_allclose(bar["rank"], wanted)
+    assert keys.groupby("ts")["rank"].mean().dropna().to_numpy() == pytest.approx(0.5)
+    few = make_samples(gold[gold["instrument"] < "S005"], tuple(feature_names(gold)), EQUITY.horizon)
+    np.testing.assert_array_equal(few.ranks, few.y, err_msg="ranks of five are coarse")
+    np.testing.assert_array_equal(samples.take(np.arange(100)).ranks, samples.ranks[:100])
+
+
+def test_models_that_take_shares_learn_ranks_and_say_probabilities_of_the_label(gold):
+    models = {
+        "base_rate": {},
+        "ranked": {"model": "xgboost", "params": TREES, "learns": "rank"},
+        "labelled": {"model": "xgboost", "params": TREES},
+        "leaves": {"model": "lightgbm", "params": {"n_estimators": 10, "min_child_samples": 20}, "learns": "rank"},
+        "rules": {
+            "model": "prior_ridge",
+            "params": {"priors": {"feature_0": {"weight": 1.0, "source": "made up"}}},
+            "learns": "rank",
+        },
+    }
+    found = run(gold, models=models)
+    said = found["oos"].pivot(index=["ts", "instrument"], columns="model", values="probability")
+    assert (said["ranked"] != said["labelled"]).mean() > 0.9
+    assert said.mean().between(0.35, 0.65).all()
+    state = json.loads(json.dumps(found["candidates"]["leaves"].model.state()))
+    restored = restore_model("lightgbm", state)
+    rows = gold[feature_names(gold)]
+    np.testing.assert_array_equal(restored.predict_score(rows), found["candidates"]["leaves"].model.predict_score(rows))
+
+
+def test_who_cannot_learn_ranks_or_believes_in_nothing_is_told_before_anything_is_fitted(gold):
+    told = {"base_rate": {}, "logistic": {"learns": "rank"}}
+    with pytest.raises(ConfigurationError, match=r"'logistic' takes labels only; ranks are for composite"):
+        run(gold, models=told)
+    priors = {"ret5": {"weight": -1.0, "source": "Lehmann (1990)"}}
+    with pytest.raises(UnknownNameError, match=r"feature of a prior 'ret5'.*Did you mean 'ret_5'"):
+        run(gold, models={"base_rate": {}, "composite": {"params": {"priors": priors}}})

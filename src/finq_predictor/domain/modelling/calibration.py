@@ -42,17 +42,20 @@ class PlattCalibrator:
         y: np.ndarray[Any, Any],
         day: np.ndarray[Any, Any] | None = None,
         base_rate: float | None = None,
+        believed: float = 0.0,
     ) -> Self:
         """Fit slope and intercept by maximum likelihood.
 
         Args:
             score: Scores in [0, 1] of rows the model was not fitted on (n).
             y: Labels 0 or 1 (n).
-            day: Code of the day, or of the block of days, of each row. Where given, the slope is shrunk towards 0 by
-                what its clustered variance says is luck, ``max(0, 1 - 1 / t**2)`` (positive part, James and Stein,
-                1961): rows of one day are not independent witnesses.
+            day: Code of the day, or of the block of days, of each row. Where given, the slope is shrunk towards
+                ``believed`` by what its clustered variance says is luck, ``max(0, 1 - 1 / t**2)`` (positive part, James
+                and Stein, 1961): rows of one day are not independent witnesses.
             base_rate: Mean that the probabilities shall have; None takes the share of ones in ``y``. A longer
                 window knows the base rate better than the rows held out for calibration.
+            believed: Slope before any outcome: 1 takes the log-odds of a score for what they say, 0 takes them for
+                nothing until outcomes speak for them.
 
         Returns:
             The calibrator itself.
@@ -69,12 +72,10 @@ class PlattCalibrator:
         rate = float(np.clip(labels.mean() if base_rate is None else base_rate, SMALLEST, 1.0 - SMALLEST))
         center, spread = float(x.mean()), float(x.std())
         slope, intercept = 0.0, float(log_odds(rate))
-        if spread > 1e-9 and 0.0 < labels.mean() < 1.0:
-            z = (x - center) / spread
-            slope, maximum = _newton(z, labels, start=float(log_odds(labels.mean())))
-            if slope > 0.0 and day is not None:
-                slope *= _shrinkage(z, labels, slope, maximum, np.asarray(day))
-            slope = max(slope, 0.0)
+        if spread > 1e-9:
+            z, slope = (x - center) / spread, believed * spread
+            if 0.0 < labels.mean() < 1.0:
+                slope = _shrunk_slope(z, labels, slope, day)
             intercept = _intercept(z * slope, rate)
             slope /= spread
             intercept -= slope * center
@@ -103,6 +104,41 @@ class PlattCalibrator:
             return cls(slope=state["slope"], intercept=state["intercept"])
         except (KeyError, TypeError, DataError) as error:
             raise StoreError(f"The stored calibrator cannot be read: {error!r}. Train the model again.") from error
+
+
+def shrunk_base_rate(y: np.ndarray[Any, Any], day: np.ndarray[Any, Any]) -> float:
+    """Share of ones, shrunk towards one half by what its clustered variance says is luck.
+
+    Args:
+        y: Labels 0 or 1 (n).
+        day: Code of the day, or of the block of days, of each row: rows of one block are one witness.
+
+    Returns:
+        ``0.5 + (mean - 0.5) * max(0, 1 - 1 / t**2)``, t being the distance of the mean from one half in standard errors
+        (positive part, James and Stein, 1961). In one block the mean tells nothing, and it is one half.
+    """
+    labels = np.asarray(y, dtype=np.float64)
+    off = float(labels.mean()) - 0.5
+    _, codes = np.unique(day, return_inverse=True)
+    if off == 0.0 or codes.max() == 0:
+        return 0.5
+    sums = np.bincount(codes, weights=labels - labels.mean())
+    variance = float(sums @ sums) / len(labels) ** 2 * len(sums) / (len(sums) - 1)
+    return 0.5 + off * max(0.0, 1.0 - variance / off**2)
+
+
+def _shrunk_slope(z: Vector, y: Vector, believed: float, day: np.ndarray[Any, Any] | None) -> float:
+    """Slope of maximum likelihood, never below 0, shrunk towards what was believed where days are told."""
+    slope, maximum = _newton(z, y, start=float(log_odds(y.mean())))
+    if day is None:
+        return max(slope, 0.0)
+    if slope <= 0.0 and believed == 0.0:
+        return 0.0
+    off = slope - believed
+    if off == 0.0:
+        return slope
+    kept = max(0.0, 1.0 - _variance(z, y, slope, maximum, np.asarray(day)) / off**2)
+    return max(believed + off * kept, 0.0)
 
 
 def _newton(z: Vector, y: Vector, start: float) -> tuple[float, float]:
@@ -167,13 +203,8 @@ def calibration_slope(
     return slope / spread, (slope - z * error) / spread, (slope + z * error) / spread
 
 
-def _shrinkage(z: Vector, y: Vector, slope: float, intercept: float, day: np.ndarray[Any, Any]) -> float:
-    """Positive-part factor from the day-clustered t-statistic of the slope (Liang and Zeger, 1986)."""
-    return max(0.0, 1.0 - _variance(z, y, slope, intercept, day) / slope**2)
-
-
 def _variance(z: Vector, y: Vector, slope: float, intercept: float, day: np.ndarray[Any, Any]) -> float:
-    """Variance of the slope, clustered by day."""
+    """Variance of the slope, clustered by day (Liang and Zeger, 1986)."""
     from scipy.special import expit
 
     _, codes = np.unique(day, return_inverse=True)

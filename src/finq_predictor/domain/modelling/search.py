@@ -10,7 +10,8 @@ from pydantic import RootModel
 from finq_predictor.domain.errors import UnknownNameError
 
 Setting = bool | int | float | str | None
-Settings = Mapping[str, Setting]
+Settings = Mapping[str, Setting | Mapping[str, Mapping[str, Setting]]]
+"""Parameters of a model: numbers and words, and by feature what is believed of it."""
 
 
 class TrialState(StrEnum):

@@ -10,7 +10,9 @@ from importlib import import_module
 from typing import TypeVar
 
 from finq_predictor.domain.arrays import Positions, Vector
-from finq_predictor.domain.modelling.calibration import PlattCalibrator
+from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
+from finq_predictor.domain.features import REGISTRY, FeatureSet
+from finq_predictor.domain.modelling.calibration import PlattCalibrator, shrunk_base_rate
 from finq_predictor.domain.modelling.conformal import ConformalSets
 from finq_predictor.domain.modelling.models import MODELS, Model, create_model
 from finq_predictor.domain.modelling.search import Hyperparameters, Settings
@@ -93,10 +95,41 @@ def model_of(name: str, params: TrainingParams) -> str:
     return params.models[name].model or name
 
 
-def fit_rows(model: Model, samples: Samples, rows: Positions, params: TrainingParams) -> Model:
-    """Fit a model on some rows, thinned to the most that is allowed."""
-    used = thin(rows, params.max_train_rows, params.seed)
-    return model.fit(learned_frame(model, samples, used, params), samples.y[used], seed=params.seed)
+def fit_rows(name: str, chosen: Settings, samples: Samples, rows: Positions, params: TrainingParams) -> Model:
+    """Fit a model of the race on some rows, thinned to the most that is allowed."""
+    used, model = thin(rows, params.max_train_rows, params.seed), new_model(name, chosen, params)
+    return model.fit(
+        learned_frame(model, samples, used, params), outcomes(name, samples, params)[used], seed=params.seed
+    )
+
+
+def check_race(params: TrainingParams, feature_set: FeatureSet) -> None:
+    """Make sure, before anything is fitted, that each model can learn as it is told to.
+
+    Args:
+        params: Parameters of the training.
+        feature_set: What the models read.
+
+    Raises:
+        ConfigurationError: If a model learns ranks and takes labels only.
+        UnknownNameError: If a prior is about a feature that does not exist; near misses are suggested.
+    """
+    for name, config in params.models.items():
+        model = MODELS[model_of(name, params)]
+        if config.learns == "rank" and not model.soft:
+            soft = [key for key, known in MODELS.items() if known.soft]
+            raise ConfigurationError(
+                f"{name} is to learn ranks, and {model.name!r} takes labels only; ranks are for {', '.join(soft)}."
+            )
+        known = {*REGISTRY, *feature_set.names}
+        for feature in config.params.get("priors") or {}:
+            if feature not in known:
+                raise UnknownNameError("feature of a prior", feature, known)
+
+
+def outcomes(name: str, samples: Samples, params: TrainingParams) -> Vector:
+    """What a model of the race learns from (n): labels, or ranks."""
+    return samples.ranks if params.models[name].learns == "rank" and samples.ranks is not None else samples.y
 
 
 def fit_calibrated(name: str, chosen: Settings, samples: Samples, rows: Positions, plan: Plan) -> Fitted:
@@ -140,19 +173,25 @@ def fit_race(chosen: Hyperparameters, samples: Samples, rows: Positions, plan: P
 
 
 def _fit_whole(name: str, chosen: Settings, samples: Samples, rows: Positions, plan: Plan) -> Model:
-    return fit_rows(new_model(name, chosen, plan.params), samples, rows, plan.params)
+    return fit_rows(name, chosen, samples, rows, plan.params)
 
 
 def _calibrate(name: str, chosen: Settings, samples: Samples, rows: Positions, plan: Plan) -> Calibration:
     inner = holdout(samples, rows, plan.params.calibration_fraction, plan)
-    early = fit_rows(new_model(name, chosen, plan.params), samples, rows[inner.train], plan.params)
+    early = fit_rows(name, chosen, samples, rows[inner.train], plan.params)
     last = rows[inner.test]
     # A probability is calibrated at the hours at which it is acted upon.
     open_hours = last[~plan.market.is_masked(samples.keys["ts"].iloc[last])]
     last = open_hours if len(open_hours) else last
     score = early.predict_score(samples.frame(last))
-    blocks = label_blocks(samples.keys["ts"].iloc[last], plan.label_bars, plan.market.bar_minutes)
-    calibrator = PlattCalibrator().fit(score, samples.y[last], day=blocks, base_rate=float(samples.y[rows].mean()))
+    blocks = label_blocks(samples.keys["ts"].iloc[rows], plan.label_bars, plan.market.bar_minutes)
+    calibrator = PlattCalibrator().fit(
+        score,
+        samples.y[last],
+        day=label_blocks(samples.keys["ts"].iloc[last], plan.label_bars, plan.market.bar_minutes),
+        base_rate=shrunk_base_rate(samples.y[rows], blocks),
+        believed=1.0 if early.states_odds else 0.0,
+    )
     probability = calibrator.transform(score)
     return calibrator, ConformalSets.of(probability, samples.y[last]), probability
 

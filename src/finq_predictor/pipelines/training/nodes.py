@@ -20,7 +20,7 @@ from finq_predictor.domain.modelling.search import Hyperparameters, Settings
 from finq_predictor.domain.modelling.splits import fold_masks, gap_table, purged_walk_forward
 from finq_predictor.domain.modelling.training_profile import build_profile
 from finq_predictor.domain.tables import OOS_PREDICTIONS, SEALED_PREDICTIONS, TRIALS
-from finq_predictor.pipelines.training.fitting import fit_calibrated, fit_race, model_of, side_by_side
+from finq_predictor.pipelines.training.fitting import check_race, fit_calibrated, fit_race, model_of, side_by_side
 from finq_predictor.pipelines.training.guarding import build_guard
 from finq_predictor.pipelines.training.leakage import leak_table
 from finq_predictor.pipelines.training.params import TrainingParams
@@ -45,8 +45,10 @@ def make_folds(gold: pd.DataFrame, feature_set: FeatureSet, params: TrainingPara
 
     Raises:
         SplitError: If the gap is shorter than the label, or there are too few dates.
+        ConfigurationError: If a model cannot learn from what it is told to, or a prior is about no feature.
     """
     plan = Plan(params, market)
+    check_race(params, feature_set)
     samples = _samples(gold, feature_set, plan)
     folds = purged_walk_forward(
         samples.keys[TS],
@@ -208,7 +210,10 @@ def configuration_of(name: str, feature_set: FeatureSet, plan: Plan) -> str:
             "market": plan.market.name,
             "horizon": plan.horizon,
             "model": model_of(name, params),
-            "of_the_model": params.models[name].model_dump(mode="json", exclude={"model"}),
+            # Nor is what every model learned from before there was a choice.
+            "of_the_model": params.models[name].model_dump(
+                mode="json", exclude={"model", *({"learns"} if params.models[name].learns == "label" else ())}
+            ),
             "features": hash_content(feature_set.to_dict()),
         }
     )

@@ -47,6 +47,8 @@ class ModelConfig(BaseModel):
     Attributes:
         model: Its kind, a key of ``domain.modelling.models.MODELS``; None takes the name it has in the race.
         params: Fixed parameters.
+        learns: ``"label"``, or ``"rank"``: the rank of what followed among the instruments of the bar, for models
+            that take shares. What is predicted is the label all the same.
         search: Ranges of the parameters that are searched; empty means no search.
     """
 
@@ -54,6 +56,7 @@ class ModelConfig(BaseModel):
 
     model: str | None = None
     params: dict[str, Any] = Field(default_factory=dict)
+    learns: Literal["label", "rank"] = "label"
     search: dict[str, SearchRange] = Field(default_factory=dict)
 
 

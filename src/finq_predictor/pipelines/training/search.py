@@ -16,7 +16,7 @@ from finq_predictor.domain.evaluation.metrics import bar_times, log_loss, rank_i
 from finq_predictor.domain.modelling.search import Setting, Settings, TrialState
 from finq_predictor.domain.modelling.splits import purged_walk_forward
 from finq_predictor.domain.tables import TRIALS
-from finq_predictor.pipelines.training.fitting import cores, new_model
+from finq_predictor.pipelines.training.fitting import cores, new_model, outcomes
 from finq_predictor.pipelines.training.params import ModelConfig, SearchRange
 from finq_predictor.pipelines.training.plan import Plan
 from finq_predictor.pipelines.training.samples import Samples, thin
@@ -79,7 +79,7 @@ def search_model(name: str, samples: Samples, plan: Plan, pool: Executor) -> tup
         train, test = splits[step]
         model = new_model(name, chosen, params)
         told = learned_frame(model, samples, train, params)
-        model.fit(told, samples.y[train], seed=params.seed, shared=shared[step])
+        model.fit(told, outcomes(name, samples, params)[train], seed=params.seed, shared=shared[step])
         return _judge(model.predict_score(samples.frame(test)), samples, test, plan)
 
     def objective(trial: Any) -> float:

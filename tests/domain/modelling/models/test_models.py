@@ -21,6 +21,8 @@ from finq_predictor.domain.modelling.models.base import log_odds, to_matrix
 
 PARAMS = {
     "momentum": {"feature": "b"},
+    "composite": {"priors": {"b": {"weight": 1.0, "source": "made up"}, "a": {"weight": 0.1, "source": "made up"}}},
+    "prior_ridge": {"priors": {"b": {"weight": 1.0, "source": "made up"}, "a": {"weight": 0.1, "source": "made up"}}},
     "reversal": {"feature": "b"},
     "logistic": {"C": 0.1},
     "xgboost": {"n_estimators": 25, "max_depth": 3, "min_child_weight": 5.0, "learning_rate": 0.1},
@@ -160,7 +162,7 @@ def test_unknown_names_are_met_with_near_misses(rows):
     ("y", "message"),
     [
         (np.zeros(1500), "both classes are needed"),
-        (np.full(1500, np.nan), "expected 0 and 1 only"),
+        (np.full(1500, np.nan), "expected (0 and 1 only|numbers from 0 to 1)"),
         (np.ones(3), "expected one per row"),
     ],
 )

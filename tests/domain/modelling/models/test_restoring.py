@@ -22,6 +22,8 @@ from finq_predictor.domain.modelling.training_profile import TrainingProfile, bu
 SMALL = {
     "momentum": {"feature": "b"},
     "reversal": {"feature": "b"},
+    "composite": {"priors": {"b": {"weight": 1.0, "source": "made up"}}},
+    "prior_ridge": {"priors": {"b": {"weight": 1.0, "source": "made up"}}},
     "xgboost": {"n_estimators": 4, "max_depth": 3, "min_child_weight": 5.0},
     "lightgbm": {"n_estimators": 4, "max_depth": 3, "min_child_samples": 20},
 }

@@ -16,6 +16,8 @@ MODELS: Registry[type[Model]] = Registry(
         "base_rate": f"{__name__}.base_rate:BaseRate",
         "momentum": f"{__name__}.momentum:Momentum",
         "reversal": f"{__name__}.reversal:Reversal",
+        "composite": f"{__name__}.composite:Composite",
+        "prior_ridge": f"{__name__}.prior_ridge:PriorRidge",
         "logistic": f"{__name__}.logistic:Logistic",
         "xgboost": f"{__name__}.xgboost:XGBoost",
         "lightgbm": f"{__name__}.lightgbm:LightGBM",

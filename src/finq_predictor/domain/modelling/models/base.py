@@ -71,6 +71,9 @@ class Model(ABC):
         kind: A baseline that must be beaten, or a candidate that may be promoted.
         requires: Libraries it needs beyond those of every prediction. They are pinned where it is registered, recorded
             with a run and packed into a bento.
+        soft: Whether it learns from shares between 0 and 1, such as ranks, as well as from labels.
+        states_odds: Whether its log-odds are a belief that was stated before the data, from which calibration starts;
+            those of others count for nothing until outcomes speak for them.
         modules: What its methods import. Whoever fits on several threads imports them first, on one: two threads that
             import one library at the same moment may each find half of it.
         features: Names of the columns it was fitted on, in order; empty before the fit.
@@ -80,6 +83,8 @@ class Model(ABC):
     kind: ClassVar[ModelKind]
     requires: ClassVar[tuple[Distribution, ...]] = ()
     modules: ClassVar[tuple[str, ...]] = ()
+    soft: ClassVar[bool] = False
+    states_odds: bool = False
 
     def __init__(self, **params: Any) -> None:
         self.params = params
@@ -90,7 +95,8 @@ class Model(ABC):
 
         Args:
             X: Features (n, k); NaN means missing, infinite values are refused.
-            y: Labels 0 or 1 (n).
+            y: Labels 0 or 1 (n); for a model that is ``soft`` also shares between them, such as the rank of what
+                followed among the instruments of a bar.
             seed: Seed of everything random in the fit.
             shared: One dictionary for every fit on these very rows, such as those of a search: there a model leaves
                 what depends on the rows alone. The fitted model is the same with and without it. Fits that share
@@ -100,9 +106,9 @@ class Model(ABC):
             The model itself.
 
         Raises:
-            DataError: If there is no row, only one class, a label other than 0 and 1, or an infinite feature.
+            DataError: If there is no row, only one class, a label that it cannot learn from, or an infinite feature.
         """
-        labels = check_labels(y, rows=len(X), model=self.name)
+        labels = check_labels(y, rows=len(X), model=self.name, soft=self.soft)
         self.features = tuple(map(str, X.columns))
         matrix = to_matrix(X, self.features)
         if shared is None:
@@ -282,18 +288,25 @@ def to_matrix(frame: pd.DataFrame, names: tuple[str, ...]) -> FeatureMatrix:
     return matrix
 
 
-def check_labels(y: np.ndarray[Any, Any], *, rows: int, model: str) -> Vector:
+def check_labels(y: np.ndarray[Any, Any], *, rows: int, model: str, soft: bool = False) -> Vector:
     """Return labels as float64 after making sure that something can be learnt from them.
 
+    Args:
+        y: Labels (n).
+        rows: How many there must be.
+        model: For the error.
+        soft: Whether shares between 0 and 1 will do.
+
     Raises:
-        DataError: If their number is wrong, one is neither 0 nor 1, or only one class is there.
+        DataError: If their number is wrong, one is neither 0 nor 1 (nor between them, where soft), or all are the same.
     """
     labels = np.asarray(y, dtype=np.float64)
     if labels.shape != (rows,):
         raise DataError(f"Model {model!r} got {rows} rows and labels of shape {labels.shape}; expected one per row.")
     values = np.unique(labels)
-    if not np.isin(values, (0.0, 1.0)).all():
-        raise DataError(f"Model {model!r} got labels {values[:5].tolist()}; expected 0 and 1 only, without NaN.")
+    if not (((values >= 0.0) & (values <= 1.0)).all() if soft else np.isin(values, (0.0, 1.0)).all()):
+        wanted = "numbers from 0 to 1" if soft else "0 and 1 only"
+        raise DataError(f"Model {model!r} got labels {values[:5].tolist()}; expected {wanted}, without NaN.")
     if len(values) < 2:
         raise DataError(
             f"Model {model!r} got {rows} rows with the only label {values.tolist()}; both classes are needed. "

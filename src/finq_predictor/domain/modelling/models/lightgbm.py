@@ -38,6 +38,7 @@ class LightGBM(Model):
     kind: ClassVar[ModelKind] = ModelKind.CANDIDATE
     requires: ClassVar[tuple[Distribution, ...]] = (("lightgbm",),)
     modules: ClassVar[tuple[str, ...]] = ("lightgbm",)
+    soft: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -72,7 +73,8 @@ class LightGBM(Model):
         options = dict(self.params)
         rounds, threads = options.pop("n_estimators"), options.pop("threads")
         options |= {
-            "objective": "binary",
+            # The same loss, for shares between 0 and 1.
+            "objective": "binary" if np.isin(y, (0.0, 1.0)).all() else "cross_entropy",
             "seed": seed,
             "num_threads": threads,
             "subsample_freq": 1,
@@ -123,6 +125,7 @@ _NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,40})?(e[-+]?[0-9]{1,3})?")
 _PARAMETER = re.compile(r"\[[a-z0-9_]+: [^\[\]\n]*\]|")
 _IMPORTANCE = re.compile(r"Column_[0-9]+=[0-9]+|")
 _PLAIN = {"version": "v4", "num_class": "1", "num_tree_per_iteration": "1", "label_index": "0"}
+_OBJECTIVES = ("binary sigmoid:1", "cross_entropy")
 _OF_A_SPLIT = ("split_feature", "left_child", "right_child", "decision_type", "internal_count")
 _OF_A_TREE = {*_OF_A_SPLIT, "split_gain", "threshold", "internal_value", "internal_weight", "leaf_value"}
 _MAY_BE_ABSENT = {"leaf_weight", "leaf_count"}
@@ -137,9 +140,9 @@ def _check(text: str, features: int) -> None:
     named = _fields(lines, "the head")
     expected = {*_PLAIN, "max_feature_idx", "objective", "feature_names", "feature_infos", "tree_sizes"}
     require(set(named) == expected, "what feature_names and the like are called", sorted(set(named) ^ expected))
-    wanted = {**_PLAIN, "max_feature_idx": str(features - 1), "objective": "binary sigmoid:1"}
-    for name, value in wanted.items():
+    for name, value in {**_PLAIN, "max_feature_idx": str(features - 1)}.items():
         require(named[name] == value, name, named[name])
+    require(named["objective"] in _OBJECTIVES, "objective", named["objective"])
     for name in ("feature_names", "feature_infos"):
         require(len(named[name].split(" ")) == features, f"the number of {name}", len(named[name].split(" ")))
 

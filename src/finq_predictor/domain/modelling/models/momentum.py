@@ -9,7 +9,7 @@ import numpy as np
 from finq_predictor.domain.arrays import FeatureMatrix, Vector
 from finq_predictor.domain.errors import ConfigurationError, closest
 from finq_predictor.domain.modelling.models.base import Contributions, Model, ModelKind, log_odds
-from finq_predictor.domain.modelling.models.restoring import numbers, require
+from finq_predictor.domain.modelling.models.restoring import number, numbers, require
 
 LEVELS = np.linspace(0.0, 1.0, 201)
 
@@ -21,14 +21,19 @@ class Momentum(Model):
 
     Args:
         feature: Name of a column, usually a past return.
+        strength: Standard deviation that the log-odds of its scores are given. That states how much the rule is
+            believed, so that its ranks stand where outcomes say nothing yet: it is beaten as the rule it is. None
+            leaves the shares as they are, of which calibration makes nothing until outcomes speak for them.
     """
 
     name: ClassVar[str] = "momentum"
     kind: ClassVar[ModelKind] = ModelKind.NAIVE
+    modules: ClassVar[tuple[str, ...]] = ("scipy.special",)
 
-    def __init__(self, feature: str) -> None:
-        super().__init__(feature=feature)
-        self.feature = feature
+    def __init__(self, feature: str, strength: float | None = None) -> None:
+        super().__init__(feature=feature, **({} if strength is None else {"strength": strength}))
+        self.feature, self.strength = feature, strength
+        self.states_odds = strength is not None
         self.column = -1
         self.grid: Vector = np.array([0.0])
         self.shares: Vector = np.array([0.5])
@@ -50,8 +55,8 @@ class Momentum(Model):
 
     def _score(self, matrix: FeatureMatrix) -> Vector:
         value = matrix[:, self.column].astype(np.float64)
-        share = np.interp(value, self.grid, self.shares)
-        return np.where(np.isnan(value), 0.5, share)
+        share = np.where(np.isnan(value), 0.5, np.interp(value, self.grid, self.shares))
+        return share if self.strength is None else _stated(share, self.strength)
 
     def _contributions(self, matrix: FeatureMatrix) -> Contributions:
         # Without its one feature it says one half.
@@ -63,6 +68,8 @@ class Momentum(Model):
         return {"column": self.column, "grid": self.grid.tolist(), "shares": self.shares.tolist()}
 
     def _restore(self, learned: dict[str, Any]) -> None:
+        if self.strength is not None:
+            number(self.strength, "the strength", 0.0)
         self.column = self.features.index(self.feature)
         require(learned["column"] == self.column, f"the column of {self.feature}", learned["column"])
         self.grid = numbers(learned["grid"], "the grid")
@@ -72,3 +79,11 @@ class Momentum(Model):
         require(
             bool(((self.shares >= 0.0) & (self.shares <= 1.0)).all()), "a share outside of 0 to 1", learned["shares"]
         )
+
+
+def _stated(share: Vector, strength: float) -> Vector:
+    """Scores whose log-odds are the shares, spread evenly, with a standard deviation."""
+    from scipy.special import expit
+
+    scores: Vector = expit(strength * np.sqrt(12.0) * (share - 0.5))
+    return scores

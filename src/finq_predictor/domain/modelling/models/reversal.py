@@ -13,6 +13,7 @@ class Reversal(Momentum):
 
     Args:
         feature: Name of a column, usually a past return over few bars.
+        strength: As for :class:`Momentum`.
     """
 
     name: ClassVar[str] = "reversal"

@@ -57,6 +57,7 @@ class XGBoost(Model):
     kind: ClassVar[ModelKind] = ModelKind.CANDIDATE
     requires: ClassVar[tuple[Distribution, ...]] = (("xgboost-cpu", "xgboost"),)
     modules: ClassVar[tuple[str, ...]] = ("xgboost",)
+    soft: ClassVar[bool] = True
 
     def __init__(
         self,
