@@ -322,3 +322,19 @@ def test_a_model_without_exact_contributions_says_so(rows):
             return None
 
     assert Silent().fit(*rows, seed=0).contributions(rows[0]) is None
+
+
+@pytest.mark.parametrize("name", TREES)
+@pytest.mark.parametrize("learns", ["labels", "shares"])
+def test_a_split_between_what_is_known_and_what_is_missing_is_restored(name, learns):
+    """That a value is missing is all that tells: the one split there is has no number between values."""
+    rng = np.random.default_rng(0)
+    missing = rng.random(2000) < 0.5
+    outcome = missing + rng.standard_normal(2000)
+    y = (outcome > 0.5).astype(float) if learns == "labels" else (np.argsort(np.argsort(outcome)) + 0.5) / 2000
+    X = pd.DataFrame({"a": np.where(missing, np.nan, rng.standard_normal(2000)), "b": 0.0})
+    model = create_model(name, PARAMS[name]).fit(X, y, seed=0)
+    scores = model.predict_score(X)
+    assert scores[missing].mean() - scores[~missing].mean() > 0.1
+    again = restore_model(name, json.loads(json.dumps(model.state(), allow_nan=False)))
+    np.testing.assert_array_equal(again.predict_score(X), scores)
