@@ -477,3 +477,14 @@ def test_who_cannot_learn_ranks_or_believes_in_nothing_is_told_before_anything_i
     priors = {"ret5": {"weight": -1.0, "source": "Lehmann (1990)"}}
     with pytest.raises(UnknownNameError, match=r"feature of a prior 'ret5'.*Did you mean 'ret_5'"):
         run(gold, models={"base_rate": {}, "composite": {"params": {"priors": priors}}})
+
+
+def test_a_rule_that_states_what_it_believes_keeps_its_order_where_outcomes_say_nothing():
+    """Without signal other scores are shrunk to one probability for all; a stated rule still ranks."""
+    gold = make_gold(n_instruments=20, n_dates=280, signal=0.0)
+    rule = {"feature": "feature_0", "strength": 0.025}
+    models = {"plain": {"model": "momentum", "params": {"feature": "feature_0"}}}
+    found = run(gold, models={**models, "stated": {"model": "momentum", "params": rule}})["oos"]
+    order = found[found["model"] == "stated"]
+    ranks = [bar[["score", "probability"]].corr("spearman").iloc[0, 1] for _, bar in order.groupby("ts")]
+    assert min(ranks) == pytest.approx(1.0)

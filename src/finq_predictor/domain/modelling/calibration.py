@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from finq_predictor.domain.arrays import Vector
+from finq_predictor.domain.arrays import Array, Vector
 from finq_predictor.domain.errors import DataError, StoreError
 from finq_predictor.domain.modelling.models.base import SMALLEST, log_odds
 
@@ -75,7 +75,7 @@ class PlattCalibrator:
         if spread > 1e-9:
             z, slope = (x - center) / spread, believed * spread
             if 0.0 < labels.mean() < 1.0:
-                slope = _shrunk_slope(z, labels, slope, day)
+                slope = max(_shrunk_slope(z, labels, slope, day), 0.0)
             intercept = _intercept(z * slope, rate)
             slope /= spread
             intercept -= slope * center
@@ -119,26 +119,28 @@ def shrunk_base_rate(y: np.ndarray[Any, Any], day: np.ndarray[Any, Any]) -> floa
     """
     labels = np.asarray(y, dtype=np.float64)
     off = float(labels.mean()) - 0.5
-    _, codes = np.unique(day, return_inverse=True)
-    if off == 0.0 or codes.max() == 0:
+    sums = _by_block(labels - labels.mean(), day)[:, 0]
+    if off == 0.0 or len(sums) == 1:
         return 0.5
-    sums = np.bincount(codes, weights=labels - labels.mean())
     variance = float(sums @ sums) / len(labels) ** 2 * len(sums) / (len(sums) - 1)
     return 0.5 + off * max(0.0, 1.0 - variance / off**2)
 
 
 def _shrunk_slope(z: Vector, y: Vector, believed: float, day: np.ndarray[Any, Any] | None) -> float:
-    """Slope of maximum likelihood, never below 0, shrunk towards what was believed where days are told."""
+    """Slope of maximum likelihood, shrunk towards what was believed where days are told; it may be negative."""
     slope, maximum = _newton(z, y, start=float(log_odds(y.mean())))
-    if day is None:
-        return max(slope, 0.0)
-    if slope <= 0.0 and believed == 0.0:
-        return 0.0
     off = slope - believed
-    if off == 0.0:
+    if day is None or off == 0.0:
         return slope
     kept = max(0.0, 1.0 - _variance(z, y, slope, maximum, np.asarray(day)) / off**2)
-    return max(believed + off * kept, 0.0)
+    return believed + off * kept
+
+
+def _by_block(values: Array, day: np.ndarray[Any, Any]) -> Array:
+    """Sums of rows (n) or of their columns (n, k) by block."""
+    _, codes = np.unique(day, return_inverse=True)
+    columns = values.reshape(len(values), -1)
+    return np.column_stack([np.bincount(codes, weights=column) for column in columns.T])
 
 
 def _newton(z: Vector, y: Vector, start: float) -> tuple[float, float]:
@@ -207,11 +209,9 @@ def _variance(z: Vector, y: Vector, slope: float, intercept: float, day: np.ndar
     """Variance of the slope, clustered by day (Liang and Zeger, 1986)."""
     from scipy.special import expit
 
-    _, codes = np.unique(day, return_inverse=True)
     p = expit(slope * z + intercept)
     weight = p * (1.0 - p)
     design = np.column_stack([z, np.ones_like(z)])
     bread = np.linalg.inv((design * weight[:, None]).T @ design + 1e-12 * np.eye(2))
-    residual = design * (y - p)[:, None]
-    clusters = np.column_stack([np.bincount(codes, weights=residual[:, k]) for k in range(2)])
+    clusters = _by_block(design * (y - p)[:, None], day)
     return float((bread @ (clusters.T @ clusters) @ bread)[0, 0])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TypeVar
 
-from finq_predictor.domain.arrays import Positions, Vector
+from finq_predictor.domain.arrays import Array, Positions, Vector
 from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
 from finq_predictor.domain.features import REGISTRY, FeatureSet
 from finq_predictor.domain.modelling.calibration import PlattCalibrator, shrunk_base_rate
@@ -184,14 +184,9 @@ def _calibrate(name: str, chosen: Settings, samples: Samples, rows: Positions, p
     open_hours = last[~plan.market.is_masked(samples.keys["ts"].iloc[last])]
     last = open_hours if len(open_hours) else last
     score = early.predict_score(samples.frame(last))
-    blocks = label_blocks(samples.keys["ts"].iloc[rows], plan.label_bars, plan.market.bar_minutes)
-    calibrator = PlattCalibrator().fit(
-        score,
-        samples.y[last],
-        day=label_blocks(samples.keys["ts"].iloc[last], plan.label_bars, plan.market.bar_minutes),
-        base_rate=shrunk_base_rate(samples.y[rows], blocks),
-        believed=1.0 if early.states_odds else 0.0,
-    )
+    rate = shrunk_base_rate(samples.y[rows], _blocks(samples, rows, plan))
+    blocks, believed = _blocks(samples, last, plan), 1.0 if early.states_odds else 0.0
+    calibrator = PlattCalibrator().fit(score, samples.y[last], day=blocks, base_rate=rate, believed=believed)
     probability = calibrator.transform(score)
     return calibrator, ConformalSets.of(probability, samples.y[last]), probability
 
@@ -206,3 +201,7 @@ def holdout(samples: Samples, rows: Positions, fraction: float, plan: Plan) -> F
         label_bars=plan.label_bars,
         sessions=samples.sessions,
     )
+
+
+def _blocks(samples: Samples, rows: Positions, plan: Plan) -> Array:
+    return label_blocks(samples.keys["ts"].iloc[rows], plan.label_bars, plan.market.bar_minutes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from finq_predictor.domain.tables import OOS_PREDICTIONS, SEALED_PREDICTIONS, TR
 from finq_predictor.pipelines.training.fitting import check_race, fit_calibrated, fit_race, model_of, side_by_side
 from finq_predictor.pipelines.training.guarding import build_guard
 from finq_predictor.pipelines.training.leakage import leak_table
-from finq_predictor.pipelines.training.params import TrainingParams
+from finq_predictor.pipelines.training.params import ModelConfig, TrainingParams
 from finq_predictor.pipelines.training.plan import Plan
 from finq_predictor.pipelines.training.samples import Samples, make_samples
 from finq_predictor.pipelines.training.search import search_race
@@ -210,13 +211,15 @@ def configuration_of(name: str, feature_set: FeatureSet, plan: Plan) -> str:
             "market": plan.market.name,
             "horizon": plan.horizon,
             "model": model_of(name, params),
-            # Nor is what every model learned from before there was a choice.
-            "of_the_model": params.models[name].model_dump(
-                mode="json", exclude={"model", *({"learns"} if params.models[name].learns == "label" else ())}
-            ),
+            "of_the_model": _chosen_of(params.models[name]),
             "features": hash_content(feature_set.to_dict()),
         }
     )
+
+
+def _chosen_of(config: ModelConfig) -> dict[str, Any]:
+    # What every model learned from before there was a choice is none.
+    return config.model_dump(mode="json", exclude={"model", *(("learns",) if config.learns == "label" else ())})
 
 
 def fit_candidates(
