@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from finq_predictor.domain.arrays import FeatureMatrix, Vector
+from finq_predictor.domain.arrays import FeatureMatrix, Positions, Vector
 from finq_predictor.domain.modelling.models.base import ModelKind, log_odds
 from finq_predictor.domain.modelling.models.linear import CHUNK, Linear
 from finq_predictor.domain.modelling.models.priors import place_priors, read_priors
@@ -36,17 +36,26 @@ class Composite(Linear):
         self.priors, self.strength = read_priors(priors), strength
 
     def _fit(self, matrix: FeatureMatrix, y: Vector, seed: int) -> None:  # noqa: ARG002 - one interface
-        self._learn_scale(matrix)
-        self.weights = self._believed(matrix)
+        placed = place_priors(self.priors, self.features, self.name)
+        named = np.flatnonzero(placed)
+        self._learn_scale(matrix, named)
+        self.weights = np.zeros(len(placed))
+        self.weights[named] = self._learn(matrix, y, named, self._believed(matrix, named, placed[named]))
         self.intercept = float(log_odds(y.mean()))
 
-    def _believed(self, matrix: FeatureMatrix) -> Vector:
-        """Weights of the priors, in log-odds (k); 0 throughout where their features do not vary."""
-        placed = place_priors(self.priors, self.features, self.name)
-        spread = float(self._sums(matrix, placed).std())
-        return placed * (self.strength / spread) if spread > 1e-9 else np.zeros_like(placed)
+    def _learn(
+        self,
+        matrix: FeatureMatrix,  # noqa: ARG002 - what others learn from
+        y: Vector,  # noqa: ARG002
+        named: Positions,  # noqa: ARG002
+        believed: Vector,
+    ) -> Vector:
+        """Weights of the named columns in log-odds, from those that are believed."""
+        return believed
 
-    def _sums(self, matrix: FeatureMatrix, weights: Vector) -> Vector:
-        return np.concatenate(
-            [self._standardise(matrix[start : start + CHUNK]) @ weights for start in range(0, len(matrix), CHUNK)]
-        )
+    def _believed(self, matrix: FeatureMatrix, named: Positions, weights: Vector) -> Vector:
+        """The priors in log-odds; 0 throughout where their features do not vary."""
+        parts = range(0, len(matrix), CHUNK)
+        sums = [self._standardise(matrix[start : start + CHUNK], named) @ weights for start in parts]
+        spread = float(np.concatenate(sums).std())
+        return weights * (self.strength / spread) if spread > 1e-9 else np.zeros_like(weights)

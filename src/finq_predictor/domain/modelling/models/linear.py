@@ -6,18 +6,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from finq_predictor.domain.arrays import FeatureMatrix, Vector
+from finq_predictor.domain.arrays import FeatureMatrix, Positions, Vector
 from finq_predictor.domain.modelling.models.base import Contributions, Model
 from finq_predictor.domain.modelling.models.restoring import number, numbers, require
 
 CHUNK = 65_536
+ALL = slice(None)
 
 
 class Linear(Model):
     """A weighted sum of standardised features; missing values take the training median, outliers are clipped.
 
-    Subclasses implement ``_fit``, which calls :meth:`_learn_scale` first, then sets ``weights`` (k, in log-odds per
-    standard deviation) and ``intercept``. They take ``clip`` among their parameters.
+    Subclasses implement ``_fit``, which calls :meth:`_learn_scale` first, for the columns it will give a weight, then
+    sets ``weights`` (k, in log-odds per standard deviation) and ``intercept``. They take ``clip`` among their
+    parameters.
     """
 
     modules: ClassVar[tuple[str, ...]] = ("scipy.special",)
@@ -28,29 +30,33 @@ class Linear(Model):
         self.median = self.mean = self.scale = self.weights = np.zeros(0)
         self.intercept = 0.0
 
-    def _learn_scale(self, matrix: FeatureMatrix) -> None:
-        self.median = _medians(matrix)
-        filled = np.where(np.isnan(matrix), self.median.astype(np.float32), matrix)
-        self.mean = filled.mean(axis=0, dtype=np.float64)
+    def _learn_scale(self, matrix: FeatureMatrix, columns: Positions | slice = ALL) -> None:
+        width = matrix.shape[1]
+        self.median, self.mean, self.scale = np.zeros(width), np.zeros(width), np.ones(width)
+        known = matrix[:, columns]
+        self.median[columns] = _medians(known)
+        filled = np.where(np.isnan(known), self.median[columns].astype(np.float32), known)
+        self.mean[columns] = filled.mean(axis=0, dtype=np.float64)
         spread = filled.std(axis=0, dtype=np.float64)
-        self.scale = np.where(spread > 1e-12, spread, 1.0)
+        self.scale[columns] = np.where(spread > 1e-12, spread, 1.0)
 
     def _score(self, matrix: FeatureMatrix) -> Vector:
         from scipy.special import expit
 
-        scores = np.empty(len(matrix))
-        for start in range(0, len(matrix), CHUNK):
-            terms = self._standardise(matrix[start : start + CHUNK]) * self.weights
+        scores = np.full(len(matrix), expit(self.intercept))
+        used = np.flatnonzero(self.weights)
+        for start in range(0, len(matrix) if len(used) else 0, CHUNK):
+            terms = self._standardise(matrix[start : start + CHUNK], used) * self.weights[used]
             # A running sum has one fixed order; a dot product would depend on how many rows are scored together.
             scores[start : start + CHUNK] = expit(np.cumsum(terms, axis=1)[:, -1] + self.intercept)
         return scores
 
-    def _standardise(self, matrix: FeatureMatrix) -> Vector:
+    def _standardise(self, matrix: FeatureMatrix, columns: Positions | slice = ALL) -> Vector:
         # In place: a whole market's matrix is the largest thing in memory.
-        values: Vector = matrix.astype(np.float64)
-        np.copyto(values, self.median, where=np.isnan(values))
-        values -= self.mean
-        values /= self.scale
+        values: Vector = matrix[:, columns].astype(np.float64)
+        np.copyto(values, self.median[columns], where=np.isnan(values))
+        values -= self.mean[columns]
+        values /= self.scale[columns]
         return np.clip(values, -self.clip, self.clip, out=values)
 
     def _contributions(self, matrix: FeatureMatrix) -> Contributions:

@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from finq_predictor.domain.arrays import FeatureMatrix, Vector
-from finq_predictor.domain.modelling.models.base import log_odds
+from finq_predictor.domain.arrays import FeatureMatrix, Positions, Vector
 from finq_predictor.domain.modelling.models.composite import Composite
 from finq_predictor.domain.modelling.models.linear import CHUNK
 
@@ -36,14 +35,11 @@ class PriorRidge(Composite):
         self.params = {"priors": priors, "strength": strength, "pull": pull, "clip": clip}
         self.pull = pull
 
-    def _fit(self, matrix: FeatureMatrix, y: Vector, seed: int) -> None:  # noqa: ARG002 - one interface
-        self._learn_scale(matrix)
-        believed = self._believed(matrix)
-        named = np.flatnonzero([name in self.priors for name in self.features])
-        gram, moment = np.zeros((len(named), len(named))), np.zeros(len(named))
-        total, centred = np.zeros(len(named)), y - y.mean()
+    def _learn(self, matrix: FeatureMatrix, y: Vector, named: Positions, believed: Vector) -> Vector:
+        gram, moment, total = np.zeros((len(named), len(named))), np.zeros(len(named)), np.zeros(len(named))
+        centred = y - y.mean()
         for start in range(0, len(matrix), CHUNK):
-            z = self._standardise(matrix[start : start + CHUNK])[:, named]
+            z = self._standardise(matrix[start : start + CHUNK], named)
             gram += z.T @ z
             moment += z.T @ centred[start : start + CHUNK]
             total += z.sum(axis=0)
@@ -52,8 +48,5 @@ class PriorRidge(Composite):
         # Labels say less than ranks of how far above the median: sqrt(pi / 2) makes up for it.
         both = bool(np.isin(y, (0.0, 1.0)).all())
         odds = moment / len(matrix) / y.std() * PER_CORRELATION * (np.sqrt(np.pi / 2.0) if both else 1.0)
-        start_at = believed[named]
-        moved = np.linalg.solve(gram + self.pull * np.eye(len(named)), odds - gram @ start_at)
-        self.weights = np.zeros(len(self.features))
-        self.weights[named] = start_at + moved
-        self.intercept = float(log_odds(y.mean()))
+        away: Vector = np.linalg.solve(gram + self.pull * np.eye(len(named)), odds - gram @ believed)
+        return believed + away
