@@ -75,7 +75,7 @@ class SearchParams(BaseModel):
 
     trials: int = Field(default=8, ge=0)
     inner_folds: int = Field(default=2, ge=1)
-    max_rows: int | None = Field(default=60_000, gt=0)
+    max_rows: int | None = Field(default=40_000, gt=0)
     objective: Literal["log_loss", "rank_ic"] = "log_loss"
     timeout_s: float | None = Field(default=None, gt=0)
 
