@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from hashlib import blake2b, sha256
+from hmac import compare_digest
 from typing import NamedTuple
 
 import numpy as np
@@ -72,7 +73,7 @@ class Packer:
         if (magic, form, count, definitions, of) != (_MAGIC, FORM, self._count, self._definitions, bar):
             return None
         body = memoryview(packed)[:-_MARK_BYTES]
-        if self._mark(instrument, body) != packed[-_MARK_BYTES:]:
+        if not compare_digest(self._mark(instrument, body), packed[-_MARK_BYTES:]):
             return None
         return Packed(of, created, np.frombuffer(packed, _VALUES, self._count, _HEAD.size))
 
