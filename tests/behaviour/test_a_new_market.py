@@ -11,6 +11,7 @@ import pytest
 
 from finq_predictor.adapters.quality.validator import SuiteValidator
 from finq_predictor.domain.features import REGISTRY, left_out_features, select_features
+from finq_predictor.domain.gold import InProcess
 from finq_predictor.domain.market import MARKETS
 from finq_predictor.domain.panel import build_panel
 from finq_predictor.pipelines import features, ingestion, sentiment
@@ -57,6 +58,7 @@ def made(listed) -> dict[str, Any]:
         "params:sentiment": SentimentParams(),
         "params:features": FeaturesParams(),
         "clock": None,
+        "engine": InProcess(),
     }
     for stage in (ingestion, sentiment, features):
         pipeline = __import__(f"{stage.__name__}.pipeline", fromlist=["create_pipeline"]).create_pipeline(CRYPTO)

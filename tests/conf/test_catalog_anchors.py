@@ -57,6 +57,7 @@ OTHERS = {
     r"snapshot": DATASETS + "snapshot_id.SnapshotIdDataset",
     r"provider_notes": DATASETS + "provider_notes.ProviderNotesDataset",
     r"live_trials": DATASETS + "live_trials.LiveTrialsDataset",
+    r"online_features": DATASETS + "online_features.OnlineFeaturesDataset",
     r"engine": DATASETS + "engine.EngineDataset",
     r"clock": DATASETS + "clock.ClockDataset",
     r"code_version": DATASETS + "code_version.CodeVersionDataset",

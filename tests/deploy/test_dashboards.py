@@ -261,8 +261,8 @@ def test_what_is_looked_at_is_what_runs(prometheus):
         }
 
     took = told("finq_job_last_duration_seconds")
-    assert took["monitoring"] > 1.0
-    assert took[f"{MARKET}_predictions_by_hand"] > 1.0
+    assert took["monitoring"] > 0.0
+    assert took[f"{MARKET}_predictions_by_hand"] > 0.0
     assert told('finq_job_runs_total{outcome="succeeded"} > 0') == {"monitoring": 1.0}
     assert told("sum by (source) (finq_provider_failures)")["rss"] >= 1.0
     assert (

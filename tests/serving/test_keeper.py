@@ -58,6 +58,11 @@ def keeper(engine, tmp_path):
     return Keeper(tmp_path, lambda: ServedStore(engine))
 
 
+def _now() -> int:
+    """A keeper of its own process lives today, and keeps nothing that is older than its rules."""
+    return int(1e6 * time.time())
+
+
 def spool_of(keeper: Keeper, **given) -> Spool:
     return Spool(keeper.folder, 2**30, **given)
 
@@ -273,7 +278,7 @@ def test_one_process_keeps_a_folder_and_ends_in_order(tmp_path, monkeypatch):
     assert process is not None
     assert start_keeper(settings) is None
     assert hold_keeping(tmp_path) is None
-    spool.record(line(spool))
+    spool.record(line(spool, at=_now()))
     spool.close()
     end_keeper(process)
     assert process.wait(30) == 0
@@ -350,7 +355,7 @@ def test_a_keeper_that_takes_long_to_end_is_not_forgotten_while_it_runs(monkeypa
 def test_a_keeper_that_is_told_to_end_while_it_starts_stores_what_lies_there_first(tmp_path, monkeypatch):
     monkeypatch.delenv("FINQ_STORE_URL", raising=False)
     spool = Spool(Layout(tmp_path).served / FOLDER, 2**30)
-    spool.record(line(spool))
+    spool.record(line(spool, at=_now()))
     spool.close()
     process = start_keeper(Settings(data_root=tmp_path))
     assert process is not None

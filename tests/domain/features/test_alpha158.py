@@ -159,6 +159,7 @@ def test_values_on_real_bars_are_those_of_qlib(tmp_path, symbols):
     ours = alpha(build_panel(bars[["ts", "instrument", *columns]].astype(dict.fromkeys(columns, "float64")), EQUITY))
     theirs = ours[["ts", "instrument"]].merge(theirs, on=["ts", "instrument"], how="left", validate="one_to_one")
     traded = ours[["ts", "instrument"]].merge(bars, on=["ts", "instrument"], how="left")["volume"]
+    compared, apart = 0, 0.0
     for name in ours.columns[2:]:
         kind = name.rstrip("0123456789")
         alike = np.ones(len(ours), dtype=bool)
@@ -175,3 +176,7 @@ def test_values_on_real_bars_are_those_of_qlib(tmp_path, symbols):
         off = ~np.isclose(mine, other, rtol=1e-6, atol=1e-7, equal_nan=True)
         # A few sums of volumes that it carries on through hundreds of bars have lost digits.
         assert off.mean() <= (1e-5 if kind == "WVMA" else 0.0), (name, mine[off][:3], other[off][:3])
+        known = ~off & ~np.isnan(mine)
+        compared += int(known.sum())
+        apart = max(apart, float((np.abs(mine - other) / (np.abs(other) + 0.1))[known].max(initial=0.0)))
+    print(f"\nqlib: {len(ours):,} rows, {compared:,} values, largest difference {apart:.1e} of the value (plus 0.1)")
