@@ -176,9 +176,9 @@ def _check_tree(text: str, position: int, features: int) -> None:
     for name in ("split_gain", "internal_value", "internal_weight"):
         _numbers(named[name], f"{name} of {what}", splits)
     # Below infinity is everything that is known: a split between that and what is missing.
-    thresholds = [token for token in named["threshold"].split(" ") if token]
+    thresholds = named["threshold"].split(" ") if named["threshold"] else []
     require(len(thresholds) == splits, f"threshold of {what}", named["threshold"])
-    finite = [token for token in thresholds if token != "inf"]
+    finite = [number for number in thresholds if number != "inf"]
     _numbers(" ".join(finite), f"threshold of {what}", len(finite))
     # A tree of one leaf has no weight.
     for name in ("leaf_value", *(name for name in _MAY_BE_ABSENT & set(named) if splits or named[name])):
