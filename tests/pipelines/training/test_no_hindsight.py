@@ -21,7 +21,7 @@ from finq_predictor.domain.modelling.models import Model
 from finq_predictor.domain.modelling.origin import CodeVersion
 from finq_predictor.domain.modelling.search import Hyperparameters, Settings
 from finq_predictor.pipelines.training import fitting, nodes
-from finq_predictor.pipelines.training.params import TrainingParams
+from finq_predictor.pipelines.training.params import ModelConfig, TrainingParams
 from finq_predictor.pipelines.training.samples import Samples
 from synthetic_gold import feature_names, make_feature_set, make_gold
 from synthetic_values import make_provenance
@@ -266,3 +266,34 @@ def test_what_is_said_in_masked_hours_chooses_no_parameters_and_sounds_no_alarm(
     assert trials["value"].dropna().min() > 0.68, "log loss of a coin is 0.69"
     meter = nodes.measure_leak(told, names, params, market=market).set_index("split")
     assert meter["auc"].between(0.4, 0.6).all()
+
+
+def test_a_rank_is_among_outcomes_that_the_window_knows(gold, folds):
+    """Of one instrument nothing is heard for weeks: its outcomes come late, and rank nobody before that."""
+    params = PARAMS.model_copy(
+        update={
+            "models": {
+                "rules": ModelConfig(
+                    model="prior_ridge",
+                    params={"priors": {"feature_0": {"weight": 1.0, "source": "made up"}}},
+                    learns="rank",
+                )
+            }
+        }
+    )
+    first = folds.iloc[[0]]
+    late = (gold["instrument"] == "S000") & (gold["ts"] <= first["train_end"].iloc[0])
+    held_up = gold.assign(label_end_5=gold["label_end_5"].mask(late, first["test_end"].iloc[0]))
+    worst = held_up.assign(forward_return_5=held_up["forward_return_5"].mask(late, -0.9))
+    said = [
+        nodes.walk_forward(
+            table,
+            make_feature_set(gold),
+            first,
+            Hyperparameters({"rules": params.models["rules"].params}),
+            params,
+            market=EQUITY,
+        )[0]
+        for table in (held_up, worst)
+    ]
+    np.testing.assert_array_equal(said[0]["score"], said[1]["score"])

@@ -24,7 +24,7 @@ from finq_predictor.pipelines.training import nodes
 from finq_predictor.pipelines.training.params import TrainingParams
 from finq_predictor.pipelines.training.pipeline import create_pipeline
 from finq_predictor.pipelines.training.plan import Plan
-from finq_predictor.pipelines.training.samples import label_blocks, make_samples, thin
+from finq_predictor.pipelines.training.samples import label_blocks, make_samples, rank_outcomes, thin
 from synthetic_gold import feature_names, make_feature_set, make_gold
 from synthetic_values import make_provenance
 
@@ -436,16 +436,16 @@ def test_the_pipeline_reads_and_writes_what_the_others_expect(market):
 
 def test_ranks_say_how_far_ahead_an_instrument_was_at_its_bar():
     gold = make_gold(n_instruments=12, n_dates=60)
-    samples = make_samples(gold, tuple(feature_names(gold)), EQUITY.horizon, every_row=True)
-    keys = samples.keys.assign(rank=samples.ranks, y=samples.y)
-    assert (keys["rank"].isna() == keys["y"].isna()).all()
-    for _, bar in keys.dropna(subset=["rank"]).groupby("ts"):
-        wanted = (bar["forward_return"].rank() - 0.5) / len(bar)
-        np.testing.assert_allclose(bar["rank"], wanted)
-    assert keys.groupby("ts")["rank"].mean().dropna().to_numpy() == pytest.approx(0.5)
-    few = make_samples(gold[gold["instrument"] < "S005"], tuple(feature_names(gold)), EQUITY.horizon)
-    np.testing.assert_array_equal(few.ranks, few.y, err_msg="ranks of five are coarse")
-    np.testing.assert_array_equal(samples.take(np.arange(100)).ranks, samples.ranks[:100])
+    samples = make_samples(gold, tuple(feature_names(gold)), EQUITY.horizon)
+    keys = samples.keys.assign(rank=rank_outcomes(samples, np.arange(len(samples))))
+    for _, bar in keys.groupby("ts"):
+        np.testing.assert_allclose(bar["rank"], (bar["forward_return"].rank() - 0.5) / len(bar))
+    assert keys.groupby("ts")["rank"].mean().to_numpy() == pytest.approx(0.5)
+    some = np.flatnonzero(keys["instrument"] != "S003")
+    left = keys.iloc[some].groupby("ts")["forward_return"].rank()
+    np.testing.assert_allclose(rank_outcomes(samples, some), (left - 0.5) / 11, err_msg="among the rows, no others")
+    few = np.flatnonzero(keys["instrument"] < "S005")
+    np.testing.assert_array_equal(rank_outcomes(samples, few), samples.y[few], err_msg="ranks of five are coarse")
 
 
 def test_models_that_take_shares_learn_ranks_and_say_probabilities_of_the_label(gold):

@@ -58,7 +58,7 @@ class Feast:
         variables.pop("PYTHONPATH", None)
         if redis is not None:
             variables[CONNECTION] = _as_feast_writes(redis)
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - it lives as long as the process, and is closed with it
         try:
             self._process = subprocess.Popen(
                 [python, program, str(repository)],

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TypeVar
 
+import numpy as np
+
 from finq_predictor.domain.arrays import Array, Positions, Vector
 from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
 from finq_predictor.domain.features import REGISTRY, FeatureSet
@@ -19,7 +21,7 @@ from finq_predictor.domain.modelling.search import Hyperparameters, Settings
 from finq_predictor.domain.modelling.splits import Fold, purged_holdout
 from finq_predictor.pipelines.training.params import TrainingParams
 from finq_predictor.pipelines.training.plan import Plan
-from finq_predictor.pipelines.training.samples import Samples, label_blocks, thin
+from finq_predictor.pipelines.training.samples import Samples, label_blocks, rank_outcomes, thin
 from finq_predictor.pipelines.training.selecting import learned_frame, prepare
 
 Task = TypeVar("Task")
@@ -97,10 +99,9 @@ def model_of(name: str, params: TrainingParams) -> str:
 
 def fit_rows(name: str, chosen: Settings, samples: Samples, rows: Positions, params: TrainingParams) -> Model:
     """Fit a model of the race on some rows, thinned to the most that is allowed."""
-    used, model = thin(rows, params.max_train_rows, params.seed), new_model(name, chosen, params)
-    return model.fit(
-        learned_frame(model, samples, used, params), outcomes(name, samples, params)[used], seed=params.seed
-    )
+    picked, model = thin(np.arange(len(rows)), params.max_train_rows, params.seed), new_model(name, chosen, params)
+    told = learned_frame(model, samples, rows[picked], params)
+    return model.fit(told, outcomes(name, samples, rows, params)[picked], seed=params.seed)
 
 
 def check_race(params: TrainingParams, feature_set: FeatureSet) -> None:
@@ -127,9 +128,9 @@ def check_race(params: TrainingParams, feature_set: FeatureSet) -> None:
                 raise UnknownNameError("feature of a prior", feature, known)
 
 
-def outcomes(name: str, samples: Samples, params: TrainingParams) -> Vector:
-    """What a model of the race learns from (n): labels, or ranks."""
-    return samples.ranks if params.models[name].learns == "rank" and samples.ranks is not None else samples.y
+def outcomes(name: str, samples: Samples, rows: Positions, params: TrainingParams) -> Vector:
+    """What a model of the race learns from rows: their labels, or their ranks among each other."""
+    return rank_outcomes(samples, rows) if params.models[name].learns == "rank" else samples.y[rows]
 
 
 def fit_calibrated(name: str, chosen: Settings, samples: Samples, rows: Positions, plan: Plan) -> Fitted:

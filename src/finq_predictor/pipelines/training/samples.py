@@ -28,7 +28,6 @@ class Samples:
         keys: ``ts``, ``instrument``, ``label``, ``forward_return``, ``label_end``; index 0 to n-1.
         sessions: Every time of the gold frame, labelled or not.
         horizon: Bars over which a label reaches.
-        ranks: Rank of what followed among the instruments of the bar (n), see `rank_outcomes`; NaN as `y`.
         selected: Features that windows spoke for, by the rows of the window: models of one window share them.
     """
 
@@ -38,7 +37,6 @@ class Samples:
     keys: pd.DataFrame
     sessions: pd.DatetimeIndex
     horizon: int = 1
-    ranks: np.ndarray[Any, np.dtype[np.float64]] | None = None
     selected: dict[bytes, Positions] = field(default_factory=dict, compare=False, repr=False)
 
     def __len__(self) -> int:
@@ -51,8 +49,7 @@ class Samples:
     def take(self, rows: Positions) -> Samples:
         """The same with some rows only."""
         keys = self.keys.iloc[rows].reset_index(drop=True)
-        ranks = None if self.ranks is None else self.ranks[rows]
-        return Samples(self.names, self.matrix[rows], self.y[rows], keys, self.sessions, self.horizon, ranks)
+        return Samples(self.names, self.matrix[rows], self.y[rows], keys, self.sessions, self.horizon)
 
 
 def make_samples(gold: pd.DataFrame, names: tuple[str, ...], horizon: int, *, every_row: bool = False) -> Samples:
@@ -88,37 +85,35 @@ def make_samples(gold: pd.DataFrame, names: tuple[str, ...], horizon: int, *, ev
     known = gold.iloc[rows]
     keys = known[[columns.TS, columns.INSTRUMENT, *wanted.values()]].reset_index(drop=True)
     keys.columns = pd.Index([columns.TS, columns.INSTRUMENT, *wanted])
-    y = keys["label"].where(keys["label_end"].notna()).to_numpy(np.float64)
     return Samples(
         names=names,
         matrix=to_matrix(known, names),
-        y=y,
-        ranks=rank_outcomes(keys, y),
+        y=keys["label"].where(keys["label_end"].notna()).to_numpy(np.float64),
         keys=keys,
         sessions=pd.DatetimeIndex(gold[columns.TS].unique()).sort_values(),
         horizon=horizon,
     )
 
 
-def rank_outcomes(keys: pd.DataFrame, y: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Rank what followed among the labelled instruments of each bar, from 0 to 1.
+def rank_outcomes(samples: Samples, rows: Positions) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Rank what followed among some rows of each bar, from 0 to 1.
 
     A rank says how far ahead an instrument was and not only on which side, and what moved all of them together is not
-    in it. With fewer than :data:`FEWEST_RANKED` instruments at a bar it is the label: ranks of so few are coarse.
+    in it. Only these rows are compared: an outcome that comes late, of an instrument that stood still, is known to no
+    window before it comes. With fewer than :data:`FEWEST_RANKED` rows at a bar it is the label: such ranks are coarse.
 
     Args:
-        keys: ``ts`` and ``forward_return`` (n).
-        y: Labels (n); NaN where there is none.
+        samples: Rows of the market.
+        rows: Positions of those that are learned from, labelled.
 
     Returns:
-        Ranks (n) with the mean of ties, in the middle of their step; NaN where there is no label.
+        Ranks of these rows, ties with their mean, in the middle of their step.
     """
-    labelled = ~np.isnan(y)
-    outcome = keys["forward_return"].where(labelled)
-    bars = outcome.groupby(keys[columns.TS].to_numpy())
+    keys = samples.keys.iloc[rows]
+    bars = keys["forward_return"].groupby(keys[columns.TS].to_numpy())
     count = bars.transform("count").to_numpy()
     rank = (bars.rank().to_numpy() - 0.5) / np.maximum(count, 1)
-    return np.where(labelled & (count < FEWEST_RANKED), y, rank)
+    return np.where(count < FEWEST_RANKED, samples.y[rows], rank)
 
 
 def thin(rows: Positions, most: int | None, seed: int) -> Positions:

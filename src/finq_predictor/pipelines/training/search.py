@@ -79,7 +79,7 @@ def search_model(name: str, samples: Samples, plan: Plan, pool: Executor) -> tup
         train, test = splits[step]
         model = new_model(name, chosen, params)
         told = learned_frame(model, samples, train, params)
-        model.fit(told, outcomes(name, samples, params)[train], seed=params.seed, shared=shared[step])
+        model.fit(told, outcomes(name, samples, train, params), seed=params.seed, shared=shared[step])
         return _judge(model.predict_score(samples.frame(test)), samples, test, plan)
 
     def objective(trial: Any) -> float:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy.special import logit
 from sklearn.linear_model import Ridge
 
-from finq_predictor.domain.errors import ConfigurationError
-from finq_predictor.domain.modelling.models import create_model
+from finq_predictor.domain.errors import ConfigurationError, StoreError
+from finq_predictor.domain.modelling.models import Model, create_model, restore_model
 from finq_predictor.domain.modelling.models.prior_ridge import PER_CORRELATION
 
 PRIORS = {
@@ -29,8 +29,8 @@ def make_rows(n: int = 4000, signal: float = 0.0, seed: int = 0) -> tuple[pd.Dat
     return pd.DataFrame(z * [0.02, 5.0, 1.0] + [1.0, 0.0, 3.0], columns=["a", "b", "c"]), (outcome > 0) * 1.0, ranks
 
 
-def odds(model: object, X: pd.DataFrame) -> np.ndarray:
-    return logit(model.predict_score(X))  # type: ignore[attr-defined]
+def odds(model: Model, X: pd.DataFrame) -> np.ndarray:
+    return logit(model.predict_score(X))
 
 
 def test_the_sum_of_the_rules_has_the_strength_and_the_signs_that_were_stated():
@@ -135,3 +135,21 @@ def test_a_rule_that_states_its_strength_ranks_as_before():
     assert odds(stated, X).std() == pytest.approx(0.025, rel=0.01)
     assert (plain.states_odds, stated.states_odds) == (False, True)
     assert plain.params == {"feature": "a"}, "what was stored before reads as it did"
+
+
+@pytest.mark.parametrize("given", [0.0, -0.1, float("nan"), float("inf"), "much", True])
+@pytest.mark.parametrize(
+    ("name", "params", "what"),
+    [
+        ("composite", {"priors": PRIORS}, "strength"),
+        ("prior_ridge", {"priors": PRIORS}, "pull"),
+        ("momentum", {"feature": "a"}, "strength"),
+    ],
+)
+def test_how_much_is_believed_is_a_number_above_nothing(name, params, what, given):
+    with pytest.raises(ConfigurationError, match=f"The {what} of a belief is .*; expected a number above 0"):
+        create_model(name, {**params, what: given})
+    X, y, _ = make_rows(200)
+    state = create_model(name, params).fit(X, y, seed=0).state()
+    with pytest.raises(StoreError, match="Train it again"):
+        restore_model(name, {**state, "params": {**state["params"], what: given}})

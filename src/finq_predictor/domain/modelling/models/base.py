@@ -175,11 +175,11 @@ class Model(ABC):
 
     def on_cluster(
         self,
-        features: Sequence[str],  # noqa: ARG002 - of those that can
-        label: str,  # noqa: ARG002
+        features: Sequence[str],  # noqa: ARG002 - read by models that a cluster can fit
+        label: str,  # noqa: ARG002 - as features
         *,
-        seed: int,  # noqa: ARG002
-        workers: int,  # noqa: ARG002
+        seed: int,  # noqa: ARG002 - as features
+        workers: int,  # noqa: ARG002 - as features
     ) -> ClusterLearner:
         """How this model is fitted on a cluster of Spark.
 
@@ -212,7 +212,15 @@ class Model(ABC):
             model = cls(**state["params"])
             model.features = _names(state["features"])
             model._restore(state["learned"])
-        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        except (
+            ArithmeticError,
+            AttributeError,
+            ConfigurationError,
+            LookupError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:
             raise StoreError(
                 f"The stored state is not one of model {cls.name!r}: {error!r}. Train it again."
             ) from error

@@ -9,7 +9,7 @@ import numpy as np
 from finq_predictor.domain.arrays import FeatureMatrix, Positions, Vector
 from finq_predictor.domain.modelling.models.base import ModelKind, log_odds
 from finq_predictor.domain.modelling.models.linear import CHUNK, Linear
-from finq_predictor.domain.modelling.models.priors import place_priors, read_priors
+from finq_predictor.domain.modelling.models.priors import place_priors, positive, read_priors
 
 
 class Composite(Linear):
@@ -33,7 +33,7 @@ class Composite(Linear):
 
     def __init__(self, priors: dict[str, Any], strength: float = 0.025, clip: float = 3.0) -> None:
         super().__init__(priors=priors, strength=strength, clip=clip)
-        self.priors, self.strength = read_priors(priors), strength
+        self.priors, self.strength = read_priors(priors), positive(strength, "strength")
 
     def _fit(self, matrix: FeatureMatrix, y: Vector, seed: int) -> None:  # noqa: ARG002 - one interface
         placed = place_priors(self.priors, self.features, self.name)
@@ -46,8 +46,8 @@ class Composite(Linear):
     def _learn(
         self,
         matrix: FeatureMatrix,  # noqa: ARG002 - what others learn from
-        y: Vector,  # noqa: ARG002
-        named: Positions,  # noqa: ARG002
+        y: Vector,  # noqa: ARG002 - as matrix
+        named: Positions,  # noqa: ARG002 - as matrix
         believed: Vector,
     ) -> Vector:
         """Weights of the named columns in log-odds, from those that are believed."""

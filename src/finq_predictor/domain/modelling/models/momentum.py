@@ -9,7 +9,8 @@ import numpy as np
 from finq_predictor.domain.arrays import FeatureMatrix, Vector
 from finq_predictor.domain.errors import ConfigurationError, closest
 from finq_predictor.domain.modelling.models.base import Contributions, Model, ModelKind, log_odds
-from finq_predictor.domain.modelling.models.restoring import number, numbers, require
+from finq_predictor.domain.modelling.models.priors import positive
+from finq_predictor.domain.modelling.models.restoring import numbers, require
 
 LEVELS = np.linspace(0.0, 1.0, 201)
 
@@ -32,7 +33,7 @@ class Momentum(Model):
 
     def __init__(self, feature: str, strength: float | None = None) -> None:
         super().__init__(feature=feature, **({} if strength is None else {"strength": strength}))
-        self.feature, self.strength = feature, strength
+        self.feature, self.strength = feature, None if strength is None else positive(strength, "strength")
         self.states_odds = strength is not None
         self.column = -1
         self.grid: Vector = np.array([0.0])
@@ -68,8 +69,6 @@ class Momentum(Model):
         return {"column": self.column, "grid": self.grid.tolist(), "shares": self.shares.tolist()}
 
     def _restore(self, learned: dict[str, Any]) -> None:
-        if self.strength is not None:
-            number(self.strength, "the strength", 0.0)
         self.column = self.features.index(self.feature)
         require(learned["column"] == self.column, f"the column of {self.feature}", learned["column"])
         self.grid = numbers(learned["grid"], "the grid")

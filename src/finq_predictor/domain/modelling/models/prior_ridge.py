@@ -9,6 +9,7 @@ import numpy as np
 from finq_predictor.domain.arrays import FeatureMatrix, Positions, Vector
 from finq_predictor.domain.modelling.models.composite import Composite
 from finq_predictor.domain.modelling.models.linear import CHUNK
+from finq_predictor.domain.modelling.models.priors import positive
 
 PER_CORRELATION = 1.6
 """Log-odds of beating the median per standard deviation of a normal score of correlation 1: 4 / sqrt(2 pi)."""
@@ -33,7 +34,7 @@ class PriorRidge(Composite):
     def __init__(self, priors: dict[str, Any], strength: float = 0.025, pull: float = 10.0, clip: float = 3.0) -> None:
         super().__init__(priors=priors, strength=strength, clip=clip)
         self.params = {"priors": priors, "strength": strength, "pull": pull, "clip": clip}
-        self.pull = pull
+        self.pull = positive(pull, "pull")
 
     def _learn(self, matrix: FeatureMatrix, y: Vector, named: Positions, believed: Vector) -> Vector:
         gram, moment, total = np.zeros((len(named), len(named))), np.zeros(len(named)), np.zeros(len(named))

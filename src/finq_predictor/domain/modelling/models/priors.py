@@ -62,3 +62,14 @@ def place_priors(weights: Mapping[str, float], features: tuple[str, ...], model:
             f"{closest(first, features)}"
         )
     return placed
+
+
+def positive(given: Any, what: str) -> float:
+    """How much is believed: a finite number above 0.
+
+    Raises:
+        ConfigurationError: If it is anything else.
+    """
+    if type(given) not in (int, float) or not math.isfinite(given) or given <= 0.0:
+        raise ConfigurationError(f"The {what} of a belief is {given!r}; expected a number above 0, such as 0.025.")
+    return float(given)
