@@ -93,7 +93,8 @@ class Laboratory:
         families = FAMILIES if self.size.get("articles_per_year") == 0 else (*FAMILIES, "news")
         self.features: FeaturesParams = params["features"].model_copy(update={"families": families})
         models = params["training"].models
-        race = {name: models[name] for name in ("base_rate", "momentum", "reversal")}
+        # All of the configured race, rules and priors as they are; what is fitted freely gets a size for small worlds.
+        race = {name: config for name, config in models.items() if name not in ("logistic", "xgboost")}
         race |= {"logistic": ModelConfig(params={"C": 0.001, "clip": 4.0}), "xgboost": ModelConfig(params=TREES)}
         self.training: TrainingParams = params["training"].model_copy(update={"models": race, "threads": 1})
         self.evaluation: EvaluationParams = params["evaluation"].model_copy(update={"n_bootstrap": 100})
