@@ -15,7 +15,7 @@ from finq_predictor.domain.modelling.calibration import PlattCalibrator
 from finq_predictor.domain.modelling.models import create_model
 from finq_predictor.domain.modelling.training_profile import build_profile
 from finq_predictor.domain.promotion.decision import Decision
-from finq_predictor.domain.tables import SEALED_PREDICTIONS
+from finq_predictor.domain.tables import NEUTRAL_OUTCOMES, SEALED_PREDICTIONS
 from finq_predictor.pipelines.evaluation import nodes
 from finq_predictor.pipelines.evaluation.champion import follow_champion
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
@@ -105,6 +105,7 @@ def make_world(
             instruments=instruments,
         ),
         "incumbent": None,
+        "neutral_outcomes": NEUTRAL_OUTCOMES.empty(),
         "invocation": Invocation(options={"pipelines": ("equity",)}, params={"seed": seed}),
     }
 
@@ -112,7 +113,9 @@ def make_world(
 def results_of(world: dict, params: EvaluationParams) -> EvaluationResults:
     """What the evaluation finds in a world, node by node as the pipeline runs them."""
     market = get_market("equity")
-    measured = nodes.compute_metrics(world["oos_predictions"], world["training_summary"], params, market=market)
+    measured = nodes.compute_metrics(
+        world["oos_predictions"], world["neutral_outcomes"], world["training_summary"], params, market=market
+    )
     measures = nodes.gather_measures(*measured, *trade(world, params))
     trained = nodes.gather_training(**{name: world[name] for name in TRAINED})
     promotion, _ = decide(world, measures, params)
@@ -141,8 +144,8 @@ def decide(
     return nodes.decide_promotion(
         nodes.gather_training(**{name: world[name] for name in TRAINED}),
         measures,
-        follow_champion(world["incumbent"], gold, market=market),
-        seal_window(said, gold, summary, *enter(world), market=market),
+        follow_champion(world["incumbent"], gold, world["neutral_outcomes"], market=market),
+        seal_window(said, gold, world["neutral_outcomes"], summary, *enter(world), market=market),
         live_trials,
         params,
         market=market,

@@ -27,6 +27,7 @@ from finq_predictor.domain.promotion.decision import Decision
 from finq_predictor.domain.tables import LEAK_METER
 from finq_predictor.pipelines.evaluation import nodes as evaluation
 from finq_predictor.pipelines.evaluation.champion import follow_champion
+from finq_predictor.pipelines.evaluation.neutral import neutralise_outcomes
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.sealed import seal_window
 from finq_predictor.pipelines.evaluation.trials import enter_trials, identify_rows
@@ -124,14 +125,15 @@ class Laboratory:
         rows = identify_rows(oos, gold, folds, summary, NOW, Invocation())
         tried = enter_trials(rows, trials, summary, TrialLedger())
         reference = [silver[table] for table in market.reference_tables]
-        measured = evaluation.compute_metrics(oos, summary, params, market=market)
+        neutral = neutralise_outcomes(gold, silver["bars"], summary, None, params, market=market)
+        measured = evaluation.compute_metrics(oos, neutral, summary, params, market=market)
         traded = evaluation.trade_on_paper(oos, silver["bars"], tried, rows, summary, params, *reference, market=market)
         trained = evaluation.gather_training(candidates, oos, folds, trials, LEAK_METER.empty(), provenance)
         decision, _ = evaluation.decide_promotion(
             trained,
             evaluation.gather_measures(*measured, *traded),
-            follow_champion(None, gold, market=market),
-            seal_window(sealed, gold, summary, tried, rows, market=market),
+            follow_champion(None, gold, neutral, market=market),
+            seal_window(sealed, gold, neutral, summary, tried, rows, market=market),
             None,
             params,
             market=market,

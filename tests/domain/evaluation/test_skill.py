@@ -25,6 +25,7 @@ def make_predictions(seed: int = 0) -> pd.DataFrame:
             "score": rng.random(len(ts)),
             "probability": probability,
             "forward_return": forward,
+            "neutral_return": 0.5 * forward,
             "label": (forward > 0.0).astype(float),
         }
     )

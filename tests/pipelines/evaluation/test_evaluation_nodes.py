@@ -44,7 +44,7 @@ def measured(world):
 
 
 def measure(world, oos):
-    return compute_metrics(oos, world["training_summary"], PARAMS, market=EQUITY)
+    return compute_metrics(oos, world["neutral_outcomes"], world["training_summary"], PARAMS, market=EQUITY)
 
 
 @pytest.fixture(scope="module")
@@ -186,17 +186,17 @@ def champion_of(world, name="logistic", until=300, **changes):
 
 def test_the_champion_answers_for_days_after_its_training_with_its_own_bundle(world):
     incumbent = champion_of(world)
-    followed = follow_champion(incumbent, world["gold"], market=EQUITY)
+    followed = follow_champion(incumbent, world["gold"], world["neutral_outcomes"], market=EQUITY)
     times = world["gold"]["ts"].drop_duplicates().reset_index(drop=True)
     # Six bars after the last one trained on: labels that end before are known to it.
     assert followed.predictions["ts"].min() == times[300 + 6 + 1]
     row = followed.predictions.iloc[-1]
     same = world["gold"][(world["gold"]["ts"] == row["ts"]) & (world["gold"]["instrument"] == row["instrument"])]
     assert row["probability"] == incumbent.bundle.predict(same)["probability"].iloc[0]
-    assert follow_champion(None, world["gold"], market=EQUITY).predictions.empty
-    blind = follow_champion(incumbent, world["gold"].drop(columns="ret_5"), market=EQUITY)
+    assert follow_champion(None, world["gold"], world["neutral_outcomes"], market=EQUITY).predictions.empty
+    blind = follow_champion(incumbent, world["gold"].drop(columns="ret_5"), world["neutral_outcomes"], market=EQUITY)
     assert "reads 1 features that these data do not have (ret_5)" in blind.unknown
-    lost = follow_champion(replace(incumbent, bundle=None), world["gold"], market=EQUITY)
+    lost = follow_champion(replace(incumbent, bundle=None), world["gold"], world["neutral_outcomes"], market=EQUITY)
     assert "cannot be read" in lost.unknown
 
 
@@ -205,7 +205,9 @@ def test_a_champion_of_other_definitions_is_not_judged_by_these(world):
     incumbent = champion_of(world)
     bundle = incumbent.bundle
     others = replace(bundle, feature_set=replace(bundle.feature_set, definitions_hash="0" * 64))
-    refused = follow_champion(replace(incumbent, bundle=others), world["gold"], market=EQUITY)
+    refused = follow_champion(
+        replace(incumbent, bundle=others), world["gold"], world["neutral_outcomes"], market=EQUITY
+    )
     assert refused.predictions.empty
     assert "defined differently when the model was trained" in refused.unknown
 

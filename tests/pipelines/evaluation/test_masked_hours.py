@@ -37,18 +37,29 @@ def test_what_is_said_in_a_masked_hour_is_not_measured(world):
     masked = market.is_masked(said["ts"])
     turned = said.assign(probability=said["probability"].mask(masked, 0.99), score=said["score"].mask(masked, 0.99))
     before, after = (
-        compute_metrics(table, world["training_summary"], PARAMS, market=market) for table in (said, turned)
+        compute_metrics(table, world["neutral_outcomes"], world["training_summary"], PARAMS, market=market)
+        for table in (said, turned)
     )
     for one, other in zip(before, after, strict=True):
         pd.testing.assert_frame_equal(one, other, check_exact=True)
     with pytest.raises(DataError, match="has a known outcome"):
         compute_metrics(
-            said, world["training_summary"], PARAMS, market=replace(EQUITY, masked_hours_utc=tuple(range(24)))
+            said,
+            world["neutral_outcomes"],
+            world["training_summary"],
+            PARAMS,
+            market=replace(EQUITY, masked_hours_utc=tuple(range(24))),
         )
 
 
 def test_a_day_without_a_traded_hour_is_no_day_of_the_sealed_window(world):
-    given = (world["sealed_predictions"], world["gold"], world["training_summary"], *enter(world))
+    given = (
+        world["sealed_predictions"],
+        world["gold"],
+        world["neutral_outcomes"],
+        world["training_summary"],
+        *enter(world),
+    )
     all_days = seal_window(*given, market=EQUITY).days
     half = seal_window(*given, market=replace(EQUITY, masked_hours_utc=(22,))).days
     assert 0 < len(half) < len(all_days)
@@ -61,7 +72,13 @@ def test_what_happened_in_a_masked_hour_of_the_sealed_window_is_not_judged(world
     turned = gold.assign(forward_return_5=gold["forward_return_5"].mask(market.is_masked(gold["ts"]), 9.0))
     found = []
     for table in (gold, turned):
-        given = (world["sealed_predictions"], table, world["training_summary"], *enter(world))
+        given = (
+            world["sealed_predictions"],
+            table,
+            world["neutral_outcomes"],
+            world["training_summary"],
+            *enter(world),
+        )
         window = seal_window(*given, market=market).open("logistic", "to see", PARAMS.promotion)
         assert set(window.skill.dropna().index) <= set(seal_window(*given, market=market).days)
         found.append(window.skill)

@@ -45,7 +45,9 @@ def world() -> dict:
 
 @pytest.fixture(scope="module")
 def measured(world):
-    return compute_metrics(world["oos_predictions"], world["training_summary"], PARAMS, market=EQUITY)
+    return compute_metrics(
+        world["oos_predictions"], world["neutral_outcomes"], world["training_summary"], PARAMS, market=EQUITY
+    )
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +124,7 @@ def test_a_day_without_an_outcome_is_no_day_of_the_sealed_window(world):
     block = gold["ts"].between(said["ts"].min(), said["ts"].max())
     days = gold.loc[block, "ts"].unique()
     gold.loc[gold["ts"].isin(days[-3:]), ["label_5", "forward_return_5"]] = np.nan
-    window = seal_window(said, gold, world["training_summary"], *enter(world), market=EQUITY)
+    window = seal_window(said, gold, world["neutral_outcomes"], world["training_summary"], *enter(world), market=EQUITY)
     assert len(window.days) == len(days) - 3
 
 
@@ -148,7 +150,7 @@ def test_the_bill_of_survivors_is_that_of_the_candidate_with_its_hedge(world, re
     decision, oos = results.promotion, world["oos_predictions"]
     # What is ranked is hedged by itself; what is held for itself is not.
     params = PARAMS.model_copy(update={"gate_strategy": "threshold"})
-    given = (world["silver_bars"], decision, world["training_summary"], params)
+    given = (world["silver_bars"], decision, world["training_summary"], params, world["neutral_outcomes"])
     found = bill_survivors(oos, *given, world["silver_benchmark"], market=EQUITY)
     mine = oos[oos["model"] == decision.candidate]
     expected = bill_survivorship(

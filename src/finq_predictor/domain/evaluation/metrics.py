@@ -175,6 +175,16 @@ def daily_rank_ic(score: Array, forward_return: Array, bar: Array) -> pd.Series:
     return _per_day(_grouped_correlation(a, b, codes, len(bars)), bars)
 
 
+def daily_rank_against(score: Array, values: Array, bar: Array) -> pd.Series:
+    """Correlation of the ranks of a score with values as they are, across each bar, averaged per day.
+
+    For values that are residuals of ranks already; ranking them again would undo what was taken out.
+    """
+    bars, codes = np.unique(bar, return_inverse=True)
+    residuals = np.asarray(values, dtype=np.float64)
+    return _per_day(_grouped_correlation(grouped_ranks(score, codes), residuals, codes, len(bars)), bars)
+
+
 def _per_day(values: Array, bars: Array) -> pd.Series:
     """Mean of the values of a day's bars, without NaN."""
     days = bars.astype("datetime64[D]") if np.issubdtype(bars.dtype, np.datetime64) else bars

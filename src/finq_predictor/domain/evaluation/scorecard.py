@@ -10,6 +10,7 @@ import pandas as pd
 from finq_predictor.domain.arrays import Array
 from finq_predictor.domain.evaluation import formulas, metrics
 from finq_predictor.domain.evaluation.bootstrap import bootstrap_mean, bootstrap_statistic, optimal_block_length
+from finq_predictor.domain.evaluation.exposures import NEUTRAL_RETURN
 
 Statistic = Callable[[Array], float]
 NAN = float("nan")
@@ -28,7 +29,8 @@ def scorecard(
     """Measure one model.
 
     Args:
-        predictions: ``ts``, ``score``, ``probability``, ``label``, ``forward_return`` without NaN.
+        predictions: ``ts``, ``score``, ``probability``, ``label``, ``forward_return`` without NaN; where there is
+            ``neutral_return``, the rank correlation with it is measured, too.
         base_rate: What a constant forecast would have said beforehand, one per row (n).
         min_block: Smallest mean block length of the bootstrap, in days; twice the label horizon is sensible.
         n_resamples: Resamples; a tenth of them, but at least 100, for the costly AUC.
@@ -65,8 +67,15 @@ def scorecard(
     intervals["auc"] = bootstrap_statistic(
         ranking.value, codes, block=block, n_resamples=max(100, n_resamples // 10), seed=seed, level=level
     )
+    correlated = {"rank_ic": ranks, "ic": correlations}
+    if NEUTRAL_RETURN in predictions and predictions[NEUTRAL_RETURN].notna().any():
+        neutral = metrics.daily_rank_against(score, predictions[NEUTRAL_RETURN].to_numpy(float), bar)
+        correlated["neutral_rank_ic"], values["neutral_rank_ic"] = neutral, metrics.mean_of(neutral)
+        intervals["neutral_rank_ic"] = bootstrap_mean(
+            neutral, min_block=min_block, n_resamples=n_resamples, seed=seed, level=level
+        )
     # A constant that changes between folds ranks a handful of days by accident; that is no rank correlation.
-    for name, daily in (("rank_ic", ranks), ("ic", correlations)):
+    for name, daily in correlated.items():
         if daily.notna().mean() < 0.5:
             values[name] = NAN
             intervals.pop(name)

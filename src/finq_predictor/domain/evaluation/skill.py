@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.columns import TS
+from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.evaluation import metrics
+from finq_predictor.domain.evaluation.exposures import NEUTRAL_RETURN
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.registry import Registry
 
@@ -27,6 +29,7 @@ class SkillMeasure:
         digits: Decimals that tell two models apart.
         metric: The metric of the scorecard that says the same in a figure people know.
         daily: Takes rows without NaN, returns one value per UTC day.
+        reads: Columns it reads beside those that every measure reads.
     """
 
     name: str
@@ -35,19 +38,22 @@ class SkillMeasure:
     digits: int
     metric: str
     daily: Callable[[pd.DataFrame], pd.Series]
+    reads: tuple[str, ...] = ()
 
 
 def daily_skill(predictions: pd.DataFrame, name: str, market: Market) -> pd.Series:
     """Skill of one model, one value per UTC day: of what is served, the calibrated probability, at hours it may act.
 
-    ``rank_ic`` ranks the instruments of each bar, so that it needs several of them. Ranking the hours of a day against
-    each other instead would favour any score that follows the price level, even on a random walk: within a window,
-    what rose before its end is what a level-like score is low on. ``log_loss`` compares each probability with a coin;
-    a probability that was fixed before the outcome cannot gain on a fair one, however it moves.
+    ``rank_ic`` ranks the instruments of each bar, so that it needs several of them; ``neutral_rank_ic`` compares the
+    same ranks with what is left of the outcomes beyond exposures that many instruments share, see
+    :func:`~finq_predictor.domain.evaluation.exposures.neutral_returns`, which is far less noisy. Ranking the hours of
+    a day against each other instead would favour any score that follows the price level, even on a random walk: within
+    a window, what rose before its end is what a level-like score is low on. ``log_loss`` compares each probability with
+    a coin; a probability that was fixed before the outcome cannot gain on a fair one, however it moves.
 
     Args:
-        predictions: ``ts``, ``probability``, ``label``, ``forward_return``; rows with NaN, and those in hours that
-            the market masks, are left out.
+        predictions: ``ts``, ``probability``, ``label``, ``forward_return``, and ``neutral_return`` for
+            ``neutral_rank_ic``; rows with NaN, and those in hours that the market masks, are left out.
         name: A key of ``SKILLS``.
         market: The market.
 
@@ -56,15 +62,28 @@ def daily_skill(predictions: pd.DataFrame, name: str, market: Market) -> pd.Seri
 
     Raises:
         UnknownNameError: If there is no such measure; near misses are suggested.
+        DataError: If a column is missing that the measure reads.
     """
-    known = predictions.dropna(subset=[*COLUMNS])
-    daily = SKILLS[name].daily(known[~market.is_masked(known[TS])])
+    measure = SKILLS[name]
+    if missing := [column for column in measure.reads if column not in predictions.columns]:
+        raise DataError(
+            f"The skill {name!r} reads {', '.join(missing)}, which these predictions do not have; put it beside them "
+            "with domain.evaluation.exposures, or choose another skill."
+        )
+    known = predictions.dropna(subset=[*COLUMNS, *measure.reads])
+    daily = measure.daily(known[~market.is_masked(known[TS])])
     return daily.set_axis(pd.DatetimeIndex(daily.index).as_unit("us"))
 
 
 def _rank_correlation(known: pd.DataFrame) -> pd.Series:
     return metrics.daily_rank_ic(
         known["probability"].to_numpy(float), known["forward_return"].to_numpy(float), metrics.bar_times(known[TS])
+    )
+
+
+def _neutral_rank_correlation(known: pd.DataFrame) -> pd.Series:
+    return metrics.daily_rank_against(
+        known["probability"].to_numpy(float), known[NEUTRAL_RETURN].to_numpy(float), metrics.bar_times(known[TS])
     )
 
 
@@ -84,6 +103,15 @@ SKILLS: Registry[SkillMeasure] = Registry.of(
         4,
         "rank_ic",
         _rank_correlation,
+    ),
+    SkillMeasure(
+        "neutral_rank_ic",
+        "rank correlation with what happened beyond common exposures",
+        "Rank correlation with neutral outcome",
+        4,
+        "neutral_rank_ic",
+        _neutral_rank_correlation,
+        (NEUTRAL_RETURN,),
     ),
     SkillMeasure(
         "log_loss",

@@ -29,7 +29,8 @@ class PromotionRules:
     """Limits of the gate.
 
     Attributes:
-        skill: What is tested for significance, ``rank_ic`` or ``log_loss``; see ``domain.evaluation.skill``.
+        skill: What is tested for significance, ``rank_ic``, ``neutral_rank_ic`` or ``log_loss``; see
+            ``domain.evaluation.skill``.
         alpha: One-sided level of every test of significance; divided by the number of configurations that were ever
             judged on these days (Bonferroni).
         min_oos_days: Fewer days with a known outcome prove nothing; None takes what the horizon asks for.

@@ -12,6 +12,7 @@ from finq_predictor.domain.tables.evaluation import (
     DAILY_SKILL,
     METRICS,
     METRICS_BY_FOLD,
+    NEUTRAL_OUTCOMES,
     PREDICTIONS,
 )
 from finq_predictor.domain.tables.gold import GOLD
@@ -66,6 +67,7 @@ TABLES: Registry[Table] = Registry.of(
     PREDICTIONS,
     METRICS,
     METRICS_BY_FOLD,
+    NEUTRAL_OUTCOMES,
     DAILY_SKILL,
     BACKTEST,
     BACKTEST_SUMMARY,
@@ -114,6 +116,7 @@ __all__ = [
     "METRICS",
     "METRICS_BY_FOLD",
     "MISSING_RATES",
+    "NEUTRAL_OUTCOMES",
     "OOS_PREDICTIONS",
     "PREDICTIONS",
     "PROVIDERS",

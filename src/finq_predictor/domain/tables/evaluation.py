@@ -88,6 +88,25 @@ DAILY_SKILL = Table(
     ascending=TS,
 )
 
+NEUTRAL_OUTCOMES = Table(
+    "neutral_outcomes",
+    Layer.REPORTS,
+    "evaluation",
+    "What happened to an instrument after a bar beyond what its exposures explain.",
+    (
+        Column(TS, TIME, "Close of the bar.", "UTC"),
+        Column(INSTRUMENT, TEXT, "Name of the instrument."),
+        Column("horizon", COUNT, "Bars from entry to exit.", "bars", low=1),
+        Column(
+            "neutral_return",
+            NUMBER,
+            "What is left of the rank of its outcome among those of the bar; 0 is what was to be expected.",
+            "share of the instruments",
+        ),
+    ),
+    key=("horizon", TS, INSTRUMENT),
+)
+
 BACKTEST = Table(
     "backtest",
     Layer.REPORTS,

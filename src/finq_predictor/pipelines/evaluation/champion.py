@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from finq_predictor.domain import columns
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import FeatureSetMismatchError
+from finq_predictor.domain.evaluation.exposures import NEUTRAL_RETURN, join_neutral
 from finq_predictor.domain.evaluation.skill import daily_skill
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.promotion.decision import Incumbent, Record
+from finq_predictor.pipelines.evaluation.neutral import of_horizon
 
-FOLLOWED = (TS, INSTRUMENT, "probability", "label", "forward_return")
+FOLLOWED = (TS, INSTRUMENT, "probability", "label", "forward_return", NEUTRAL_RETURN)
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class Followed:
 
     Attributes:
         incumbent: The champion; None before the first.
-        predictions: ``ts``, ``instrument``, ``probability``, ``label``, ``forward_return``; may be empty.
+        predictions: ``ts``, ``instrument``, ``probability``, ``label``, ``forward_return``,
+            ``neutral_return``; may be empty.
         unknown: Why it could not answer; empty where it could.
     """
 
@@ -31,7 +34,9 @@ class Followed:
     unknown: str
 
 
-def follow_champion(incumbent: Incumbent | None, gold: pd.DataFrame, *, market: Market) -> Followed:
+def follow_champion(
+    incumbent: Incumbent | None, gold: pd.DataFrame, neutral_outcomes: pd.DataFrame, *, market: Market
+) -> Followed:
     """Let the champion answer, with its own bundle, for every row whose label begins after those it was trained on.
 
     Returns:
@@ -45,6 +50,9 @@ def follow_champion(incumbent: Incumbent | None, gold: pd.DataFrame, *, market: 
             incumbent, nothing, "its files cannot be read any more; restore them, or roll back to another version."
         )
     bundle = incumbent.bundle
+    neutral = of_horizon(neutral_outcomes, bundle.horizon)
+    # What it said out of sample is held against what happened beyond the exposures as it is measured today.
+    incumbent = replace(incumbent, oos=join_neutral(incumbent.oos, neutral))
     if absent := sorted(set(bundle.feature_set.names) - set(gold.columns)):
         return Followed(
             incumbent,
@@ -67,7 +75,7 @@ def follow_champion(incumbent: Incumbent | None, gold: pd.DataFrame, *, market: 
     if rows.empty:
         return Followed(incumbent, nothing, "")
     scored = bundle.predict(rows).assign(**{name: rows[column].to_numpy(float) for column, name in outcome.items()})
-    return Followed(incumbent, scored[[*FOLLOWED]], "")
+    return Followed(incumbent, join_neutral(scored, neutral)[[*FOLLOWED]], "")
 
 
 def record_of(followed: Followed, measure: str, market: Market) -> Record | None:

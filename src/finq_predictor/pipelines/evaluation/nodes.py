@@ -13,6 +13,7 @@ from finq_predictor.adapters.tracking import TrackedRuns
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.evaluation.backtest import backtest_models
+from finq_predictor.domain.evaluation.exposures import join_neutral
 from finq_predictor.domain.evaluation.feature_validation.validating import Validation
 from finq_predictor.domain.evaluation.live_trials import ExperimentReport
 from finq_predictor.domain.evaluation.mean_test import label_days
@@ -44,6 +45,7 @@ from finq_predictor.domain.promotion.decision import (
 )
 from finq_predictor.domain.tables import DAILY_SKILL, METRICS, METRICS_BY_FOLD, PREDICTIONS
 from finq_predictor.pipelines.evaluation.champion import Followed, record_of
+from finq_predictor.pipelines.evaluation.neutral import of_horizon
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.sealed import SealedWindow
 from finq_predictor.pipelines.evaluation.trials import JudgedRows, count_judged
@@ -59,13 +61,19 @@ FOLD_METRICS = ("accuracy", "auc", "brier_skill", "ece", "rank_ic")
 
 
 def compute_metrics(
-    oos_predictions: pd.DataFrame, training_summary: TrainingSummary, params: EvaluationParams, *, market: Market
+    oos_predictions: pd.DataFrame,
+    neutral_outcomes: pd.DataFrame,
+    training_summary: TrainingSummary,
+    params: EvaluationParams,
+    *,
+    market: Market,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Measure every model out of sample.
 
     Args:
         oos_predictions: Walk-forward predictions of naive baselines and candidates. Hours in which the market is not
             traded are not judged either.
+        neutral_outcomes: What happened beyond what instruments share.
         training_summary: Over how many bars a label reaches.
         params: Resampling.
         market: The market.
@@ -79,6 +87,7 @@ def compute_metrics(
         DataError: If no prediction has a known outcome.
     """
     known = _with_base_rate(oos_predictions[~market.is_masked(oos_predictions[TS])])
+    known = join_neutral(known, of_horizon(neutral_outcomes, training_summary.horizon))
     block = 2.0 * label_days(training_summary.horizon, market)
     cards: list[pd.DataFrame] = []
     folds: list[dict[str, Any]] = []
@@ -270,14 +279,16 @@ def bill_survivors(
     promotion: Decision,
     training_summary: TrainingSummary,
     params: EvaluationParams,
+    neutral_outcomes: pd.DataFrame,
     silver_benchmark: pd.DataFrame | None = None,
     silver_membership: pd.DataFrame | None = None,
     *,
     market: Market,
 ) -> SurvivorshipBill:
     """Say who is in the test of the model that is decided about, and what those are worth to it that did not last."""
+    mine = oos_predictions[oos_predictions["model"] == promotion.candidate]
     return bill_survivorship(
-        oos_predictions[oos_predictions["model"] == promotion.candidate],
+        join_neutral(mine, of_horizon(neutral_outcomes, training_summary.horizon)),
         silver_bars,
         market,
         horizon=training_summary.horizon,

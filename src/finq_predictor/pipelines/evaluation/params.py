@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from finq_predictor.domain.evaluation.exposures import KNOWN_EXPOSURES, NEUTRAL_RETURN, ExposureRules
+from finq_predictor.domain.evaluation.skill import SKILLS
 from finq_predictor.domain.evaluation.trading_rules import BacktestRules
 from finq_predictor.domain.modelling.decisions import AbstentionRules
 from finq_predictor.domain.promotion.decision import PromotionRules
@@ -43,6 +45,7 @@ class EvaluationParams(BaseModel):
         target_profit_days: The user's target is a profit over so many days, reported only.
         seed: Of the resampling.
         screening: Whether each feature is validated alone.
+        neutral: What many instruments share, and is taken out of what happened before a score is held against it.
         abstention: When the champion's probability is shown but not acted upon.
         backtest: Positions and costs.
         promotion: Limits of the gate.
@@ -62,6 +65,16 @@ class EvaluationParams(BaseModel):
     target_profit_days: Annotated[int, Field(ge=1)] = 30
     seed: int = 0
     screening: ScreeningParams = ScreeningParams()
+    neutral: ExposureRules = ExposureRules()
     abstention: AbstentionRules = AbstentionRules()
     backtest: BacktestRules = BacktestRules()
     promotion: PromotionRules = PromotionRules()
+
+    @model_validator(mode="after")
+    def _measures_what_there_is(self) -> Self:
+        if NEUTRAL_RETURN in SKILLS[self.promotion.skill].reads and not self.neutral.exposures:
+            raise ValueError(
+                f"promotion.skill is {self.promotion.skill}, but neutral.exposures names nothing to take out; name "
+                f"some of {', '.join(KNOWN_EXPOSURES)}, or choose rank_ic"
+            )
+        return self

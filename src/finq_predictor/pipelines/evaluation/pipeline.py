@@ -6,6 +6,7 @@ from kedro.pipeline import Pipeline
 
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.pipelines.evaluation.champion import follow_champion
+from finq_predictor.pipelines.evaluation.neutral import neutralise_outcomes
 from finq_predictor.pipelines.evaluation.nodes import (
     agree_trading_terms,
     assemble_results,
@@ -30,6 +31,7 @@ from finq_predictor.reports.evaluation.feature_pictures import FEATURE_PICTURES
 from finq_predictor.reports.evaluation.pictures import PICTURES
 
 PARAMS = "params:evaluation"
+BILLED = ("oos_predictions", "silver_bars", "promotion", "training_summary", "neutral_outcomes")
 
 
 def create_predictions(market: Market) -> Pipeline:
@@ -71,14 +73,20 @@ def create_pipeline(market: Market) -> Pipeline:
             step(enter_trials, ["judged_rows", "trials", "training_summary", "trial_ledger"], "tried", market=market),
             step(
                 seal_window,
-                ["sealed_predictions", "gold", "training_summary", "tried", "judged_rows"],
+                ["sealed_predictions", "gold", "neutral_outcomes", "training_summary", "tried", "judged_rows"],
                 "sealed_window",
                 market=market,
             ),
-            step(follow_champion, ["incumbent", "gold"], "followed", market=market),
+            step(
+                neutralise_outcomes,
+                ["gold", "silver_bars", "training_summary", "incumbent", PARAMS],
+                "neutral_outcomes",
+                market=market,
+            ),
+            step(follow_champion, ["incumbent", "gold", "neutral_outcomes"], "followed", market=market),
             step(
                 compute_metrics,
-                ["oos_predictions", "training_summary", PARAMS],
+                ["oos_predictions", "neutral_outcomes", "training_summary", PARAMS],
                 ["metrics", "metrics_by_fold", "daily_skill"],
                 market=market,
             ),
@@ -127,7 +135,7 @@ def create_pipeline(market: Market) -> Pipeline:
                 bill_survivors,
                 {
                     "params": PARAMS,
-                    **{name: name for name in ("oos_predictions", "silver_bars", "promotion", "training_summary")},
+                    **{name: name for name in BILLED},
                     **{f"silver_{table}": f"silver_{table}" for table in (*market.reference_tables, *membership)},
                 },
                 "survivorship",

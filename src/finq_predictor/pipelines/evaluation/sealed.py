@@ -7,11 +7,13 @@ import pandas as pd
 from finq_predictor.domain import columns
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.evaluation.data_sketch import DataSketch
+from finq_predictor.domain.evaluation.exposures import join_neutral
 from finq_predictor.domain.evaluation.skill import daily_skill
 from finq_predictor.domain.evaluation.trial_ledger import Kind, LedgerEntry, TrialLedger, level_of_opening
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.origin import TrainingSummary
 from finq_predictor.domain.promotion.decision import FinalWindow, Opening, PromotionRules
+from finq_predictor.pipelines.evaluation.neutral import of_horizon
 from finq_predictor.pipelines.evaluation.trials import JudgedRows, rows_of
 
 KNOWN = ["label", "forward_return"]
@@ -22,7 +24,8 @@ class SealedWindow:
 
     Args:
         said: Predictions of every model in the block.
-        outcome: What happened in it: ``ts``, ``instrument``, ``label``, ``forward_return``, without NaN.
+        outcome: What happened in it: ``ts``, ``instrument``, ``label``, ``forward_return``, without NaN, and
+            ``neutral_return``.
         rows: Identity of the block; None where nothing in it has an outcome.
         summary: The training.
         tried: The ledger, with this run in it.
@@ -84,6 +87,7 @@ class SealedWindow:
 def seal_window(
     sealed_predictions: pd.DataFrame,
     gold: pd.DataFrame,
+    neutral_outcomes: pd.DataFrame,
     training_summary: TrainingSummary,
     tried: TrialLedger,
     judged_rows: JudgedRows,
@@ -96,4 +100,5 @@ def seal_window(
     block = gold[TS].between(said[TS].min(), said[TS].max()) if len(said) else pd.Series(data=False, index=gold.index)
     outcome = gold.loc[block, names].set_axis([TS, INSTRUMENT, *KNOWN], axis=1).dropna(subset=KNOWN)
     rows = rows_of(gold, outcome[TS]) if len(outcome) else None
+    outcome = join_neutral(outcome, of_horizon(neutral_outcomes, horizon))
     return SealedWindow(said, outcome, rows, training_summary, tried, judged_rows, market)

@@ -7,6 +7,7 @@ from finq_predictor.reports.formatting import number, percent, thousands
 
 METRICS = {
     "rank_ic": "Rank IC",
+    "neutral_rank_ic": "Neutral rank IC",
     "auc": "AUC",
     "within_day_auc": "AUC within a day",
     "accuracy": "Accuracy",
@@ -23,11 +24,15 @@ METRICS = {
     "set_coverage": "Outcomes in the prediction set",
     "set_decided": "Sets with one answer",
 }
-SKILL_CARDS = {"rank_ic": "Rank correlation with outcome", "brier_skill": "Brier skill over the base rate"}
+SKILL_CARDS = {
+    "rank_ic": "Rank correlation with outcome",
+    "neutral_rank_ic": "Rank correlation, neutral",
+    "brier_skill": "Brier skill over the base rate",
+}
 """What the skill that a promotion is judged by is called where there is room."""
-FIRST_METRICS = ("rank_ic", "auc", "accuracy", "mcc", "brier_skill", "ece")
+FIRST_METRICS = ("rank_ic", "neutral_rank_ic", "auc", "accuracy", "mcc", "brier_skill", "ece")
 """Shown first; the others are folded away."""
-_SIGNED = {"rank_ic", "ic", "mcc", "icir"}
+_SIGNED = {"rank_ic", "neutral_rank_ic", "ic", "mcc", "icir"}
 _FINE = {"brier", "log_loss", "ece"}
 
 MEASURES = {
