@@ -79,6 +79,7 @@ EVIDENCE = {
     "metrics",
     "metrics_by_fold",
     "daily_skill",
+    "model_comparisons",
     "neutral_outcomes",
     "backtest",
     "backtest_summary",

@@ -66,6 +66,7 @@ PLACES = {
         "metrics": "metrics.parquet",
         "metrics_by_fold": "metrics_by_fold.parquet",
         "daily_skill": "daily_skill.parquet",
+        "model_comparisons": "model_comparisons.parquet",
         "neutral_outcomes": "neutral_outcomes.parquet",
         "backtest": "backtest.parquet",
         "backtest_summary": "backtest_summary.parquet",

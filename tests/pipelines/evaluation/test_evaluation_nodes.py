@@ -57,7 +57,7 @@ def judge(world, measured, traded, params=PARAMS, **changes):
 
 
 def test_every_metric_of_every_model_with_intervals(measured):
-    metrics, by_fold, _ = measured
+    metrics, by_fold, *_ = measured
     names = {"accuracy", "precision", "recall", "f1", "auc", "mcc", "brier", "log_loss", "ece", "ic", "rank_ic"}
     assert all(names <= set(rows["metric"]) for _, rows in metrics.groupby("model"))
     candidate = metrics[(metrics["model"] == "logistic") & metrics["metric"].isin(names)]

@@ -36,6 +36,21 @@ class MeanTest:
     n_days: int
     cosines: int
 
+    def detectable(self, level: float, power: float) -> float:
+        """The smallest true mean that such a test finds so often; NaN where there is nothing to test.
+
+        Args:
+            level: One-sided level of the test.
+            power: How often it is to be found.
+
+        Reference: Bloom (1995), Minimum Detectable Effects.
+        """
+        from scipy.stats import t as student
+
+        if not np.isfinite(self.error):
+            return float("nan")
+        return float(self.error * (student.isf(level, self.cosines) + student.ppf(power, self.cosines)))
+
 
 def label_days(horizon: int, market: Market) -> int:
     """UTC days over which a label of ``horizon`` bars reaches, at least 1: values of so many days share outcomes."""
@@ -45,6 +60,16 @@ def label_days(horizon: int, market: Market) -> int:
 def days_needed(days_of_label: int) -> int:
     """Days below which a test over labels of so many days can find hardly anything, however good a model is."""
     return max(FEWEST_DAYS, COSINES_ASKED * _LABELS_PER_COSINE * days_of_label)
+
+
+def two_sided_interval(test: MeanTest, level: float) -> tuple[float, float]:
+    """Interval of a mean that misses the true one with the chance ``level``; NaN where there is nothing to test."""
+    from scipy.stats import t as student
+
+    if not np.isfinite(test.error):
+        return float("nan"), float("nan")
+    reach = float(student.isf(level / 2.0, test.cosines)) * test.error
+    return test.mean - reach, test.mean + reach
 
 
 def mean_above_zero(daily: pd.Series | Array, days_of_label: int) -> MeanTest:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from finq_predictor.domain.evaluation.arm_comparison import Verdict as Outcome
 from finq_predictor.domain.evaluation.mean_test import days_needed, mean_above_zero
+from finq_predictor.domain.evaluation.model_comparison import POWER
 from finq_predictor.domain.evaluation.skill import SKILLS
 from finq_predictor.domain.promotion.terms import (
     Check,
@@ -59,6 +60,15 @@ class Case:
         """Chance of such a mean, or a higher one, if the true one is not above zero."""
         return mean_above_zero(daily, self.setting.days_of_label).p_value
 
+    def in_sight(self, daily: pd.Series) -> str:
+        """Completes a sentence: how large the true mean must be to be found in four such histories of five."""
+        least = mean_above_zero(daily, self.setting.days_of_label).detectable(self.level, POWER)
+        return (
+            f"; {least:+.{SKILLS[self.rules.skill].digits}f} would show four times in five"
+            if np.isfinite(least)
+            else ""
+        )
+
 
 LIVE_LEVEL = 0.05
 """Level by which it is told how a candidate did live where nothing forbids it to be worse."""
@@ -101,7 +111,7 @@ def _beats_nothing(case: Case) -> Check:
     relation = "more than luck explains" if p_value <= level else "which luck can explain"
     detail = (
         f"Its daily {measure.phrase} is {mean_skill(candidate.skill):+.{measure.digits}f}, {relation} "
-        f"(chance under no skill {p_value:.4f}, limit {level:.4f})."
+        f"(chance under no skill {p_value:.4f}, limit {level:.4f}{case.in_sight(candidate.skill)})."
     )
     return Check("has_skill", p_value <= level, p_value, level, detail)
 
@@ -118,7 +128,7 @@ def _beats_naive(case: Case) -> Check:
     detail = (
         f"{candidate.model} {relation} the best naive rule, {case.naive_name}: the difference in daily "
         f"{measure.phrase} is {mean_skill(difference):+.{measure.digits}f} on {len(difference)} days "
-        f"(chance under no difference {p_value:.4f}, limit {level:.4f})."
+        f"(chance under no difference {p_value:.4f}, limit {level:.4f}{case.in_sight(difference)})."
     )
     return Check("beats_naive", p_value <= level, p_value, level, detail)
 
@@ -276,7 +286,7 @@ def _beats_champion(case: Case) -> Check:
     detail = (
         f"{candidate.model} {relation} {name} on the {len(difference)} days since that was trained: the difference in "
         f"daily {measure.phrase} is {mean_skill(difference):+.{measure.digits}f} "
-        f"(chance under no difference {p_value:.4f}, limit {level:.4f})."
+        f"(chance under no difference {p_value:.4f}, limit {level:.4f}{case.in_sight(difference)})."
     )
     return Check("beats_champion", p_value <= level, p_value, level, detail)
 

@@ -12,6 +12,7 @@ from finq_predictor.domain.tables.evaluation import (
     DAILY_SKILL,
     METRICS,
     METRICS_BY_FOLD,
+    MODEL_COMPARISONS,
     NEUTRAL_OUTCOMES,
     PREDICTIONS,
 )
@@ -69,6 +70,7 @@ TABLES: Registry[Table] = Registry.of(
     METRICS_BY_FOLD,
     NEUTRAL_OUTCOMES,
     DAILY_SKILL,
+    MODEL_COMPARISONS,
     BACKTEST,
     BACKTEST_SUMMARY,
     FEATURE_VALIDATION,
@@ -116,6 +118,7 @@ __all__ = [
     "METRICS",
     "METRICS_BY_FOLD",
     "MISSING_RATES",
+    "MODEL_COMPARISONS",
     "NEUTRAL_OUTCOMES",
     "OOS_PREDICTIONS",
     "PREDICTIONS",

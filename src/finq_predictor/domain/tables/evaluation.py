@@ -107,6 +107,28 @@ NEUTRAL_OUTCOMES = Table(
     key=("horizon", TS, INSTRUMENT),
 )
 
+MODEL_COMPARISONS = Table(
+    "model_comparisons",
+    Layer.REPORTS,
+    "evaluation",
+    "Two models of the race on the same days, and what of their difference is known.",
+    (
+        _MODEL,
+        Column("against", TEXT, "Name of the other."),
+        Column("difference", NUMBER, "Mean difference of their daily skill.", "of the skill"),
+        Column("error", NUMBER, "Its standard error; NaN where they never differ.", "of the skill", known=0.0, low=0.0),
+        Column("ci_low", NUMBER, "Lower end of its interval.", "of the skill", known=0.0),
+        Column("ci_high", NUMBER, "Upper end of its interval.", "of the skill", known=0.0),
+        Column("p_value", NUMBER, "Chance of such a difference if there is none.", "0 to 1", low=0.0, high=1.0),
+        Column("detectable", NUMBER, "What would show in four such histories of five.", "of the skill", known=0.0),
+        Column("n_days", COUNT, "Days it rests on.", "days", low=0),
+        Column("verdict", TEXT, "`better`, `worse` or `cannot be told apart`."),
+        Column("best_of_all_p", NUMBER, "Chance of the lead of the best candidate if none leads.", "0 to 1", known=0.0),
+        Column("superior", MAYBE, "Whether it leads the best naive rule when all are tested at once.", known=0.0),
+    ),
+    key=("model", "against"),
+)
+
 BACKTEST = Table(
     "backtest",
     Layer.REPORTS,

@@ -18,6 +18,7 @@ from finq_predictor.domain.evaluation.feature_validation.validating import Valid
 from finq_predictor.domain.evaluation.live_trials import ExperimentReport
 from finq_predictor.domain.evaluation.mean_test import label_days
 from finq_predictor.domain.evaluation.metrics import score_metrics
+from finq_predictor.domain.evaluation.model_comparison import compare_models
 from finq_predictor.domain.evaluation.paper_book import TradingTerms
 from finq_predictor.domain.evaluation.positions import strategy_for
 from finq_predictor.domain.evaluation.replay_record import ReplayRecord
@@ -67,8 +68,8 @@ def compute_metrics(
     params: EvaluationParams,
     *,
     market: Market,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Measure every model out of sample.
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Measure every model out of sample, and hold each against each.
 
     Args:
         oos_predictions: Walk-forward predictions of naive baselines and candidates. Hours in which the market is not
@@ -80,8 +81,8 @@ def compute_metrics(
 
     Returns:
         ``metrics`` (``model``, ``kind``, ``metric``, ``value``, ``ci_low``, ``ci_high``, ``n_days``);
-        ``metrics_by_fold`` (``model``,
-        ``fold``, ``metric``, ``value``); daily skill (``ts``: the day; one column per model).
+        ``metrics_by_fold`` (``model``, ``fold``, ``metric``, ``value``); daily skill (``ts``: the day; one column per
+        model); ``model_comparisons``, one row per pair of models.
 
     Raises:
         DataError: If no prediction has a known outcome.
@@ -107,11 +108,21 @@ def compute_metrics(
             values = score_metrics(part, part[BASE_RATE].to_numpy())
             folds.extend({"model": model, "fold": fold, "metric": name, "value": values[name]} for name in FOLD_METRICS)
         daily[str(model)] = daily_skill(rows, params.promotion.skill, market)
-    skill = pd.DataFrame(daily).sort_index().rename_axis(TS).reset_index()
+    days = pd.DataFrame(daily).sort_index()
+    comparisons = compare_models(
+        days,
+        sorted(known.loc[known["kind"] == ModelKind.NAIVE, "model"].unique()),
+        label_days(training_summary.horizon, market),
+        level=1.0 - params.confidence,
+        n_resamples=params.n_bootstrap,
+        seed=params.seed,
+    )
+    skill = days.rename_axis(TS).reset_index()
     return (
         METRICS.typed(pd.concat(cards, ignore_index=True)),
         METRICS_BY_FOLD.typed(pd.DataFrame(folds)),
         DAILY_SKILL.typed(skill),
+        comparisons,
     )
 
 
@@ -158,11 +169,12 @@ def gather_measures(
     metrics: pd.DataFrame,
     metrics_by_fold: pd.DataFrame,
     daily_skill: pd.DataFrame,
+    model_comparisons: pd.DataFrame,
     backtest: pd.DataFrame,
     backtest_summary: pd.DataFrame,
 ) -> Measures:
     """Put all that was measured side by side."""
-    return Measures(metrics, metrics_by_fold, daily_skill, backtest, backtest_summary)
+    return Measures(metrics, metrics_by_fold, daily_skill, model_comparisons, backtest, backtest_summary)
 
 
 def decide_promotion(

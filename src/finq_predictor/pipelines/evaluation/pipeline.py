@@ -87,7 +87,7 @@ def create_pipeline(market: Market) -> Pipeline:
             step(
                 compute_metrics,
                 ["oos_predictions", "neutral_outcomes", "training_summary", PARAMS],
-                ["metrics", "metrics_by_fold", "daily_skill"],
+                ["metrics", "metrics_by_fold", "daily_skill", "model_comparisons"],
                 market=market,
             ),
             step(
@@ -112,7 +112,7 @@ def create_pipeline(market: Market) -> Pipeline:
             ),
             step(
                 gather_measures,
-                ["metrics", "metrics_by_fold", "daily_skill", "backtest", "backtest_summary"],
+                ["metrics", "metrics_by_fold", "daily_skill", "model_comparisons", "backtest", "backtest_summary"],
                 "measures",
                 market=market,
             ),

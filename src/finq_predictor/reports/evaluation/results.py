@@ -49,6 +49,7 @@ class Measures:
         metrics: ``model``, ``kind``, ``metric``, ``value``, ``ci_low``, ``ci_high`` (NaN without interval), ``n_days``.
         metrics_by_fold: ``model``, ``fold``, ``metric``, ``value``.
         daily_skill: ``ts``: the day; one column per model.
+        comparisons: One row per pair of models.
         backtest: One row per day, model and strategy.
         backtest_summary: One row per measure, model and strategy.
     """
@@ -56,6 +57,7 @@ class Measures:
     metrics: pd.DataFrame
     metrics_by_fold: pd.DataFrame
     daily_skill: pd.DataFrame
+    comparisons: pd.DataFrame
     backtest: pd.DataFrame
     backtest_summary: pd.DataFrame
 

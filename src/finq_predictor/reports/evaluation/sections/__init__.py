@@ -14,6 +14,7 @@ SECTIONS: Registry[Build[ReportMaterial]] = Registry(
     lazy={
         "checks": f"{__name__}.checks:build",
         "skill": f"{__name__}.skill:build",
+        "differences": f"{__name__}.differences:build",
         "earnings": f"{__name__}.earnings:build",
         "risk": f"{__name__}.risk:build",
         "data": f"{__name__}.data:build",
