@@ -71,7 +71,8 @@ def compare_models(
                 continue
             test = mean_above_zero(known[model] - known[against], days_of_label)
             low, high = two_sided_interval(test, level)
-            p_value = min(1.0, 2.0 * min(test.p_value, 1.0 - test.p_value))
+            # Where nothing varies there is nothing to test, and nothing is known.
+            p_value = min(1.0, 2.0 * min(test.p_value, 1.0 - test.p_value)) if np.isfinite(test.error) else 1.0
             judged = against == best and model in candidates
             rows.append(
                 {
