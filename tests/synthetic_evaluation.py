@@ -18,6 +18,7 @@ from finq_predictor.domain.promotion.decision import Decision
 from finq_predictor.domain.tables import NEUTRAL_OUTCOMES, SEALED_PREDICTIONS
 from finq_predictor.pipelines.evaluation import nodes
 from finq_predictor.pipelines.evaluation.champion import follow_champion
+from finq_predictor.pipelines.evaluation.measuring import compute_metrics
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.sealed import seal_window
 from finq_predictor.pipelines.evaluation.trials import JudgedRows, enter_trials, identify_rows
@@ -113,7 +114,7 @@ def make_world(
 def results_of(world: dict, params: EvaluationParams) -> EvaluationResults:
     """What the evaluation finds in a world, node by node as the pipeline runs them."""
     market = get_market("equity")
-    measured = nodes.compute_metrics(
+    measured = compute_metrics(
         world["oos_predictions"], world["neutral_outcomes"], world["training_summary"], params, market=market
     )
     measures = nodes.gather_measures(*measured, *trade(world, params))

@@ -27,6 +27,7 @@ from finq_predictor.domain.promotion.decision import Decision
 from finq_predictor.domain.tables import LEAK_METER
 from finq_predictor.pipelines.evaluation import nodes as evaluation
 from finq_predictor.pipelines.evaluation.champion import follow_champion
+from finq_predictor.pipelines.evaluation.measuring import compute_metrics
 from finq_predictor.pipelines.evaluation.neutral import neutralise_outcomes
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.sealed import seal_window
@@ -126,7 +127,7 @@ class Laboratory:
         tried = enter_trials(rows, trials, summary, TrialLedger())
         reference = [silver[table] for table in market.reference_tables]
         neutral = neutralise_outcomes(gold, silver["bars"], summary, None, params, market=market)
-        measured = evaluation.compute_metrics(oos, neutral, summary, params, market=market)
+        measured = compute_metrics(oos, neutral, summary, params, market=market)
         traded = evaluation.trade_on_paper(oos, silver["bars"], tried, rows, summary, params, *reference, market=market)
         trained = evaluation.gather_training(candidates, oos, folds, trials, LEAK_METER.empty(), provenance)
         decision, _ = evaluation.decide_promotion(

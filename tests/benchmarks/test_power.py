@@ -23,17 +23,18 @@ from synthetic_worlds import Laboratory
 
 PROJECT = Path(__file__).resolve().parents[2]
 FIRST, HORIZON = 8_000, 5
-WORLDS = {"realistic": 60, "easy": 10}
+# Preset, stocks (None: those of a run) and worlds.
+WORLDS = (("realistic", None, 60), ("realistic", 400, 24), ("easy", None, 10))
 LEVEL = 0.01
 # Test days of a run: after the first training window, before the sealed block.
 TESTED = slice(0.4, 0.85)
 SCORES = ("what is expected", "and a lean on volatility")
 
 
-def scores_of(laboratory: Laboratory, preset: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def scores_of(laboratory: Laboratory, preset: str, stocks: int | None, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Silver bars, and outcomes with both scores."""
     market = laboratory.market
-    options = {"preset": preset, "seed": seed, "articles_per_year": 0.0}
+    options = {"preset": preset, "seed": seed, "articles_per_year": 0.0} | ({"instruments": stocks} if stocks else {})
     tables = {name: SimulatedSource(market.name, name, **options).read() for name in market.source_tables}
     truth = SimulatedSource(market.name, "truth", **options).read()
     silver = laboratory.stages.silver(tables)
@@ -60,10 +61,10 @@ def test_how_often_a_signal_is_found():
     market, rules = laboratory.market, laboratory.evaluation.neutral
     days = label_days(HORIZON, market)
     logging.disable(logging.INFO)
-    for preset, worlds in WORLDS.items():
+    for preset, stocks, worlds in WORLDS:
         found: dict[tuple[str, str], list[tuple[float, float, float]]] = {}
         for seed in range(FIRST, FIRST + worlds):
-            bars, told = scores_of(laboratory, preset, seed)
+            bars, told = scores_of(laboratory, preset, stocks, seed)
             joined = join_neutral(told, neutral_returns(told, bars, rules, market))
             for score in SCORES:
                 for measure in ("rank_ic", "neutral_rank_ic"):
@@ -73,8 +74,8 @@ def test_how_often_a_signal_is_found():
             mean, error, _ = np.mean(tests, axis=0)
             power = {level: np.mean([p <= level for _, _, p in tests]) for level in (0.05, LEVEL)}
             print(
-                f"{preset:10s} {score:26s} {measure:16s} mean {mean:+.4f}  error {error:.4f}  found at .05 "
-                f"{power[0.05]:5.1%}  at {LEVEL} {power[LEVEL]:5.1%}  of {worlds} worlds",
+                f"{preset:10s} {stocks or ''!s:4s} {score:26s} {measure:16s} mean {mean:+.4f}  error {error:.4f}  "
+                f"found at .05 {power[0.05]:5.1%}  at {LEVEL} {power[LEVEL]:5.1%}  of {worlds} worlds",
                 flush=True,
             )
     logging.disable(logging.NOTSET)

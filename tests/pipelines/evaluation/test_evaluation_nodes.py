@@ -15,7 +15,8 @@ from finq_predictor.domain.modelling.model_hash import model_hash
 from finq_predictor.domain.modelling.origin import ModelStatus
 from finq_predictor.domain.promotion.decision import Incumbent
 from finq_predictor.pipelines.evaluation.champion import follow_champion
-from finq_predictor.pipelines.evaluation.nodes import compute_metrics, draw_plots, gather_measures, predict_latest
+from finq_predictor.pipelines.evaluation.measuring import compute_metrics
+from finq_predictor.pipelines.evaluation.nodes import draw_plots, gather_measures, predict_latest
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.tracking import (
     lineage_tags,
@@ -24,6 +25,7 @@ from finq_predictor.pipelines.evaluation.tracking import (
     prepare_runs,
 )
 from finq_predictor.pipelines.evaluation.trials import count_judged
+from finq_predictor.reports.evaluation.model_pictures import MODEL_PICTURES
 from finq_predictor.reports.evaluation.pictures import OF_ONE_MODEL, PICTURES
 from finq_predictor.reports.figures import Picture
 from synthetic_evaluation import decide, enter, make_bundle, make_leak_meter, make_world, results_of, trade
@@ -361,7 +363,7 @@ def test_a_picture_of_one_model_goes_to_the_run_of_that_model_only(world):
     results = results_of(world, PARAMS)
     drawn = draw_plots(results)["plot_images"]
     about = {picture.name: picture.model for picture in drawn}
-    assert list(about) == list(PICTURES)
+    assert list(about) == [*PICTURES, *MODEL_PICTURES]
     assert {name for name, model in about.items() if model == results.candidate} == set(OF_ONE_MODEL)
     runs = {run.model: set(run.artifacts) for run in prepare_runs(results, drawn)}
     (other,) = set(runs) - {results.candidate}

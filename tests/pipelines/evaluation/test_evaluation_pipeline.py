@@ -24,12 +24,15 @@ from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.tables import SILVER_MEMBERSHIP
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.pipeline import create_pipeline
+from finq_predictor.reports.evaluation.model_pictures import MODEL_PICTURES
 from finq_predictor.reports.evaluation.pictures import OF_ONE_MODEL, PICTURES
 from synthetic_evaluation import make_world
 
 KNOWN = ("The ``noload``", ".*Add type hints to the `predict`", ".*Any type hint is inferred")
 pytestmark = [pytest.mark.filterwarnings(f"ignore:{text}") for text in KNOWN]
 PARAMS = EvaluationParams(n_bootstrap=200)
+
+DRAWN = (*PICTURES, *MODEL_PICTURES)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +62,7 @@ def run(folder, world) -> dict:
         "silver_membership": MemoryDataset(SILVER_MEMBERSHIP.empty()),
         "snapshot": SnapshotIdDataset(root=str(folder), market="equity"),
         "report": TextDataset(filepath=str(folder / "report.html")),
-        **{f"plot_{name}": MatplotlibDataset(filepath=str(folder / f"plots/{name}.png")) for name in PICTURES},
+        **{f"plot_{name}": MatplotlibDataset(filepath=str(folder / f"plots/{name}.png")) for name in DRAWN},
         "promotion": JsonValueDataset(
             value="finq_predictor.domain.promotion.decision.Decision", filepath=str(folder / "promotion.json")
         ),
@@ -102,12 +105,12 @@ def test_from_nothing_to_a_promoted_champion_and_on(folder):
     (other,) = set(good["candidates"]) - {chosen}
     run_id, other_id = (better["tracked_run"].of(name).run_id for name in (chosen, other))
     plots = {Path(item.path).stem for item in client.list_artifacts(run_id, "plots")}
-    assert plots == set(PICTURES)
+    assert plots == set(DRAWN)
     assert {Path(item.path).stem for item in client.list_artifacts(other_id, "plots")} == plots - set(OF_ONE_MODEL)
     assert {"report.html", "importance.json"} <= {item.path for item in client.list_artifacts(run_id)}
     version = client.get_model_version_by_alias("finq-equity-outperform", "champion")
     assert version.run_id == run_id
-    assert all((folder / f"plots/{name}.png").stat().st_size > 5_000 for name in PICTURES)
+    assert all((folder / f"plots/{name}.png").stat().st_size > 5_000 for name in DRAWN)
 
 
 def replace_source(world: dict, like: dict) -> dict:

@@ -9,7 +9,7 @@ import pytest
 
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.market.markets import get_market
-from finq_predictor.pipelines.evaluation.nodes import compute_metrics
+from finq_predictor.pipelines.evaluation.measuring import compute_metrics
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.sealed import seal_window
 from synthetic_evaluation import enter, make_world

@@ -10,9 +10,18 @@ from finq_predictor.domain.features import FAMILIES
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.tables import get_table
 from finq_predictor.pipeline_registry import register_pipelines
+from finq_predictor.pipelines.evaluation.nodes import draw_plots
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
-from finq_predictor.pipelines.evaluation.screening import draw_features, gather_features, sets_of, validate_features
+from finq_predictor.pipelines.evaluation.screening import (
+    draw_features,
+    gather_features,
+    gather_models,
+    sets_of,
+    validate_features,
+    validate_models,
+)
 from finq_predictor.reports.evaluation.results import ALONE, Circumstances, ReportMaterial
+from finq_predictor.reports.evaluation.sections import signal
 from finq_predictor.reports.evaluation.sections.features import build
 from finq_predictor.reports.figures import Image
 from synthetic_evaluation import FEATURE_SET, FEATURES, make_world, results_of
@@ -104,3 +113,37 @@ def test_it_runs_alone_and_as_a_part_of_the_evaluation():
     assert alone == {f"evaluation.equity.{name}" for name in ("validate_features", "gather_features", "draw_features")}
     assert alone <= {node.name for node in pipelines["equity_validation"].nodes}
     assert not any("candidates" in name or "champion" in name for name in pipelines["equity_screening"].inputs())
+
+
+def test_what_models_say_is_measured_as_features_are(world):
+    """The table of a model is the one that its probability would have as a feature of gold."""
+    said = world["oos_predictions"]
+    given = (said, world["gold"], world["folds"], world["silver_bars"])
+    validation, stability = validate_models(*given, PARAMS, market=EQUITY)
+    for name, table in zip(("model_validation", "model_stability"), (validation, stability), strict=True):
+        assert get_table(name).misfits(table) == []
+    assert set(validation["feature"]) == set(said["model"])
+    mine = said[said["model"] == "logistic"].dropna(subset=["forward_return"])
+    by_hand = mine.groupby("ts")[["probability", "forward_return"]].apply(
+        lambda bar: bar["probability"].corr(bar["forward_return"], method="spearman")
+    )
+    found = validation.set_index("feature").loc["logistic"]
+    sealed = world["folds"].loc[world["folds"]["sealed"], "test_start"].min()
+    known = world["gold"].set_index("ts")["label_end_5"].groupby(level=0).max()
+    assert found["mean"] == pytest.approx(by_hand[known.reindex(by_hand.index) < sealed].mean(), abs=1e-9)
+    off = EvaluationParams(n_bootstrap=100, screening={"enabled": False})
+    assert [len(table) for table in validate_models(*given, off, market=EQUITY)] == [0, 0]
+
+
+def test_the_report_says_how_long_it_holds(world):
+    given = (world["oos_predictions"], world["gold"], world["folds"], world["silver_bars"])
+    found = gather_models(*validate_models(*given, PARAMS, market=EQUITY))
+    results = results_of(world, PARAMS)
+    drawn = draw_plots(results, found)
+    assert {"plot_model_decay", "plot_model_parts"} <= set(drawn)
+    pictures = {picture.name: Image.from_png(picture.png) for picture in drawn["plot_images"]}
+    section = signal.build(ReportMaterial(results, results.bundle, pictures, Circumstances(models=found)))
+    assert section.over.rows[0].cells[0] == results.candidate
+    assert len(section.over.rows) == len(found.features)
+    assert len(section.pictures) == 2
+    assert not signal.build(ReportMaterial(results, results.bundle, pictures, ALONE)).over.rows

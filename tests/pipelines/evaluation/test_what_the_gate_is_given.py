@@ -25,7 +25,8 @@ from finq_predictor.domain.modelling.model_hash import model_hash
 from finq_predictor.domain.modelling.origin import ModelStatus
 from finq_predictor.domain.promotion.decision import Incumbent, Verdict
 from finq_predictor.pipelines.evaluation.champion import Followed, record_of
-from finq_predictor.pipelines.evaluation.nodes import bill_survivors, compute_metrics, gate_strategy, gather_measures
+from finq_predictor.pipelines.evaluation.measuring import compute_metrics
+from finq_predictor.pipelines.evaluation.nodes import bill_survivors, gate_strategy, gather_measures
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.sealed import seal_window
 from finq_predictor.pipelines.evaluation.tracking import prepare_registration

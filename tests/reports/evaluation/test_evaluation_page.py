@@ -55,6 +55,7 @@ def test_it_begins_with_the_decision_then_asks_in_order(page):
         "Is it too good to be true?",
         "Is live what was tested?",
         "Can the probabilities be trusted?",
+        "How long does it hold, and where?",
         "Was it steady, and was the test fair?",
         "What is each feature worth alone?",
         "What does the model look at?",
@@ -67,7 +68,7 @@ def test_it_begins_with_the_decision_then_asks_in_order(page):
 
 def test_every_section_carries_its_origin_and_the_command_is_there(page):
     stamps = re.findall(r'<p class="stamp">(.*?)</p>', page)
-    assert len(stamps) == 14
+    assert len(stamps) == 15
     assert all(text in stamps[0] for text in ("f00d", "ab12", "cd34", "seed 0"))
     assert "git checkout b8d81ae0c0ff\nkedro run --pipelines=equity --params &#34;seed=0&#34;" in page
 

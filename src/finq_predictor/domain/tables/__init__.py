@@ -41,6 +41,8 @@ from finq_predictor.domain.tables.validation import (
     FEATURE_SETS,
     FEATURE_STABILITY,
     FEATURE_VALIDATION,
+    MODEL_STABILITY,
+    MODEL_VALIDATION,
 )
 
 TABLES: Registry[Table] = Registry.of(
@@ -77,6 +79,8 @@ TABLES: Registry[Table] = Registry.of(
     FEATURE_SETS,
     FEATURE_STABILITY,
     FEATURE_CORRELATIONS,
+    MODEL_VALIDATION,
+    MODEL_STABILITY,
     FRESHNESS,
     MISSING_RATES,
     DRIFT,
@@ -119,6 +123,8 @@ __all__ = [
     "METRICS_BY_FOLD",
     "MISSING_RATES",
     "MODEL_COMPARISONS",
+    "MODEL_STABILITY",
+    "MODEL_VALIDATION",
     "NEUTRAL_OUTCOMES",
     "OOS_PREDICTIONS",
     "PREDICTIONS",

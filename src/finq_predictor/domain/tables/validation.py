@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from finq_predictor.domain.tables.schema import COUNT, NUMBER, TEXT, Column, Layer, Table
@@ -85,6 +86,12 @@ FEATURE_VALIDATION = Table(
     key=("feature", "horizon"),
 )
 
+MODEL_VALIDATION = replace(
+    FEATURE_VALIDATION,
+    name="model_validation",
+    meaning="What one model says, over one horizon, before the sealed window, measured as a feature is.",
+)
+
 FEATURE_SETS = Table(
     "feature_sets",
     Layer.REPORTS,
@@ -119,6 +126,12 @@ FEATURE_STABILITY = Table(
         Column("n_bars", COUNT, "Bars of a year; -1 for a group, which has those of the whole.", "bars", low=-1),
     ),
     key=("feature", "horizon", "kind", "part"),
+)
+
+MODEL_STABILITY = replace(
+    FEATURE_STABILITY,
+    name="model_stability",
+    meaning="What one model says, over one horizon within one year, or one sector, before the sealed window.",
 )
 
 FEATURE_CORRELATIONS = Table(

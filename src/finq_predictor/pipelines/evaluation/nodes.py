@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any
 
 import pandas as pd
 
@@ -17,14 +16,9 @@ from finq_predictor.domain.evaluation.exposures import join_neutral
 from finq_predictor.domain.evaluation.feature_validation.validating import Validation
 from finq_predictor.domain.evaluation.live_trials import ExperimentReport
 from finq_predictor.domain.evaluation.mean_test import label_days
-from finq_predictor.domain.evaluation.metrics import score_metrics
-from finq_predictor.domain.evaluation.model_comparison import compare_models
 from finq_predictor.domain.evaluation.paper_book import TradingTerms
 from finq_predictor.domain.evaluation.positions import strategy_for
 from finq_predictor.domain.evaluation.replay_record import ReplayRecord
-from finq_predictor.domain.evaluation.scorecard import scorecard
-from finq_predictor.domain.evaluation.set_coverage import set_coverage
-from finq_predictor.domain.evaluation.skill import daily_skill
 from finq_predictor.domain.evaluation.survivorship import SurvivorshipBill, bill_survivorship
 from finq_predictor.domain.evaluation.trial_ledger import (
     TrialLedger,
@@ -44,86 +38,18 @@ from finq_predictor.domain.promotion.decision import (
     Setting,
     decide,
 )
-from finq_predictor.domain.tables import DAILY_SKILL, METRICS, METRICS_BY_FOLD, PREDICTIONS
+from finq_predictor.domain.tables import PREDICTIONS
 from finq_predictor.pipelines.evaluation.champion import Followed, record_of
 from finq_predictor.pipelines.evaluation.neutral import of_horizon
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.sealed import SealedWindow
 from finq_predictor.pipelines.evaluation.trials import JudgedRows, count_judged
+from finq_predictor.reports.evaluation.model_pictures import MODEL_PICTURES
 from finq_predictor.reports.evaluation.page import evaluation_page
 from finq_predictor.reports.evaluation.pictures import OF_ONE_MODEL, draw_pictures
 from finq_predictor.reports.evaluation.results import ALONE, Circumstances, EvaluationResults, Measures, TrainedModels
 from finq_predictor.reports.evaluation.terms import EvaluationTerms
 from finq_predictor.reports.figures import Figure, Picture, Pictures, to_png
-
-BASE_RATE = "base_rate"
-KNOWN = ["label", "forward_return"]
-FOLD_METRICS = ("accuracy", "auc", "brier_skill", "ece", "rank_ic")
-
-
-def compute_metrics(
-    oos_predictions: pd.DataFrame,
-    neutral_outcomes: pd.DataFrame,
-    training_summary: TrainingSummary,
-    params: EvaluationParams,
-    *,
-    market: Market,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Measure every model out of sample, and hold each against each.
-
-    Args:
-        oos_predictions: Walk-forward predictions of naive baselines and candidates. Hours in which the market is not
-            traded are not judged either.
-        neutral_outcomes: What happened beyond what instruments share.
-        training_summary: Over how many bars a label reaches.
-        params: Resampling.
-        market: The market.
-
-    Returns:
-        ``metrics`` (``model``, ``kind``, ``metric``, ``value``, ``ci_low``, ``ci_high``, ``n_days``);
-        ``metrics_by_fold`` (``model``, ``fold``, ``metric``, ``value``); daily skill (``ts``: the day; one column per
-        model); ``model_comparisons``, one row per pair of models.
-
-    Raises:
-        DataError: If no prediction has a known outcome.
-    """
-    known = _with_base_rate(oos_predictions[~market.is_masked(oos_predictions[TS])])
-    known = join_neutral(known, of_horizon(neutral_outcomes, training_summary.horizon))
-    block = 2.0 * label_days(training_summary.horizon, market)
-    cards: list[pd.DataFrame] = []
-    folds: list[dict[str, Any]] = []
-    daily: dict[str, pd.Series] = {}
-    for (model, kind), rows in known.groupby(["model", "kind"], sort=True):
-        card = scorecard(
-            rows,
-            rows[BASE_RATE].to_numpy(),
-            min_block=block,
-            n_resamples=params.n_bootstrap,
-            level=params.confidence,
-            seed=params.seed,
-        )
-        card = pd.concat([card, set_coverage(rows, params.abstention.coverage)], ignore_index=True)
-        cards.append(card.assign(model=model, kind=kind))
-        for fold, part in rows.groupby("fold", sort=True):
-            values = score_metrics(part, part[BASE_RATE].to_numpy())
-            folds.extend({"model": model, "fold": fold, "metric": name, "value": values[name]} for name in FOLD_METRICS)
-        daily[str(model)] = daily_skill(rows, params.promotion.skill, market)
-    days = pd.DataFrame(daily).sort_index()
-    comparisons = compare_models(
-        days,
-        sorted(known.loc[known["kind"] == ModelKind.NAIVE, "model"].unique()),
-        label_days(training_summary.horizon, market),
-        level=1.0 - params.confidence,
-        n_resamples=params.n_bootstrap,
-        seed=params.seed,
-    )
-    skill = days.rename_axis(TS).reset_index()
-    return (
-        METRICS.typed(pd.concat(cards, ignore_index=True)),
-        METRICS_BY_FOLD.typed(pd.DataFrame(folds)),
-        DAILY_SKILL.typed(skill),
-        comparisons,
-    )
 
 
 def trade_on_paper(
@@ -271,13 +197,18 @@ def assemble_results(
     return EvaluationResults(market, trained_models, measures, promotion, terms, invocation)
 
 
-def draw_plots(results: EvaluationResults) -> dict[str, Figure | Pictures]:
+def draw_plots(results: EvaluationResults, validated_models: Validation = ALONE.models) -> dict[str, Figure | Pictures]:
     """Draw every picture once.
+
+    Args:
+        results: What was found.
+        validated_models: What the models say, measured as features are.
 
     Returns:
         ``plot_<name>`` -> matplotlib figure for the catalog, and ``plot_images``: the pictures for report and tracking.
     """
     figures = draw_pictures(results)
+    figures |= {name: draw(validated_models, results.market) for name, draw in MODEL_PICTURES.items()}
     pictures = tuple(
         Picture(name, to_png(figure), results.candidate if name in OF_ONE_MODEL else None)
         for name, figure in figures.items()
@@ -351,6 +282,7 @@ def gather_circumstances(
     replay: ReplayRecord | None,
     snapshot: str,
     validated_features: Validation,
+    validated_models: Validation,
 ) -> Circumstances:
     """Put together what the report says beside the results, when all that it is about has been stored.
 
@@ -360,8 +292,9 @@ def gather_circumstances(
         replay: What the last replay of the market's history found; None before the first.
         snapshot: Id of the newest snapshot.
         validated_features: What each feature is worth alone.
+        validated_models: The same of what the models say.
     """
-    return Circumstances(survivorship, replay, snapshot, validated_features)
+    return Circumstances(survivorship, replay, snapshot, validated_features, validated_models)
 
 
 def write_report(
@@ -393,19 +326,6 @@ def evaluation_terms(params: EvaluationParams, strategy: str, judged: int) -> Ev
     """What a reader of the report must know: parameters, the strategy they lead to, and how much was tried."""
     given = {each.name: getattr(params, each.name) for each in fields(EvaluationTerms) if each.name != "judged"}
     return EvaluationTerms(**(given | {"gate_strategy": strategy, "judged": judged}))
-
-
-def _with_base_rate(oos: pd.DataFrame) -> pd.DataFrame:
-    known = oos.dropna(subset=[*KNOWN, "score", "probability"])
-    if known.empty:
-        raise DataError("No out-of-sample prediction has a known outcome; train on a longer history.")
-    base = known.loc[known["model"] == BASE_RATE, [TS, INSTRUMENT, "probability"]]
-    if base.empty:
-        raise DataError(
-            f"The predictions hold no model {BASE_RATE!r}, which says what was known beforehand; train with it."
-        )
-    base = base.rename(columns={"probability": BASE_RATE})
-    return known.merge(base, on=[TS, INSTRUMENT], how="left").fillna({BASE_RATE: base[BASE_RATE].mean()})
 
 
 def _evidence(

@@ -6,12 +6,12 @@ from kedro.pipeline import Pipeline
 
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.pipelines.evaluation.champion import follow_champion
+from finq_predictor.pipelines.evaluation.measuring import compute_metrics
 from finq_predictor.pipelines.evaluation.neutral import neutralise_outcomes
 from finq_predictor.pipelines.evaluation.nodes import (
     agree_trading_terms,
     assemble_results,
     bill_survivors,
-    compute_metrics,
     decide_promotion,
     draw_plots,
     gather_circumstances,
@@ -22,12 +22,19 @@ from finq_predictor.pipelines.evaluation.nodes import (
     write_report,
 )
 from finq_predictor.pipelines.evaluation.scheduled import state_newest
-from finq_predictor.pipelines.evaluation.screening import draw_features, gather_features, validate_features
+from finq_predictor.pipelines.evaluation.screening import (
+    draw_features,
+    gather_features,
+    gather_models,
+    validate_features,
+    validate_models,
+)
 from finq_predictor.pipelines.evaluation.sealed import seal_window
 from finq_predictor.pipelines.evaluation.tracking import prepare_attachment, prepare_registration, prepare_runs
 from finq_predictor.pipelines.evaluation.trials import enter_trials, identify_rows
 from finq_predictor.pipelines.steps import step
 from finq_predictor.reports.evaluation.feature_pictures import FEATURE_PICTURES
+from finq_predictor.reports.evaluation.model_pictures import MODEL_PICTURES
 from finq_predictor.reports.evaluation.pictures import PICTURES
 
 PARAMS = "params:evaluation"
@@ -61,7 +68,9 @@ def create_pipeline(market: Market) -> Pipeline:
     """Wire the evaluation of one market."""
     benchmark = [f"silver_{table}" for table in market.reference_tables]
     membership = [table for table in market.source_tables if table == "membership"]
-    pictures = {f"plot_{name}": f"plot_{name}" for name in PICTURES} | {"plot_images": "plot_images"}
+    names = (*PICTURES, *MODEL_PICTURES)
+    pictures = {f"plot_{name}": f"plot_{name}" for name in names} | {"plot_images": "plot_images"}
+    models = ["model_validation", "model_stability"]
     return create_screening(market) + Pipeline(
         [
             step(
@@ -128,7 +137,14 @@ def create_pipeline(market: Market) -> Pipeline:
                 "evaluation_results",
                 market=market,
             ),
-            step(draw_plots, "evaluation_results", pictures, market=market),
+            step(
+                validate_models,
+                ["oos_predictions", "gold", "folds", "silver_bars", PARAMS],
+                models,
+                market=market,
+            ),
+            step(gather_models, models, "validated_models", market=market),
+            step(draw_plots, ["evaluation_results", "validated_models"], pictures, market=market),
             step(prepare_runs, ["evaluation_results", "plot_images"], "tracked_run", market=market),
             step(prepare_registration, ["evaluation_results", "tracked_run"], "champion", market=market),
             step(
@@ -144,7 +160,7 @@ def create_pipeline(market: Market) -> Pipeline:
             step(predict_latest, ["champion", "gold", PARAMS], "predictions", market=market),
             step(
                 gather_circumstances,
-                ["predictions", "survivorship", "replay", "snapshot", "validated_features"],
+                ["predictions", "survivorship", "replay", "snapshot", "validated_features", "validated_models"],
                 "circumstances",
                 market=market,
             ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT, SECTOR, TS
@@ -14,6 +16,9 @@ from finq_predictor.domain.modelling.splits import sealed_from
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.reports.evaluation.feature_pictures import FEATURE_PICTURES
 from finq_predictor.reports.figures import Figure, Picture, Pictures, to_png
+
+FOLLOWING = ("forward_return_", "label_end_")
+"""How the columns of gold begin that say what followed."""
 
 
 def validate_features(
@@ -75,6 +80,53 @@ def gather_features(
 ) -> Validation:
     """Put all that was found about the features side by side."""
     return Validation(feature_validation, feature_sets, feature_stability, feature_correlations)
+
+
+def validate_models(
+    oos_predictions: pd.DataFrame,
+    gold: pd.DataFrame,
+    folds: pd.DataFrame,
+    silver_bars: pd.DataFrame,
+    params: EvaluationParams,
+    *,
+    market: Market,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Measure what the models say as features are measured: over every horizon, by age, year and sector.
+
+    A model is trained for one horizon; what it says may hold for another as well, or be old after a day.
+
+    Args:
+        oos_predictions: What each model said of rows that it had not seen.
+        gold: Gold frame, for the outcomes over every horizon.
+        folds: Gap table; it says where the sealed window begins.
+        silver_bars: Bars, for the sector of each instrument.
+        params: Parameters of the evaluation.
+        market: The market.
+
+    Returns:
+        ``model_validation`` and ``model_stability``, with the columns of those of the features; without rows where the
+        parameters leave it out.
+    """
+    if not params.screening.enabled:
+        nothing = Validation.empty()
+        return nothing.features, nothing.stability
+    said = oos_predictions.pivot(index=[TS, INSTRUMENT], columns="model", values="probability")
+    outcomes = gold.columns[[name.startswith(FOLLOWING) for name in map(str, gold.columns)]]
+    frame = gold[[TS, INSTRUMENT, *outcomes]].merge(said.reset_index(), on=[TS, INSTRUMENT], how="inner")
+    found = validate(
+        frame,
+        [str(name) for name in said.columns],
+        market,
+        sealed_from=sealed_from(folds),
+        sectors=silver_bars[[TS, INSTRUMENT, SECTOR]] if SECTOR in silver_bars.columns else None,
+        threads=params.screening.threads,
+    )
+    return found.features, found.stability
+
+
+def gather_models(model_validation: pd.DataFrame, model_stability: pd.DataFrame) -> Validation:
+    """Put what was found about the models side by side."""
+    return replace(Validation.empty(), features=model_validation, stability=model_stability)
 
 
 def draw_features(validated_features: Validation, *, market: Market) -> dict[str, Figure | Pictures]:

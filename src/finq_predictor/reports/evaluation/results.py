@@ -114,12 +114,14 @@ class Circumstances:
         snapshot: Id of the snapshot that holds what the report is about: data, models and predictions; empty where none
             was published.
         features: What each feature is worth alone; without rows where that was not asked for.
+        models: The same of what each model says; without rows likewise.
     """
 
     survivorship: SurvivorshipBill | None = None
     replay: ReplayRecord | None = None
     snapshot: str = ""
     features: Validation = field(default_factory=Validation.empty)
+    models: Validation = field(default_factory=Validation.empty)
 
 
 ALONE = Circumstances()

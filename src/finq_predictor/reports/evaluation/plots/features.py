@@ -48,8 +48,8 @@ def strength_plot(features: pd.DataFrame, market: Market) -> Figure:
     return figure
 
 
-def decay_plot(features: pd.DataFrame, market: Market) -> Figure:
-    """How soon is old what the strongest features know?"""
+def decay_plot(features: pd.DataFrame, market: Market, what: str = "feature") -> Figure:
+    """How soon is old what the strongest features, or models, know?"""
     shown = strongest(features, 10)
     if shown.empty:
         return _instead()
@@ -62,7 +62,7 @@ def decay_plot(features: pd.DataFrame, market: Market) -> Figure:
         axes.plot(places, values, style, marker=".", color=SERIES[place % len(SERIES)], lw=1.4, label=label)
     axes.set_xticks(places, lags)
     draw_zero(axes)
-    finish(axes, "How soon is it old? The feature of earlier bars, the same outcome", "Bars ago", "Mean correlation")
+    finish(axes, f"How soon is it old? The {what} of earlier bars, the same outcome", "Bars ago", "Mean correlation")
     axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 

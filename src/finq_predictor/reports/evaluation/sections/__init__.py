@@ -21,6 +21,7 @@ SECTIONS: Registry[Build[ReportMaterial]] = Registry(
         "leaks": f"{__name__}.leaks:build",
         "replay": f"{__name__}.replay:build",
         "calibration": f"{__name__}.calibration:build",
+        "signal": f"{__name__}.signal:build",
         "steadiness": f"{__name__}.steadiness:build",
         "features": f"{__name__}.features:build",
         "inside": f"{__name__}.inside:build",
