@@ -66,6 +66,8 @@ PLACES = {
         "metrics": "metrics.parquet",
         "metrics_by_fold": "metrics_by_fold.parquet",
         "daily_skill": "daily_skill.parquet",
+        "regimes": "models/regimes.parquet",
+        "abstention": "models/abstention.parquet",
         "model_validation": "models/validation.parquet",
         "model_stability": "models/stability.parquet",
         "model_comparisons": "model_comparisons.parquet",

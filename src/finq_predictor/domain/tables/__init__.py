@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from finq_predictor.domain.errors import UnknownNameError
 from finq_predictor.domain.registry import Registry
 from finq_predictor.domain.tables.evaluation import (
+    ABSTENTION,
     BACKTEST,
     BACKTEST_SUMMARY,
     DAILY_SKILL,
@@ -15,6 +16,7 @@ from finq_predictor.domain.tables.evaluation import (
     MODEL_COMPARISONS,
     NEUTRAL_OUTCOMES,
     PREDICTIONS,
+    REGIMES,
 )
 from finq_predictor.domain.tables.gold import GOLD
 from finq_predictor.domain.tables.monitoring import DRIFT, FRESHNESS, MISSING_RATES, PROVIDERS
@@ -73,6 +75,8 @@ TABLES: Registry[Table] = Registry.of(
     NEUTRAL_OUTCOMES,
     DAILY_SKILL,
     MODEL_COMPARISONS,
+    REGIMES,
+    ABSTENTION,
     BACKTEST,
     BACKTEST_SUMMARY,
     FEATURE_VALIDATION,
@@ -104,6 +108,7 @@ def get_table(dataset: str) -> Table:
 
 
 __all__ = [
+    "ABSTENTION",
     "ANY",
     "BACKTEST",
     "BACKTEST_SUMMARY",
@@ -131,6 +136,7 @@ __all__ = [
     "PROVIDERS",
     "PROVIDER_DIFFERENCES",
     "QUARANTINE",
+    "REGIMES",
     "SCORED_ARTICLES",
     "SEALED_PREDICTIONS",
     "SILVER_ACTIONS",

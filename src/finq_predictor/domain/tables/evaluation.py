@@ -129,6 +129,45 @@ MODEL_COMPARISONS = Table(
     key=("model", "against"),
 )
 
+_RIGHT = (
+    Column("n_rows", COUNT, "Answers.", "rows", low=1),
+    Column("n_days", COUNT, "Days they are of.", "days", low=1),
+    Column("accuracy", NUMBER, "Share of right answers.", "fraction", low=0.0, high=1.0),
+    Column("ci_low", NUMBER, "Lower end of its interval, by days; NaN where there is none.", "fraction", known=0.0),
+    Column("ci_high", NUMBER, "Upper end of its interval.", "fraction", known=0.0),
+)
+REGIMES = Table(
+    "regimes",
+    Layer.REPORTS,
+    "evaluation",
+    "One model within one part of its test.",
+    (
+        _MODEL,
+        Column("kind", TEXT, "`year`, `volatility` or `sector`."),
+        Column("part", TEXT, "The year, `calm`, `usual` or `wild`, or the sector."),
+        *_RIGHT,
+        Column("rank_ic", NUMBER, "Mean rank correlation with the outcome within it.", "correlation", known=0.0),
+        Column("set_coverage", NUMBER, "Share of outcomes in the prediction set.", "fraction", known=0.0),
+        Column("set_decided", NUMBER, "Share of sets with one answer.", "fraction", known=0.0),
+    ),
+    key=("model", "kind", "part"),
+)
+
+ABSTENTION = Table(
+    "abstention",
+    Layer.REPORTS,
+    "evaluation",
+    "One model where it answers only to the surest rows.",
+    (
+        _MODEL,
+        Column("answered", NUMBER, "Share of the rows that it answers to.", "fraction", low=0.0, high=1.0),
+        Column("confidence", NUMBER, "Of the least sure of them.", "0 to 1", low=0.0, high=1.0),
+        *_RIGHT,
+        Column("stated", NUMBER, "Mean of what it said its chance to be right was.", "fraction", low=0.0, high=1.0),
+    ),
+    key=("model", "n_rows"),
+)
+
 BACKTEST = Table(
     "backtest",
     Layer.REPORTS,

@@ -47,7 +47,14 @@ from finq_predictor.pipelines.evaluation.trials import JudgedRows, count_judged
 from finq_predictor.reports.evaluation.model_pictures import MODEL_PICTURES
 from finq_predictor.reports.evaluation.page import evaluation_page
 from finq_predictor.reports.evaluation.pictures import OF_ONE_MODEL, draw_pictures
-from finq_predictor.reports.evaluation.results import ALONE, Circumstances, EvaluationResults, Measures, TrainedModels
+from finq_predictor.reports.evaluation.results import (
+    ALONE,
+    Circumstances,
+    EvaluationResults,
+    Measures,
+    ModelStudy,
+    TrainedModels,
+)
 from finq_predictor.reports.evaluation.terms import EvaluationTerms
 from finq_predictor.reports.figures import Figure, Picture, Pictures, to_png
 
@@ -197,18 +204,18 @@ def assemble_results(
     return EvaluationResults(market, trained_models, measures, promotion, terms, invocation)
 
 
-def draw_plots(results: EvaluationResults, validated_models: Validation = ALONE.models) -> dict[str, Figure | Pictures]:
+def draw_plots(results: EvaluationResults, studied_models: ModelStudy = ALONE.models) -> dict[str, Figure | Pictures]:
     """Draw every picture once.
 
     Args:
         results: What was found.
-        validated_models: What the models say, measured as features are.
+        studied_models: What the models say, beyond the mean of the whole test.
 
     Returns:
         ``plot_<name>`` -> matplotlib figure for the catalog, and ``plot_images``: the pictures for report and tracking.
     """
     figures = draw_pictures(results)
-    figures |= {name: draw(validated_models, results.market) for name, draw in MODEL_PICTURES.items()}
+    figures |= {name: draw(studied_models, results) for name, draw in MODEL_PICTURES.items()}
     pictures = tuple(
         Picture(name, to_png(figure), results.candidate if name in OF_ONE_MODEL else None)
         for name, figure in figures.items()
@@ -282,7 +289,7 @@ def gather_circumstances(
     replay: ReplayRecord | None,
     snapshot: str,
     validated_features: Validation,
-    validated_models: Validation,
+    studied_models: ModelStudy,
 ) -> Circumstances:
     """Put together what the report says beside the results, when all that it is about has been stored.
 
@@ -292,9 +299,9 @@ def gather_circumstances(
         replay: What the last replay of the market's history found; None before the first.
         snapshot: Id of the newest snapshot.
         validated_features: What each feature is worth alone.
-        validated_models: The same of what the models say.
+        studied_models: What the models say, beyond the mean of the whole test.
     """
-    return Circumstances(survivorship, replay, snapshot, validated_features, validated_models)
+    return Circumstances(survivorship, replay, snapshot, validated_features, studied_models)
 
 
 def write_report(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kedro.pipeline import Pipeline
 
 from finq_predictor.domain.market.markets import Market
+from finq_predictor.pipelines.evaluation.answers import gather_models, study_answers
 from finq_predictor.pipelines.evaluation.champion import follow_champion
 from finq_predictor.pipelines.evaluation.measuring import compute_metrics
 from finq_predictor.pipelines.evaluation.neutral import neutralise_outcomes
@@ -25,7 +26,6 @@ from finq_predictor.pipelines.evaluation.scheduled import state_newest
 from finq_predictor.pipelines.evaluation.screening import (
     draw_features,
     gather_features,
-    gather_models,
     validate_features,
     validate_models,
 )
@@ -70,7 +70,7 @@ def create_pipeline(market: Market) -> Pipeline:
     membership = [table for table in market.source_tables if table == "membership"]
     names = (*PICTURES, *MODEL_PICTURES)
     pictures = {f"plot_{name}": f"plot_{name}" for name in names} | {"plot_images": "plot_images"}
-    models = ["model_validation", "model_stability"]
+    models, answers = ["model_validation", "model_stability"], ["regimes", "abstention"]
     return create_screening(market) + Pipeline(
         [
             step(
@@ -143,8 +143,14 @@ def create_pipeline(market: Market) -> Pipeline:
                 models,
                 market=market,
             ),
-            step(gather_models, models, "validated_models", market=market),
-            step(draw_plots, ["evaluation_results", "validated_models"], pictures, market=market),
+            step(
+                study_answers,
+                ["oos_predictions", "silver_bars", "training_summary", PARAMS],
+                answers,
+                market=market,
+            ),
+            step(gather_models, [*models, *answers], "studied_models", market=market),
+            step(draw_plots, ["evaluation_results", "studied_models"], pictures, market=market),
             step(prepare_runs, ["evaluation_results", "plot_images"], "tracked_run", market=market),
             step(prepare_registration, ["evaluation_results", "tracked_run"], "champion", market=market),
             step(
@@ -160,7 +166,7 @@ def create_pipeline(market: Market) -> Pipeline:
             step(predict_latest, ["champion", "gold", PARAMS], "predictions", market=market),
             step(
                 gather_circumstances,
-                ["predictions", "survivorship", "replay", "snapshot", "validated_features", "validated_models"],
+                ["predictions", "survivorship", "replay", "snapshot", "validated_features", "studied_models"],
                 "circumstances",
                 market=market,
             ),

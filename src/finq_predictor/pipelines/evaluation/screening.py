@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pandas as pd
 
 from finq_predictor.domain.columns import INSTRUMENT, SECTOR, TS
@@ -122,11 +120,6 @@ def validate_models(
         threads=params.screening.threads,
     )
     return found.features, found.stability
-
-
-def gather_models(model_validation: pd.DataFrame, model_stability: pd.DataFrame) -> Validation:
-    """Put what was found about the models side by side."""
-    return replace(Validation.empty(), features=model_validation, stability=model_stability)
 
 
 def draw_features(validated_features: Validation, *, market: Market) -> dict[str, Figure | Pictures]:

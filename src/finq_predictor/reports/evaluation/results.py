@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 import pandas as pd
 
@@ -16,6 +17,7 @@ from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.models.base import ModelKind
 from finq_predictor.domain.promotion.decision import Decision
+from finq_predictor.domain.tables import ABSTENTION, REGIMES
 from finq_predictor.reports.evaluation.terms import EvaluationTerms
 from finq_predictor.reports.figures import Image
 
@@ -105,6 +107,26 @@ class EvaluationResults:
 
 
 @dataclass(frozen=True)
+class ModelStudy:
+    """What the models say, looked at beyond the mean of the whole test.
+
+    Attributes:
+        validation: Measured as features are: over every horizon, by age, year and sector.
+        regimes: One row per model and part of the test, see the table ``regimes``.
+        abstention: One row per model and share of rows it answers to, see ``abstention``.
+    """
+
+    validation: Validation
+    regimes: pd.DataFrame
+    abstention: pd.DataFrame
+
+    @classmethod
+    def empty(cls) -> Self:
+        """Nothing was looked at."""
+        return cls(Validation.empty(), REGIMES.empty(), ABSTENTION.empty())
+
+
+@dataclass(frozen=True)
 class Circumstances:
     """What a reader wants to know beside the results.
 
@@ -114,14 +136,14 @@ class Circumstances:
         snapshot: Id of the snapshot that holds what the report is about: data, models and predictions; empty where none
             was published.
         features: What each feature is worth alone; without rows where that was not asked for.
-        models: The same of what each model says; without rows likewise.
+        models: What the models say, over every horizon and within parts; without rows likewise.
     """
 
     survivorship: SurvivorshipBill | None = None
     replay: ReplayRecord | None = None
     snapshot: str = ""
     features: Validation = field(default_factory=Validation.empty)
-    models: Validation = field(default_factory=Validation.empty)
+    models: ModelStudy = field(default_factory=ModelStudy.empty)
 
 
 ALONE = Circumstances()

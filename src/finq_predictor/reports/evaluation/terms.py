@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from finq_predictor.domain.evaluation.trading_rules import BacktestRules
+from finq_predictor.domain.modelling.decisions import AbstentionRules
 from finq_predictor.domain.promotion.decision import PromotionRules
 
 
@@ -14,6 +15,7 @@ class EvaluationTerms:
 
     Attributes:
         backtest: Positions and costs of the paper portfolios.
+        abstention: When a probability is shown but not acted upon, and what prediction sets promise.
         promotion: Limits of the gate.
         confidence: Coverage of the intervals.
         gate_strategy: The strategy whose net result the gate looks at, a key of ``STRATEGIES``.
@@ -26,6 +28,7 @@ class EvaluationTerms:
     """
 
     backtest: BacktestRules
+    abstention: AbstentionRules
     promotion: PromotionRules
     confidence: float
     gate_strategy: str

@@ -36,7 +36,7 @@ SHOWS = {
 
 def build(material: ReportMaterial) -> Signal:
     """Every model over every horizon, the one that is decided about first."""
-    results, found = material.results, material.circumstances.models.features
+    results, found = material.results, material.circumstances.models.validation.features
     market, chosen = results.market, results.candidate
     own = results.bundle.horizon
     ordered = found.assign(
