@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, logit
+from scipy.stats import t as student
 from sklearn.linear_model import LogisticRegression
 from statsmodels.regression.linear_model import OLS
 
 from finq_predictor.domain.errors import DataError, StoreError
 from finq_predictor.domain.evaluation.metrics import brier, ece, log_loss
-from finq_predictor.domain.modelling.calibration import PlattCalibrator, shrunk_base_rate
+from finq_predictor.domain.modelling.calibration import PlattCalibrator, kept, shrunk_base_rate
 
 
 def draw(seed: int, slope: float, n: int = 2000):
@@ -166,11 +167,48 @@ def test_the_base_rate_is_shrunk_by_its_clustered_error(seed, rate):
     day = rng.integers(0, 30, 900)
     y = (rng.random(900) < np.clip(rate + 0.2 * rng.standard_normal(30)[day], 0, 1)).astype(float)
     peer = OLS(y, np.ones(900)).fit(cov_type="cluster", cov_kwds={"groups": day})
-    off = y.mean() - 0.5
-    wanted = 0.5 + off * max(0.0, 1.0 - float(peer.cov_params()[0, 0]) / off**2) if off else 0.5
+    off, few = y.mean() - 0.5, student.ppf(0.975, len(np.unique(day)) - 1) / 1.959963984540054
+    wanted = 0.5 + off * max(0.0, 1.0 - few**2 * float(peer.cov_params()[0, 0]) / off**2) if off else 0.5
     assert shrunk_base_rate(y, day) == pytest.approx(wanted, rel=1e-9)
 
 
 def test_a_base_rate_of_one_block_is_not_known():
     assert shrunk_base_rate(np.array([1.0, 1.0, 1.0]), np.zeros(3)) == 0.5
     assert shrunk_base_rate(np.array([0.0, 1.0]), np.arange(2)) == 0.5
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(0.01, 9.0), st.integers(2, 400), st.booleans())
+def test_the_fewer_the_blocks_the_less_is_kept(t, blocks, stated):
+    """Of the same number of standard errors; what was stated gives way to what is significant only."""
+    share = kept(t, 1.0, blocks, stated=stated)
+    assert 0.0 <= share <= kept(t, 1.0, blocks + 1, stated=stated) < 1.0
+    assert kept(-t, 1.0, blocks, stated=stated) == share
+    if stated:
+        critical = student.ppf(0.975, blocks - 1)
+        assert (share > 0.0) == (t > critical)
+        assert share == pytest.approx(max(0.0, 1.0 - (critical / t) ** 2))
+    else:
+        assert share >= kept(t, 1.0, blocks, stated=True)
+    assert kept(t, 1.0, 100_000) == pytest.approx(max(0.0, 1.0 - 1.0 / t**2), abs=1e-3)
+
+
+@pytest.mark.parametrize("believed", [0.0, 1.0])
+def test_one_block_moves_nothing(believed):
+    """Its clustered error is nought, as if it were proof."""
+    score, y = draw(1, slope=2.0)
+    assert PlattCalibrator().fit(score, y, np.zeros(len(y)), believed=believed).slope == pytest.approx(believed)
+
+
+def test_what_was_stated_rightly_is_served_rightly_though_blocks_are_few():
+    """Twelve blocks of shares that move together: what they seem to say of a belief is luck, and it stays near it."""
+    moved = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        block = np.repeat(np.arange(12), 200)
+        score = expit(0.025 * rng.standard_normal(len(block)))
+        # The rule works in some blocks and against itself in others, as rules do; on average it is right.
+        y = rng.random(len(block)) < expit((1.0 + 6.0 * rng.standard_normal(12))[block] * logit(score))
+        moved.append(PlattCalibrator().fit(score, y.astype(float), block, believed=1.0).slope - 1.0)
+    assert np.mean(np.abs(moved) < 1e-9) >= 0.85, "significance at five in a hundred"
+    assert np.sqrt(np.mean(np.square(moved))) < 1.0

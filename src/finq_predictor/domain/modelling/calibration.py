@@ -11,6 +11,8 @@ from finq_predictor.domain.errors import DataError, StoreError
 from finq_predictor.domain.modelling.models.base import SMALLEST, log_odds
 
 NEWTON_STEPS = 100
+SIGNIFICANT = 0.975
+"""Quantile beyond which a finding is significant: two-sided, at five in a hundred."""
 
 
 class PlattCalibrator:
@@ -49,9 +51,8 @@ class PlattCalibrator:
         Args:
             score: Scores in [0, 1] of rows the model was not fitted on (n).
             y: Labels 0 or 1 (n).
-            day: Code of the day, or of the block of days, of each row. Where given, the slope is shrunk towards
-                ``believed`` by what its clustered variance says is luck, ``max(0, 1 - 1 / t**2)`` (positive part, James
-                and Stein, 1961): rows of one day are not independent witnesses.
+            day: Code of the day, or of the block of days, of each row: rows of one block are one witness. Where given,
+                the slope is shrunk towards ``believed`` by what its clustered variance says is luck, see :func:`kept`.
             base_rate: Mean that the probabilities shall have; None takes the share of ones in ``y``. A longer
                 window knows the base rate better than the rows held out for calibration.
             believed: Slope before any outcome: 1 takes the log-odds of a score for what they say, 0 takes them for
@@ -114,26 +115,48 @@ def shrunk_base_rate(y: np.ndarray[Any, Any], day: np.ndarray[Any, Any]) -> floa
         day: Code of the day, or of the block of days, of each row: rows of one block are one witness.
 
     Returns:
-        ``0.5 + (mean - 0.5) * max(0, 1 - 1 / t**2)``, t being the distance of the mean from one half in standard errors
-        (positive part, James and Stein, 1961). In one block the mean tells nothing, and it is one half.
+        One half plus what is :func:`kept` of the distance of the mean from it. In one block the mean tells nothing, and
+        it is one half.
     """
     labels = np.asarray(y, dtype=np.float64)
     off = float(labels.mean()) - 0.5
     sums = _by_block(labels - labels.mean(), day)[:, 0]
-    if off == 0.0 or len(sums) == 1:
+    if len(sums) == 1:
         return 0.5
     variance = float(sums @ sums) / len(labels) ** 2 * len(sums) / (len(sums) - 1)
-    return 0.5 + off * max(0.0, 1.0 - variance / off**2)
+    return 0.5 + off * kept(off, variance, len(sums))
+
+
+def kept(off: float, variance: float, blocks: int, *, stated: bool = False) -> float:
+    """Which share of a finding is taken for more than luck, in [0, 1].
+
+    ``max(0, 1 - c / t**2)``, t being the finding in standard errors. With c = 1 it is the positive part of James and
+    Stein (1961). A standard error from few blocks is itself a guess, so c grows as the square of Student's quantile
+    over that of the normal: a quarter with 13 blocks, fivefold with 3; one block says nothing. Against what was stated
+    before the data only what is significant counts, and by what it is beyond that: c is the square of Student's
+    quantile itself (non-negative garrote; Breiman, 1995).
+
+    Args:
+        off: Distance of what was found from what was believed.
+        variance: Its clustered variance.
+        blocks: How many blocks it comes from.
+        stated: Whether what was believed was stated before the data, or is just where nothing is known.
+    """
+    if off == 0.0 or blocks < 2:
+        return 0.0
+    from scipy.special import ndtri, stdtrit
+
+    doubt = float(stdtrit(blocks - 1, SIGNIFICANT)) / (1.0 if stated else float(ndtri(SIGNIFICANT)))
+    return max(0.0, 1.0 - doubt**2 * variance / off**2)
 
 
 def _shrunk_slope(z: Vector, y: Vector, believed: float, day: np.ndarray[Any, Any] | None) -> float:
     """Slope of maximum likelihood, shrunk towards what was believed where days are told; it may be negative."""
     slope, maximum = _newton(z, y, start=float(log_odds(y.mean())))
-    off = slope - believed
-    if day is None or off == 0.0:
+    if day is None:
         return slope
-    kept = max(0.0, 1.0 - _variance(z, y, slope, maximum, np.asarray(day)) / off**2)
-    return believed + off * kept
+    variance, off = _variance(z, y, slope, maximum, np.asarray(day)), slope - believed
+    return believed + off * kept(off, variance, len(np.unique(day)), stated=believed > 0.0)
 
 
 def _by_block(values: Array, day: np.ndarray[Any, Any]) -> Array:
@@ -206,7 +229,7 @@ def calibration_slope(
 
 
 def _variance(z: Vector, y: Vector, slope: float, intercept: float, day: np.ndarray[Any, Any]) -> float:
-    """Variance of the slope, clustered by day (Liang and Zeger, 1986)."""
+    """Variance of the slope, clustered by day (Liang and Zeger, 1986), unbiased for few of them; 0 with one."""
     from scipy.special import expit
 
     p = expit(slope * z + intercept)
@@ -214,4 +237,5 @@ def _variance(z: Vector, y: Vector, slope: float, intercept: float, day: np.ndar
     design = np.column_stack([z, np.ones_like(z)])
     bread = np.linalg.inv((design * weight[:, None]).T @ design + 1e-12 * np.eye(2))
     clusters = _by_block(design * (y - p)[:, None], day)
-    return float((bread @ (clusters.T @ clusters) @ bread)[0, 0])
+    count = len(clusters)
+    return float((bread @ (clusters.T @ clusters) @ bread)[0, 0]) * count / max(count - 1, 1)
