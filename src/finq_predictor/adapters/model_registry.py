@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from finq_predictor.adapters.bundle_store import load_bundle, save_bundle
-from finq_predictor.adapters.distributions import installed, needed_by
+from finq_predictor.adapters.distributions import PREDICTING, installed
 from finq_predictor.adapters.layout import locate
 from finq_predictor.adapters.secrets import masked
 from finq_predictor.adapters.snapshots import writer
@@ -308,7 +308,7 @@ def _save_pyfunc(bundle: ModelBundle, path: Path, work: Path) -> None:
             artifacts={"bundle": str(work)},
             signature=ModelSignature(inputs=Schema([*keys, *features])),
             pip_requirements=[
-                f"{name}=={version}" for name, version in installed(needed_by([type(bundle.model)])).items()
+                f"{name}=={version}" for name, version in installed((*PREDICTING, *bundle.model.needs())).items()
             ],
         )
     shutil.rmtree(work)

@@ -118,13 +118,15 @@ def shrunk_base_rate(y: np.ndarray[Any, Any], day: np.ndarray[Any, Any]) -> floa
         One half plus what is :func:`kept` of the distance of the mean from it. In one block the mean tells nothing, and
         it is one half.
     """
-    labels = np.asarray(y, dtype=np.float64)
-    off = float(labels.mean()) - 0.5
-    sums = _by_block(labels - labels.mean(), day)[:, 0]
-    if len(sums) == 1:
-        return 0.5
-    variance = float(sums @ sums) / len(labels) ** 2 * len(sums) / (len(sums) - 1)
-    return 0.5 + off * kept(off, variance, len(sums))
+    mean, variance, blocks = clustered_mean(np.asarray(y, dtype=np.float64), day)
+    return 0.5 + (mean - 0.5) * kept(mean - 0.5, variance, blocks)
+
+
+def clustered_mean(values: Vector, day: Array) -> tuple[float, float, int]:
+    """Mean of values (n), its variance with rows of one block as one witness, and the number of blocks."""
+    sums = _by_block(values - values.mean(), day)[:, 0]
+    variance = float(sums @ sums) / len(values) ** 2 * len(sums) / max(len(sums) - 1, 1)
+    return float(values.mean()), variance, len(sums)
 
 
 def kept(off: float, variance: float, blocks: int, *, stated: bool = False) -> float:

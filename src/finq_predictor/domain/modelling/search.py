@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from pydantic import RootModel
+from pydantic import JsonValue, RootModel
 
 from finq_predictor.domain.errors import UnknownNameError
 
 Setting = bool | int | float | str | None
-Settings = Mapping[str, Setting | Mapping[str, Mapping[str, Setting]]]
-"""Parameters of a model: numbers and words, and by feature what is believed of it."""
+Settings = Mapping[str, JsonValue]
+"""Parameters of a model: numbers and words, by feature what is believed of it, by member what it is."""
 
 
 class TrialState(StrEnum):

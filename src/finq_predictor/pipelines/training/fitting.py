@@ -14,15 +14,18 @@ import numpy as np
 from finq_predictor.domain.arrays import Array, Positions, Vector
 from finq_predictor.domain.errors import ConfigurationError, UnknownNameError
 from finq_predictor.domain.features import REGISTRY, FeatureSet
+from finq_predictor.domain.fingerprint import hash_content
 from finq_predictor.domain.modelling.calibration import PlattCalibrator, shrunk_base_rate
 from finq_predictor.domain.modelling.conformal import ConformalSets
 from finq_predictor.domain.modelling.models import MODELS, Model, create_model
+from finq_predictor.domain.modelling.models.base import Member
 from finq_predictor.domain.modelling.search import Hyperparameters, Settings
 from finq_predictor.domain.modelling.splits import Fold, purged_holdout
 from finq_predictor.pipelines.training.params import TrainingParams
 from finq_predictor.pipelines.training.plan import Plan
 from finq_predictor.pipelines.training.samples import Samples, label_blocks, rank_outcomes, thin
 from finq_predictor.pipelines.training.selecting import learned_frame, prepare
+from finq_predictor.pipelines.training.uniting import check_members, is_member, named_members, unite, with_members
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -89,7 +92,7 @@ def new_model(name: str, chosen: Settings, params: TrainingParams) -> Model:
         chosen: Its parameters.
         params: Parameters of the training.
     """
-    return create_model(model_of(name, params), chosen)
+    return create_model(model_of(name, params), with_members(chosen, params))
 
 
 def model_of(name: str, params: TrainingParams) -> str:
@@ -97,11 +100,50 @@ def model_of(name: str, params: TrainingParams) -> str:
     return params.models[name].model or name
 
 
-def fit_rows(name: str, chosen: Settings, samples: Samples, rows: Positions, params: TrainingParams) -> Model:
-    """Fit a model of the race on some rows, thinned to the most that is allowed."""
+def fit_rows(
+    name: str, chosen: Settings, samples: Samples, rows: Positions, params: TrainingParams, seed: int = 0
+) -> Model:
+    """Fit a model of the race that is made from no others on some rows, thinned to the most that is allowed.
+
+    Args:
+        name: Name in the race.
+        chosen: Its parameters.
+        samples: Rows of the market.
+        rows: Positions of those it is fitted on, labelled.
+        params: Parameters of the training.
+        seed: What is added to the seed of the training.
+    """
     picked, model = thin(np.arange(len(rows)), params.max_train_rows, params.seed), new_model(name, chosen, params)
     told = learned_frame(model, samples, rows[picked], params)
-    return model.fit(told, outcomes(name, samples, rows, params)[picked], seed=params.seed)
+    return model.fit(told, outcomes(name, samples, rows, params)[picked], seed=params.seed + seed)
+
+
+def fit_model(name: str, chosen: Settings, samples: Samples, rows: Positions, plan: Plan) -> Model:
+    """Fit any model of the race on some rows; what others are made from as well is fitted once on them.
+
+    Args:
+        name: Name in the race.
+        chosen: Its parameters.
+        samples: Rows of the market.
+        rows: Positions of those it is fitted on, labelled.
+        plan: The training.
+    """
+    params = plan.params
+
+    def fit_member(member: Member, within: Positions) -> Model:
+        key = (member.name, hash_content(dict(member.params)), member.seed, within.tobytes())
+        return samples.fits.get(key, lambda: fit_rows(member.name, member.params, samples, within, params, member.seed))
+
+    if named_members(name, params):
+        return unite(new_model(name, chosen, params), samples, rows, plan, fit_member)
+    if is_member(name, params):
+        return fit_member(Member(name, name, model_of(name, params), chosen), rows)
+    return fit_rows(name, chosen, samples, rows, params)
+
+
+def members_first(names: Iterable[str], params: TrainingParams) -> list[str]:
+    """Names of the race, those at the end that are made from others: they find their members fitted."""
+    return sorted(names, key=lambda name: bool(named_members(name, params)))
 
 
 def check_race(params: TrainingParams, feature_set: FeatureSet) -> None:
@@ -112,8 +154,9 @@ def check_race(params: TrainingParams, feature_set: FeatureSet) -> None:
         feature_set: What the models read.
 
     Raises:
-        ConfigurationError: If a model learns ranks and takes labels only.
-        UnknownNameError: If a prior is about a feature that does not exist; near misses are suggested.
+        ConfigurationError: If a model learns ranks and takes labels only, or is made from what it cannot be made from.
+        UnknownNameError: If a prior is about a feature that does not exist, or a member is not in the race; near
+            misses are suggested.
     """
     for name, config in params.models.items():
         model = MODELS[model_of(name, params)]
@@ -122,6 +165,7 @@ def check_race(params: TrainingParams, feature_set: FeatureSet) -> None:
             raise ConfigurationError(
                 f"{name} is to learn ranks, and {model.name!r} takes labels only; ranks are for {', '.join(soft)}."
             )
+        check_members(name, params)
         known = {*REGISTRY, *feature_set.names}
         for feature in config.params.get("priors") or {}:
             if feature not in known:
@@ -168,18 +212,18 @@ def fit_race(chosen: Hyperparameters, samples: Samples, rows: Positions, plan: P
         else:
             calibrations[name] = _calibrate(name, chosen[name], samples, rows, plan)
 
-    names = list(plan.params.models)
+    names = members_first(plan.params.models, plan.params)
     side_by_side(fit, [(name, whole) for name in names for whole in (True, False)], plan.params)
-    return {name: Fitted(models[name], *calibrations[name]) for name in names}
+    return {name: Fitted(models[name], *calibrations[name]) for name in plan.params.models}
 
 
 def _fit_whole(name: str, chosen: Settings, samples: Samples, rows: Positions, plan: Plan) -> Model:
-    return fit_rows(name, chosen, samples, rows, plan.params)
+    return fit_model(name, chosen, samples, rows, plan)
 
 
 def _calibrate(name: str, chosen: Settings, samples: Samples, rows: Positions, plan: Plan) -> Calibration:
     inner = holdout(samples, rows, plan.params.calibration_fraction, plan)
-    early = fit_rows(name, chosen, samples, rows[inner.train], plan.params)
+    early = fit_model(name, chosen, samples, rows[inner.train], plan)
     last = rows[inner.test]
     # A probability is calibrated at the hours at which it is acted upon.
     open_hours = last[~plan.market.is_masked(samples.keys["ts"].iloc[last])]

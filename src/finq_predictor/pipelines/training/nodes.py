@@ -21,13 +21,21 @@ from finq_predictor.domain.modelling.search import Hyperparameters, Settings
 from finq_predictor.domain.modelling.splits import fold_masks, gap_table, purged_walk_forward
 from finq_predictor.domain.modelling.training_profile import build_profile
 from finq_predictor.domain.tables import OOS_PREDICTIONS, SEALED_PREDICTIONS, TRIALS
-from finq_predictor.pipelines.training.fitting import check_race, fit_calibrated, fit_race, model_of, side_by_side
+from finq_predictor.pipelines.training.fitting import (
+    check_race,
+    fit_calibrated,
+    fit_race,
+    members_first,
+    model_of,
+    side_by_side,
+)
 from finq_predictor.pipelines.training.guarding import build_guard
 from finq_predictor.pipelines.training.leakage import leak_table
 from finq_predictor.pipelines.training.params import ModelConfig, TrainingParams
 from finq_predictor.pipelines.training.plan import Plan
 from finq_predictor.pipelines.training.samples import Samples, make_samples
 from finq_predictor.pipelines.training.search import search_race
+from finq_predictor.pipelines.training.uniting import named_members, with_members
 
 logger = logging.getLogger(__name__)
 
@@ -85,8 +93,9 @@ def search_hyperparameters(
     train, _ = fold_masks(folds.iloc[0], samples.keys[TS], samples.keys["label_end"])
     found = search_race(samples.take(np.flatnonzero(train)), plan)
     trials = [frame for _, frame in found.values() if len(frame)]
+    chosen = {name: settings for name, (settings, _) in found.items()}
     return (
-        Hyperparameters({name: chosen for name, (chosen, _) in found.items()}),
+        Hyperparameters({name: with_members(settings, params, chosen) for name, settings in chosen.items()}),
         pd.concat(trials, ignore_index=True) if trials else TRIALS.empty(),
     )
 
@@ -121,7 +130,7 @@ def walk_forward(
     samples = _samples(gold, feature_set, plan, every_row=True)
     lines = [gap for _, gap in folds.iterrows()]
     # The longest windows first, so that no thread is left alone with one at the end.
-    tasks = [(gap, name) for gap in reversed(lines) for name in params.models]
+    tasks = [(gap, name) for gap in reversed(lines) for name in members_first(params.models, params)]
 
     done: list[int] = []
 
@@ -204,6 +213,9 @@ def configuration_of(name: str, feature_set: FeatureSet, plan: Plan) -> str:
     params = plan.params
     # A step that is left out is no choice: what was tried before there was such a step is the same trial.
     unused = set() if params.selection.enabled else {"selection"}
+    of_its_members = [
+        [model_of(member, params), _chosen_of(params.models[member])] for member in named_members(name, params)
+    ]
     chosen = params.model_dump(mode="json", exclude={"models", "threads", "leak_meter", *unused})
     return configuration_hash(
         {
@@ -212,6 +224,7 @@ def configuration_of(name: str, feature_set: FeatureSet, plan: Plan) -> str:
             "horizon": plan.horizon,
             "model": model_of(name, params),
             "of_the_model": _chosen_of(params.models[name]),
+            **({"of_its_members": of_its_members} if of_its_members else {}),
             "features": hash_content(feature_set.to_dict()),
         }
     )

@@ -13,6 +13,7 @@ from finq_predictor.domain.arrays import Positions
 from finq_predictor.domain.errors import DataError, closest
 from finq_predictor.domain.evaluation.metrics import day_codes
 from finq_predictor.domain.modelling.models.base import to_matrix
+from finq_predictor.pipelines.training.fits import Fits
 
 FEWEST_RANKED = 10
 
@@ -29,6 +30,7 @@ class Samples:
         sessions: Every time of the gold frame, labelled or not.
         horizon: Bars over which a label reaches.
         selected: Features that windows spoke for, by the rows of the window: models of one window share them.
+        fits: Fits that several models ask for.
     """
 
     names: tuple[str, ...]
@@ -38,6 +40,7 @@ class Samples:
     sessions: pd.DatetimeIndex
     horizon: int = 1
     selected: dict[bytes, Positions] = field(default_factory=dict, compare=False, repr=False)
+    fits: Fits = field(default_factory=Fits, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.y)

@@ -28,6 +28,8 @@ PARAMS = {
     "xgboost": {"n_estimators": 25, "max_depth": 3, "min_child_weight": 5.0, "learning_rate": 0.1},
     "lightgbm": {"n_estimators": 25, "max_depth": 3, "min_child_samples": 20, "learning_rate": 0.1},
 }
+MEMBERS = {name: {"model": name, "params": PARAMS[name]} for name in ("composite", "logistic", "xgboost")}
+PARAMS |= {"blend": {"members": MEMBERS, "seeds": 2}, "stack": {"members": MEMBERS}}
 CANDIDATES = [name for name, model in MODELS.items() if model.kind == "candidate"]
 TREES = {"xgboost": "booster", "lightgbm": "trees"}
 """Models of trees, and what their state keeps them under."""
@@ -223,7 +225,7 @@ def test_a_model_says_what_it_is_and_needs(name, fitted, rows):
     model = fitted[name]
     assert model.name == name
     assert model.naive is (model.kind == "naive")
-    for distribution in model.requires:
+    for distribution in model.needs():
         assert installed([distribution]), f"{name} needs one of {distribution}"
     before = model.predict_score(rows[0])
     for device in model.devices():
@@ -248,10 +250,10 @@ def test_a_model_says_what_it_imports(name):
     code = """
 import importlib, json, sys
 import numpy as np, pandas as pd
-from finq_predictor.domain.modelling.models import MODELS, create_model, restore_model
+from finq_predictor.domain.modelling.models import create_model, restore_model
 
 name, params = sys.argv[1], json.loads(sys.argv[2])
-for module in MODELS[name].modules:
+for module in create_model(name, params).imports():
     importlib.import_module(module)
 values = np.random.default_rng(0).standard_normal((300, 3))
 X, y, late = pd.DataFrame(values, columns=list("abc")), (values[:, 1] > 0).astype(float), []

@@ -27,6 +27,8 @@ SMALL = {
     "xgboost": {"n_estimators": 4, "max_depth": 3, "min_child_weight": 5.0},
     "lightgbm": {"n_estimators": 4, "max_depth": 3, "min_child_samples": 20},
 }
+MEMBERS = {name: {"model": name, "params": SMALL.get(name, {})} for name in ("logistic", "xgboost")}
+SMALL |= {"blend": {"members": MEMBERS}, "stack": {"members": MEMBERS}}
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,8 @@ MODELS: Registry[type[Model]] = Registry(
         "logistic": f"{__name__}.logistic:Logistic",
         "xgboost": f"{__name__}.xgboost:XGBoost",
         "lightgbm": f"{__name__}.lightgbm:LightGBM",
+        "blend": f"{__name__}.blend:Blend",
+        "stack": f"{__name__}.stack:Stack",
     },
 )
 

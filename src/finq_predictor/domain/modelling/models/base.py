@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Self
@@ -58,6 +58,40 @@ class ClusterLearner:
     learned: Callable[[Any], dict[str, Any]]
 
 
+@dataclass(frozen=True)
+class Member:
+    """A model that another one is made from.
+
+    Attributes:
+        name: What it is called, in a race its name there.
+        label: The same, with its seed where there are several.
+        model: Its key in the registry.
+        params: Its parameters.
+        seed: What is added to the seed of the fit.
+    """
+
+    name: str
+    label: str
+    model: str
+    params: Mapping[str, Any]
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What members said of rows of the training window that they had not been fitted on.
+
+    Attributes:
+        odds: Log-odds of each member (n, m), in the order of the members.
+        y: Labels (n).
+        block: Code of the block of days of each row (n).
+    """
+
+    odds: Array
+    y: Vector
+    block: Array
+
+
 class Model(ABC):
     """Scores rows of features.
 
@@ -76,6 +110,9 @@ class Model(ABC):
             those of others count for nothing until outcomes speak for them.
         modules: What its methods import. Whoever fits on several threads imports them first, on one: two threads that
             import one library at the same moment may each find half of it.
+        seeded: Whether its fit draws numbers, so that another seed gives another model.
+        held_out_folds: Parts of the training window, each after what its members are fitted on, from which it learns
+            how much they are worth; 0 for a model that does not.
         features: Names of the columns it was fitted on, in order; empty before the fit.
     """
 
@@ -84,7 +121,9 @@ class Model(ABC):
     requires: ClassVar[tuple[Distribution, ...]] = ()
     modules: ClassVar[tuple[str, ...]] = ()
     soft: ClassVar[bool] = False
+    seeded: ClassVar[bool] = False
     states_odds: bool = False
+    held_out_folds: int = 0
 
     def __init__(self, **params: Any) -> None:
         self.params = params
@@ -136,6 +175,37 @@ class Model(ABC):
     def score_matrix(self, matrix: FeatureMatrix) -> Vector:
         """Score a float32 matrix (n, k) with the columns in the order of :attr:`features`; nothing is checked."""
         return self._score(matrix)
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The models it is made from, for one that is; it then unites what was fitted for their own sake, too."""
+        return ()
+
+    def unite(
+        self,
+        fitted: Mapping[str, Model],  # noqa: ARG002 - for models that are made from others
+        X: pd.DataFrame,  # noqa: ARG002 - as fitted
+        held_out: HeldOut | None = None,  # noqa: ARG002 - as fitted
+    ) -> Self:
+        """Become what fitted members are together.
+
+        Args:
+            fitted: By label of :attr:`members`, all fitted on the same rows.
+            X: Some of these rows, from which the scale of each member is learned.
+            held_out: What members said of rows that they had not been fitted on, where it asks for them.
+
+        Raises:
+            ConfigurationError: If it is made from no others.
+        """
+        raise ConfigurationError(f"Model {self.name!r} is made from no others; fit it.")
+
+    def needs(self) -> tuple[Distribution, ...]:
+        """Libraries that this very model needs: :attr:`requires`, and what those that it is made from require."""
+        return self.requires
+
+    def imports(self) -> tuple[str, ...]:
+        """What the methods of this very model import: :attr:`modules`, and those of what it is made from."""
+        return self.modules
 
     @property
     def naive(self) -> bool:

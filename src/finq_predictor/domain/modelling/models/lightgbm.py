@@ -39,6 +39,7 @@ class LightGBM(Model):
     requires: ClassVar[tuple[Distribution, ...]] = (("lightgbm",),)
     modules: ClassVar[tuple[str, ...]] = ("lightgbm",)
     soft: ClassVar[bool] = True
+    seeded: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -58,6 +58,7 @@ class XGBoost(Model):
     requires: ClassVar[tuple[Distribution, ...]] = (("xgboost-cpu", "xgboost"),)
     modules: ClassVar[tuple[str, ...]] = ("xgboost",)
     soft: ClassVar[bool] = True
+    seeded: ClassVar[bool] = True
 
     def __init__(
         self,
