@@ -66,6 +66,10 @@ FACTS: dict[str, Any] = {
     "label_rate": 0.5,
     "n_folds": 4,
     "n_trials": 8,
+    "label_blocks": 60,
+    "effective_years": 1.4,
+    "first_window_years": 0.6,
+    "least_years": 3.0,
 }
 assert set(FACTS) == {field.name for field in fields(TrainingFacts)}
 

@@ -34,6 +34,7 @@ def configuration(market: str = "equity", features: FeatureSet = FEATURES, **cha
         {"min_train_fraction": 0.6},
         {"gap": {"embargo_bars": 6}},
         {"horizon": 1},
+        {"lookback": {"from_horizon": 5, "most_bars": 63}},
         {"calibration_fraction": 0.3},
         {"max_train_rows": 1000},
         {"search": {"trials": 9}},
@@ -54,6 +55,8 @@ def test_whatever_makes_a_difference_makes_another_trial(changes):
     "changes",
     [
         {"threads": 3},
+        {"min_effective_years": 1.0},
+        {"lookback": {"from_horizon": 20, "most_bars": 63}},
         {"leak_meter": {"model": "logistic"}},
         {"models": {"logistic": {"params": {"C": 0.01}}}},
         {"models": {"logistic": {"model": "logistic", "params": {"C": 0.01}}}},

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.domain.evaluation.feature_validation.selection import SelectionRules, select_stable
 from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.modelling.models import create_model
 from finq_predictor.domain.modelling.origin import CodeVersion
 from finq_predictor.domain.modelling.search import Hyperparameters
 from finq_predictor.pipelines.training import nodes, selecting
-from finq_predictor.pipelines.training.params import TrainingParams
+from finq_predictor.pipelines.training.params import LookbackLimit, TrainingParams
 from finq_predictor.pipelines.training.samples import make_samples
 from synthetic_gold import feature_names, make_feature_set, make_gold
 from synthetic_values import make_provenance
@@ -229,3 +232,29 @@ def test_it_is_off_unless_asked_for_and_asking_is_another_trial(gold, folds):
         of_fold(said(gold, folds.iloc[[0]], off), folds.iloc[0])["score"]
         != of_fold(said(gold, folds.iloc[[0]]), folds.iloc[0])["score"]
     ).any()
+
+
+def test_over_long_horizons_free_weights_are_told_of_the_recent_past_only():
+    """By what the registry says of each feature; stated rules and naive ones read what they are told to."""
+    gold = make_gold(n_instruments=4, n_dates=60)
+    names = {"feature_0": "ret_250", "feature_1": "ret_5", "feature_2": "vol_60"}
+    gold = gold.rename(columns=names)
+    params = PARAMS.model_copy(
+        update={"selection": SelectionRules(), "lookback": LookbackLimit(from_horizon=5, most_bars=63)}
+    )
+    samples = make_samples(gold, (*names.values(), "feature_3"), 5)
+    rows = np.arange(len(samples))
+
+    def missing(model, samples=samples, params=params):
+        told = selecting.learned_frame(model, samples, rows[: len(samples)], params)
+        return told.columns[told.isna().all()].tolist()
+
+    priors = {"ret_250": {"weight": 1.0, "source": "made up"}}
+    assert missing(create_model("logistic")) == ["ret_250"], "what nobody registered is told"
+    for stated in (create_model("momentum", {"feature": "ret_250"}), create_model("composite", {"priors": priors})):
+        assert missing(stated) == []
+    assert missing(create_model("logistic"), params=params.model_copy(update={"lookback": None})) == []
+    shorter = replace(samples, horizon=4)
+    assert missing(create_model("logistic"), samples=shorter) == []
+    with pytest.raises(ConfigurationError, match="Each of the 1 features looks back over more than 63 bars"):
+        missing(create_model("logistic"), samples=make_samples(gold, ("ret_250",), 5))

@@ -56,6 +56,10 @@ class TrainingFacts:
         label_rate: Share of ones among the labels, in [0, 1].
         n_folds: Folds of the walk-forward.
         n_trials: Trials of the search, of all models.
+        label_blocks: Stretches of days as long as a label among its rows; None where it was not counted.
+        effective_years: Years that they are worth.
+        first_window_years: Years that the first window of the walk-forward was worth.
+        least_years: Years that it should have been worth.
     """
 
     seed: int
@@ -76,6 +80,10 @@ class TrainingFacts:
     label_rate: float
     n_folds: int
     n_trials: int
+    label_blocks: int | None = None
+    effective_years: float | None = None
+    first_window_years: float | None = None
+    least_years: float | None = None
 
     @property
     def preset(self) -> str | None:

@@ -30,6 +30,7 @@ from finq_predictor.pipelines.training.fitting import (
     side_by_side,
 )
 from finq_predictor.pipelines.training.guarding import build_guard
+from finq_predictor.pipelines.training.history import effective_history, told
 from finq_predictor.pipelines.training.leakage import leak_table
 from finq_predictor.pipelines.training.params import ModelConfig, TrainingParams
 from finq_predictor.pipelines.training.plan import Plan
@@ -68,6 +69,8 @@ def make_folds(gold: pd.DataFrame, feature_set: FeatureSet, params: TrainingPara
         label_bars=plan.label_bars,
         sessions=samples.sessions,
     )
+    first, last = (effective_history(samples, fold.train, plan) for fold in (folds[0], folds[-1]))
+    told(first, last, plan)
     return gap_table(folds)
 
 
@@ -178,6 +181,8 @@ def summarise_training(
     empty = np.isnan(samples.matrix).all(axis=0)
     if empty.any():
         logger.warning("features without any value: %s", [n for n, e in zip(samples.names, empty, strict=True) if e])
+    first, _ = fold_masks(folds.iloc[0], samples.keys[TS], samples.keys["label_end"])
+    whole = effective_history(samples, np.arange(len(samples)), plan)
     return TrainingSummary(
         market=market.name,
         horizon=plan.horizon,
@@ -199,6 +204,10 @@ def summarise_training(
         label_rate=float(samples.y.mean()),
         n_folds=len(folds),
         n_trials=len(trials),
+        label_blocks=whole.blocks,
+        effective_years=whole.years,
+        first_window_years=effective_history(samples, np.flatnonzero(first), plan).years,
+        least_years=params.min_effective_years,
         models=tuple(params.models),
         configurations={name: configuration_of(name, feature_set, plan) for name in params.models},
     )
@@ -213,10 +222,12 @@ def configuration_of(name: str, feature_set: FeatureSet, plan: Plan) -> str:
     params = plan.params
     # A step that is left out is no choice: what was tried before there was such a step is the same trial.
     unused = set() if params.selection.enabled else {"selection"}
+    if params.lookback is None or plan.horizon < params.lookback.from_horizon:
+        unused.add("lookback")
     of_its_members = [
         [model_of(member, params), _chosen_of(params.models[member])] for member in named_members(name, params)
     ]
-    chosen = params.model_dump(mode="json", exclude={"models", "threads", "leak_meter", *unused})
+    chosen = params.model_dump(mode="json", exclude={"models", "threads", "leak_meter", "min_effective_years", *unused})
     return configuration_hash(
         {
             **chosen,

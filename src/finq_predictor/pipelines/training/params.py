@@ -41,6 +41,23 @@ class SearchRange(BaseModel):
         return self
 
 
+class LookbackLimit(BaseModel):
+    """Over long horizons models with free weights are told of the recent past only.
+
+    A history has few labels of a long horizon that do not overlap, and a feature that looks back over a year hardly
+    moves between them: what is fitted on it is the regime of these years.
+
+    Attributes:
+        from_horizon: Bars of a horizon from which it applies.
+        most_bars: Bars that a feature may look back.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    from_horizon: int = Field(gt=0)
+    most_bars: int = Field(gt=0)
+
+
 class ModelConfig(BaseModel):
     """One model of the race.
 
@@ -106,11 +123,15 @@ class TrainingParams(BaseModel):
         seed: Seed of everything random.
         n_folds: Test blocks of the walk-forward.
         min_train_fraction: Share of the dates before the first test block.
+        min_effective_years: Years that the first training window should be worth, by blocks of a label; with fewer a
+            warning is written. Fits on less than about three follow the regime they have seen.
         gap: What is left out between training and test, in every split.
         calibration_fraction: Share of the last dates of a training window on which probabilities are calibrated.
         max_train_rows: Rows a model is fitted on at most, spread evenly over time; None uses all.
         threads: Fits that run side by side; results do not depend on it, memory does.
         models: The race, by name.
+        lookback: Features that models with free weights are told of where the horizon is long; None tells them of all.
+            Naive models and those that state their odds read what they are told to.
         selection: The choice of features inside every training window; naive models read what they are told to.
         search: The search for parameters.
         leak_meter: The measurement of leakage.
@@ -122,11 +143,13 @@ class TrainingParams(BaseModel):
     seed: int = 0
     n_folds: int = Field(default=4, ge=1)
     min_train_fraction: float = Field(default=0.4, gt=0, lt=1)
+    min_effective_years: float = Field(default=3.0, ge=0)
     gap: Gap = Gap()
     calibration_fraction: float = Field(default=0.25, gt=0, lt=1)
     max_train_rows: int | None = Field(default=None, gt=0)
     threads: int = Field(default=2, ge=1)
     models: dict[str, ModelConfig] = Field(min_length=1)
+    lookback: LookbackLimit | None = None
     selection: SelectionRules = SelectionRules()
     search: SearchParams = SearchParams()
     leak_meter: LeakMeterParams

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.arrays import Positions
+from finq_predictor.domain.errors import ConfigurationError
 from finq_predictor.domain.evaluation.feature_validation.selection import SelectionRules, select_stable
+from finq_predictor.domain.features import REGISTRY
 from finq_predictor.domain.modelling.models import Model
-from finq_predictor.pipelines.training.params import TrainingParams
+from finq_predictor.pipelines.training.params import LookbackLimit, TrainingParams
 from finq_predictor.pipelines.training.samples import Samples
 
 logger = logging.getLogger(__name__)
@@ -37,11 +39,27 @@ def learned_frame(model: Model, samples: Samples, rows: Positions, params: Train
         params: Parameters of the training.
     """
     frame = samples.frame(rows)
-    if not params.selection.enabled or model.naive:
-        return frame
-    left_out = np.setdiff1d(np.arange(len(samples.names)), selected_features(samples, rows, params))
-    frame.iloc[:, left_out] = np.float32(np.nan)
+    free = not (model.naive or model.states_odds)
+    left_out = _too_long(samples, params.lookback) if free else np.empty(0, dtype=np.intp)
+    if params.selection.enabled and not model.naive:
+        told = selected_features(samples, rows, params)
+        left_out = np.union1d(left_out, np.setdiff1d(np.arange(len(samples.names)), told))
+    if len(left_out):
+        frame.iloc[:, left_out] = np.float32(np.nan)
     return frame
+
+
+def _too_long(samples: Samples, lookback: LookbackLimit | None) -> Positions:
+    """Positions of the features that look back too far for the horizon; a feature of nobody's is none of them."""
+    if lookback is None or samples.horizon < lookback.from_horizon:
+        return np.empty(0, dtype=np.intp)
+    far = [name in REGISTRY and REGISTRY[name].lookback > lookback.most_bars for name in samples.names]
+    if all(far):
+        raise ConfigurationError(
+            f"Each of the {len(far)} features looks back over more than {lookback.most_bars} bars, so a model that is "
+            "told of shorter ones learns from nothing. Raise most_bars of its lookback, or add features."
+        )
+    return np.flatnonzero(far)
 
 
 def selected_features(samples: Samples, rows: Positions, params: TrainingParams) -> Positions:

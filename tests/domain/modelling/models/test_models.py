@@ -25,13 +25,15 @@ PARAMS = {
     "prior_ridge": {"priors": {"b": {"weight": 1.0, "source": "made up"}, "a": {"weight": 0.1, "source": "made up"}}},
     "reversal": {"feature": "b"},
     "logistic": {"C": 0.1},
+    "elastic_net": {"alpha": 0.01},
     "xgboost": {"n_estimators": 25, "max_depth": 3, "min_child_weight": 5.0, "learning_rate": 0.1},
     "lightgbm": {"n_estimators": 25, "max_depth": 3, "min_child_samples": 20, "learning_rate": 0.1},
+    "random_forest": {"n_estimators": 25, "max_depth": 4, "min_child_weight": 5.0, "colsample_bynode": 0.5},
 }
 MEMBERS = {name: {"model": name, "params": PARAMS[name]} for name in ("composite", "logistic", "xgboost")}
 PARAMS |= {"blend": {"members": MEMBERS, "seeds": 2}, "stack": {"members": MEMBERS}}
 CANDIDATES = [name for name, model in MODELS.items() if model.kind == "candidate"]
-TREES = {"xgboost": "booster", "lightgbm": "trees"}
+TREES = {"xgboost": "booster", "random_forest": "booster", "lightgbm": "trees"}
 """Models of trees, and what their state keeps them under."""
 
 
@@ -128,6 +130,43 @@ def test_logistic_agrees_with_scikit_learn(rows):
     peer = LogisticRegression(C=0.1, tol=1e-10).fit(standard, y)
     ours = create_model("logistic", {"C": 0.1, "clip": 1e9}).fit(X, y, seed=0)
     np.testing.assert_allclose(ours.predict_score(X), peer.predict_proba(standard)[:, 1], atol=1e-5)
+
+
+@pytest.mark.parametrize(("alpha", "l1_ratio"), [(0.01, 0.5), (0.05, 1.0), (0.002, 0.1)])
+def test_an_elastic_net_agrees_with_scikit_learn(rows, alpha, l1_ratio):
+    """Its sums over rows have the minimum that thousands of passes over the rows end in."""
+    X, y = rows
+    X = X[["a", "b", "c"]].fillna(0.0)
+    standard = (X - X.mean()) / X.std(ddof=0)
+    peer = LogisticRegression(C=1 / (alpha * len(y)), l1_ratio=l1_ratio, solver="saga", tol=1e-9, max_iter=20_000).fit(
+        standard, y
+    )
+    ours = create_model("elastic_net", {"alpha": alpha, "l1_ratio": l1_ratio, "clip": 1e9}).fit(X, y, seed=0)
+    np.testing.assert_allclose(ours.predict_score(X), peer.predict_proba(standard)[:, 1], atol=1e-5)
+    np.testing.assert_array_equal(ours.weights == 0.0, np.abs(peer.coef_[0]) < 1e-9)
+
+
+def test_an_elastic_net_leaves_out_what_is_noise():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.standard_normal((4000, 30)), columns=[f"x{n}" for n in range(30)])
+    y = (X["x3"] + 3 * rng.standard_normal(4000) > 0).to_numpy(float)
+    weights = create_model("elastic_net", {"alpha": 0.05, "l1_ratio": 1.0}).fit(X, y, seed=0).weights
+    assert np.flatnonzero(weights).tolist() == [3]
+    for bad in ({"alpha": 0.0}, {"l1_ratio": 0.0}, {"l1_ratio": 1.1}):
+        with pytest.raises(ConfigurationError, match="the model 'logistic'"):
+            create_model("elastic_net", bad)
+
+
+def test_a_forest_is_the_mean_of_trees_that_are_worth_the_same(rows):
+    """Of whole rows and features all trees are one tree; of others the mean of many is calmer than any."""
+    X, y = rows
+    same = {"max_depth": 3, "min_child_weight": 5.0, "subsample": 1.0, "colsample_bynode": 1.0}
+    one, many = (create_model("random_forest", {**same, "n_estimators": count}).fit(X, y, seed=0) for count in (1, 7))
+    np.testing.assert_allclose(one.predict_score(X), many.predict_score(X), atol=1e-6)
+    small = {**PARAMS["random_forest"], "n_estimators": 1}
+    scores = np.array([create_model("random_forest", small).fit(X, y, seed=s).predict_score(X) for s in range(5)])
+    calm = create_model("random_forest", PARAMS["random_forest"]).fit(X, y, seed=0).predict_score(X)
+    assert log_odds(calm).std() < np.mean([log_odds(score).std() for score in scores])
 
 
 @settings(max_examples=40, deadline=None)

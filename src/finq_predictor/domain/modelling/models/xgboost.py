@@ -93,15 +93,25 @@ class XGBoost(Model):
     def _fit_again(self, matrix: FeatureMatrix, y: Vector, seed: int, shared: dict[Any, Any]) -> None:
         import xgboost
 
-        options = dict(self.params)
-        rounds, threads = options.pop("n_estimators"), options.pop("threads")
+        options, rounds = self._rounds()
+        threads = options.pop("threads")
         # Finding the bins takes two thirds as long as growing the trees, and no parameter but their number moves them.
-        bins = (self.name, options["max_bin"])
+        bins = (XGBoost.name, options["max_bin"])
         if bins not in shared:
             shared[bins] = xgboost.QuantileDMatrix(matrix, label=y, max_bin=options["max_bin"], nthread=threads)
         data = shared[bins]
         options |= {"objective": "binary:logistic", "tree_method": "hist", "seed": seed, "nthread": threads}
         self._keep(xgboost.train(options, data, num_boost_round=rounds))
+
+    @property
+    def side_by_side(self) -> int:
+        """Trees that each round adds."""
+        return 1
+
+    def _rounds(self) -> tuple[dict[str, Any], int]:
+        """Options of a fit, and how often trees are added."""
+        options = dict(self.params)
+        return options, int(options.pop("n_estimators"))
 
     def on_cluster(self, features: Sequence[str], label: str, *, seed: int, workers: int) -> ClusterLearner:
         """See :meth:`Model.on_cluster`: each worker makes histograms of its rows, their sums decide the splits.
@@ -111,7 +121,8 @@ class XGBoost(Model):
         """
         from xgboost.spark import SparkXGBClassifier
 
-        options = {name: value for name, value in self.params.items() if name != "threads"}
+        options, rounds = self._rounds()
+        del options["threads"]
         estimator = SparkXGBClassifier(
             features_col=list(features),
             label_col=label,
@@ -120,6 +131,7 @@ class XGBoost(Model):
             tree_method="hist",
             missing=float("nan"),
             verbose=False,
+            n_estimators=rounds,
             **options,
         )
 
@@ -171,7 +183,7 @@ class XGBoost(Model):
         # What was checked is written anew, so that the library cannot read the text in another way.
         state = json.loads(learned["booster"])
         _check_version(state, xgboost.__version__)
-        text = json.dumps(_checked(state, len(self.features)), allow_nan=False)
+        text = json.dumps(_checked(state, len(self.features), self.side_by_side), allow_nan=False)
         try:
             self._keep(xgboost.Booster(model_file=bytearray(text.encode())))
         except xgboost.core.XGBoostError as error:
@@ -194,7 +206,7 @@ def _check_version(state: Any, ours: str) -> None:
     require(OLDEST <= given <= newest, f"the version of XGBoost (read are {OLDEST} to {newest})", state["version"])
 
 
-def _checked(state: Any, features: int) -> Any:
+def _checked(state: Any, features: int, side_by_side: int) -> Any:
     """Refuse anything but trees for two classes whose every number is in range."""
     learner = state["learner"]
     model, shape = learner["gradient_booster"]["model"], learner["learner_model_param"]
@@ -212,9 +224,12 @@ def _checked(state: Any, features: int) -> Any:
     trees, param = model["trees"], model["gbtree_model_param"]
     require(isinstance(trees, list) and 0 < len(trees) <= MOST_TREES, "the number of trees", len(trees))
     require(param["num_trees"] == str(len(trees)), "num_trees", param["num_trees"])
-    require(param["num_parallel_tree"] == "1", "num_parallel_tree", param["num_parallel_tree"])
-    steps = whole_numbers(model["iteration_indptr"], "iteration_indptr", len(trees) + 1)
-    require(bool((steps == np.arange(len(trees) + 1)).all()), "iteration_indptr", model["iteration_indptr"])
+    require(param["num_parallel_tree"] == str(side_by_side), "num_parallel_tree", param["num_parallel_tree"])
+    rounds, left = divmod(len(trees), side_by_side)
+    require(left == 0, "the number of trees", len(trees))
+    steps = whole_numbers(model["iteration_indptr"], "iteration_indptr", rounds + 1)
+    whole = bool((steps == np.arange(rounds + 1) * side_by_side).all())
+    require(whole, "iteration_indptr", model["iteration_indptr"])
     require(not whole_numbers(model["tree_info"], "tree_info", len(trees)).any(), "tree_info", model["tree_info"])
     for position, tree in enumerate(trees):
         _check_tree(tree, position, features)

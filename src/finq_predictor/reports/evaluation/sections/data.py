@@ -25,6 +25,10 @@ class DataOrigin:
         counts: Rows per table, in words; empty where they are not known.
         n_rows: Rows that the final model was trained on.
         n_features: Features that it reads.
+        label_blocks: Stretches as long as a label among its rows; None where they were not counted.
+        effective_years: Years that they are worth.
+        first_window_years: Years that the first window of the walk-forward was worth.
+        least_years: Years that it should have been worth.
         survivorship: What a list of instruments that was made today hides.
         bill: What it costs that instruments end; None where it was not counted.
         whole_from: Share of member-bars with bars from which on a universe is called that of its time.
@@ -43,6 +47,10 @@ class DataOrigin:
     counts: str
     n_rows: int
     n_features: int
+    label_blocks: int | None
+    effective_years: float | None
+    first_window_years: float | None
+    least_years: float | None
     survivorship: str
     bill: SurvivorshipBill | None
     whole_from: float
@@ -66,6 +74,10 @@ def build(material: ReportMaterial) -> DataOrigin:
         counts=", ".join(f"{thousands(count)} {table}" for table, count in sorted(provenance.rows.items())),
         n_rows=bundle.origin.n_rows,
         n_features=len(bundle.feature_set.names),
+        label_blocks=bundle.origin.label_blocks,
+        effective_years=bundle.origin.effective_years,
+        first_window_years=bundle.origin.first_window_years,
+        least_years=bundle.origin.least_years,
         survivorship=results.market.instruments.survivorship,
         bill=bill,
         whole_from=WHOLE,
