@@ -103,6 +103,23 @@ def test_what_was_decided_about_deliveries_is_told(whole):
     assert "times without a time of day count late" in page
 
 
+def test_what_the_history_is_worth_is_told(whole):
+    def said(**facts) -> str:
+        bundles = {
+            name: replace(bundle, origin=replace(bundle.origin, **facts))
+            for name, bundle in whole.results.trained.candidates.items()
+        }
+        trained = replace(whole.results.trained, candidates=bundles)
+        return " ".join(render("data", replace(whole, results=replace(whole.results, trained=trained))).split())
+
+    worth = {"label_blocks": 207, "effective_years": 4.9, "first_window_years": 1.94, "least_years": 3.0}
+    assert "207 stretches as long as a label, worth 4.9 years, and 1.9 before the first test. That is less" in said(
+        **worth
+    )
+    assert "That is less" not in said(**{**worth, "first_window_years": 3.0})
+    assert "as long as a label" not in said(**dict.fromkeys(worth)), "a model of before nobody counted"
+
+
 def test_what_was_ever_judged_is_told(whole):
     def said(judged: int) -> str:
         terms = replace(whole.results.terms, judged=judged)
