@@ -85,7 +85,7 @@ $(VENV)/.live: $(VENV)/.base
 	@touch $@
 $(VENV)/.dev: $(VENV)/.base
 	@echo "Installing what the tests need (half a minute, once) ..."
-	$(call INSTALL,-e '.[serve$(,)viz$(,)airflow$(,)lab$(,)live$(,)storage$(,)alarms$(,)otel$(,)dev]')
+	$(call INSTALL,-e '.[serve$(,)viz$(,)airflow$(,)lab$(,)live$(,)storage$(,)alarms$(,)otel$(,)sequence$(,)dev]')
 	@touch $@
 # Airflow alone: it only starts the project's command, so it needs none of the project's packages.
 # A real vault for one test, which is skipped without: in an environment of its own, by its hash.

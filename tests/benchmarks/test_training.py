@@ -8,6 +8,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -59,6 +60,44 @@ def test_fit_beside_scikit_learn(rows):
         score = model.predict_score(test) if ours else model.predict_proba(test)[:, 1]
         auc = roc_auc_score(y[cut:], score)
         print(f"\nfit {cut:,} x {X.shape[1]}  {name:36s} {took:7.2f} s   AUC {auc:.4f}", end="")
+
+
+def test_networks_beside_a_bare_loop():
+    """A fit beside the shortest loop that PyTorch allows, of the same size, and what a score costs."""
+    torch = pytest.importorskip("torch", reason="needs the sequence extra: torch is not installed")
+    rng = np.random.default_rng(0)
+    columns = [f"{stem}_{lag}" for stem in ("seq_return", "seq_excess", "seq_range", "seq_volume") for lag in range(20)]
+    X = pd.DataFrame(rng.standard_normal((40_000, 80), dtype=np.float32), columns=columns)
+    y = (X["seq_return_0"].to_numpy() + 3.0 * rng.standard_normal(len(X)) > 0).astype(float)
+    rows = torch.from_numpy(X.to_numpy().reshape(-1, 4, 20).transpose(0, 2, 1).copy())
+    wanted = torch.from_numpy(y.astype(np.float32))
+
+    def loop(body: torch.nn.Module, state: Callable[[object], object]) -> None:
+        torch.set_num_threads(1)
+        head, criterion = torch.nn.Linear(32, 1), torch.nn.BCEWithLogitsLoss()
+        optimizer = torch.optim.AdamW([*body.parameters(), *head.parameters()], lr=0.002, weight_decay=0.1)
+        for _ in range(2):
+            for batch in torch.randperm(len(rows)).split(1024):
+                optimizer.zero_grad()
+                criterion(head(state(rows[batch]))[:, 0], wanted[batch]).backward()
+                optimizer.step()
+
+    into = torch.nn.Linear(4, 32)
+    layer = torch.nn.TransformerEncoderLayer(32, 4, 64, dropout=0.0, batch_first=True, norm_first=True)
+    lstm = torch.nn.LSTM(4, 32, batch_first=True)
+    bare = {
+        "lstm": lambda: loop(lstm, lambda steps: lstm(steps)[1][0][0]),
+        "transformer": lambda: loop(torch.nn.ModuleList([into, layer]), lambda steps: layer(into(steps)).mean(dim=1)),
+    }
+    for name, peer in bare.items():
+        model = create_model(name, {"epochs": 2})
+        model.fit(X[:100], y[:100], seed=1)
+        ours, theirs = (seconds(call, 2) for call in (lambda: model.fit(X, y, seed=1), peer))  # noqa: B023
+        print(f"\nfit {len(X):,} x 20 x 4, 2 passes  {name:12s} {ours:6.2f} s, bare loop {theirs:6.2f} s", end="")
+        every, one = (model.predict_score(X), X.iloc[[7]])
+        took, single = seconds(lambda: model.predict_score(X)), seconds(lambda: model.predict_score(one), 100)  # noqa: B023
+        print(f"   score {took / len(X) * 1e6:.0f} us a row, one alone {single * 1e6:.0f} us", end="")
+        assert len(every) == len(X)
 
 
 def test_one_row_beside_scikit_learn(rows):

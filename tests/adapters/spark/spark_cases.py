@@ -122,7 +122,12 @@ def _real_pairs(hours: int) -> Panel:
 
 CASES = {
     "equity": Case("equity", lambda: _random("equity")),
-    "alpha158": Case("equity", lambda: _random("equity"), FeaturesParams(set="alpha158", horizons=(1, 5))),
+    # What is in no default: published ones, and the sequences.
+    "alpha158": Case(
+        "equity",
+        lambda: _random("equity"),
+        FeaturesParams(set="others", sets={"others": ("set:alpha158", "set:sequence")}, horizons=(1, 5)),
+    ),
     # Nothing is left out, so that every feature is compared wherever it is known at all.
     "every_equity": Case("equity", lambda: _random("equity"), FeaturesParams(min_known_share=1e-9)),
     "every_fx": Case("fx", lambda: _random("fx"), FeaturesParams(min_known_share=1e-9)),

@@ -26,11 +26,14 @@ def test_who_says_nothing_gets_what_was_there_before_others_published_theirs():
     default = [spec.name for spec in select_features(EQUITY, FIELDS)]
     assert default == names(EQUITY, "house")
     assert not set(default) & set(names(EQUITY, "alpha158"))
-    assert sorted([*default, *names(EQUITY, "alpha158")]) == sorted(names(EQUITY, "all"))
+    others = [*names(EQUITY, "alpha158"), *names(EQUITY, "sequence")]
+    assert sorted([*default, *others]) == sorted(names(EQUITY, "all"))
+    assert sorted(names(EQUITY, "house-sequence")) == sorted([*default, *names(EQUITY, "sequence")])
 
 
 def test_sets_hold_what_they_say():
     assert len(names(EQUITY, "alpha158")) == len(names(FX, "alpha158")) == 158
+    assert (len(names(EQUITY, "sequence")), len(names(FX, "sequence"))) == (80, 60), "no excess without a benchmark"
     assert set(names(FX, "fx-core")) == set(ASKED_OF_FX)
     assert 20 <= len(names(FX, "core")) < len(names(EQUITY, "core")) <= 30
     for each in SETS.values():

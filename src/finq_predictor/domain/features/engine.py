@@ -29,6 +29,7 @@ from finq_predictor.domain.features import (
     regime,
     residual,
     seasonality,
+    sequence,
     session,
     trend,
     volatility,
@@ -65,6 +66,7 @@ _MODULES = (
     currencies,
     alpha158,
     alpha158_flow,
+    sequence,
 )
 THREADS = 2
 """How many compute at once where nobody says otherwise."""

@@ -39,7 +39,11 @@ class NamedSet:
 
 SETS: Registry[NamedSet] = Registry.of(
     "feature set",
-    NamedSet(HOUSE, ("*", "!set:alpha158"), "Everything but what others published as a set of their own; the default."),
+    NamedSet(
+        HOUSE,
+        ("*", "!set:alpha158", "!set:sequence"),
+        "Everything but what others published as a set of their own and the sequences; the default.",
+    ),
     NamedSet("all", ("*",), "Everything there is; much of it says the same twice."),
     NamedSet(
         "core",
@@ -65,6 +69,8 @@ SETS: Registry[NamedSet] = Registry.of(
         "Alpha158 under the names and by the definitions of qlib.",
         "Yang et al. (2020)",
     ),
+    NamedSet("sequence", ("family:sequence",), "The last twenty bars one by one, for models that read sequences."),
+    NamedSet("house-sequence", ("set:house", "set:sequence"), "The default and the sequences, for a race of both."),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from finq_predictor.domain.fingerprint import hash_content
 from finq_predictor.domain.modelling.calibration import PlattCalibrator, shrunk_base_rate
 from finq_predictor.domain.modelling.conformal import ConformalSets
 from finq_predictor.domain.modelling.models import MODELS, Model, create_model
+from finq_predictor.domain.modelling.models.abilities import ProgressReporter, ReturnForecaster
 from finq_predictor.domain.modelling.models.base import Member
 from finq_predictor.domain.modelling.search import Hyperparameters, Settings
 from finq_predictor.domain.modelling.splits import Fold, purged_holdout
@@ -27,6 +29,7 @@ from finq_predictor.pipelines.training.samples import Samples, label_blocks, ran
 from finq_predictor.pipelines.training.selecting import learned_frame, prepare
 from finq_predictor.pipelines.training.uniting import check_members, is_member, named_members, unite, with_members
 
+logger = logging.getLogger(__name__)
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 Calibration = tuple[PlattCalibrator, ConformalSets, Vector]
@@ -92,7 +95,10 @@ def new_model(name: str, chosen: Settings, params: TrainingParams) -> Model:
         chosen: Its parameters.
         params: Parameters of the training.
     """
-    return create_model(model_of(name, params), with_members(chosen, params))
+    model = create_model(model_of(name, params), with_members(chosen, params))
+    if isinstance(model, ProgressReporter):
+        model.report = logger.info
+    return model
 
 
 def model_of(name: str, params: TrainingParams) -> str:
@@ -208,7 +214,8 @@ def fit_race(chosen: Hyperparameters, samples: Samples, rows: Positions, plan: P
     def fit(half: tuple[str, bool]) -> None:
         name, whole = half
         if whole:
-            models[name] = _fit_whole(name, chosen[name], samples, rows, plan)
+            fitted = _fit_whole(name, chosen[name], samples, rows, plan)
+            models[name] = _learn_returns(fitted, samples, rows, plan.params)
         else:
             calibrations[name] = _calibrate(name, chosen[name], samples, rows, plan)
 
@@ -219,6 +226,15 @@ def fit_race(chosen: Hyperparameters, samples: Samples, rows: Positions, plan: P
 
 def _fit_whole(name: str, chosen: Settings, samples: Samples, rows: Positions, plan: Plan) -> Model:
     return fit_model(name, chosen, samples, rows, plan)
+
+
+def _learn_returns(model: Model, samples: Samples, rows: Positions, params: TrainingParams) -> Model:
+    """Let a model that forecasts returns learn them, from the rows that it was fitted on."""
+    if isinstance(model, ReturnForecaster) and model.forecasts:
+        picked = rows[thin(np.arange(len(rows)), params.max_train_rows, params.seed)]
+        returns = samples.keys["forward_return"].to_numpy(np.float64)[picked]
+        model.learn_returns(learned_frame(model, samples, picked, params), returns, seed=params.seed)
+    return model
 
 
 def _calibrate(name: str, chosen: Settings, samples: Samples, rows: Positions, plan: Plan) -> Calibration:

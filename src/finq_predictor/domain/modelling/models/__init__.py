@@ -25,6 +25,9 @@ MODELS: Registry[type[Model]] = Registry(
         "random_forest": f"{__name__}.random_forest:RandomForest",
         "blend": f"{__name__}.blend:Blend",
         "stack": f"{__name__}.stack:Stack",
+        "lstm": f"{__name__}.lstm:LSTM",
+        "transformer": f"{__name__}.transformer:Transformer",
+        "arima": f"{__name__}.arima:Arima",
     },
 )
 
