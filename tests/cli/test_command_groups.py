@@ -31,7 +31,7 @@ COMMANDS = (
         "replay",
         "restore",
     ),
-    *("retrain", "schedule", "score", "score-card", "served"),
+    *("retrain", "schedule", "score", "score-card", "served", "study"),
 )
 
 

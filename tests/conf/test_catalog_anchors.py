@@ -47,6 +47,7 @@ VALUES = {
     "training_summary": "finq_predictor.domain.modelling.origin.TrainingSummary",
 }
 OTHERS = {
+    r"search_store": DATASETS + "search_store.SearchStoreDataset",
     r"source_\w+": DATASETS + "source.SourceDataset",
     r"bronze_\w+": DATASETS + "bronze.BronzeDataset",
     r"incumbent": DATASETS + "registry.IncumbentDataset",

@@ -280,6 +280,8 @@ def test_a_command_of_the_project_runs(command: Command, small_project: Path, tm
             pytest.skip("it tells somebody; tests/cli/test_alarm_commands.py runs it in a folder of its own")
         case "schedule" if "--list" not in words:
             pytest.skip("it goes on until it is stopped; tests/cli/test_schedule_command.py runs it on small jobs")
+        case "study":
+            pytest.skip("it takes its time; tests/cli/test_study_command.py runs it on the small project")
         case "retrain":
             words += ["--root", str(tmp_path)]
         case "served" | "score-card":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ from kedro.runner import SequentialRunner, ThreadRunner
 
 from finq_predictor.adapters.datasets.snapshot import SnapshotDataset
 from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.search_store import KEPT
 from finq_predictor.adapters.snapshots.claims import Claims
 from finq_predictor.adapters.snapshots.store import SnapshotStore, path_of
 from finq_predictor.hooks.snapshots import SnapshotHooks
@@ -199,3 +201,24 @@ class TestRuns:
         before = SnapshotStore(work.root, "equity").ids()
         work.run(1.0)
         assert SnapshotStore(work.root, "equity").ids() == before
+
+
+@pytest.mark.parametrize("output", ["trials", "folds"])
+def test_a_run_that_searched_removes_the_oldest_searches(tmp_path, output):
+    folder = Layout(tmp_path).searches("equity")
+    folder.mkdir(parents=True)
+    for number in range(KEPT + 3):
+        journal = folder / f"trees-{number:016x}.jsonl"
+        journal.touch()
+        os.utime(journal, (1e6 + number, 1e6 + number))
+    place = str(Layout(tmp_path).place("equity", output))
+    catalog = DataCatalog({f"equity.{output}": SnapshotDataset(filepath=place, dataset="pandas.ParquetDataset")})
+    made = node(lambda: frame(1.0), None, f"equity.{output}", name=output)
+    pipeline = Pipeline([made], namespace="training.equity", prefix_datasets_with_namespace=False)
+    hooks, manager = SnapshotHooks(), _create_hook_manager()
+    manager.register(hooks)
+    for _ in range(2):
+        manager.hook.before_pipeline_run(run_params={}, pipeline=pipeline, catalog=catalog)
+        SequentialRunner().run(pipeline, catalog, manager)
+        manager.hook.after_pipeline_run(run_params={}, run_result={}, pipeline=pipeline, catalog=catalog)
+    assert len(list(folder.glob("*.jsonl"))) == (KEPT if output == "trials" else KEPT + 3)

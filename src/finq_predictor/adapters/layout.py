@@ -205,6 +205,14 @@ class Layout:
         """Where the models lie that are tried beside the champion, a folder each."""
         return self.root / Folder.MODELS / market / "challengers"
 
+    def searches(self, market: str) -> Path:
+        """The folder of what searches for parameters have tried, a journal each."""
+        return self.root / Folder.MODELS / market / "searches"
+
+    def study(self, market: str) -> Path:
+        """The folder of what `finq study` found: table, gaps, page, and the pieces from which it goes on."""
+        return self.root / Folder.REPORTS / market / "study"
+
     def experiment(self, market: str) -> Path:
         """The file that says how they are tried."""
         return self.root / Folder.MODELS / market / "experiment.json"

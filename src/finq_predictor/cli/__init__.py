@@ -26,6 +26,7 @@ from finq_predictor.cli import (
     schedule,
     score,
     served,
+    study,
 )
 from finq_predictor.cli.failures import reporting
 from finq_predictor.cli.options import log_level_option
@@ -60,7 +61,7 @@ _COMMANDS = (
     *(init.init, predict.predict, score.score, audit.audit, replay.replay),
     *(data.data, backup.backup, backup.restore, database.db, auth.auth),
     *(alarms.alarms, notify.notify, dashboards.dashboards, features.features),
-    *(schedule.schedule, retrain.retrain),
+    *(schedule.schedule, retrain.retrain, study.study),
     *(served.served, served.score_card, challenger.challenger, challenger.experiment),
 )
 for _command in (*_COMMANDS, docs.docs_of(finq)):

@@ -15,10 +15,12 @@ from finq_predictor.adapters.datasets.bronze import BronzeDataset
 from finq_predictor.adapters.datasets.code_version import code_hash
 from finq_predictor.adapters.invocation import Invocation
 from finq_predictor.adapters.layout import Folder
+from finq_predictor.adapters.search_store import SearchStore
 from finq_predictor.adapters.snapshots.claims import Claims
 from finq_predictor.adapters.snapshots.member import SnapshotMember
 from finq_predictor.adapters.snapshots.store import SnapshotStore
 from finq_predictor.adapters.snapshots.writer import Writer, begin, end
+from finq_predictor.domain.tables import TRIALS
 
 Market = tuple[Path, str]
 
@@ -34,6 +36,7 @@ class SnapshotHooks:
         self._catalog: Any = None
         self._writers: dict[Market, Writer] = {}
         self._claims: list[Claims] = []
+        self._searched: list[Market] = []
         # Dataset of the catalog -> stored datasets that it was made from, and their content then.
         self._origins: dict[str, dict[str, str]] = {}
         self._unsaved: dict[tuple[Market, Folder], set[str]] = {}
@@ -41,13 +44,15 @@ class SnapshotHooks:
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Any) -> None:
         """Wait for others that write the same, and begin."""
-        self._catalog, self._origins, self._unsaved = catalog, {}, defaultdict(set)
+        self._catalog, self._origins, self._unsaved, self._searched = catalog, {}, defaultdict(set), []
         stages: dict[Market, set[str]] = defaultdict(set)
         for node in pipeline.nodes:
             for name in node.outputs:
                 if (member := self._member(name)) is not None:
                     market = _market_of(member)
                     self._unsaved[market, member.where.layer].add(name)
+                    if member.where.dataset == TRIALS.name and market not in self._searched:
+                        self._searched.append(market)
                     stages[market].add((node.namespace or node.name).partition(".")[0])
         by = Invocation.of(run_params).command
         try:
@@ -98,6 +103,8 @@ class SnapshotHooks:
             for writer in self._writers.values():
                 writer.publish()
                 writer.store.prune()
+            for root, market in self._searched:
+                SearchStore.below(root, market).prune()
         finally:
             self._end()
 

@@ -18,19 +18,7 @@ from finq_predictor.domain.modelling.splits import (
     purged_walk_forward,
 )
 from finq_predictor.domain.tables import FOLDS
-
-
-def panel(n_dates: int, n_instruments: int, label_bars: int, drop: float = 0.0, seed: int = 0):
-    """Labelled rows of a panel with holes: a label ends `label_bars` of the instrument's own bars later."""
-    rng = np.random.default_rng(seed)
-    sessions = pd.bdate_range("2020-01-01", periods=n_dates + label_bars, tz="UTC").as_unit("us")
-    parts = []
-    for name in range(n_instruments):
-        own = sessions[rng.random(len(sessions)) >= drop]
-        if len(own) > label_bars:
-            start, end = own[: len(own) - label_bars], own[label_bars:]
-            parts.append(pd.DataFrame({"ts": start, "instrument": str(name), "label_end": end}))
-    return pd.concat(parts).sort_values(["ts", "instrument"], ignore_index=True), sessions
+from synthetic_splits import panel
 
 
 @settings(max_examples=60, deadline=None)

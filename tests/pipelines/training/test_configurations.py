@@ -38,6 +38,7 @@ def configuration(market: str = "equity", features: FeatureSet = FEATURES, **cha
         {"calibration_fraction": 0.3},
         {"max_train_rows": 1000},
         {"search": {"trials": 9}},
+        {"search": {"at_once": 2}},
         {"models": {"logistic": {"params": {"C": 0.02}}}},
         {"models": {"logistic": {"params": {"C": 0.01}, "learns": "rank"}}},
         {"models": {"logistic": {"model": "xgboost"}}},

@@ -421,7 +421,7 @@ def test_the_configuration_in_the_project_is_valid(market, project_path):
 @pytest.mark.parametrize("market", MARKETS.values(), ids=MARKETS)
 def test_the_pipeline_reads_and_writes_what_the_others_expect(market):
     pipeline = create_pipeline(market)
-    assert pipeline.inputs() == {"gold", "feature_set", "provenance", "code_version", "params:training"}
+    assert pipeline.inputs() == {"gold", "feature_set", "provenance", "code_version", "search_store", "params:training"}
     assert pipeline.all_outputs() == {
         "folds",
         "hyperparameters",

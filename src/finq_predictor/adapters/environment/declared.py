@@ -90,6 +90,14 @@ _SECRETS = (
         secret=True,
         plain=("MLFLOW_TRACKING_URI",),
     ),
+    Variable(
+        "FINQ_SEARCH_URL",
+        "Database in which searches for parameters keep their trials",
+        (RUNS, COMMANDS),
+        "a journal each below the data",
+        DATABASE,
+        secret=True,
+    ),
     Variable("FINQ_OIDC_SECRET", "What shows the issuer that it is this service", (API,), secret=True),
     Variable("FINQ_SIGNING_KEY", "What signs stored models", (API, RUNS, COMMANDS), "they are not signed", secret=True),
     Variable(

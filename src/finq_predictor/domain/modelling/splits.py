@@ -61,6 +61,42 @@ class Gap:
 
 
 @dataclass(frozen=True)
+class Window:
+    """How much of the past a training window that moves along reaches back over, before its gap.
+
+    Attributes:
+        bars: So many bars of the market.
+        years: Or so many years of 365.25 days.
+    """
+
+    bars: int | None = None
+    years: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no length.
+
+        Raises:
+            SplitError: If both are given, or neither, or it is not positive.
+        """
+        if (self.bars is None) == (self.years is None) or not (self.bars or 0) + (self.years or 0.0) > 0:
+            raise SplitError(
+                f"A rolling window of {self.bars} bars and {self.years} years was given; give one of the two, above 0."
+            )
+
+    def first(self, bars: Positions, last: int) -> int:
+        """Tick of the first bar of the window that ends with a bar; the first bar of all where there are fewer.
+
+        Args:
+            bars: Ticks of all bars (n), increasing.
+            last: Position of the last bar of the window.
+        """
+        if self.bars is not None:
+            return int(bars[max(0, last - self.bars + 1)])
+        # A year later it is no longer within the year.
+        return int(bars[last] - (self.years or 0.0) * 365.25 * DAY_US) + 1
+
+
+@dataclass(frozen=True)
 class Fold:
     """One training window and the block of dates it is tested on.
 
@@ -75,7 +111,7 @@ class Fold:
         test_end: Last date of the test.
         purge_bars: Bars between training and test that labels need.
         embargo_bars: Further bars left out.
-        n_purged: Rows before the test that are in neither.
+        n_purged: Rows before the test, and not before the window, that are in neither.
     """
 
     number: int
@@ -100,8 +136,9 @@ def purged_walk_forward(
     gap: Gap,
     label_bars: int = 0,
     sessions: pd.DatetimeIndex | None = None,
+    window: Window | None = None,
 ) -> list[Fold]:
-    """Cut labelled rows into an expanding training window and consecutive test blocks.
+    """Cut labelled rows into training windows, which expand or roll, and consecutive test blocks.
 
     Args:
         ts: Time of each row (n), any order, many rows per date.
@@ -111,6 +148,7 @@ def purged_walk_forward(
         gap: Bars left out before each test block.
         label_bars: Bars from ``ts`` to the end of a label by construction (entry lag plus horizon).
         sessions: All bars of the market; None counts the dates among ``ts``. Give it when some bars have no label.
+        window: How far back training reaches; None reaches back to the first row.
 
     Returns:
         The folds. Every training label ends before the embargo before its test; no date is in both.
@@ -119,19 +157,13 @@ def purged_walk_forward(
         SplitError: If the gap is shorter than a label, or there are too few dates.
     """
     purge, embargo = gap.purge(label_bars), gap.embargo_bars
-    if len(ts) != len(label_end):
-        raise SplitError(f"Got {len(ts)} times and {len(label_end)} label ends; expected one for each row.")
-    times, ends = _ticks(ts), _ticks(label_end)
-    if (ends < times).any():
-        raise SplitError(f"{int((ends < times).sum())} labels end before their own row; expected label_end >= ts.")
-    dates = np.unique(times)
-    bars = dates if sessions is None else np.union1d(_ticks(sessions), dates)
-    # Whole UTC days: a day cut in two would be ranked by two models at once.
-    _, day_start = np.unique(dates // DAY_US, return_index=True)
+    times, ends, dates, bars = timeline(ts, label_end, sessions)
+    day_start = starts_of_days(dates)
     first = _first_test(day_start, n_folds, min_train_fraction, purge + embargo)
     blocks = np.split(dates[day_start[first] :], _cuts(day_start[first:], n_folds))
     return [
-        _make_fold(number, times, ends, bars, block, purge, embargo) for number, block in enumerate(blocks, start=1)
+        _make_fold(number, times, ends, bars, block, (purge, embargo), window)
+        for number, block in enumerate(blocks, start=1)
     ]
 
 
@@ -165,6 +197,29 @@ def purged_holdout(
     )[0]
 
 
+def timeline(
+    ts: pd.Series, label_end: pd.Series, sessions: pd.DatetimeIndex | None
+) -> tuple[Positions, Positions, Positions, Positions]:
+    """Times and label ends of rows, the dates among them, and all bars of the market, in microseconds.
+
+    Raises:
+        SplitError: If a row has no label, or one that ends before it.
+    """
+    if len(ts) != len(label_end):
+        raise SplitError(f"Got {len(ts)} times and {len(label_end)} label ends; expected one for each row.")
+    times, ends = _ticks(ts), _ticks(label_end)
+    if (ends < times).any():
+        raise SplitError(f"{int((ends < times).sum())} labels end before their own row; expected label_end >= ts.")
+    dates = np.unique(times)
+    return times, ends, dates, dates if sessions is None else np.union1d(_ticks(sessions), dates)
+
+
+def starts_of_days(dates: Positions) -> Positions:
+    """Positions of the dates with which a UTC day begins: a day cut in two would be ranked by two models at once."""
+    found: Positions = np.unique(dates // DAY_US, return_index=True)[1]
+    return found
+
+
 def gap_table(folds: Sequence[Fold]) -> pd.DataFrame:
     """Lay out the gap arithmetic, one row per fold, with the columns of the table ``folds``.
 
@@ -196,7 +251,7 @@ def fold_masks(gap: pd.Series, ts: pd.Series, label_end: pd.Series) -> tuple[Mas
     Returns:
         Masks of training and test rows (n); the same rows as in the fold the line describes.
     """
-    train = (ts <= gap["train_end"]) & (label_end <= gap["label_end_max"])
+    train = (ts >= gap["train_start"]) & (ts <= gap["train_end"]) & (label_end <= gap["label_end_max"])
     test = (ts >= gap["test_start"]) & (ts <= gap["test_end"])
     return train.to_numpy(), test.to_numpy()
 
@@ -227,14 +282,23 @@ def _cuts(day_start: Positions, n_folds: int) -> Positions:
 
 
 def _make_fold(
-    number: int, times: Positions, ends: Positions, bars: Positions, block: Positions, purge: int, embargo: int
+    number: int,
+    times: Positions,
+    ends: Positions,
+    bars: Positions,
+    block: Positions,
+    gap: tuple[int, int],
+    window: Window | None,
 ) -> Fold:
+    purge, embargo = gap
     test_start, test_end = block[0], block[-1]
     start = int(np.searchsorted(bars, test_start))
     last = start - 1 - purge - embargo
     if last < 0:
         raise SplitError(f"Fold {number} has no bar left to train on before a gap of {purge + embargo} bars.")
-    train = np.flatnonzero((times <= bars[last]) & (ends < bars[start - embargo]))
+    known = (times <= bars[last]) & (ends < bars[start - embargo])
+    recent = times >= (bars[0] if window is None else window.first(bars, last))
+    train = np.flatnonzero(known & recent)
     test = np.flatnonzero((times >= test_start) & (times <= test_end))
     if not len(train):
         raise SplitError(f"Fold {number} has no row to train on: no label ends before its test of {len(block)} dates.")
@@ -249,7 +313,7 @@ def _make_fold(
         test_end=_stamp(test_end),
         purge_bars=purge,
         embargo_bars=embargo,
-        n_purged=int((times < test_start).sum()) - len(train),
+        n_purged=int((recent & (times < test_start)).sum()) - len(train),
     )
 
 

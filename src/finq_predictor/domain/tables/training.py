@@ -70,6 +70,27 @@ LEAK_METER = Table(
     key=("model", "split"),
 )
 
+STUDY = Table(
+    "study",
+    Layer.REPORTS,
+    "training",
+    "A figure of a model that a study found, with one seed on one path through the history.",
+    (
+        Column("market", TEXT, "Name of the market."),
+        Column("protocol", TEXT, "How rows were divided: `expanding`, `rolling` or `combinatorial`."),
+        Column("horizon", COUNT, "Bars over which a label reaches.", "bars", low=1),
+        Column("seed", COUNT, "Seed of the training; models that draw nothing have the first one only.", low=0),
+        Column("path", COUNT, "Path through the history, from 1; a walk-forward has one.", low=1),
+        Column("model", TEXT, "Name of the model."),
+        Column("metric", TEXT, "What was measured."),
+        Column("value", NUMBER, "Its value; NaN where it is not defined.", "of the metric", known=0.0),
+        Column("ci_low", NUMBER, "Lower end of its interval.", "of the metric", known=0.0),
+        Column("ci_high", NUMBER, "Upper end of its interval.", "of the metric", known=0.0),
+        Column("n_days", COUNT, "Days that it was measured on.", "days", low=0),
+    ),
+    key=("protocol", "horizon", "seed", "path", "model", "metric"),
+)
+
 _SAID = (
     Column(TS, TIME, "Close of the bar.", "UTC"),
     Column(INSTRUMENT, TEXT, "Name of the instrument."),

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib import import_module
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 Calibration = tuple[PlattCalibrator, ConformalSets, Vector]
+Shared = dict[bytes, dict[Any, Any]]
+"""What fits of one model on the same rows leave for each other, by the rows."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,13 @@ def model_of(name: str, params: TrainingParams) -> str:
 
 
 def fit_rows(
-    name: str, chosen: Settings, samples: Samples, rows: Positions, params: TrainingParams, seed: int = 0
+    name: str,
+    chosen: Settings,
+    samples: Samples,
+    rows: Positions,
+    params: TrainingParams,
+    seed: int = 0,
+    shared: Shared | None = None,
 ) -> Model:
     """Fit a model of the race that is made from no others on some rows, thinned to the most that is allowed.
 
@@ -115,16 +124,22 @@ def fit_rows(
         name: Name in the race.
         chosen: Its parameters.
         samples: Rows of the market.
-        rows: Positions of those it is fitted on, labelled.
+        rows: Positions of those that are learned from, labelled.
         params: Parameters of the training.
         seed: What is added to the seed of the training.
+        shared: One for all fits of this model that follow each other, such as those of several seeds; None shares
+            nothing. The fitted model is the same.
     """
     picked, model = thin(np.arange(len(rows)), params.max_train_rows, params.seed), new_model(name, chosen, params)
     told = learned_frame(model, samples, rows[picked], params)
-    return model.fit(told, outcomes(name, samples, rows, params)[picked], seed=params.seed + seed)
+    learned = outcomes(name, samples, rows, params)[picked]
+    left = None if shared is None else shared.setdefault(sha256(rows[picked].tobytes()).digest(), {})
+    return model.fit(told, learned, seed=params.seed + seed, shared=left)
 
 
-def fit_model(name: str, chosen: Settings, samples: Samples, rows: Positions, plan: Plan) -> Model:
+def fit_model(
+    name: str, chosen: Settings, samples: Samples, rows: Positions, plan: Plan, shared: Shared | None = None
+) -> Model:
     """Fit any model of the race on some rows; what others are made from as well is fitted once on them.
 
     Args:
@@ -133,6 +148,7 @@ def fit_model(name: str, chosen: Settings, samples: Samples, rows: Positions, pl
         samples: Rows of the market.
         rows: Positions of those it is fitted on, labelled.
         plan: The training.
+        shared: See :func:`fit_rows`; what is made from others, or is a member of them, shares nothing besides.
     """
     params = plan.params
 
@@ -144,7 +160,7 @@ def fit_model(name: str, chosen: Settings, samples: Samples, rows: Positions, pl
         return unite(new_model(name, chosen, params), samples, rows, plan, fit_member)
     if is_member(name, params):
         return fit_member(Member(name, name, model_of(name, params), chosen), rows)
-    return fit_rows(name, chosen, samples, rows, params)
+    return fit_rows(name, chosen, samples, rows, params, shared=shared)
 
 
 def members_first(names: Iterable[str], params: TrainingParams) -> list[str]:
@@ -183,7 +199,9 @@ def outcomes(name: str, samples: Samples, rows: Positions, params: TrainingParam
     return rank_outcomes(samples, rows) if params.models[name].learns == "rank" else samples.y[rows]
 
 
-def fit_calibrated(name: str, chosen: Settings, samples: Samples, rows: Positions, plan: Plan) -> Fitted:
+def fit_calibrated(
+    name: str, chosen: Settings, samples: Samples, rows: Positions, plan: Plan, shared: Shared | None = None
+) -> Fitted:
     """Fit a model on a training window and calibrate it inside that window.
 
     Args:
@@ -192,9 +210,10 @@ def fit_calibrated(name: str, chosen: Settings, samples: Samples, rows: Position
         samples: Rows of the market.
         rows: Positions of the training window, labelled.
         plan: The training.
+        shared: As :func:`fit_rows` takes it.
     """
-    calibration = _calibrate(name, chosen, samples, rows, plan)
-    return Fitted(_fit_whole(name, chosen, samples, rows, plan), *calibration)
+    calibration = _calibrate(name, chosen, samples, rows, plan, shared)
+    return Fitted(_fit_whole(name, chosen, samples, rows, plan, shared), *calibration)
 
 
 def fit_race(chosen: Hyperparameters, samples: Samples, rows: Positions, plan: Plan) -> dict[str, Fitted]:
@@ -224,8 +243,10 @@ def fit_race(chosen: Hyperparameters, samples: Samples, rows: Positions, plan: P
     return {name: Fitted(models[name], *calibrations[name]) for name in plan.params.models}
 
 
-def _fit_whole(name: str, chosen: Settings, samples: Samples, rows: Positions, plan: Plan) -> Model:
-    return fit_model(name, chosen, samples, rows, plan)
+def _fit_whole(
+    name: str, chosen: Settings, samples: Samples, rows: Positions, plan: Plan, shared: Shared | None = None
+) -> Model:
+    return fit_model(name, chosen, samples, rows, plan, shared)
 
 
 def _learn_returns(model: Model, samples: Samples, rows: Positions, params: TrainingParams) -> Model:
@@ -237,9 +258,11 @@ def _learn_returns(model: Model, samples: Samples, rows: Positions, params: Trai
     return model
 
 
-def _calibrate(name: str, chosen: Settings, samples: Samples, rows: Positions, plan: Plan) -> Calibration:
+def _calibrate(
+    name: str, chosen: Settings, samples: Samples, rows: Positions, plan: Plan, shared: Shared | None = None
+) -> Calibration:
     inner = holdout(samples, rows, plan.params.calibration_fraction, plan)
-    early = fit_model(name, chosen, samples, rows[inner.train], plan)
+    early = fit_model(name, chosen, samples, rows[inner.train], plan, shared)
     last = rows[inner.test]
     # A probability is calibrated at the hours at which it is acted upon.
     open_hours = last[~plan.market.is_masked(samples.keys["ts"].iloc[last])]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from finq_predictor.adapters.search_store import SearchStore
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.evaluation.trial_ledger import configuration_hash
 from finq_predictor.domain.features import FeatureSet
@@ -35,10 +36,12 @@ from finq_predictor.pipelines.training.leakage import leak_table
 from finq_predictor.pipelines.training.params import ModelConfig, TrainingParams
 from finq_predictor.pipelines.training.plan import Plan
 from finq_predictor.pipelines.training.samples import Samples, make_samples
-from finq_predictor.pipelines.training.search import search_race
+from finq_predictor.pipelines.training.search import KEEPS_NOTHING, Kept, search_race
 from finq_predictor.pipelines.training.uniting import named_members, with_members
 
 logger = logging.getLogger(__name__)
+# Parameters that make no difference to one model of the race, or are said of it apart.
+NO_CHOICE = ("models", "threads", "leak_meter", "study", "min_effective_years")
 
 
 def make_folds(gold: pd.DataFrame, feature_set: FeatureSet, params: TrainingParams, *, market: Market) -> pd.DataFrame:
@@ -75,17 +78,27 @@ def make_folds(gold: pd.DataFrame, feature_set: FeatureSet, params: TrainingPara
 
 
 def search_hyperparameters(
-    gold: pd.DataFrame, feature_set: FeatureSet, folds: pd.DataFrame, params: TrainingParams, *, market: Market
+    gold: pd.DataFrame,
+    feature_set: FeatureSet,
+    folds: pd.DataFrame,
+    params: TrainingParams,
+    search_store: SearchStore = KEEPS_NOTHING,
+    code_version: CodeVersion | None = None,
+    *,
+    market: Market,
 ) -> tuple[Hyperparameters, pd.DataFrame]:
     """Choose the parameters of every model inside the training window of the first fold.
 
-    That window is part of the training of every later fold, so no test row has a say.
+    That window is part of the training of every later fold, so no test row has a say. Trials that are kept of the same
+    search are not made again: one that was killed goes on, and finds what it would have found.
 
     Args:
         gold: Gold frame.
         feature_set: Columns in the order the models read them.
         folds: Gap table.
         params: Parameters of the training.
+        search_store: Where trials are kept.
+        code_version: Which code runs; trials of other code are not gone on with.
         market: The market.
 
     Returns:
@@ -94,7 +107,7 @@ def search_hyperparameters(
     plan = Plan(params, market)
     samples = _samples(gold, feature_set, plan)
     train, _ = fold_masks(folds.iloc[0], samples.keys[TS], samples.keys["label_end"])
-    found = search_race(samples.take(np.flatnonzero(train)), plan)
+    found = search_race(samples.take(np.flatnonzero(train)), plan, Kept(search_store, code_version))
     trials = [frame for _, frame in found.values() if len(frame)]
     chosen = {name: settings for name, (settings, _) in found.items()}
     return (
@@ -221,13 +234,15 @@ def configuration_of(name: str, feature_set: FeatureSet, plan: Plan) -> str:
     """
     params = plan.params
     # A step that is left out is no choice: what was tried before there was such a step is the same trial.
-    unused = set() if params.selection.enabled else {"selection"}
+    unused: dict[str, Any] = {} if params.selection.enabled else {"selection": True}
+    if params.search.at_once == 1:
+        unused["search"] = {"at_once"}
     if params.lookback is None or plan.horizon < params.lookback.from_horizon:
-        unused.add("lookback")
+        unused["lookback"] = True
     of_its_members = [
         [model_of(member, params), _chosen_of(params.models[member])] for member in named_members(name, params)
     ]
-    chosen = params.model_dump(mode="json", exclude={"models", "threads", "leak_meter", "min_effective_years", *unused})
+    chosen = params.model_dump(mode="json", exclude={**dict.fromkeys(NO_CHOICE, True), **unused})
     return configuration_hash(
         {
             **chosen,

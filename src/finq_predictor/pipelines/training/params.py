@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from finq_predictor.domain.evaluation.feature_validation.selection import SelectionRules
+from finq_predictor.domain.modelling.protocols import Protocol
 from finq_predictor.domain.modelling.splits import Gap
 
 
@@ -85,7 +86,9 @@ class SearchParams(BaseModel):
         inner_folds: Purged folds inside the window over which a trial is judged.
         max_rows: Rows used at most, spread evenly over time; None uses all.
         objective: ``"log_loss"`` (lower is better) or ``"rank_ic"`` (higher is better).
-        timeout_s: Stop after this many seconds; None keeps the result the same on every machine.
+        at_once: Trials of one model that are made at the same time. They know nothing of each other, so that another
+            number is another search; what it finds does not depend on how many of them really run at once.
+        timeout_s: Begin no trial after this many seconds; None keeps the result the same on every machine.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -94,6 +97,7 @@ class SearchParams(BaseModel):
     inner_folds: int = Field(default=2, ge=1)
     max_rows: int | None = Field(default=40_000, gt=0)
     objective: Literal["log_loss", "rank_ic"] = "log_loss"
+    at_once: int = Field(default=1, ge=1)
     timeout_s: float | None = Field(default=None, gt=0)
 
 
@@ -113,6 +117,25 @@ class LeakMeterParams(BaseModel):
     params: dict[str, Any] = Field(default_factory=dict)
     max_rows: int = Field(default=20_000, gt=0)
     test_fraction: float = Field(default=0.25, gt=0, lt=1)
+
+
+class StudyParams(BaseModel):
+    """What `finq study` runs; the training of every day knows nothing of it.
+
+    Attributes:
+        horizons: Horizons in bars, each with labels in gold; empty takes that of the training.
+        seeds: How many seeds, counted from that of the training. Models that draw nothing at random are run with the
+            first one only.
+        protocol: How rows are divided.
+        n_bootstrap: Resamples behind each interval.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    horizons: tuple[Annotated[int, Field(gt=0)], ...] = ()
+    seeds: int = Field(default=5, ge=1)
+    protocol: Protocol = Protocol()
+    n_bootstrap: int = Field(default=200, ge=100)
 
 
 class TrainingParams(BaseModel):
@@ -135,6 +158,7 @@ class TrainingParams(BaseModel):
         selection: The choice of features inside every training window; naive models read what they are told to.
         search: The search for parameters.
         leak_meter: The measurement of leakage.
+        study: What `finq study` runs.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -153,3 +177,4 @@ class TrainingParams(BaseModel):
     selection: SelectionRules = SelectionRules()
     search: SearchParams = SearchParams()
     leak_meter: LeakMeterParams
+    study: StudyParams = StudyParams()

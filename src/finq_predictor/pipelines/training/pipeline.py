@@ -28,7 +28,12 @@ def create_pipeline(market: Market) -> Pipeline:
     return Pipeline(
         [
             step(make_folds, [*GOLD, PARAMS], "folds", market=market),
-            step(search_hyperparameters, [*GOLD, "folds", PARAMS], ["hyperparameters", "trials"], market=market),
+            step(
+                search_hyperparameters,
+                [*GOLD, "folds", PARAMS, "search_store", "code_version"],
+                ["hyperparameters", "trials"],
+                market=market,
+            ),
             step(
                 walk_forward,
                 [*GOLD, "folds", "hyperparameters", PARAMS],

@@ -11,7 +11,7 @@ import pandas as pd
 from finq_predictor.domain import columns
 from finq_predictor.domain.arrays import Positions
 from finq_predictor.domain.errors import DataError, closest
-from finq_predictor.domain.evaluation.metrics import day_codes
+from finq_predictor.domain.evaluation.metrics import bar_times, day_codes
 from finq_predictor.domain.modelling.models.base import to_matrix
 from finq_predictor.pipelines.training.fits import Fits
 
@@ -113,7 +113,8 @@ def rank_outcomes(samples: Samples, rows: Positions) -> np.ndarray[Any, np.dtype
         Ranks of these rows, ties with their mean, in the middle of their step.
     """
     keys = samples.keys.iloc[rows]
-    bars = keys["forward_return"].groupby(keys[columns.TS].to_numpy())
+    # Without their zone: times with one would be made into objects, one by one.
+    bars = keys["forward_return"].groupby(bar_times(keys[columns.TS]))
     count = bars.transform("count").to_numpy()
     rank = (bars.rank().to_numpy() - 0.5) / np.maximum(count, 1)
     return np.where(count < FEWEST_RANKED, samples.y[rows], rank)

@@ -52,6 +52,7 @@ class Arima(Model):
         "statsforecast.arima",
     )
     soft: ClassVar[bool] = True
+    seeded: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -106,11 +106,11 @@ class Model(ABC):
         requires: Libraries it needs beyond those of every prediction. They are pinned where it is registered, recorded
             with a run and packed into a bento.
         soft: Whether it learns from shares between 0 and 1, such as ranks, as well as from labels.
+        seeded: Whether a fit draws anything at random; of one that does not, another seed gives the same model.
         states_odds: Whether its log-odds are a belief that was stated before the data, from which calibration starts;
             those of others count for nothing until outcomes speak for them.
         modules: What its methods import. Whoever fits on several threads imports them first, on one: two threads that
             import one library at the same moment may each find half of it.
-        seeded: Whether its fit draws numbers, so that another seed gives another model.
         held_out_folds: Parts of the training window, each after what its members are fitted on, from which it learns
             how much they are worth; 0 for a model that does not.
         features: Names of the columns it was fitted on, in order; empty before the fit.
@@ -121,7 +121,7 @@ class Model(ABC):
     requires: ClassVar[tuple[Distribution, ...]] = ()
     modules: ClassVar[tuple[str, ...]] = ()
     soft: ClassVar[bool] = False
-    seeded: ClassVar[bool] = False
+    seeded: ClassVar[bool] = True
     states_odds: bool = False
     held_out_folds: int = 0
 

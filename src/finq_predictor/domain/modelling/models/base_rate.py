@@ -16,6 +16,7 @@ class BaseRate(Model):
 
     name: ClassVar[str] = "base_rate"
     kind: ClassVar[ModelKind] = ModelKind.NAIVE
+    seeded: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__()

@@ -23,6 +23,7 @@ class Linear(Model):
     """
 
     modules: ClassVar[tuple[str, ...]] = ("scipy.special",)
+    seeded: ClassVar[bool] = False
 
     def __init__(self, *, clip: float, **params: Any) -> None:
         super().__init__(**params, clip=clip)

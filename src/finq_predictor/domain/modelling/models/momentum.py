@@ -29,6 +29,7 @@ class Momentum(Model):
 
     name: ClassVar[str] = "momentum"
     kind: ClassVar[ModelKind] = ModelKind.NAIVE
+    seeded: ClassVar[bool] = False
     modules: ClassVar[tuple[str, ...]] = ("scipy.special",)
 
     def __init__(self, feature: str, strength: float | None = None) -> None:

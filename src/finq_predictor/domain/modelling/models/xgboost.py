@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 
 from finq_predictor.domain.arrays import FeatureMatrix, Vector
 from finq_predictor.domain.errors import DataError
@@ -98,7 +99,12 @@ class XGBoost(Model):
         # Finding the bins takes two thirds as long as growing the trees, and no parameter but their number moves them.
         bins = (XGBoost.name, options["max_bin"])
         if bins not in shared:
-            shared[bins] = xgboost.QuantileDMatrix(matrix, label=y, max_bin=options["max_bin"], nthread=threads)
+            # Columns of a frame are read a third quicker than rows of a matrix, and give the same bins.
+            columns = pd.DataFrame(matrix, copy=False)
+            data = xgboost.QuantileDMatrix(columns, label=y, max_bin=options["max_bin"], nthread=threads)
+            # Our model knows its columns by their order.
+            data.feature_names = data.feature_types = None
+            shared[bins] = data
         data = shared[bins]
         options |= {"objective": "binary:logistic", "tree_method": "hist", "seed": seed, "nthread": threads}
         self._keep(xgboost.train(options, data, num_boost_round=rounds))
