@@ -7,6 +7,7 @@ import pandas as pd
 
 from finq_predictor.adapters.invocation import Invocation
 from finq_predictor.domain.evaluation.live_trials import ExperimentReport
+from finq_predictor.domain.evaluation.paper_trading import PaperTrading
 from finq_predictor.domain.evaluation.trial_ledger import TrialLedger
 from finq_predictor.domain.features.engine import make_feature_set, select_features
 from finq_predictor.domain.market.markets import get_market
@@ -22,6 +23,7 @@ from finq_predictor.pipelines.evaluation.measuring import compute_metrics
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.sealed import seal_window
 from finq_predictor.pipelines.evaluation.trials import JudgedRows, enter_trials, identify_rows
+from finq_predictor.pipelines.evaluation.worth import explain_profit, gather_worth, trade_on_paper
 from finq_predictor.reports.evaluation.results import EvaluationResults, Measures
 from synthetic_values import make_limits, make_origin, make_provenance, make_summary
 
@@ -117,10 +119,13 @@ def results_of(world: dict, params: EvaluationParams) -> EvaluationResults:
     measured = compute_metrics(
         world["oos_predictions"], world["neutral_outcomes"], world["training_summary"], params, market=market
     )
-    measures = nodes.gather_measures(*measured, *trade(world, params))
+    trading = trade_all(world, params)
+    measures = nodes.gather_measures(*measured, *trading[:2])
+    explained = explain_profit(trading[0], trading[4], world["training_summary"], market=market)
+    worth = gather_worth(*trading[2:4], *explained)
     trained = nodes.gather_training(**{name: world[name] for name in TRAINED})
     promotion, _ = decide(world, measures, params)
-    return nodes.assemble_results(trained, measures, promotion, world["invocation"], params, market=market)
+    return nodes.assemble_results(trained, measures, promotion, worth, world["invocation"], params, market=market)
 
 
 def enter(world: dict) -> tuple[TrialLedger, JudgedRows]:
@@ -131,9 +136,14 @@ def enter(world: dict) -> tuple[TrialLedger, JudgedRows]:
 
 
 def trade(world: dict, params: EvaluationParams) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What trading every model of a world on paper gave by day, and in all."""
+    return trade_all(world, params)[:2]
+
+
+def trade_all(world: dict, params: EvaluationParams) -> PaperTrading:
     """Every model of a world, traded on paper."""
     given = (world["oos_predictions"], world["silver_bars"], *enter(world), world["training_summary"], params)
-    return nodes.trade_on_paper(*given, world["silver_benchmark"], market=get_market("equity"))
+    return trade_on_paper(*given, world["silver_benchmark"], market=get_market("equity"))
 
 
 def decide(

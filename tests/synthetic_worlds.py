@@ -32,6 +32,7 @@ from finq_predictor.pipelines.evaluation.neutral import neutralise_outcomes
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.sealed import seal_window
 from finq_predictor.pipelines.evaluation.trials import enter_trials, identify_rows
+from finq_predictor.pipelines.evaluation.worth import trade_on_paper
 from finq_predictor.pipelines.features.nodes import build_gold
 from finq_predictor.pipelines.features.params import FeaturesParams
 from finq_predictor.pipelines.training import nodes as training
@@ -128,11 +129,13 @@ class Laboratory:
         reference = [silver[table] for table in market.reference_tables]
         neutral = neutralise_outcomes(gold, silver["bars"], summary, None, params, market=market)
         measured = compute_metrics(oos, neutral, summary, params, market=market)
-        traded = evaluation.trade_on_paper(oos, silver["bars"], tried, rows, summary, params, *reference, market=market)
+        daily, measures, *_ = trade_on_paper(
+            oos, silver["bars"], tried, rows, summary, params, *reference, market=market
+        )
         trained = evaluation.gather_training(candidates, oos, folds, trials, LEAK_METER.empty(), provenance)
         decision, _ = evaluation.decide_promotion(
             trained,
-            evaluation.gather_measures(*measured, *traded),
+            evaluation.gather_measures(*measured, daily, measures),
             follow_champion(None, gold, neutral, market=market),
             seal_window(sealed, gold, neutral, summary, tried, rows, market=market),
             None,

@@ -27,6 +27,7 @@ COMMANDS = (
         "features",
         "init",
         "notify",
+        "portfolio",
         "predict",
         "replay",
         "restore",

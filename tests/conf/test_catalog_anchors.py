@@ -44,6 +44,8 @@ VALUES = {
     "replay": "finq_predictor.domain.evaluation.replay_record.ReplayRecord",
     "trading_terms": "finq_predictor.domain.evaluation.paper_book.TradingTerms",
     "paper_book": "finq_predictor.domain.evaluation.signal_record.SignalRecord",
+    "volatility_verdict": "finq_predictor.domain.risk.volatility.VolatilityVerdict",
+    "portfolio_verdict": "finq_predictor.domain.portfolio.judging.PortfolioVerdict",
     "training_summary": "finq_predictor.domain.modelling.origin.TrainingSummary",
 }
 OTHERS = {
@@ -54,6 +56,7 @@ OTHERS = {
     r"champion": DATASETS + "registry.ChampionDataset",
     r"tracked_run": DATASETS + "tracked_run.TrackedRunDataset",
     r"tracked_report": DATASETS + "tracked_run.TrackedReportDataset",
+    r"side_models": DATASETS + "side_models.SideModelsDataset",
     r"trial_ledger|tried|opened": DATASETS + "trial_ledger.TrialLedgerDataset",
     r"snapshot": DATASETS + "snapshot_id.SnapshotIdDataset",
     r"provider_notes": DATASETS + "provider_notes.ProviderNotesDataset",
@@ -84,6 +87,11 @@ EVIDENCE = {
     "neutral_outcomes",
     "backtest",
     "backtest_summary",
+    "profit_parts",
+    "capacity",
+    "factor_returns",
+    "attribution",
+    "overfitting",
     "promotion",
     "replay",
 }

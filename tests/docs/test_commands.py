@@ -235,7 +235,7 @@ def _marked(command: Command) -> Any:
 def test_a_command_of_the_project_runs(command: Command, small_project: Path, tmp_path: Path) -> None:
     words = _without_option(list(command.words[1:]), "--root")
     match words[0]:
-        case "predict":
+        case "predict" | "portfolio":
             words += ["--root", str(small_project)]
         case "audit":
             words = [*_without_option(words, "--times"), "--root", str(small_project), "--times", "1"]

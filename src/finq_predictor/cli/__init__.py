@@ -20,6 +20,7 @@ from finq_predictor.cli import (
     features,
     init,
     notify,
+    portfolio,
     predict,
     replay,
     retrain,
@@ -58,7 +59,7 @@ def finq(log_level: str) -> None:
 
 
 _COMMANDS = (
-    *(init.init, predict.predict, score.score, audit.audit, replay.replay),
+    *(init.init, predict.predict, portfolio.portfolio, score.score, audit.audit, replay.replay),
     *(data.data, backup.backup, backup.restore, database.db, auth.auth),
     *(alarms.alarms, notify.notify, dashboards.dashboards, features.features),
     *(schedule.schedule, retrain.retrain, study.study),

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finq_predictor.domain.errors import ConfigurationError, DataError, UnknownNameError
-from finq_predictor.domain.evaluation.backtest import backtest_models, make_price_grid, run_backtest
+from finq_predictor.domain.evaluation.backtest import make_price_grid, run_backtest
+from finq_predictor.domain.evaluation.paper_trading import trade_models
 from finq_predictor.domain.evaluation.positions import EDGE, QUANTILE, STRATEGIES, THRESHOLD, Outlook, strategy_for
 from finq_predictor.domain.evaluation.trading_rules import BacktestRules
 from finq_predictor.domain.market.markets import get_market
@@ -199,7 +200,7 @@ def test_sunday_hours_belong_to_monday():
 def test_all_models_and_strategies_side_by_side():
     bars = equity_bars()
     oos = pd.concat([predictions_of(bars, seed).assign(model=name) for seed, name in enumerate(["prior", "logistic"])])
-    daily, summary = backtest_models(oos, bars, EQUITY, 5, COSTLY, trials=10)
+    daily, summary, *_ = trade_models(oos, bars, EQUITY, 5, COSTLY, trials=10)
     assert set(map(tuple, daily[["model", "strategy"]].drop_duplicates().to_numpy())) == {
         (model, strategy) for model in ("prior", "logistic") for strategy in STRATEGIES
     }
@@ -334,8 +335,8 @@ def test_a_strategy_that_calls_all_at_once_does_not_earn_the_market(strategy):
     month = bars["ts"].dt.month % 2
     said = bars[["ts", "instrument"]].assign(probability=np.where(month == 1, 0.9, 0.1), model="m")
     rules = replace(FREE, max_weight=1.0)
-    _, bare = backtest_models(said, bars, EQUITY, 1, rules, 1)
-    _, hedged = backtest_models(said, bars, EQUITY, 1, rules, 1, level)
+    _, bare, *_ = trade_models(said, bars, EQUITY, 1, rules, 1)
+    _, hedged, *_ = trade_models(said, bars, EQUITY, 1, rules, 1, level)
     figures = hedged.set_index(["strategy", "measure"])["net"]
     assert np.isnan(bare.set_index(["strategy", "measure"])["net"][strategy, "beta"])
     assert abs(figures[strategy, "market_correlation"]) < 0.2

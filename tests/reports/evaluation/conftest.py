@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
+from finq_predictor.reports.evaluation.results import Worth
 from synthetic_evaluation import make_world, results_of
 
 PARAMS = EvaluationParams(n_bootstrap=200)
@@ -47,4 +48,4 @@ def smallest():
         provenance=replace(found.trained.provenance, content_hashes={}, rows={}),
     )
     only = found.trained.oos_predictions.query("model == 'logistic'").iloc[-1:]
-    return replace(found, measures=measures, trained=replace(trained, oos_predictions=only))
+    return replace(found, measures=measures, trained=replace(trained, oos_predictions=only), worth=Worth())

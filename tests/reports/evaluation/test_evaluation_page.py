@@ -46,10 +46,13 @@ def test_it_begins_with_the_decision_then_asks_in_order(page):
     ]
     assert places == sorted(places)
     assert assert_lawful(page).headings == [
+        "What is it worth?",
         "Why this decision?",
         "How good is it, beside naive rules?",
         "Which models can be told apart?",
         "What would it have earned after costs?",
+        "How much capital does it bear?",
+        "Is it just beta, and where did it come from?",
         "How risky is it?",
         "What data is it?",
         "Is it too good to be true?",
@@ -68,7 +71,7 @@ def test_it_begins_with_the_decision_then_asks_in_order(page):
 
 def test_every_section_carries_its_origin_and_the_command_is_there(page):
     stamps = re.findall(r'<p class="stamp">(.*?)</p>', page)
-    assert len(stamps) == 15
+    assert len(stamps) == 18
     assert all(text in stamps[0] for text in ("f00d", "ab12", "cd34", "seed 0"))
     assert "git checkout b8d81ae0c0ff\nkedro run --pipelines=equity --params &#34;seed=0&#34;" in page
 

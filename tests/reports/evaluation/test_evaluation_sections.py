@@ -6,14 +6,19 @@ import math
 from dataclasses import dataclass, is_dataclass, replace
 from importlib.resources import files
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from finq_predictor.domain.evaluation.capacity import CAPITALS
 from finq_predictor.domain.evaluation.trading_rules import BacktestRules
+from finq_predictor.domain.portfolio.judging import PortfolioVerdict, RuleResult
+from finq_predictor.domain.risk.assessment import assess_stress, assess_tails
 from finq_predictor.reports.evaluation import head
 from finq_predictor.reports.evaluation.labels import CHECKS as CHECK_LABELS
 from finq_predictor.reports.evaluation.pictures import draw_pictures
 from finq_predictor.reports.evaluation.reading import Estimate
-from finq_predictor.reports.evaluation.results import ReportMaterial
+from finq_predictor.reports.evaluation.results import ReportMaterial, RiskFindings
 from finq_predictor.reports.evaluation.sections import SECTIONS
 from finq_predictor.reports.evaluation.sections.checks import build as build_checks
 from finq_predictor.reports.figures import Image
@@ -162,3 +167,52 @@ def test_a_check_that_nobody_asked_is_not_passed(whole):
     assert not by_name["beats_champion"].gating
     assert rows[CHECK_LABELS["beats_champion"]] == "not asked"
     assert rows[CHECK_LABELS["has_skill"]] in ("yes", "no")
+
+
+def test_the_four_answers_are_given_with_what_is_known(whole, least):
+    answers = " ".join(render("worth", whole).split())
+    for question in (
+        "What would I have earned?",
+        "How sure is that?",
+        "How much capital does it bear?",
+        "Is it just beta?",
+    ):
+        assert question in answers
+    assert "a year after costs" in answers
+    assert "the exposure to the benchmark is" in answers
+    assert "That is not known: no traded value stands in these bars, or no impact is charged." in answers
+    assert "never held a position" in render("worth", least)
+
+
+def test_capital_is_told_where_a_law_is_known_and_none_where_nothing_is_left(whole):
+    results = whole.results
+    strategy, names = results.terms.gate_strategy, results.candidate
+    curve = pd.DataFrame({"capital": CAPITALS, "large_trades": [1e-9 * capital for capital in CAPITALS]})
+    curve = curve.assign(impact=0.01 * (curve["capital"] / 1e6) ** 0.5, net_sharpe=1.0, model=names, strategy=strategy)
+
+    def said(left: float) -> str:
+        worth = replace(results.worth, capacity=curve.assign(net_return=left - curve["impact"]))
+        return " ".join(render("worth", replace(whole, results=replace(results, worth=worth))).split())
+
+    assert "most money is earned on <b>about 54,000,000</b>, and nothing is left on 120,000,000" in said(0.11)
+    assert "up to a capital of 100,000,000" in said(0.11)
+    assert "None: nothing is left after the other costs" in said(-0.02)
+    worth = replace(results.worth, capacity=curve.assign(net_return=0.1))
+    section = SECTIONS["capacity"](replace(whole, results=replace(results, worth=worth)))
+    assert [row.look.value for row in section.by_capital.rows] == [""] * 7 + ["muted"] * 2
+
+
+def test_risk_is_told_with_what_was_judged(whole):
+    days = pd.bdate_range("2023-01-02", periods=400, tz="UTC")
+    returns = pd.Series(0.01 * np.random.default_rng(0).standard_normal(400), index=days)
+    portfolios = {whole.results.candidate: returns, "universe": 2.0 * returns}
+    weights = RuleResult("mean_variance", 0.1, 1.2, 0.05, 0.1, 2.5, 0.01, None, 0)
+    verdict = PortfolioVerdict("m", "mean_variance", True, "it is better", 300, 20, (weights,))
+    found = RiskFindings(
+        tails=assess_tails(portfolios), stress=assess_stress(portfolios, returns, {}, {}), portfolio=verdict
+    )
+    page = render("risk", replace(whole, circumstances=replace(whole.circumstances, risk=found)))
+    assert "Value at risk of a day" in page
+    assert "worst of the market, 5 days" in page
+    assert "In use: mean variance." in page
+    assert "Value at risk of a day" not in render("risk", whole)

@@ -8,8 +8,8 @@ the capital at work is the same every day.
 
 Where predictions are relative to a benchmark, what is net long or short is hedged with it, at a cost: else a strategy
 that calls many instruments at once would earn what the market earns and call it skill. What is left of the market is
-measured as beta and correlation. Who sells short pays a fee to borrow; who trades much of a day's volume moves the
-price against himself.
+measured as beta and correlation. Who sells short pays a fee to borrow; who holds currencies over night pays for the
+roll-over; who trades much of a day's volume moves the price against himself.
 
 Who trades does not know what comes: every prediction is traded, whether or not its outcome is ever known. An order is
 filled only where there is a price; who holds what has none keeps it until the next one. An instrument whose prices
@@ -30,11 +30,10 @@ import pandas as pd
 from finq_predictor.domain.arrays import Matrix, Vector
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import DataError
-from finq_predictor.domain.evaluation.performance import summarise
 from finq_predictor.domain.evaluation.positions import QUANTILE, STRATEGIES, Outlook
+from finq_predictor.domain.evaluation.roll_over import NIGHTS_PER_YEAR, nights_between
 from finq_predictor.domain.evaluation.trading_rules import BacktestRules
 from finq_predictor.domain.market.markets import Market
-from finq_predictor.domain.tables import BACKTEST, BACKTEST_SUMMARY
 
 SUMMED = ("gross_return", "net_return", "turnover", "benchmark_return")
 VOLUME_BARS = 20
@@ -54,6 +53,8 @@ class PriceGrid:
         ended: Whether the instrument has ended by this bar (T, N).
         side_cost: Cost of one traded side as a fraction of its value (T, N).
         impact: Cost of one traded side per square root of the share of capital that is traded (T, N).
+        liquidity: Value that is traded in a bar, the median of those before, in the currency of the prices (T, N); None
+            where no volume is known.
         benchmark: Simple return of the benchmark (T); None where the market has none.
     """
 
@@ -64,6 +65,7 @@ class PriceGrid:
     ended: np.ndarray[Any, np.dtype[np.bool_]]
     side_cost: Matrix
     impact: Matrix
+    liquidity: Matrix | None = None
     benchmark: Vector | None = None
 
 
@@ -112,26 +114,32 @@ def make_price_grid(
         half_spread = grid((bars[ask] - bars[bid]) / (bars[ask] + bars[bid]))
         cost = np.where(half_spread >= 0.0, half_spread, cost)
     index = pd.DatetimeIndex(ts)
+    liquidity = _liquidity(grid(bars["volume"] * bars["close"])) if "volume" in bars else None
     return PriceGrid(
         index,
         pd.Index(instruments),
         returns,
         np.isfinite(price),
         ended,
-        cost + rules.slippage_bp / 1e4,
-        _impact(returns, grid(bars["volume"] * bars["close"]) if "volume" in bars else None, rules),
+        cost + (rules.commission_bp + rules.slippage_bp) / 1e4,
+        _impact(returns, liquidity, rules),
+        liquidity,
         None if benchmark is None else _returns_of(benchmark, index),
     )
 
 
-def _impact(returns: Matrix, value: Matrix | None, rules: BacktestRules) -> Matrix:
-    """Impact of the whole capital on each price, by what was traded in the bars before; none is known in the first."""
-    if value is None or rules.impact == 0.0:
-        return np.zeros_like(returns)
+def _liquidity(value: Matrix) -> Matrix:
     traded = pd.DataFrame(value).rolling(VOLUME_BARS, min_periods=1).median().shift(1)
+    return np.asarray(traded.to_numpy(), dtype=np.float64)
+
+
+def _impact(returns: Matrix, traded: Matrix | None, rules: BacktestRules) -> Matrix:
+    """Impact of the whole capital on each price, by what was traded in the bars before; none is known in the first."""
+    if traded is None or rules.impact == 0.0:
+        return np.zeros_like(returns)
     spread = pd.DataFrame(returns).rolling(VOLUME_BARS, min_periods=2).std().shift(1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        impact = rules.impact * spread.to_numpy() * np.sqrt(rules.capital / traded.to_numpy())
+        impact = rules.impact * spread.to_numpy() * np.sqrt(rules.capital / traded)
     return np.asarray(np.nan_to_num(impact, posinf=0.0), dtype=np.float64)
 
 
@@ -179,9 +187,13 @@ def run_backtest(
     Raises:
         DataError: If a prediction has no bar, or no prediction is given.
     """
-    trades = trade(predictions, grid, market, horizon, rules, strategy)
+    return daily_results(trade(predictions, grid, market, horizon, rules, strategy), grid, market)
+
+
+def daily_results(trades: Trades, grid: PriceGrid, market: Market) -> pd.DataFrame:
+    """What was traded, by day, as :func:`run_backtest` gives it."""
     gross = trades.profit.sum(axis=1) + trades.hedge_profit
-    cost = trades.trading_cost.sum(axis=1) + trades.borrowing.sum(axis=1) + trades.hedge_cost
+    cost = trades.cost.sum(axis=1) + trades.hedge_cost
     held = trades.held
     bars = pd.DataFrame(
         {
@@ -206,8 +218,11 @@ class Trades:
         before: Held into each bar (T, N).
         held: Held after it (T, N).
         profit: What was earned in it on what was held into it (T, N).
-        trading_cost: Of what was bought and sold in it (T, N).
+        traded: Bought and sold in it, a positive value (T, N).
+        trading_cost: Of what was bought and sold in it, its impact included (T, N).
+        impact_cost: That part of it by which large trades move prices (T, N).
         borrowing: Fee for what was sold short (T, N).
+        roll_over: Fee for what was held over night (T, N).
         hedge_profit: What the hedge with the benchmark earned (T).
         hedge_cost: What trading the hedge cost (T).
         turnover: Value traded, both sides, hedge included (T).
@@ -217,12 +232,20 @@ class Trades:
     before: Matrix
     held: Matrix
     profit: Matrix
+    traded: Matrix
     trading_cost: Matrix
+    impact_cost: Matrix
     borrowing: Matrix
+    roll_over: Matrix
     hedge_profit: Vector
     hedge_cost: Vector
     turnover: Vector
     span: slice
+
+    @property
+    def cost(self) -> Matrix:
+        """All that trading and holding an instrument cost (T, N); the hedge is not in it."""
+        return self.trading_cost + self.borrowing + self.roll_over
 
 
 def trade(
@@ -238,10 +261,28 @@ def trade(
     Raises:
         DataError: If a prediction has no bar, or no prediction is given.
     """
-    probability = _prediction_matrix(predictions, grid)
+    probability = prediction_matrix(predictions, grid)
     decided = STRATEGIES[strategy](Outlook(probability, grid.returns, grid.side_cost), rules)
     decided[market.is_masked(grid.ts)] = 0.0
-    held = _hold(decided, grid, horizon, rules.entry_lag)
+    return trade_weights(
+        decided, grid, market, horizon, rules, slice(*_span(predictions, grid, horizon, rules.entry_lag))
+    )
+
+
+def trade_weights(
+    decided: Matrix, grid: PriceGrid, market: Market, horizon: int, rules: BacktestRules, span: slice
+) -> Trades:
+    """Trade weights that were decided at the close of each bar, whoever decided them.
+
+    Args:
+        decided: Shares of the capital, above 0 to buy and below to sell (T, N).
+        grid: Prices of the same market.
+        market: Its bars per year say what a year of borrowing is.
+        horizon: Bars that each decision is held for; of each, one ``horizon``-th of the capital.
+        rules: What trading costs.
+        span: The bars from the first to the last possible position.
+    """
+    held = _hold(decided, grid, horizon, rules)
     before = np.vstack([np.zeros((1, held.shape[1])), held[:-1]])
     traded = np.abs(held - before)
     hedge_profit, hedge_cost, turnover = np.zeros(len(held)), np.zeros(len(held)), traded.sum(axis=1)
@@ -250,16 +291,20 @@ def trade(
         hedged = np.concatenate([[0.0], hedge[:-1]])
         changed = np.abs(hedge - hedged)
         hedge_profit, hedge_cost, turnover = hedged * grid.benchmark, changed * rules.hedge_bp / 1e4, turnover + changed
+    impact_cost = traded * grid.impact * np.sqrt(traded)
     return Trades(
         before,
         held,
         before * grid.returns,
-        traded * (grid.side_cost + grid.impact * np.sqrt(traded)),
+        traded,
+        traded * grid.side_cost + impact_cost,
+        impact_cost,
         np.maximum(-before, 0.0) * (rules.borrow_bp / 1e4 / market.bars_per_year),
+        _roll_over(before, grid.ts, market, rules),
         hedge_profit,
         hedge_cost,
         turnover,
-        slice(*_span(predictions, grid, horizon, rules.entry_lag)),
+        span,
     )
 
 
@@ -268,7 +313,12 @@ def _codes(values: pd.Series) -> tuple[np.ndarray[Any, Any], pd.Index]:
     return codes, pd.Index(uniques)
 
 
-def _prediction_matrix(predictions: pd.DataFrame, grid: PriceGrid) -> Matrix:
+def prediction_matrix(predictions: pd.DataFrame, grid: PriceGrid) -> Matrix:
+    """Probabilities as a matrix (T, N), NaN where nothing was said.
+
+    Raises:
+        DataError: If a prediction has no bar, or no prediction is given.
+    """
     if predictions.empty:
         raise DataError("There is no prediction to trade.")
     rows = grid.ts.get_indexer(pd.DatetimeIndex(predictions[TS]))
@@ -284,17 +334,42 @@ def _prediction_matrix(predictions: pd.DataFrame, grid: PriceGrid) -> Matrix:
     return matrix
 
 
-def _hold(decided: Matrix, grid: PriceGrid, horizon: int, lag: int) -> Matrix:
+def _roll_over(before: Matrix, ts: pd.DatetimeIndex, market: Market, rules: BacktestRules) -> Matrix:
+    if rules.roll_over_bp == 0.0:
+        return np.zeros_like(before)
+    # Who trades at the open of a bar holds from there to the open of the next.
+    filled = ts - market.bar if rules.execution == "open" else ts
+    return np.abs(before) * (nights_between(filled) * rules.roll_over_bp / 1e4 / NIGHTS_PER_YEAR)[:, None]
+
+
+def _hold(decided: Matrix, grid: PriceGrid, horizon: int, rules: BacktestRules) -> Matrix:
     """What is held after each bar: wanted positions where there is a price, else what was held before."""
+    lag = rules.entry_lag
     entered = np.zeros_like(decided)
     entered[lag:] = decided[:-lag] * grid.tradable[lag:]
     wanted = entered.copy()
     for age in range(1, horizon):
         wanted[age:] += entered[:-age]
+    if rules.no_trade_band > 0.0 or rules.max_turnover is not None:
+        return _held_calmly(wanted / horizon, grid, rules)
     changed = np.where(grid.tradable, np.arange(len(wanted))[:, None], -1)
     since = np.maximum.accumulate(changed, axis=0)
     held = np.where(since >= 0, np.take_along_axis(wanted, since.clip(min=0), axis=0), 0.0)
     return np.where(grid.ended, 0.0, held) / horizon
+
+
+def _held_calmly(wanted: Matrix, grid: PriceGrid, rules: BacktestRules) -> Matrix:
+    """The same where small changes are not traded, and no bar trades more than is allowed."""
+    held, now = np.zeros_like(wanted), np.zeros(wanted.shape[1])
+    for row, target in enumerate(wanted):
+        change = np.where(grid.tradable[row], target - now, 0.0)
+        change[(np.abs(change) < rules.no_trade_band) & (target != 0.0)] = 0.0
+        total = float(np.abs(change).sum())
+        if rules.max_turnover is not None and total > rules.max_turnover:
+            change *= rules.max_turnover / total
+        now = np.where(grid.ended[row], 0.0, now + change)
+        held[row] = now
+    return held
 
 
 def _span(predictions: pd.DataFrame, grid: PriceGrid, horizon: int, lag: int) -> tuple[int, int]:
@@ -315,42 +390,3 @@ def _by_day(bars: pd.DataFrame, market: Market) -> pd.DataFrame:
     days = bars.groupby(trading_day(pd.DatetimeIndex(bars.index), market))
     daily = pd.concat([days[list(SUMMED)].sum(min_count=1), days[list(AVERAGED)].mean()], axis=1)
     return daily.rename_axis(TS).reset_index()
-
-
-def backtest_models(
-    oos: pd.DataFrame,
-    bars: pd.DataFrame,
-    market: Market,
-    horizon: int,
-    rules: BacktestRules,
-    trials: int,
-    benchmark: pd.DataFrame | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Trade every model under every strategy.
-
-    Args:
-        oos: ``ts``, ``instrument``, ``model``, ``probability``.
-        bars: Silver bars of the same market.
-        market: The market.
-        horizon: Holding period in bars.
-        rules: Positions and costs.
-        trials: True number of configurations tried.
-        benchmark: ``ts`` and ``close``; hedges what is net long or short where the market has one.
-
-    Returns:
-        Daily results with ``model`` and ``strategy``, and the measures with ``model``, ``strategy``, ``measure``,
-        ``gross``, ``net``.
-    """
-    since = oos[TS].min()
-    grid = make_price_grid(bars.loc[bars[TS] >= since], rules, market, benchmark)
-    daily, summary = [], []
-    for model, predictions in oos.groupby("model", sort=True):
-        for strategy in STRATEGIES:
-            result = run_backtest(predictions, grid, market, horizon, rules, strategy)
-            named = {"model": str(model), "strategy": strategy}
-            daily.append(result.assign(**named))
-            summary.append(summarise(result, market, trials).assign(**named))
-    return (
-        BACKTEST.typed(pd.concat(daily, ignore_index=True)),
-        BACKTEST_SUMMARY.typed(pd.concat(summary, ignore_index=True)),
-    )

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from finq_predictor.domain.columns import INSTRUMENT, SECTOR, TS
+from finq_predictor.domain.columns import TS
 from finq_predictor.domain.evaluation.backtest import PriceGrid, Trades, make_price_grid, trade, trading_day
 from finq_predictor.domain.evaluation.performance import days_per_year, max_drawdown, measures
 from finq_predictor.domain.evaluation.positions import strategy_for
+from finq_predictor.domain.evaluation.profit_parts import HEDGE, REST, newest_sectors
 from finq_predictor.domain.evaluation.realised import FEWEST_DAYS, judge
 from finq_predictor.domain.evaluation.signal_record import Dimension, Figure, Reading
 from finq_predictor.domain.evaluation.trading_rules import BacktestRules
@@ -24,7 +25,6 @@ from finq_predictor.domain.evaluation.windows import LONGEST, WINDOWS
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.refusals import AbstentionRules
 
-HEDGE, REST = "hedge", "rest"
 SHOWN = 5
 """So many of the instruments that earned most, and of those that lost most, have a name; the rest is one part."""
 _PARTS_OF_A_DAY = 4
@@ -107,7 +107,7 @@ def keep_book(
     spoken = statements.loc[(statements[TS] > newest - LONGEST) & (statements[TS] <= newest), TS]
     busy = grid.ts[(trades.before != 0.0).any(axis=1) | grid.ts.isin(spoken)]
     days = trading_day(busy, market).unique().sort_values()
-    return PaperBook(strategy, _pieces(trades, grid, _sectors(kept), market), pd.DatetimeIndex(days))
+    return PaperBook(strategy, _pieces(trades, grid, newest_sectors(kept), market), pd.DatetimeIndex(days))
 
 
 def book_readings(book: PaperBook, as_of: pd.Timestamp, capital: float, market: Market) -> tuple[Reading, ...]:
@@ -170,16 +170,9 @@ def _outstanding(earned: pd.Series) -> pd.Series:
     return pd.concat([ranked.iloc[:SHOWN], ranked.iloc[-SHOWN:], rest, hedge])
 
 
-def _sectors(bars: pd.DataFrame) -> pd.Series | None:
-    """The sector of each instrument, as its newest bar says."""
-    if SECTOR not in bars:
-        return None
-    return bars.dropna(subset=[SECTOR]).sort_values(TS, kind="stable").groupby(INSTRUMENT)[SECTOR].last()
-
-
 def _pieces(trades: Trades, grid: PriceGrid, sectors: pd.Series | None, market: Market) -> pd.DataFrame:
     span = trades.span
-    net = (trades.profit - trades.trading_cost - trades.borrowing)[span]
+    net = (trades.profit - trades.cost)[span]
     before, held = trades.before[span], trades.held[span]
     rows, columns = np.nonzero(net)
     # What is paid for a trade counts to the side that is left, and out of nothing to the side that is entered.

@@ -202,3 +202,100 @@ BACKTEST_SUMMARY = Table(
     ),
     key=("model", "strategy", "measure"),
 )
+
+PROFIT_PARTS = Table(
+    "profit_parts",
+    Layer.REPORTS,
+    "evaluation",
+    "A part of what trading one model's predictions on paper earned over the whole test.",
+    (
+        _MODEL,
+        _STRATEGY,
+        Column("dimension", TEXT, "By what is divided: `year`, `sector`, `side`, or `cost`."),
+        Column("part", TEXT, "The year, the sector, `long`, `short` or `hedge`; the kind of a cost."),
+        Column("gross_return", NUMBER, "Profit before costs; 0 of a cost.", "fraction of capital"),
+        Column("net_return", NUMBER, "Profit after costs; what was paid, below 0, of a cost.", "fraction of capital"),
+    ),
+    key=("model", "strategy", "dimension", "part"),
+)
+
+CAPACITY = Table(
+    "capacity",
+    Layer.REPORTS,
+    "evaluation",
+    "What would be left of one model's paper profit at one capital, by the square-root law of impact.",
+    (
+        _MODEL,
+        _STRATEGY,
+        Column("capital", NUMBER, "Capital at work.", "currency of the prices", low=0.0),
+        Column("net_return", NUMBER, "A year, after costs.", "fraction of capital"),
+        Column("impact", NUMBER, "What large trades cost in a year.", "fraction of capital", low=0.0),
+        Column("net_sharpe", NUMBER, "Annualised, after costs; NaN where nothing was held.", "ratio", known=0.0),
+        Column(
+            "large_trades",
+            NUMBER,
+            "19 of 20 trades are smaller than this share of the volume of a bar.",
+            "fraction of volume",
+            known=0.0,
+            low=0.0,
+        ),
+    ),
+    key=("model", "strategy", "capital"),
+)
+
+FACTOR_RETURNS = Table(
+    "factor_returns",
+    Layer.REPORTS,
+    "evaluation",
+    "What each factor of a market earned on one day: the benchmark or the mean of all, size, sectors.",
+    (
+        Column(TS, TIME, "The day.", "UTC"),
+        Column("*", NUMBER, "Return of the factor of that name.", "fraction"),
+    ),
+    key=(TS,),
+    ascending=TS,
+)
+
+ATTRIBUTION = Table(
+    "attribution",
+    Layer.REPORTS,
+    "evaluation",
+    "How much of one model's daily net result followed one factor, and how much followed none.",
+    (
+        _MODEL,
+        _STRATEGY,
+        Column("factor", TEXT, "Name of the factor; `alpha` is what followed none."),
+        Column("exposure", NUMBER, "Of the capital, to the factor; of alpha its return a year.", "fraction of capital"),
+        Column("error", NUMBER, "Standard error of it, Newey and West.", "fraction of capital", known=0.0),
+        Column("t", NUMBER, "Exposure over its error.", "ratio", known=0.0),
+        Column("p_value", NUMBER, "Two-sided.", "0 to 1", known=0.0, low=0.0, high=1.0),
+        Column("earned", NUMBER, "What the exposure earned a year; adds up to the net return.", "fraction of capital"),
+        Column("r2", NUMBER, "Share of the variance that all factors explain.", "0 to 1", known=0.0),
+        Column("days", COUNT, "Days it rests on.", "days", low=1),
+    ),
+    key=("model", "strategy", "factor"),
+)
+
+OVERFITTING = Table(
+    "overfitting",
+    Layer.REPORTS,
+    "evaluation",
+    "How likely the best model under one strategy is only the best of the past, by symmetric cross-validation.",
+    (
+        _STRATEGY,
+        Column(
+            "probability",
+            NUMBER,
+            "How often the best of one half of the days is not better than the median in the other.",
+            "0 to 1",
+            known=0.0,
+            low=0.0,
+            high=1.0,
+        ),
+        Column("loss", NUMBER, "How often it loses in the other half.", "0 to 1", known=0.0, low=0.0, high=1.0),
+        Column("models", COUNT, "Models that traded.", "models", low=0),
+        Column("days", COUNT, "Days that went in.", "days", low=0),
+        Column("splits", COUNT, "Ways to halve them.", "splits", low=0),
+    ),
+    key=("strategy",),
+)

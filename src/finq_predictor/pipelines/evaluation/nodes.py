@@ -11,7 +11,6 @@ from finq_predictor.adapters.invocation import Invocation
 from finq_predictor.adapters.tracking import TrackedRuns
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import DataError
-from finq_predictor.domain.evaluation.backtest import backtest_models
 from finq_predictor.domain.evaluation.exposures import join_neutral
 from finq_predictor.domain.evaluation.feature_validation.validating import Validation
 from finq_predictor.domain.evaluation.live_trials import ExperimentReport
@@ -43,7 +42,7 @@ from finq_predictor.pipelines.evaluation.champion import Followed, record_of
 from finq_predictor.pipelines.evaluation.neutral import of_horizon
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.sealed import SealedWindow
-from finq_predictor.pipelines.evaluation.trials import JudgedRows, count_judged
+from finq_predictor.pipelines.evaluation.trials import count_judged
 from finq_predictor.reports.evaluation.model_pictures import MODEL_PICTURES
 from finq_predictor.reports.evaluation.page import evaluation_page
 from finq_predictor.reports.evaluation.pictures import OF_ONE_MODEL, draw_pictures
@@ -53,37 +52,12 @@ from finq_predictor.reports.evaluation.results import (
     EvaluationResults,
     Measures,
     ModelStudy,
+    RiskFindings,
     TrainedModels,
+    Worth,
 )
 from finq_predictor.reports.evaluation.terms import EvaluationTerms
 from finq_predictor.reports.figures import Figure, Picture, Pictures, to_png
-
-
-def trade_on_paper(
-    oos_predictions: pd.DataFrame,
-    silver_bars: pd.DataFrame,
-    tried: TrialLedger,
-    judged_rows: JudgedRows,
-    training_summary: TrainingSummary,
-    params: EvaluationParams,
-    silver_benchmark: pd.DataFrame | None = None,
-    *,
-    market: Market,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Trade every model's predictions at the next bar, after costs.
-
-    Returns:
-        ``backtest``, one row per day, model and strategy; ``backtest_summary``, one row per measure.
-    """
-    return backtest_models(
-        oos_predictions,
-        silver_bars,
-        market,
-        training_summary.horizon,
-        params.backtest,
-        count_judged(judged_rows, tried, params),
-        silver_benchmark,
-    )
 
 
 def gather_training(
@@ -193,6 +167,7 @@ def assemble_results(
     trained_models: TrainedModels,
     measures: Measures,
     promotion: Decision,
+    worth: Worth,
     invocation: Invocation,
     params: EvaluationParams,
     *,
@@ -201,7 +176,7 @@ def assemble_results(
     """Put together all that pictures, tracking and the report are about."""
     oos = trained_models.oos_predictions
     terms = evaluation_terms(params, gate_strategy(oos, params), promotion.judged)
-    return EvaluationResults(market, trained_models, measures, promotion, terms, invocation)
+    return EvaluationResults(market, trained_models, measures, promotion, terms, invocation, worth)
 
 
 def draw_plots(results: EvaluationResults, studied_models: ModelStudy = ALONE.models) -> dict[str, Figure | Pictures]:
@@ -290,6 +265,7 @@ def gather_circumstances(
     snapshot: str,
     validated_features: Validation,
     studied_models: ModelStudy,
+    risk_findings: RiskFindings,
 ) -> Circumstances:
     """Put together what the report says beside the results, when all that it is about has been stored.
 
@@ -300,8 +276,9 @@ def gather_circumstances(
         snapshot: Id of the newest snapshot.
         validated_features: What each feature is worth alone.
         studied_models: What the models say, beyond the mean of the whole test.
+        risk_findings: What may be lost.
     """
-    return Circumstances(survivorship, replay, snapshot, validated_features, studied_models)
+    return Circumstances(survivorship, replay, snapshot, validated_features, studied_models, risk_findings)
 
 
 def write_report(

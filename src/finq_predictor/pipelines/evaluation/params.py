@@ -10,6 +10,7 @@ from finq_predictor.domain.evaluation.exposures import KNOWN_EXPOSURES, NEUTRAL_
 from finq_predictor.domain.evaluation.skill import SKILLS
 from finq_predictor.domain.evaluation.trading_rules import BacktestRules
 from finq_predictor.domain.modelling.decisions import AbstentionRules
+from finq_predictor.domain.portfolio.rules import PortfolioRules
 from finq_predictor.domain.promotion.decision import PromotionRules
 
 
@@ -25,6 +26,20 @@ class ScreeningParams(BaseModel):
 
     enabled: bool = True
     threads: Annotated[int, Field(ge=1)] = 2
+
+
+class PortfolioParams(BaseModel):
+    """Whether portfolios are optimised and judged.
+
+    Attributes:
+        enabled: Whether it is done; it needs skfolio, and a rebalance of thirty instruments takes .07 seconds.
+        rules: Limits and habits.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = False
+    rules: PortfolioRules = PortfolioRules()
 
 
 class EvaluationParams(BaseModel):
@@ -46,6 +61,7 @@ class EvaluationParams(BaseModel):
         seed: Of the resampling.
         screening: Whether each feature is validated alone.
         neutral: What many instruments share, and is taken out of what happened before a score is held against it.
+        portfolio: Whether portfolios are optimised and judged.
         abstention: When the champion's probability is shown but not acted upon.
         backtest: Positions and costs.
         promotion: Limits of the gate.
@@ -66,6 +82,7 @@ class EvaluationParams(BaseModel):
     seed: int = 0
     screening: ScreeningParams = ScreeningParams()
     neutral: ExposureRules = ExposureRules()
+    portfolio: PortfolioParams = PortfolioParams()
     abstention: AbstentionRules = AbstentionRules()
     backtest: BacktestRules = BacktestRules()
     promotion: PromotionRules = PromotionRules()

@@ -11,6 +11,7 @@ from finq_predictor.domain.fingerprint import hash_content
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.model_hash import model_hash
 from finq_predictor.domain.modelling.models.base import ModelKind
+from finq_predictor.reports.evaluation.reading import net_worth
 from finq_predictor.reports.evaluation.results import EvaluationResults
 from finq_predictor.reports.figures import Pictures
 
@@ -98,4 +99,4 @@ def _run_metrics(name: str, results: EvaluationResults) -> dict[str, float]:
     found |= {f"naive.{row.metric}": row.value for row in metrics[metrics["model"] == results.best_naive].itertuples()}
     for row in summary[summary["model"] == name].itertuples():
         found |= {f"{row.strategy}.{row.measure}.net": row.net, f"{row.strategy}.{row.measure}.gross": row.gross}
-    return found
+    return found | {f"worth.{measure}": value for measure, value in net_worth(results, name).figures.items()}

@@ -33,6 +33,16 @@ def _profit(results: EvaluationResults) -> Figure:
     return plots.pnl_plot(backtest, results.candidates, results.best_naive, strategy)
 
 
+@PICTURES.register("capacity")
+def _capacity(results: EvaluationResults) -> Figure:
+    capacity = results.worth.capacity
+    return plots.capacity_plot(
+        capacity[capacity["strategy"] == results.terms.gate_strategy],
+        results.candidates,
+        results.terms.backtest.capital,
+    )
+
+
 @PICTURES.register("skill")
 def _skill(results: EvaluationResults) -> Figure:
     daily, terms = results.measures.daily_skill.set_index(TS), results.terms

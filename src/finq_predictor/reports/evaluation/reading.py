@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from finq_predictor.domain.evaluation.mean_test import label_days
+from finq_predictor.domain.evaluation.net_worth import NetWorth, value_strategy
 from finq_predictor.domain.modelling.models.base import ModelKind
 from finq_predictor.reports.evaluation.labels import METRICS, format_measure, format_metric
 from finq_predictor.reports.evaluation.results import EvaluationResults
@@ -48,6 +50,21 @@ def measures_of(summary: pd.DataFrame, model: str, strategy: str, side: str) -> 
     """Measure -> value of one model under one strategy, ``gross`` or ``net``; empty if it was not traded."""
     rows = summary[(summary["model"] == model) & (summary["strategy"] == strategy)]
     return {str(key): float(value) for key, value in zip(rows["measure"], rows[side], strict=True)}
+
+
+def net_worth(results: EvaluationResults, model: str) -> NetWorth:
+    """What one model is worth under the strategy that the gate looks at."""
+    worth, strategy, backtest = results.worth, results.terms.gate_strategy, results.measures.backtest
+    overfitting = worth.overfitting
+    return value_strategy(
+        backtest.loc[(backtest["model"] == model) & (backtest["strategy"] == strategy), "net_return"],
+        worth.of("capacity", model, strategy),
+        worth.of("attribution", model, strategy),
+        overfitting[overfitting["strategy"] == strategy],
+        label_days(results.bundle.horizon, results.market),
+        results.market,
+        results.terms.confidence,
+    )
 
 
 def metric_table(results: EvaluationResults, names: Sequence[str]) -> Table:

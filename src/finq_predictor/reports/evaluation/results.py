@@ -16,8 +16,20 @@ from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.models.base import ModelKind
+from finq_predictor.domain.portfolio.judging import PortfolioVerdict
 from finq_predictor.domain.promotion.decision import Decision
-from finq_predictor.domain.tables import ABSTENTION, REGIMES
+from finq_predictor.domain.risk.volatility import VolatilityVerdict
+from finq_predictor.domain.tables import (
+    ABSTENTION,
+    ATTRIBUTION,
+    CAPACITY,
+    OVERFITTING,
+    PROFIT_PARTS,
+    REGIMES,
+    STRESS,
+    TAIL_RISK,
+    VOLATILITY_FORECAST,
+)
 from finq_predictor.reports.evaluation.terms import EvaluationTerms
 from finq_predictor.reports.figures import Image
 
@@ -65,6 +77,28 @@ class Measures:
 
 
 @dataclass(frozen=True)
+class Worth:
+    """Why each model earned what it did on paper, and how far that can be believed.
+
+    Attributes:
+        parts: One row per part of the profit, and per kind of cost.
+        capacity: One row per capital; without rows where no volume is known, or no impact is charged.
+        attribution: One row per factor.
+        overfitting: One row per strategy.
+    """
+
+    parts: pd.DataFrame = field(default_factory=PROFIT_PARTS.empty)
+    capacity: pd.DataFrame = field(default_factory=CAPACITY.empty)
+    attribution: pd.DataFrame = field(default_factory=ATTRIBUTION.empty)
+    overfitting: pd.DataFrame = field(default_factory=OVERFITTING.empty)
+
+    def of(self, name: str, model: str, strategy: str) -> pd.DataFrame:
+        """The rows of one table about one model under one strategy."""
+        table: pd.DataFrame = getattr(self, name)
+        return table[(table["model"] == model) & (table["strategy"] == strategy)]
+
+
+@dataclass(frozen=True)
 class EvaluationResults:
     """All that was found about the candidates of one market.
 
@@ -75,6 +109,7 @@ class EvaluationResults:
         promotion: The decision with all its checks.
         terms: The rules and wishes under which the figures stand.
         invocation: How the run that found it was started.
+        worth: Why each model earned what it did on paper.
     """
 
     market: Market
@@ -83,6 +118,7 @@ class EvaluationResults:
     promotion: Decision
     terms: EvaluationTerms
     invocation: Invocation
+    worth: Worth = field(default_factory=Worth)
 
     @property
     def candidate(self) -> str:
@@ -127,6 +163,25 @@ class ModelStudy:
 
 
 @dataclass(frozen=True)
+class RiskFindings:
+    """What may be lost, and how much instruments will move.
+
+    Attributes:
+        tails: One row per portfolio, rule and level.
+        stress: One row per portfolio and scenario.
+        verdict: Whether the model of volatility tells more than its naive rule; None where it was not judged.
+        volatility: One row per instrument.
+        portfolio: Whether optimised weights are better than equal ones; None where that was not asked.
+    """
+
+    tails: pd.DataFrame = field(default_factory=TAIL_RISK.empty)
+    stress: pd.DataFrame = field(default_factory=STRESS.empty)
+    verdict: VolatilityVerdict | None = None
+    volatility: pd.DataFrame = field(default_factory=VOLATILITY_FORECAST.empty)
+    portfolio: PortfolioVerdict | None = None
+
+
+@dataclass(frozen=True)
 class Circumstances:
     """What a reader wants to know beside the results.
 
@@ -137,6 +192,7 @@ class Circumstances:
             was published.
         features: What each feature is worth alone; without rows where that was not asked for.
         models: What the models say, over every horizon and within parts; without rows likewise.
+        risk: What may be lost.
     """
 
     survivorship: SurvivorshipBill | None = None
@@ -144,6 +200,7 @@ class Circumstances:
     snapshot: str = ""
     features: Validation = field(default_factory=Validation.empty)
     models: ModelStudy = field(default_factory=ModelStudy.empty)
+    risk: RiskFindings = field(default_factory=RiskFindings)
 
 
 ALONE = Circumstances()

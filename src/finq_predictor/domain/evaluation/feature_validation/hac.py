@@ -77,7 +77,7 @@ def hac_test(series: Array, horizon: int, lags: int | None = None) -> HacTest:
         steady = np.abs(centred).max(axis=0, initial=0.0) <= 1e-12 * np.maximum(largest, 1e-300)
         error = np.sqrt(np.where((variance > 0.0) & (n >= 3) & ~steady, variance, np.nan)) / n
         t = mean / error
-        p_value = 2.0 * student.sf(np.abs(t), _freedom(n, count))
+        p_value = 2.0 * student.sf(np.abs(t), hac_freedom(n, count))
     return HacTest(mean, error, t, p_value, n)
 
 
@@ -85,9 +85,10 @@ def errors_wide(n: int, horizon: int, level: float = 0.95) -> float:
     """How many errors an interval reaches to each side of a mean of ``n`` values, by the law of :func:`hac_test`."""
     from scipy.stats import t as student
 
-    return float(student.ppf(0.5 + 0.5 * level, _freedom(np.array([float(n)]), hac_lags(n, horizon)))[0])
+    return float(student.ppf(0.5 + 0.5 * level, hac_freedom(np.array([float(n)]), hac_lags(n, horizon)))[0])
 
 
-def _freedom(n: Vector, lags: int) -> Vector:
+def hac_freedom(n: Vector, lags: int) -> Vector:
+    """Degrees of freedom of Student's law for a t of so many values and lags, as :func:`hac_test` explains."""
     freedom: Vector = np.maximum(0.75 * n / (lags + 1.0), 1.0)
     return freedom

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from finq_predictor.domain.evaluation.capacity import MEASURED_SHARE
 from finq_predictor.domain.evaluation.positions import QUANTILE
-from finq_predictor.reports.figures import Figure, add_legend, draw_zero, finish, new_figure
+from finq_predictor.reports.figures import Figure, add_legend, add_note, draw_zero, finish, new_figure, say_instead
 from finq_predictor.reports.style import BACKGROUND, series_colours
 
 
@@ -26,4 +27,25 @@ def pnl_plot(backtest: pd.DataFrame, candidates: list[str], naive: str, strategy
     finish(above, f"Paper profit, {title}", None, "Sum of returns, % of capital")
     finish(below, None, "Date", "Fall from\nhigh, %")
     add_legend(above)
+    return figure
+
+
+def capacity_plot(capacity: pd.DataFrame, candidates: list[str], capital: float) -> Figure:
+    """What Sharpe ratio is left after costs, at which capital?"""
+    figure, (panel,) = new_figure(size=(8.6, 3.4))
+    shown = capacity[capacity["model"].isin(candidates)].dropna(subset=["net_sharpe"])
+    if shown.empty:
+        say_instead(panel, "No traded value is known, no impact is charged, or nothing was traded.")
+        return figure
+    for name, colour in series_colours(candidates).items():
+        rows = shown[shown["model"] == name]
+        panel.plot(rows["capital"], rows["net_sharpe"], color=colour, lw=1.8, marker="o", ms=4, label=name)
+        beyond = rows[rows["large_trades"] > MEASURED_SHARE]
+        panel.plot(beyond["capital"], beyond["net_sharpe"], color="white", lw=0, marker="o", ms=2)
+    draw_zero(panel)
+    panel.axvline(capital, color=BACKGROUND, lw=1, ls=":")
+    panel.set_xscale("log")
+    finish(panel, "What is left by capital", "Capital, dotted: at work in the backtest", "Sharpe ratio after costs")
+    add_note(panel, "hollow: trades larger than a tenth of the volume", 0.01, 0.03)
+    add_legend(panel)
     return figure

@@ -12,10 +12,13 @@ from finq_predictor.reports.pages import Build
 SECTIONS: Registry[Build[ReportMaterial]] = Registry(
     "report section",
     lazy={
+        "worth": f"{__name__}.worth:build",
         "checks": f"{__name__}.checks:build",
         "skill": f"{__name__}.skill:build",
         "differences": f"{__name__}.differences:build",
         "earnings": f"{__name__}.earnings:build",
+        "capacity": f"{__name__}.capacity:build",
+        "attribution": f"{__name__}.attribution:build",
         "risk": f"{__name__}.risk:build",
         "data": f"{__name__}.data:build",
         "leaks": f"{__name__}.leaks:build",

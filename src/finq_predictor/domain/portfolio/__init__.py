@@ -1,0 +1,1 @@
+"""From probabilities to weights within limits: optimisers, judged after costs beside equal weights."""

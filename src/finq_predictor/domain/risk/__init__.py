@@ -1,0 +1,1 @@
+"""How much may be lost, and how much things will move: pure functions of daily returns."""
