@@ -10,6 +10,7 @@ from kedro.utils import find_kedro_project
 from finq_predictor.adapters.tracking import given_tracking_uri, location_of
 from finq_predictor.hooks.credentials import CredentialsHooks
 from finq_predictor.hooks.data_root import DataRootHooks
+from finq_predictor.hooks.decisions import DecisionHooks
 from finq_predictor.hooks.environment import EnvironmentHooks
 from finq_predictor.hooks.error_place import ErrorPlaceHooks
 from finq_predictor.hooks.invocation import InvocationHooks
@@ -57,6 +58,7 @@ HOOKS = (
     ErrorPlaceHooks(),
     SnapshotHooks(),
     RetrainHooks(),
+    DecisionHooks(),
     PushHooks(),
     NotebookHooks(),
 )

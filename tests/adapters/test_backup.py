@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import threading
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -14,11 +15,14 @@ from click.testing import CliRunner
 
 from finq_predictor.adapters.backup import INVENTORY, back_up, damaged, read_inventory, restore, secrets_of
 from finq_predictor.adapters.bronze.store import BronzeStore
+from finq_predictor.adapters.chained_file import copy_chained
 from finq_predictor.adapters.layout import Layout, locate
+from finq_predictor.adapters.promotion_log import PromotionLogFile
 from finq_predictor.adapters.snapshots import writer
 from finq_predictor.adapters.snapshots.store import SnapshotStore
 from finq_predictor.cli.backup import backup
 from finq_predictor.domain.errors import StoreError
+from finq_predictor.domain.promotion.log import Act, LogRecord
 from finq_predictor.serving.access.callers import Role
 from finq_predictor.serving.access.store import open_store
 
@@ -59,6 +63,26 @@ def test_what_was_served_comes_along_while_it_is_written(root, tmp_path):
     restore(tmp_path / "backup", tmp_path / "restored")
     with closing(sqlite3.connect(Layout(tmp_path / "restored").store)) as reader:
         assert reader.execute("SELECT id FROM said").fetchall() == [(7,)]
+
+
+def test_a_log_that_grows_while_it_is_copied_comes_back_whole(root, tmp_path, monkeypatch):
+    log = PromotionLogFile(root, "equity")
+    now = datetime(2024, 5, 1, tzinfo=UTC)
+
+    def grow() -> None:
+        log.append(LogRecord(Act.REJECT, "", "equity", "ada", "kedro run", "because", "", ""), now=now)
+
+    def copied(source: Path, target: Path) -> None:
+        copy_chained(source, target)
+        if source == log.path:
+            grow()
+
+    grow()
+    monkeypatch.setattr("finq_predictor.adapters.backup.copy_chained", copied)
+    back_up(root, tmp_path / "backup")
+    restore(tmp_path / "backup", tmp_path / "restored")
+    assert len(log.read().records) == 2
+    assert len(PromotionLogFile(tmp_path / "restored", "equity").read().records) == 1
 
 
 def test_accounts_come_along_and_keys_only_when_told_to(root, tmp_path):

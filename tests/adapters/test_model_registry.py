@@ -11,6 +11,7 @@ import pytest
 from mlflow import MlflowClient
 
 from finq_predictor.adapters.bundle_store import load_bundle, save_bundle
+from finq_predictor.adapters.champion_changes import roll_back
 from finq_predictor.adapters.datasets.registry import ChampionDataset, IncumbentDataset
 from finq_predictor.adapters.layout import Layout, locate
 from finq_predictor.adapters.model_registry import ModelRegistry, Registration
@@ -112,14 +113,14 @@ def test_a_successor_keeps_the_old_champion_for_roll_back(place, world):
     assert registry.register(registration(world)) == "1"
     assert registry.register(registration(world, "xgboost")) == "2"
     assert exported(place).name == "xgboost"
-    assert registry.roll_back() == "1"
+    assert roll_back(registry, reason="odd rankings").in_use == "1"
     assert exported(place).name == "logistic"
-    assert registry.roll_back() == "2"
+    assert roll_back(registry, reason="they were right").in_use == "2"
 
 
 def test_versions_come_in_the_order_in_which_they_were_champion(place, monkeypatch):
     """The tenth comes after the ninth, in whatever order and type the store names them."""
-    known = [SimpleNamespace(version=version) for version in ("10", "2", "9", "11", "1")]
+    known = [SimpleNamespace(version=version, tags={}) for version in ("10", "2", "9", "11", "1")]
     client = SimpleNamespace(search_model_versions=lambda _: known)
     monkeypatch.setattr("finq_predictor.adapters.model_registry.connect", lambda _: client)
     monkeypatch.setattr(ModelRegistry, "_load", lambda _, version: version.version)
@@ -130,7 +131,7 @@ def test_there_is_no_way_back_from_the_first(place, world):
     registry = ModelRegistry(**place)
     registry.register(registration(world))
     with pytest.raises(StoreError, match="no previous champion"):
-        registry.roll_back()
+        roll_back(registry, reason="odd rankings")
 
 
 def test_a_rejection_changes_nothing(place, world):

@@ -15,10 +15,12 @@ from finq_predictor.domain.errors import StoreError
 COMMANDS = (
     *(
         "alarms",
+        "approve",
         "audit",
         "auth",
         "backup",
         "challenger",
+        "champion",
         "dashboards",
         "data",
         "db",
@@ -30,9 +32,10 @@ COMMANDS = (
         "portfolio",
         "predict",
         "replay",
+        "reproduce",
         "restore",
     ),
-    *("retrain", "schedule", "score", "score-card", "served", "study"),
+    *("retrain", "rollback", "schedule", "score", "score-card", "served", "study", "verify-log"),
 )
 
 

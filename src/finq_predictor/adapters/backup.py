@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from finq_predictor.adapters.atomic_file import flush, is_of_the_dead, own_name
 from finq_predictor.adapters.bronze.store import BronzeStore
+from finq_predictor.adapters.chained_file import copy_chained, lock_of
 from finq_predictor.adapters.layout import Folder, Layout
 from finq_predictor.adapters.snapshots.content import Kept, hash_of, others_in
 from finq_predictor.adapters.snapshots.manifest import Manifest
@@ -26,7 +26,8 @@ from finq_predictor.domain.errors import StoreError, UnknownNameError
 from finq_predictor.domain.market.markets import MARKETS
 
 INVENTORY = "backup.json"
-LEDGER = "trials.jsonl"
+CHAINED = ("trials.jsonl", "promotions.jsonl")
+"""Files whose last line is known by the lock file beside them."""
 _UNFINISHED = re.compile(r"\..+\.([A-Za-z0-9]+-\d+)\.tmp")
 
 
@@ -236,8 +237,13 @@ def _others(root: Path) -> Iterator[Path]:
         for folder in sorted((root / Folder.BRONZE / market).glob("*")):
             yield from _deliveries(folder)
         for layer in Layout(root).folders(market):
-            yield from sorted(others_in(layer))
+            yield from (path for path in sorted(others_in(layer)) if not _goes_along(path))
     yield from sorted(Path(place, name) for place, _, files in os.walk(Layout(root).artifacts) for name in files)
+
+
+def _goes_along(path: Path) -> bool:
+    """Whether it is the lock of a file that takes it along; copied later, it would know of lines that are not there."""
+    return any(lock_of(path.with_name(name)) == path and path.with_name(name).exists() for name in CHAINED)
 
 
 def _deliveries(folder: Path) -> Iterator[Path]:
@@ -252,21 +258,9 @@ def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         shutil.copytree(source, target, dirs_exist_ok=True)
-    elif source.name == LEDGER:
-        _copy_ledger(source, target)
+    elif source.name in CHAINED:
+        copy_chained(source, target)
     else:
-        shutil.copy2(source, target)
-
-
-def _copy_ledger(source: Path, target: Path) -> None:
-    """The ledger and the hash of its last line, which belong together."""
-    lock = source.with_name(f"{source.name}.lock")
-    with ExitStack() as held:
-        if lock.exists():
-            descriptor = os.open(lock, os.O_RDONLY)
-            held.callback(os.close, descriptor)
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
-            shutil.copy2(lock, target.with_name(lock.name))
         shutil.copy2(source, target)
 
 

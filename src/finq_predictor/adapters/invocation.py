@@ -37,6 +37,7 @@ class Invocation:
         params: Run parameters, nested as the configuration is.
         user: Who started it.
         why_trained: Why the last training of the market was asked for; empty where nobody asked.
+        typed: Another command than ``kedro run``, as it was typed; empty for a run.
     """
 
     environment: str | None = None
@@ -44,6 +45,7 @@ class Invocation:
     params: Mapping[str, Any] = field(default_factory=dict)
     user: str = field(default="unknown", compare=False)
     why_trained: str = field(default="", compare=False)
+    typed: str = field(default="", compare=False)
 
     @classmethod
     def of(cls, run_params: Mapping[str, Any]) -> Invocation:
@@ -66,6 +68,8 @@ class Invocation:
 
         Secrets are hidden: who starts the run again has to know them.
         """
+        if self.typed:
+            return self.typed
         words = ["kedro run"]
         if self.environment:
             words.append(f"--env {shlex.quote(self.environment)}")

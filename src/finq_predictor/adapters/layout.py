@@ -55,7 +55,10 @@ PLACES = {
         "trial_ledger": "trials.jsonl",
         "tried": "trials.jsonl",
         "opened": "trials.jsonl",
+        "promotion_log": "promotions.jsonl",
+        "entered": "promotions.jsonl",
         "retrain_request": "retraining.jsonl",
+        "settings_*": "settings/*.json",
     },
     Folder.PREDICTIONS: {
         "oos_predictions": "oos_predictions.parquet",
@@ -89,6 +92,7 @@ PLACES = {
         "survivorship": "survivorship.json",
         "replay": "replay.json",
         "live_trials": "experiment.json",
+        "running_costs": "running_costs.json",
         "feature_validation": "features/validation.parquet",
         "feature_sets": "features/sets.parquet",
         "feature_stability": "features/stability.parquet",

@@ -97,10 +97,12 @@ class Attachment:
     Attributes:
         run_ids: The runs; each gets all files.
         artifacts: File name -> content, as in `TrackedRun`.
+        tags: Tags that each of the runs gets.
     """
 
     run_ids: tuple[str, ...]
     artifacts: Mapping[str, object]
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def utc_now() -> datetime:
@@ -185,9 +187,11 @@ class Tracker:
         return RunIdentity(experiment=self.experiment, run_id=run_id, run_name=name)
 
     def attach(self, attachment: Attachment) -> None:
-        """Add files to finished runs."""
+        """Add files and tags to finished runs."""
         client = connect(self.tracking_uri)
         for run_id in attachment.run_ids:
+            for name, value in attachment.tags.items():
+                client.set_tag(run_id, name, value)
             _log_artifacts(client, run_id, attachment.artifacts)
 
     def _finished(self, client: Any, experiment_id: str, identity: str) -> RunIdentity | None:

@@ -13,6 +13,7 @@ from finq_predictor.cli import (
     auth,
     backup,
     challenger,
+    champion,
     dashboards,
     data,
     database,
@@ -23,6 +24,7 @@ from finq_predictor.cli import (
     portfolio,
     predict,
     replay,
+    reproduce,
     retrain,
     schedule,
     score,
@@ -59,10 +61,11 @@ def finq(log_level: str) -> None:
 
 
 _COMMANDS = (
-    *(init.init, predict.predict, portfolio.portfolio, score.score, audit.audit, replay.replay),
+    *(init.init, predict.predict, portfolio.portfolio, score.score, audit.audit, replay.replay, reproduce.reproduce),
     *(data.data, backup.backup, backup.restore, database.db, auth.auth),
     *(alarms.alarms, notify.notify, dashboards.dashboards, features.features),
     *(schedule.schedule, retrain.retrain, study.study),
+    *(champion.champion, champion.approve, champion.rollback, champion.verify_log),
     *(served.served, served.score_card, challenger.challenger, challenger.experiment),
 )
 for _command in (*_COMMANDS, docs.docs_of(finq)):

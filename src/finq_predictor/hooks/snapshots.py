@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,19 +11,22 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
+from pydantic import BaseModel
 
 from finq_predictor.adapters.datasets.bronze import BronzeDataset
 from finq_predictor.adapters.datasets.code_version import code_hash
 from finq_predictor.adapters.invocation import Invocation
-from finq_predictor.adapters.layout import Folder
+from finq_predictor.adapters.layout import Folder, Layout, locate
 from finq_predictor.adapters.search_store import SearchStore
 from finq_predictor.adapters.snapshots.claims import Claims
 from finq_predictor.adapters.snapshots.member import SnapshotMember
 from finq_predictor.adapters.snapshots.store import SnapshotStore
 from finq_predictor.adapters.snapshots.writer import Writer, begin, end
+from finq_predictor.adapters.snapshots.writer import store as keep
 from finq_predictor.domain.tables import TRIALS
 
 Market = tuple[Path, str]
+SETTINGS = "settings_"
 
 
 class SnapshotHooks:
@@ -62,6 +66,8 @@ class SnapshotHooks:
                 claims.take()
                 self._claims.append(claims)
                 self._writers[market] = begin(store, by, code_hash())
+                for stage in sorted(names):
+                    self._keep_settings(market, stage)
         except BaseException:
             # Kedro tells nobody that a run ended which had not begun.
             self._end()
@@ -94,7 +100,7 @@ class SnapshotHooks:
         unsaved = self._unsaved[market, where.layer]
         unsaved.discard(dataset_name)
         if not unsaved:
-            writer.publish(_of_layer(writer, where.layer))
+            writer.publish([*_of_layer(writer, where.layer), *_settings(writer)])
 
     @hook_impl
     def after_pipeline_run(self) -> None:
@@ -112,6 +118,23 @@ class SnapshotHooks:
     def on_pipeline_error(self) -> None:
         """Let others write; what was not published stays unseen."""
         self._end()
+
+    def _keep_settings(self, market: Market, stage: str) -> None:
+        """Keep the parameters of a stage, those that nobody gave as well, so that it can be run again."""
+        root, name = market
+        params = f"params:{name}.{stage}"
+        if params not in self._catalog:
+            return
+        found = self._catalog.load(params)
+        plain = found.model_dump(mode="json") if isinstance(found, BaseModel) else found
+        # In their order: that of the models is the order of the race.
+        text = json.dumps(plain, indent=2, default=str)
+        place = locate(Layout(root).place(name, f"{SETTINGS}{stage}"))
+
+        def write(path: Path) -> None:
+            path.write_text(text, encoding="utf-8")
+
+        keep(place, write)
 
     def _member(self, name: str) -> SnapshotMember | None:
         dataset = self._catalog.get(name)
@@ -134,6 +157,11 @@ class SnapshotHooks:
 def _market_of(member: SnapshotMember) -> Market:
     """The folder of the data and the market; a folder that is a link is the same by whichever name it is called."""
     return member.where.root.resolve(), member.where.market
+
+
+def _settings(writer: Writer) -> list[str]:
+    """The parameters that were kept; they belong to what was made with them, in whatever layer that lies."""
+    return [name for name in writer.view.manifest.entries if name.startswith(SETTINGS)]
 
 
 def _of_layer(writer: Writer, layer: Folder) -> list[str]:

@@ -25,7 +25,8 @@ from finq_predictor.domain.promotion.decision import (
     failures,
     lost_skill,
 )
-from finq_predictor.domain.promotion.terms import Check
+from finq_predictor.domain.promotion.running_cost import RunningCost, RunningCosts
+from finq_predictor.domain.promotion.terms import Approval, Check
 from synthetic_values import make_provenance, make_trial
 
 DAYS = pd.bdate_range("2022-01-03", periods=400, tz="UTC")
@@ -414,6 +415,62 @@ def test_importance_is_reported_and_can_gate():
     assert failed(gated) == {"importance"}
 
 
+SLOW = RunningCost(row_ms=900.0, bar_ms=9000.0, rows=500, size=200_000_000)
+
+
+@pytest.mark.parametrize(
+    ("gate", "poor", "off"),
+    [
+        ("turnover", {"backtest": {**evidence().backtest, "turnover_per_day": 25.0}}, "max_turnover"),
+        ("importance_moved", {"importance": {"x": 0.5, "y": 0.3, "z": 0.2}}, "max_importance_moved"),
+        ("row_latency", {"cost": replace(SLOW, bar_ms=1.0, size=1)}, "max_row_ms"),
+        ("bar_latency", {"cost": replace(SLOW, row_ms=1.0, size=1)}, "max_bar_ms"),
+        ("model_size", {"cost": replace(SLOW, row_ms=1.0, bar_ms=1.0)}, "max_model_mb"),
+    ],
+)
+def test_a_challenger_that_costs_too_much_or_looks_elsewhere_is_refused(gate, poor, off):
+    def against(rules: PromotionRules):
+        strong = sealed(ranks(0.15, 21, LATER))
+        return judge(
+            evidence(**poor), champion=incumbent(), champion_ic=ranks(0.03, 3, LATER), window=strong, rules=rules
+        )
+
+    assert failed(against(RULES)) == {gate}
+    lenient = against(replace(RULES, **{off: None}))
+    (found,) = [check for check in lenient.checks if check.name == gate]
+    assert (lenient.decision, found.gating, found.passed) == (Verdict.PROMOTE, False, True)
+    assert found.value > 0, "it is reported all the same"
+    assert "reported only" in found.detail
+    with pytest.raises(ConfigurationError, match=f"{off} is 0; expected a number above 0, or null"):
+        PromotionRules(**{off: 0})
+
+
+def test_what_was_not_measured_forbids_nothing():
+    found = {check.name: check for check in judge().checks}
+    for name in ("turnover", "importance_moved", "row_latency", "bar_latency", "model_size"):
+        assert (found[name].passed, found[name].gating, found[name].value) == (True, False, None)
+
+
+ASKED = replace(RULES, approval=Approval.REQUIRED)
+
+
+def test_who_passes_waits_for_an_approval_where_one_is_required():
+    waits = judge(rules=ASKED)
+    assert waits.decision == Verdict.AWAIT
+    assert "passed all" in waits.reason
+    assert "waits for an approval, and nothing changes before" in waits.reason
+    assert judge(evidence(**BAD), rules=ASKED).decision == Verdict.PROVISIONAL, "who failed need not be approved"
+
+
+def test_a_model_that_a_person_refused_does_not_come_back():
+    refused = replace(Setting(5, 1), refused={"new": "Grace Hopper"})
+    again = judge(rules=ASKED, setting=refused)
+    assert again.decision == Verdict.REJECT
+    assert "Grace Hopper refused this very model" in again.reason
+    assert judge(evidence(model_hash="newer"), rules=ASKED, setting=refused).decision == Verdict.AWAIT
+    assert judge(setting=refused).decision == Verdict.PROMOTE, "nobody is asked"
+
+
 def test_wishes_are_reported_and_gate_only_when_asked():
     assert judge().decision == Verdict.PROMOTE
     gated = judge(rules=replace(RULES, gate_on_user_thresholds=True))
@@ -581,3 +638,13 @@ def test_the_level_of_what_was_seen_live_is_that_of_the_rules():
     assert "reported only" in live(told).detail
     with pytest.raises(ConfigurationError, match=r"live_alpha is 0\.7"):
         replace(RULES, live_alpha=0.7)
+
+
+def test_a_model_keeps_the_figures_that_it_was_measured_with_first():
+    first = RunningCosts().added({"a": SLOW})
+    again = first.added({"a": replace(SLOW, row_ms=1.0), "b": SLOW})
+    assert again.of("a").row_ms == 900.0
+    assert list(again.by_model) == ["a", "b"]
+    assert again.of("c") is None
+    full = RunningCosts({str(number): SLOW for number in range(1000)}).added({"new": SLOW})
+    assert (len(full.by_model), full.of("0"), full.of("new")) == (1000, None, SLOW)

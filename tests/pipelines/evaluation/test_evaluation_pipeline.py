@@ -13,11 +13,14 @@ from kedro_datasets.text import TextDataset
 
 from finq_predictor.adapters.bundle_store import load_bundle
 from finq_predictor.adapters.datasets.json_value import JsonValueDataset
+from finq_predictor.adapters.datasets.promotion_log import PromotionLogDataset
 from finq_predictor.adapters.datasets.registry import ChampionDataset, IncumbentDataset
+from finq_predictor.adapters.datasets.running_costs import RunningCostsDataset
 from finq_predictor.adapters.datasets.snapshot_id import SnapshotIdDataset
 from finq_predictor.adapters.datasets.tracked_run import TrackedReportDataset, TrackedRunDataset
 from finq_predictor.adapters.datasets.trial_ledger import TrialLedgerDataset
 from finq_predictor.adapters.layout import Layout
+from finq_predictor.adapters.promotion_log import PromotionLogFile
 from finq_predictor.adapters.snapshots.store import path_of
 from finq_predictor.adapters.tracking import connect
 from finq_predictor.domain.market.markets import get_market
@@ -49,7 +52,7 @@ def run(folder, world) -> dict:
     champion = {**store, "export_dir": str(Layout(folder).champion("equity"))}
     kept = ("incumbent", "trial_ledger")
     datasets = {name: MemoryDataset(value) for name, value in world.items() if name not in kept}
-    ledger = str(folder / "trials.jsonl")
+    ledger, decisions = str(folder / "trials.jsonl"), str(Layout(folder).place("equity", "promotion_log"))
     datasets |= {name: TrialLedgerDataset(ledger) for name in ("trial_ledger", "tried", "opened")}
     datasets |= {
         "params:evaluation": MemoryDataset(PARAMS),
@@ -57,6 +60,8 @@ def run(folder, world) -> dict:
         "champion": ChampionDataset(**champion),
         "tracked_run": TrackedRunDataset(**store, filepath=str(folder / "tracked_runs.json")),
         "tracked_report": TrackedReportDataset(**store),
+        **{name: PromotionLogDataset(decisions) for name in ("promotion_log", "entered")},
+        "running_costs": RunningCostsDataset(str(folder / "running_costs.json")),
         "replay": MemoryDataset(None),
         "live_trials": MemoryDataset(None),
         "silver_membership": MemoryDataset(SILVER_MEMBERSHIP.empty()),
@@ -80,7 +85,9 @@ def test_from_nothing_to_a_promoted_champion_and_on(folder):
     assert set(first["predictions"]["status"]) == {"provisional"}
     assert "the model is provisional" in first["report"]
 
+    measured = (folder / "running_costs.json").read_bytes()
     again = run(folder, weak)
+    assert (folder / "running_costs.json").read_bytes() == measured, "a model is measured once"
     assert again["promotion"].decision == "reject"
     assert "very model" in again["promotion"].reason
     assert set(again["predictions"]["version"]) == {"1"}
@@ -110,6 +117,22 @@ def test_from_nothing_to_a_promoted_champion_and_on(folder):
     assert {"report.html", "importance.json"} <= {item.path for item in client.list_artifacts(run_id)}
     version = client.get_model_version_by_alias("finq-equity-outperform", "champion")
     assert version.run_id == run_id
+    log = PromotionLogFile(folder, "equity").read()
+    assert [one.act for one in log.records] == ["provisional", "reject", "promote", "reject"]
+    assert [one.in_use for one in log.records] == ["1", "1", "2", "2"]
+    assert [run["promotion"].log_head for run in (first, again, better, rejected)] == [
+        one.previous for one in log.records
+    ]
+    promoted = log.records[2]
+    costs = {one.name: one for one in promoted.checks if one.name in ("row_latency", "bar_latency", "model_size")}
+    assert len(costs) == 3
+    assert all(one.gating and one.passed and one.value > 0 for one in costs.values())
+    assert {"auc", "rank_ic", "sharpe", "turnover_per_day"} <= set(promoted.candidate.figures)
+    assert {"skill_promised", "days_since"} <= set(promoted.champion.figures)
+    assert f"decision <code>{promoted.hash}</code>" in better["report"], "an anchor that can be printed"
+    assert client.get_run(run_id).data.tags["promotion_log"] == promoted.hash
+    assert client.get_run(run_id).data.tags["snapshot"] in better["report"]
+    assert f"finq reproduce {client.get_run(run_id).data.tags['snapshot']} --market equity" in better["report"]
     assert all((folder / f"plots/{name}.png").stat().st_size > 5_000 for name in DRAWN)
 
 

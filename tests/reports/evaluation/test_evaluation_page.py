@@ -132,6 +132,15 @@ VERDICTS = {
     ("promote", "promoted"): ("good", "Yes, within its limits: the model is promoted."),
     ("provisional", "provisional"): ("warn", "No: the model is provisional."),
     ("reject", "promoted"): ("good", "Version 7 ({model}) stays in use; today's candidate does not replace it."),
+    ("awaiting approval", "promoted"): (
+        "good",
+        "Version 7 ({model}) stays in use; today's candidate passed every check and waits for an approval.",
+    ),
+    ("awaiting approval", "provisional"): (
+        "warn",
+        "Not yet: version 7 ({model}) is still provisional; today's candidate passed every check and waits for an "
+        "approval.",
+    ),
     ("reject", "provisional"): ("warn", "No: version 7 ({model}) is still provisional."),
 }
 

@@ -139,7 +139,11 @@ class BronzeStore:
 
     def current(self) -> str:
         """Hash of what is kept: of the newest delivery, or of all where they are parts; empty before the first."""
-        entries = read_manifest(self.folder)
+        return self.hash_of(read_manifest(self.folder))
+
+    @staticmethod
+    def hash_of(entries: Sequence[Entry]) -> str:
+        """The same of deliveries that came one after the other."""
         if not entries or not entries[-1].until:
             return entries[-1].hash if entries else ""
         return sha256("".join(entry.hash for entry in entries).encode()).hexdigest()

@@ -16,6 +16,7 @@ _ALERTS = "/api/v2/alerts"
 # It takes an alert for resolved when it did not hear of it for this long; we tell it once per cool-down, a day at most.
 _HOLDS_S = 2 * 86_400.0
 _TEST_S = 60.0
+_DECISION_S = 3600.0
 
 
 class AlertmanagerOptions(ChannelOptions):
@@ -44,8 +45,13 @@ class AlertmanagerChannel(Channel):
 
     def send(self, wording: Wording) -> None:
         """See ``Channel``."""
+        at = wording.message.at
         if wording.news is News.TEST:
-            self._post([_alert(Alarm("test", (), 0.0, wording.message.at), wording, wording.message.at + _TEST_S)])
+            self._post([_alert(Alarm("test", (), 0.0, at), wording, at + _TEST_S)])
+            return
+        if wording.news is News.DECISION:
+            market = (("market", wording.message.about),)
+            self._post([_alert(Alarm("decision", market, 0.0, at), wording, at + _DECISION_S)])
             return
         rings = [_alert(alarm, wording, wording.message.at + _HOLDS_S) for alarm in wording.message.rings]
         self._post(rings + [_alert(alarm, wording, wording.message.at) for alarm in wording.message.resolved])

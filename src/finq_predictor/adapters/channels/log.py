@@ -18,7 +18,7 @@ class LogOptions(ChannelOptions):
 
 
 class LogChannel(Channel):
-    """Writes one line a message: at level ERROR what is critical, INFO what is over, else WARNING."""
+    """Writes one line a message: at level ERROR what is critical, INFO what is over or was decided, else WARNING."""
 
     options = LogOptions
 
@@ -35,6 +35,6 @@ class LogChannel(Channel):
     def send(self, wording: Wording) -> None:
         """See ``Channel``; it always works."""
         level = logging.ERROR if wording.severity is Severity.CRITICAL else logging.WARNING
-        level = logging.INFO if wording.news in (News.RESOLVED, News.TEST) else level
+        level = logging.INFO if wording.news in (News.RESOLVED, News.TEST, News.DECISION) else level
         told = {"event": "alarm", "news": wording.news.value, "alarm_severity": wording.severity.value}
         self._log.log(level, "%s. %s", wording.title, " ".join(wording.text.splitlines()), extra={"told": told})

@@ -35,13 +35,13 @@ class PagerDutyChannel(Channel):
         self._post = Post(given, options.url, _answered, secrets=[self._key])
 
     def send(self, wording: Wording) -> None:
-        """See ``Channel``. A digest opens an incident of its own, which a person closes."""
+        """See ``Channel``. A digest opens an incident of its own, which a person closes; a decision leaves none."""
         if wording.news is not News.RESOLVED:
             details = {"alarms": list(wording.lines), "runbooks": list(wording.runbooks)}
             summary = f"{wording.title}. {wording.lines[0] if wording.lines else ''}"[:_LONGEST_SUMMARY]
             about = {"summary": summary, "source": platform.node(), "severity": wording.severity.value}
             self._tell("trigger", wording.key, {"payload": {**about, "custom_details": details}})
-        if wording.news is News.TEST:
+        if wording.news in (News.TEST, News.DECISION):
             self._tell("resolve", wording.key, {})
         for rule in sorted({alarm.rule for alarm in wording.message.resolved}):
             self._tell("resolve", rule, {})

@@ -82,6 +82,15 @@ class BronzeDataset(AbstractDataset[pd.DataFrame | Iterator[pd.DataFrame], pd.Da
             found.attrs[NOTES] = outages
         return found
 
+    def then(self, moment: pd.Timestamp) -> pd.DataFrame:
+        """As :meth:`load`, of the deliveries that had come by a moment."""
+        return self.store.last(moment) if self._deliveries == "last" else self.store.all(moment)
+
+    @property
+    def store(self) -> BronzeStore:
+        """Where they are kept."""
+        return self._store
+
     def current(self) -> str:
         """Hash of what is kept, see :meth:`BronzeStore.current`."""
         return self._store.current()

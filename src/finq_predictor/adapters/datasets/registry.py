@@ -6,7 +6,9 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
-from finq_predictor.adapters.model_registry import ModelRegistry, Registration
+from finq_predictor.adapters.champion_changes import settle
+from finq_predictor.adapters.model_registry import ModelRegistry
+from finq_predictor.adapters.registration import Registration
 from finq_predictor.adapters.secrets import masked
 from finq_predictor.adapters.snapshots.member import SnapshotMember
 from finq_predictor.domain.errors import FinqError
@@ -84,7 +86,8 @@ class IncumbentDataset(AbstractDataset[None, Incumbent | None]):
         raise DatasetError("The incumbent is read only; save the champion dataset instead.")
 
     def load(self) -> Incumbent | None:
-        """The incumbent, or None."""
+        """The incumbent, or None; what a killed process had entered in the log is carried out first."""
+        settle(self.registry)
         return self.registry.load_incumbent()
 
     def _exists(self) -> bool:

@@ -13,6 +13,7 @@ from finq_predictor.adapters.datasets.json_value import JsonValueDataset
 from finq_predictor.adapters.layout import locate
 from finq_predictor.adapters.secrets import masked
 from finq_predictor.adapters.snapshots import writer
+from finq_predictor.adapters.snapshots.manifest import Entry
 from finq_predictor.adapters.snapshots.member import SnapshotMember
 from finq_predictor.adapters.snapshots.store import Snapshot
 from finq_predictor.domain.columns import KNOWN_AT, TS
@@ -75,6 +76,12 @@ class SnapshotDataset(SnapshotMember, AbstractDataset[Any, Any]):
         """Keep a version."""
         rows, known_until = _extent(data)
         writer.store(self.where, lambda path: self._at(path).save(data), rows=rows, known_until=known_until)
+
+    def save_below(self, root: Path, data: Any) -> Entry:
+        """Keep a version below another folder of data, as it would be kept below this one."""
+        rows, known_until = _extent(data)
+        where = self.where._replace(root=root)
+        return writer.store(where, lambda path: self._at(path).save(data), rows=rows, known_until=known_until)
 
     @property
     def _view(self) -> Snapshot:

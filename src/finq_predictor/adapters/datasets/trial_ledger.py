@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import logging
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from kedro.io import AbstractDataset
 
-from finq_predictor.adapters.atomic_file import flush
+from finq_predictor.adapters.chained_file import ChainedFile, Content
 from finq_predictor.adapters.typed_json import from_json, plain
 from finq_predictor.domain.errors import DataError, StoreError
 from finq_predictor.domain.evaluation.data_sketch import DataSketch
@@ -24,8 +20,6 @@ _ADVICE = (
     "The ledger is only added to: restore the file and the .lock beside it from a backup, or the trials it counted are "
     "lost."
 )
-
-logger = logging.getLogger(__name__)
 
 
 class TrialLedgerDataset(AbstractDataset[TrialLedger, TrialLedger]):
@@ -43,7 +37,8 @@ class TrialLedgerDataset(AbstractDataset[TrialLedger, TrialLedger]):
 
     def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         self._path = Path(filepath)
-        self._lock = self._path.with_name(f"{self._path.name}.lock")
+        self._file = ChainedFile(self._path)
+        self._lock = self._file.lock
         self.metadata = metadata
 
     def load(self) -> TrialLedger:
@@ -54,11 +49,7 @@ class TrialLedgerDataset(AbstractDataset[TrialLedger, TrialLedger]):
         Raises:
             StoreError: If a line was edited, removed or moved; names the file, the line and what to do.
         """
-        # Who only reads makes no files.
-        if not self._lock.exists():
-            return self._read("").ledger
-        with self._locked(fcntl.LOCK_SH) as lock:
-            return self._read(_head(lock)).ledger
+        return self._read(self._file.read()).ledger
 
     def save(self, data: TrialLedger) -> None:
         """Add the entries that the file does not tell yet, after those that others added meanwhile.
@@ -71,69 +62,33 @@ class TrialLedgerDataset(AbstractDataset[TrialLedger, TrialLedger]):
                 f"{self._path} keeps a TrialLedger, not {type(data).__name__}; let the node return one, or correct the "
                 "catalog."
             )
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._locked(fcntl.LOCK_EX) as lock:
-            stored = self._read(_head(lock))
+        with self._file.writing() as writing:
+            stored = self._read(writing.content)
             ledger, _ = stored.ledger.add(data.entries)
             added = ledger.entries[len(stored.ledger.entries) :]
             if added:
                 # All lines are made before the first is written: an entry that cannot be said leaves no half of a run.
                 lines = list(_lines(added, {entry.data.identity for entry in stored.ledger.entries}))
-                self._append(stored, lines)
-                # Only now: a process killed before leaves the hash of an earlier line, which is in the chain as well.
-                os.pwrite(lock, ledger.head.encode(), 0)
-                os.fsync(lock)
+                writing.append(lines, ledger.head, torn=stored.torn)
 
-    def _append(self, stored: _Stored, lines: list[str]) -> None:
-        new = not self._path.exists()
-        with self._path.open("ab") as file:
-            if stored.torn:
-                logger.warning(
-                    "The last line of %s was torn by a process that was killed while it wrote; its %d bytes are "
-                    "removed. Run again what was killed.",
-                    self._path,
-                    stored.torn,
-                )
-                file.truncate(stored.whole)
-            if stored.unended:
-                _write(file, "\n")
-            for line in lines:
-                _write(file, line)
-        if new:
-            flush(self._path.parent)
-
-    def _read(self, head: str) -> _Stored:
+    def _read(self, content: Content) -> _Stored:
         """Read what is on the disk and check it against the hash of a line that was the last one once."""
-        content = self._path.read_bytes() if self._path.exists() else b""
-        whole, _, rest = content.rpartition(b"\n")
-        lines = whole.split(b"\n") if whole else []
         reader = _Reader(self._path)
-        entries = [reader.read(line, number) for number, line in enumerate(lines, start=1)]
-        unended = False
-        if rest:
+        entries = [reader.read(line, number) for number, line in enumerate(content.lines, start=1)]
+        torn = bool(content.rest)
+        if content.rest:
             # Only the end of the line may be missing, as where an editor removed it: then nothing of it is lost.
             try:
-                entries.append(reader.read(rest, len(lines) + 1))
-                unended = True
+                entries.append(reader.read(content.rest, len(content.lines) + 1))
+                torn = False
             except DataError:
                 pass
         ledger = TrialLedger(tuple(entries))
         try:
-            ledger.verify(head)
+            ledger.verify(content.head)
         except StoreError as error:
             raise StoreError(f"{self._path}: {error} {_ADVICE}") from error
-        return _Stored(ledger, len(content) - len(rest), 0 if unended else len(rest), unended)
-
-    @contextmanager
-    def _locked(self, how: int) -> Iterator[int]:
-        """Hold the lock file, which is never replaced: whoever waits for it waits for the same file."""
-        writes = how == fcntl.LOCK_EX
-        lock = os.open(self._lock, os.O_RDWR | os.O_CREAT if writes else os.O_RDONLY, 0o666)
-        try:
-            fcntl.flock(lock, how)
-            yield lock
-        finally:
-            os.close(lock)
+        return _Stored(ledger, torn)
 
     def _exists(self) -> bool:
         return self._path.is_file()
@@ -144,12 +99,10 @@ class TrialLedgerDataset(AbstractDataset[TrialLedger, TrialLedger]):
 
 @dataclass(frozen=True)
 class _Stored:
-    """What is on the disk: the ledger, bytes of whole lines and of a torn one, whether the last only lacks its end."""
+    """What is on the disk: the ledger, and whether something torn follows it."""
 
     ledger: TrialLedger
-    whole: int
-    torn: int
-    unended: bool
+    torn: bool
 
 
 class _Reader:
@@ -188,15 +141,4 @@ def _lines(entries: tuple[LedgerEntry, ...], known: set[str]) -> Iterator[str]:
         if entry.data.identity in known:
             said["data"] = entry.data.identity
         known.add(entry.data.identity)
-        yield json.dumps(said, allow_nan=False, separators=(",", ":")) + "\n"
-
-
-def _write(file: BinaryIO, text: str) -> None:
-    """Write and see it on the disk before the next one, so that a killed process tears one line at most."""
-    file.write(text.encode())
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _head(lock: int) -> str:
-    return os.pread(lock, 64, 0).decode("ascii", "replace")
+        yield json.dumps(said, allow_nan=False, separators=(",", ":"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,8 +111,13 @@ class Snapshot:
 
     def damaged(self) -> dict[str, str]:
         """Datasets whose file is gone or no longer what was stored -> what is wrong with it."""
+        return self.damaged_of(self.manifest.entries)
+
+    def damaged_of(self, names: Iterable[str]) -> dict[str, str]:
+        """The same of some datasets."""
         found = {}
-        for name, entry in self.manifest.entries.items():
+        for name in names:
+            entry = self.manifest.entries[name]
             path = self.root / entry.file
             if not path.exists():
                 found[name] = f"{path} is gone"

@@ -101,13 +101,18 @@ def view(root: Path | str, market: str) -> Snapshot:
     return SnapshotStore(root, market).newest() if held is None else held
 
 
-def hold(root: Path | str, market: str) -> Snapshot:
+def hold(root: Path | str, market: str, name: str = "") -> Snapshot:
     """Let whatever this process reads of a market outside of a run come from the state that is the newest now.
 
     Its files stay as long as this process lives or holds it; :func:`let_go` ends that, another call moves on.
+
+    Args:
+        root: Folder of the data.
+        market: Name of the market.
+        name: Id of a snapshot that is kept, instead of the newest.
     """
     store = SnapshotStore(root, market)
-    held = store.newest()
+    held = store.open(name) if name else store.newest()
     if held.manifest.entries:
         with where_it_may():
             note_work(store.folder, [entry.file for entry in held.manifest.entries.values()])
@@ -123,10 +128,10 @@ def let_go(root: Path | str, market: str) -> None:
 
 
 @contextmanager
-def one_snapshot(root: Path | str, market: str) -> Iterator[Snapshot]:
-    """Read one state of a market within a block, whatever is published meanwhile."""
+def one_snapshot(root: Path | str, market: str, name: str = "") -> Iterator[Snapshot]:
+    """Read one state of a market within a block, whatever is published meanwhile; the newest, or one by its id."""
     try:
-        yield hold(root, market)
+        yield hold(root, market, name)
     finally:
         let_go(root, market)
 

@@ -27,6 +27,7 @@ class News(StrEnum):
     RESOLVED = "resolved"
     DIGEST = "digest"
     TEST = "test"
+    DECISION = "decision"
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,16 @@ class Message:
         at: When, in seconds since 1970.
         rings: Alarms that ring.
         resolved: Alarms that do no longer.
+        about: Market that a decision is about; empty for everything else.
+        said: What a decision says: a title, then lines.
     """
 
     news: News
     at: float
     rings: tuple[Alarm, ...] = ()
     resolved: tuple[Alarm, ...] = ()
+    about: str = ""
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from finq_predictor.domain.alarms.policy import Message, News
 from finq_predictor.domain.alarms.rule import Rule, Severity
 
 _MOST_LINES = 20
+DECISIONS = "champion-rollback"
+"""The runbook for whoever does not like a decision."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,10 @@ def wording(message: Message, rules: Mapping[str, Rule], runbooks: str) -> Wordi
     if message.news is News.TEST:
         title = "Test of this channel"
         return Wording("test", message, Severity.WARNING, title, ("Nothing is wrong. You would hear of it here.",), ())
+    if message.news is News.DECISION:
+        title, *more = message.said
+        page = f"{runbooks.rstrip('/')}/{DECISIONS}.md"
+        return Wording(f"decision-{message.about}", message, Severity.WARNING, title, tuple(more), (page,))
     names = list(dict.fromkeys(alarm.rule for alarm in (*message.rings, *message.resolved)))
     known = [rules[name] for name in names if name in rules]
     severity = min((rule.severity for rule in known), key=list(Severity).index, default=Severity.WARNING)

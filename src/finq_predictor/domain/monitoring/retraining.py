@@ -24,10 +24,14 @@ class ReasonKind(StrEnum):
 class RetrainLimits(BaseModel):
     """When another training is asked for.
 
+    The first three limits are wishes of the requirement. Honest models of markets lie below them nearly always, so that
+    they ask for a training once a pause for as long as they stand; give about .505, or null, where that is not wanted.
+
     Attributes:
-        least_hit_rate: Realised accuracy of the champion below this is a reason; null looks away.
-        least_auc: The same of the area under the ROC curve.
-        least_precision: The same of the precision.
+        least_hit_rate: Realised accuracy of the champion below this is a reason; null looks away. Honest models of
+            daily shares have .50 to .53, so that the wish of .55 is a reason at nearly every look.
+        least_auc: The same of the area under the ROC curve; honest models have .50 to .54.
+        least_precision: The same of the precision; about the share of winners, .48 to .53.
         drifted_share: More than this share of the features has drifted.
         drifted_predictions: Whether drifted predictions are a reason.
         most_age_bars: Bars since the last one trained on; null takes what the market allows.

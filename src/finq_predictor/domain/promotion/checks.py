@@ -12,6 +12,7 @@ from finq_predictor.domain.evaluation.arm_comparison import Verdict as Outcome
 from finq_predictor.domain.evaluation.mean_test import days_needed, mean_above_zero
 from finq_predictor.domain.evaluation.model_comparison import POWER
 from finq_predictor.domain.evaluation.skill import SKILLS
+from finq_predictor.domain.promotion import challenger_checks
 from finq_predictor.domain.promotion.terms import (
     Check,
     Evidence,
@@ -357,6 +358,16 @@ def _importance(case: Case) -> Check:
         f"{correlation:.2f} ({bound})."
     )
     return Check("importance", passed, correlation, limit, detail, gating=limit is not None)
+
+
+for _name, _check in (
+    ("importance_moved", challenger_checks.importance_moved),
+    ("turnover", challenger_checks.turnover),
+    ("row_latency", challenger_checks.row_latency),
+    ("bar_latency", challenger_checks.bar_latency),
+    ("model_size", challenger_checks.model_size),
+):
+    CHECKS.register(_name)(_check)
 
 
 @CHECKS.register("user_accuracy")

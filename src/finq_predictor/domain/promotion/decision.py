@@ -20,6 +20,7 @@ from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.modelling.origin import ModelStatus
 from finq_predictor.domain.promotion.checks import Case, check_candidate, failures, mean_skill
 from finq_predictor.domain.promotion.terms import (
+    Approval,
     Check,
     Decision,
     Evidence,
@@ -125,7 +126,7 @@ def decide(
         final = sealed.open(chosen.model, reason)
         judged[chosen.model] = check(chosen, final)
     checks = judged[chosen.model]
-    verdict, reason = _verdict(chosen, checks, incumbent, bool(demoted), provenance)
+    verdict, reason = _asked(*_verdict(chosen, checks, incumbent, bool(demoted), provenance), chosen, setting, rules)
     others = {
         name: tuple(check.detail for check in failures(them)) for name, them in judged.items() if name != chosen.model
     }
@@ -141,7 +142,7 @@ def decide(
         decided_as_of=provenance.last_ts,
         judged=setting.judged,
         opening=None if final is None else _remembered(final, setting),
-        demoted=demoted if verdict is Verdict.REJECT else "",
+        demoted=demoted if verdict in (Verdict.REJECT, Verdict.AWAIT) else "",
     )
 
 
@@ -225,6 +226,22 @@ def _verdict(
         return Verdict.REJECT, f"{chosen.model} is not promoted; {holder} {stays}. {_sentences(failed)}"
     aside = f" The {holder} comes from a simulated market and must not speak about this one." if made_up else ""
     return _verdict_without_champion(chosen, checks, f"It replaces {holder}", aside)
+
+
+def _asked(
+    verdict: Verdict, reason: str, chosen: Evidence, setting: Setting, rules: PromotionRules
+) -> tuple[Verdict, str]:
+    """What a person has to say to a promotion, where the rules want one asked."""
+    if verdict is not Verdict.PROMOTE or rules.approval is Approval.NONE:
+        return verdict, reason
+    if person := setting.refused.get(chosen.model_hash):
+        return (
+            Verdict.REJECT,
+            f"{chosen.model} passed every check, but {person} refused this very model; nothing changes.",
+        )
+    return Verdict.AWAIT, (
+        f"{reason.replace('is promoted: it passed', 'passed', 1)} It waits for an approval, and nothing changes before."
+    )
 
 
 def _verdict_without_champion(

@@ -14,6 +14,7 @@ from finq_predictor.domain.evaluation.live_trials import Trial
 from finq_predictor.domain.evaluation.skill import SKILLS
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.origin import ModelStatus
+from finq_predictor.domain.promotion.running_cost import RunningCost
 
 
 class Verdict(StrEnum):
@@ -22,6 +23,14 @@ class Verdict(StrEnum):
     PROMOTE = "promote"
     PROVISIONAL = "provisional"
     REJECT = "reject"
+    AWAIT = "awaiting approval"
+
+
+class Approval(StrEnum):
+    """Whether a person has to say yes before a candidate that passed is put into use."""
+
+    NONE = "none"
+    REQUIRED = "required"
 
 
 @dataclass(frozen=True)
@@ -52,10 +61,19 @@ class PromotionRules:
             answered live; right however often one looks. None reports without gating.
         min_importance_correlation: Smallest rank correlation of importances with the champion's; None reports without
             gating.
+        max_importance_moved: Largest share of importance that lies on other features than the champion's; 1 is all of
+            it. None reports without gating.
+        max_turnover: Largest value traded a day, both sides, in multiples of capital; None reports without gating.
+        max_row_ms: Longest time that one row may take, in milliseconds; a model is measured once. None reports without
+            gating.
+        max_bar_ms: The same of all instruments of one bar.
+        max_model_mb: Largest size of the stored model in megabytes; None reports without gating.
         user_accuracy: The user's wish, reported only.
         user_auc: The user's wish, reported only.
         user_precision: The user's wish, reported only.
         gate_on_user_thresholds: Let the user's wishes decide as well.
+        approval: ``required`` lets a candidate that passed every check wait until a person approves it; ``none`` puts
+            it into use at once.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -77,10 +95,16 @@ class PromotionRules:
     demotion_alpha: float = 0.01
     live_alpha: float | None = 0.05
     min_importance_correlation: float | None = None
+    max_importance_moved: float | None = 0.98
+    max_turnover: float | None = 20.0
+    max_row_ms: float | None = 500.0
+    max_bar_ms: float | None = 5000.0
+    max_model_mb: float | None = 100.0
     user_accuracy: float = 0.55
     user_auc: float = 0.60
     user_precision: float = 0.55
     gate_on_user_thresholds: bool = False
+    approval: Approval = Approval.NONE
 
     def __post_init__(self) -> None:
         """Refuse limits that make a check pointless."""
@@ -97,6 +121,10 @@ class PromotionRules:
             raise ConfigurationError(
                 f"min_deflated_sharpe is {self.min_deflated_sharpe}; it is a probability, from 0 to 1."
             )
+        for name in ("max_importance_moved", "max_turnover", "max_row_ms", "max_bar_ms", "max_model_mb"):
+            limit = getattr(self, name)
+            if limit is not None and not limit > 0.0:
+                raise ConfigurationError(f"{name} is {limit}; expected a number above 0, or null to report only.")
         for model, person in self.leak_reviewed.items():
             if not str(person).strip():
                 raise ConfigurationError(f"leak_reviewed names nobody for the model {model!r}; say who has looked.")
@@ -109,10 +137,12 @@ class Setting:
     Attributes:
         days_of_label: Days over which a label reaches; values of so many neighbouring days are not independent.
         judged: Configurations that were ever judged on these days, those of this run included; at least 1.
+        refused: Hash of a model -> who refused it, of those that a person did.
     """
 
     days_of_label: int
     judged: int
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -189,6 +219,7 @@ class Evidence:
         purged: ``accuracy`` and ``auc`` on purged splits: the higher of leak meter and walk-forward.
         importance: Feature -> importance; empty where the model has none.
         live: What was found where this very model answered beside the champion in use; empty where it never did.
+        cost: What it takes to answer with it; None where that was not measured.
     """
 
     model: str
@@ -201,6 +232,7 @@ class Evidence:
     purged: Mapping[str, float]
     importance: Mapping[str, float]
     live: tuple[Trial, ...] = ()
+    cost: RunningCost | None = None
 
 
 @dataclass(frozen=True)
@@ -288,6 +320,8 @@ class Decision:
         judged: Configurations that were ever judged on these days, those of this run included.
         opening: What was found in the sealed window; None while it stays sealed.
         demoted: Why the champion in use is no longer promoted; empty where its standing is what it was.
+        log_head: Hash of the last record of the log of decisions at that moment; empty before the first.
+        at: When it was decided, ISO 8601 in UTC; empty where nobody looked at a clock.
     """
 
     market: str
@@ -302,6 +336,8 @@ class Decision:
     judged: int = 1
     opening: Opening | None = None
     demoted: str = ""
+    log_head: str = ""
+    at: str = ""
 
     def about(self, model: str) -> Verdict:
         """The verdict on a candidate; those that were not chosen are rejected."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -13,6 +14,7 @@ from finq_predictor.domain.evaluation.exposures import NEUTRAL_RETURN, join_neut
 from finq_predictor.domain.evaluation.skill import daily_skill
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.promotion.decision import Incumbent, Record
+from finq_predictor.domain.promotion.log import PromotionLog
 from finq_predictor.pipelines.evaluation.neutral import of_horizon
 
 FOLLOWED = (TS, INSTRUMENT, "probability", "label", "forward_return", NEUTRAL_RETURN)
@@ -27,32 +29,58 @@ class Followed:
         predictions: ``ts``, ``instrument``, ``probability``, ``label``, ``forward_return``,
             ``neutral_return``; may be empty.
         unknown: Why it could not answer; empty where it could.
+        log: What was decided before.
     """
 
     incumbent: Incumbent | None
     predictions: pd.DataFrame
     unknown: str
+    log: PromotionLog = field(default_factory=PromotionLog)
+
+    def refused(self, model_hashes: Iterable[str]) -> dict[str, str]:
+        """Who refused which of some models, by its hash; models that nobody refused are left out."""
+        found = {digest: self.log.refusal_of(digest) for digest in model_hashes}
+        return {digest: record.approver for digest, record in found.items() if record is not None}
 
 
 def follow_champion(
-    incumbent: Incumbent | None, gold: pd.DataFrame, neutral_outcomes: pd.DataFrame, *, market: Market
+    incumbent: Incumbent | None,
+    gold: pd.DataFrame,
+    neutral_outcomes: pd.DataFrame,
+    promotion_log: PromotionLog = PromotionLog(),  # noqa: B008 - it is never changed
+    *,
+    market: Market,
 ) -> Followed:
     """Let the champion answer, with its own bundle, for every row whose label begins after those it was trained on.
+
+    Args:
+        incumbent: The champion; None before the first.
+        gold: Gold frame.
+        neutral_outcomes: What happened beyond what instruments share.
+        promotion_log: What was decided before; a broken one cannot be loaded, and stops the run here.
+        market: The market.
 
     Returns:
         Its predictions with what happened; empty where there is no champion, or no such row. If it cannot answer, why.
     """
+    return replace(_followed(incumbent, gold, neutral_outcomes, market), log=promotion_log)
+
+
+def _followed(
+    incumbent: Incumbent | None, gold: pd.DataFrame, neutral_outcomes: pd.DataFrame, market: Market
+) -> Followed:
     nothing = pd.DataFrame(columns=[*FOLLOWED]).astype({TS: gold[TS].dtype})
     if incumbent is None:
         return Followed(None, nothing, "")
+    # What it said out of sample is held against what happened beyond the exposures as it is measured today; over how
+    # many bars it looked is not known of one that cannot be read.
+    neutral = of_horizon(neutral_outcomes, incumbent.bundle.horizon if incumbent.bundle else 0)
+    incumbent = replace(incumbent, oos=join_neutral(incumbent.oos, neutral))
     if incumbent.bundle is None:
         return Followed(
             incumbent, nothing, "its files cannot be read any more; restore them, or roll back to another version."
         )
     bundle = incumbent.bundle
-    neutral = of_horizon(neutral_outcomes, bundle.horizon)
-    # What it said out of sample is held against what happened beyond the exposures as it is measured today.
-    incumbent = replace(incumbent, oos=join_neutral(incumbent.oos, neutral))
     if absent := sorted(set(bundle.feature_set.names) - set(gold.columns)):
         return Followed(
             incumbent,

@@ -12,12 +12,10 @@ from finq_predictor.adapters.tracking import TrackedRuns
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import DataError
 from finq_predictor.domain.evaluation.exposures import join_neutral
-from finq_predictor.domain.evaluation.feature_validation.validating import Validation
 from finq_predictor.domain.evaluation.live_trials import ExperimentReport
 from finq_predictor.domain.evaluation.mean_test import label_days
 from finq_predictor.domain.evaluation.paper_book import TradingTerms
 from finq_predictor.domain.evaluation.positions import strategy_for
-from finq_predictor.domain.evaluation.replay_record import ReplayRecord
 from finq_predictor.domain.evaluation.survivorship import SurvivorshipBill, bill_survivorship
 from finq_predictor.domain.evaluation.trial_ledger import (
     TrialLedger,
@@ -37,6 +35,7 @@ from finq_predictor.domain.promotion.decision import (
     Setting,
     decide,
 )
+from finq_predictor.domain.promotion.running_cost import RunningCosts
 from finq_predictor.domain.tables import PREDICTIONS
 from finq_predictor.pipelines.evaluation.champion import Followed, record_of
 from finq_predictor.pipelines.evaluation.neutral import of_horizon
@@ -52,7 +51,6 @@ from finq_predictor.reports.evaluation.results import (
     EvaluationResults,
     Measures,
     ModelStudy,
-    RiskFindings,
     TrainedModels,
     Worth,
 )
@@ -79,9 +77,10 @@ def gather_measures(
     model_comparisons: pd.DataFrame,
     backtest: pd.DataFrame,
     backtest_summary: pd.DataFrame,
+    running_costs: RunningCosts = RunningCosts(),  # noqa: B008 - it is never changed
 ) -> Measures:
     """Put all that was measured side by side."""
-    return Measures(metrics, metrics_by_fold, daily_skill, model_comparisons, backtest, backtest_summary)
+    return Measures(metrics, metrics_by_fold, daily_skill, model_comparisons, backtest, backtest_summary, running_costs)
 
 
 def decide_promotion(
@@ -134,9 +133,11 @@ def decide_promotion(
         Setting(
             label_days(window.summary.horizon, market),
             count_judged(window.judged, window.tried, params),
+            followed.refused(one.model_hash for one in evidence),
         ),
         rules,
     )
+    decision = replace(decision, log_head=followed.log.head, at=window.judged.at)
     return decision, window.noted(decision.opening)
 
 
@@ -258,29 +259,6 @@ def predict_latest(champion: ModelBundle, gold: pd.DataFrame, params: Evaluation
     )
 
 
-def gather_circumstances(
-    predictions: pd.DataFrame,  # noqa: ARG001 - the snapshot that is named holds them
-    survivorship: SurvivorshipBill,
-    replay: ReplayRecord | None,
-    snapshot: str,
-    validated_features: Validation,
-    studied_models: ModelStudy,
-    risk_findings: RiskFindings,
-) -> Circumstances:
-    """Put together what the report says beside the results, when all that it is about has been stored.
-
-    Args:
-        predictions: What the champion says about the last days.
-        survivorship: Who is in the test.
-        replay: What the last replay of the market's history found; None before the first.
-        snapshot: Id of the newest snapshot.
-        validated_features: What each feature is worth alone.
-        studied_models: What the models say, beyond the mean of the whole test.
-        risk_findings: What may be lost.
-    """
-    return Circumstances(survivorship, replay, snapshot, validated_features, studied_models, risk_findings)
-
-
 def write_report(
     results: EvaluationResults,
     champion: ModelBundle,
@@ -336,6 +314,7 @@ def _evidence(
         # Walk-forward results come from a purged split too; the higher of the two readings raises the alarm.
         purged={key: float(max([values[key], *metered[key]])) for key in ("accuracy", "auc")},
         importance=bundle.model.importance() or {},
+        cost=measures.costs.of(model_hash(bundle)),
     )
 
 

@@ -15,13 +15,13 @@ from finq_predictor.pipelines.evaluation.nodes import (
     bill_survivors,
     decide_promotion,
     draw_plots,
-    gather_circumstances,
     gather_measures,
     gather_training,
     predict_latest,
     write_report,
 )
 from finq_predictor.pipelines.evaluation.portfolio import judge_portfolio
+from finq_predictor.pipelines.evaluation.recording import gather_circumstances, offer_to_measure
 from finq_predictor.pipelines.evaluation.risk import (
     assess_risk,
     gather_risk,
@@ -45,6 +45,7 @@ from finq_predictor.reports.evaluation.model_pictures import MODEL_PICTURES
 from finq_predictor.reports.evaluation.pictures import PICTURES
 
 PARAMS = "params:evaluation"
+MEASURED = ("metrics", "metrics_by_fold", "daily_skill", "model_comparisons", "backtest", "backtest_summary")
 STUDIED = ("validated_features", "studied_models", "risk_findings")
 BILLED = ("oos_predictions", "silver_bars", "promotion", "training_summary", "neutral_outcomes")
 
@@ -141,7 +142,12 @@ def create_pipeline(market: Market) -> Pipeline:
                     "neutral_outcomes",
                     market=market,
                 ),
-                step(follow_champion, ["incumbent", "gold", "neutral_outcomes"], "followed", market=market),
+                step(
+                    follow_champion,
+                    ["incumbent", "gold", "neutral_outcomes", "promotion_log"],
+                    "followed",
+                    market=market,
+                ),
                 step(
                     compute_metrics,
                     ["oos_predictions", "neutral_outcomes", "training_summary", PARAMS],
@@ -175,9 +181,10 @@ def create_pipeline(market: Market) -> Pipeline:
                     "trained_models",
                     market=market,
                 ),
+                step(offer_to_measure, ["candidates", "gold"], "running_costs", market=market),
                 step(
                     gather_measures,
-                    ["metrics", "metrics_by_fold", "daily_skill", "model_comparisons", "backtest", "backtest_summary"],
+                    [*MEASURED, "running_costs"],
                     "measures",
                     market=market,
                 ),
@@ -208,7 +215,9 @@ def create_pipeline(market: Market) -> Pipeline:
                 step(gather_models, [*models, *answers], "studied_models", market=market),
                 step(draw_plots, ["evaluation_results", "studied_models"], pictures, market=market),
                 step(prepare_runs, ["evaluation_results", "plot_images"], "tracked_run", market=market),
-                step(prepare_registration, ["evaluation_results", "tracked_run"], "champion", market=market),
+                step(
+                    prepare_registration, ["evaluation_results", "tracked_run", "followed"], "champion", market=market
+                ),
                 step(
                     bill_survivors,
                     {
@@ -222,7 +231,7 @@ def create_pipeline(market: Market) -> Pipeline:
                 step(predict_latest, ["champion", "gold", PARAMS], "predictions", market=market),
                 step(
                     gather_circumstances,
-                    ["predictions", "survivorship", "replay", "snapshot", *STUDIED],
+                    ["predictions", "survivorship", "replay", "snapshot", *STUDIED, "entered"],
                     "circumstances",
                     market=market,
                 ),
@@ -232,7 +241,7 @@ def create_pipeline(market: Market) -> Pipeline:
                     "report",
                     market=market,
                 ),
-                step(prepare_attachment, ["report", "tracked_run"], "tracked_report", market=market),
+                step(prepare_attachment, ["report", "tracked_run", "circumstances"], "tracked_report", market=market),
             ]
         )
     )

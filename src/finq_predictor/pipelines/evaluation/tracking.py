@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from finq_predictor.adapters.model_registry import Registration
+from finq_predictor.adapters.registration import Registration
 from finq_predictor.adapters.tracking import Attachment, TrackedRun, TrackedRuns
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.fingerprint import hash_content
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.model_hash import model_hash
 from finq_predictor.domain.modelling.models.base import ModelKind
+from finq_predictor.pipelines.evaluation.champion import Followed
+from finq_predictor.pipelines.evaluation.recording import candidate_figures, champion_figures
 from finq_predictor.reports.evaluation.reading import net_worth
-from finq_predictor.reports.evaluation.results import EvaluationResults
+from finq_predictor.reports.evaluation.results import ALONE, Circumstances, EvaluationResults
 from finq_predictor.reports.figures import Pictures
 
 EVIDENCE = [TS, INSTRUMENT, "score", "probability", "label", "forward_return", "label_end"]
@@ -45,8 +47,16 @@ def prepare_runs(results: EvaluationResults, plot_images: Pictures) -> list[Trac
     ]
 
 
-def prepare_registration(results: EvaluationResults, tracked_run: TrackedRuns) -> Registration:
-    """Put together what the registry needs to carry the decision out."""
+def prepare_registration(
+    results: EvaluationResults, tracked_run: TrackedRuns, followed: Followed | None = None
+) -> Registration:
+    """Put together what the registry needs to carry the decision out and the log to tell of it.
+
+    Args:
+        results: What was found.
+        tracked_run: Where each candidate is tracked.
+        followed: How the champion has done since it was trained.
+    """
     name, bundle = results.candidate, results.bundle
     oos = results.trained.oos_predictions
     rows = oos[oos["model"] == name]
@@ -57,12 +67,16 @@ def prepare_registration(results: EvaluationResults, tracked_run: TrackedRuns) -
         importance=bundle.model.importance() or {},
         tags=lineage_tags(bundle) | {"model": name, "model_hash": model_hash(bundle), "market": bundle.market},
         run_id=tracked_run.of(name).run_id,
+        asked=results.invocation,
+        figures=candidate_figures(results),
+        champion_figures={} if followed is None else champion_figures(followed, results),
     )
 
 
-def prepare_attachment(report: str, tracked_run: TrackedRuns) -> Attachment:
-    """Put the report beside the runs it is about."""
-    return Attachment(tuple(run.run_id for run in tracked_run.root.values()), {"report.html": report})
+def prepare_attachment(report: str, tracked_run: TrackedRuns, circumstances: Circumstances = ALONE) -> Attachment:
+    """Put the report beside the runs it is about, and name the snapshot that holds what it is about."""
+    tags = {"snapshot": circumstances.snapshot} if circumstances.snapshot else {}
+    return Attachment(tuple(run.run_id for run in tracked_run.root.values()), {"report.html": report}, tags)
 
 
 def lineage_tags(bundle: ModelBundle) -> dict[str, str]:

@@ -10,3 +10,8 @@ def reproducing_command(results: EvaluationResults) -> str:
     commit = results.bundle.origin.git_commit
     checkout = f"git checkout {commit[:12]}\n" if commit else ""
     return checkout + results.invocation.command
+
+
+def from_stored(snapshot: str, market: str) -> str:
+    """What to type to make the figures again from what is stored, and compare; empty where no snapshot holds it."""
+    return f"finq reproduce {snapshot} --market {market}" if snapshot else ""

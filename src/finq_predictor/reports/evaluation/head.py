@@ -9,7 +9,8 @@ from finq_predictor.domain.evaluation.skill import SKILLS
 from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.origin import ModelStatus
 from finq_predictor.domain.promotion.decision import Verdict
-from finq_predictor.reports.evaluation.command import reproducing_command
+from finq_predictor.domain.promotion.log import LogRecord
+from finq_predictor.reports.evaluation.command import from_stored, reproducing_command
 from finq_predictor.reports.evaluation.labels import SKILL_CARDS
 from finq_predictor.reports.evaluation.reading import Estimate, estimate, measures_of
 from finq_predictor.reports.evaluation.results import EvaluationResults, ReportMaterial
@@ -63,6 +64,10 @@ class Head:
         portfolio: What it would have earned.
         command: Reproduces the figures.
         why_trained: Why its training was asked for; empty where nobody asked.
+        waits: Whether the candidate waits for an approval.
+        market_name: Name of the market, as commands take it.
+        reproduce: Command that makes these figures again from what is stored; empty where nothing is.
+        record: The decision as it was entered in the log; None where it was not.
     """
 
     market: str
@@ -86,6 +91,10 @@ class Head:
     portfolio: Portfolio
     command: str
     why_trained: str
+    waits: bool
+    market_name: str
+    reproduce: str
+    record: LogRecord | None
 
 
 def build(material: ReportMaterial) -> Head:
@@ -116,6 +125,10 @@ def build(material: ReportMaterial) -> Head:
         portfolio=_portfolio(results),
         command=reproducing_command(results),
         why_trained=results.invocation.why_trained,
+        waits=promotion.decision is Verdict.AWAIT,
+        market_name=results.market.name,
+        reproduce=from_stored(material.circumstances.snapshot, results.market.name),
+        record=material.circumstances.record,
     )
 
 

@@ -18,6 +18,8 @@ from finq_predictor.domain.modelling.bundle import ModelBundle
 from finq_predictor.domain.modelling.models.base import ModelKind
 from finq_predictor.domain.portfolio.judging import PortfolioVerdict
 from finq_predictor.domain.promotion.decision import Decision
+from finq_predictor.domain.promotion.log import LogRecord
+from finq_predictor.domain.promotion.running_cost import RunningCosts
 from finq_predictor.domain.risk.volatility import VolatilityVerdict
 from finq_predictor.domain.tables import (
     ABSTENTION,
@@ -66,6 +68,7 @@ class Measures:
         comparisons: One row per pair of models.
         backtest: One row per day, model and strategy.
         backtest_summary: One row per measure, model and strategy.
+        costs: What it takes to answer with each model.
     """
 
     metrics: pd.DataFrame
@@ -74,6 +77,7 @@ class Measures:
     comparisons: pd.DataFrame
     backtest: pd.DataFrame
     backtest_summary: pd.DataFrame
+    costs: RunningCosts = field(default_factory=RunningCosts)
 
 
 @dataclass(frozen=True)
@@ -193,6 +197,7 @@ class Circumstances:
         features: What each feature is worth alone; without rows where that was not asked for.
         models: What the models say, over every horizon and within parts; without rows likewise.
         risk: What may be lost.
+        record: The decision as it was entered in the log; None where it was not.
     """
 
     survivorship: SurvivorshipBill | None = None
@@ -201,6 +206,7 @@ class Circumstances:
     features: Validation = field(default_factory=Validation.empty)
     models: ModelStudy = field(default_factory=ModelStudy.empty)
     risk: RiskFindings = field(default_factory=RiskFindings)
+    record: LogRecord | None = None
 
 
 ALONE = Circumstances()
