@@ -64,10 +64,11 @@ def test_with_an_embargo_only_the_bars_before_each_test_are_left_out_besides(cas
     n_test_groups=st.integers(1, 3),
     drop=st.sampled_from([0.0, 0.1, 0.4]),
     late=st.sampled_from([0.0, 0.05]),
+    more=st.sampled_from([0, 3]),
     seed=st.integers(0, 5),
 )
 def test_nothing_learned_touches_a_test_or_its_embargo_and_each_date_is_on_every_path(
-    n_instruments, label_bars, embargo, n_groups, n_test_groups, drop, late, seed
+    n_instruments, label_bars, embargo, n_groups, n_test_groups, drop, late, more, seed
 ):
     n_test_groups = min(n_test_groups, n_groups - 1)
     rows, sessions = panel(200, n_instruments, label_bars, drop, seed, late)
@@ -77,7 +78,7 @@ def test_nothing_learned_touches_a_test_or_its_embargo_and_each_date_is_on_every
             rows["label_end"],
             n_groups=n_groups,
             n_test_groups=n_test_groups,
-            gap=Gap(label_bars, embargo),
+            gap=Gap(label_bars + more, embargo),
             label_bars=label_bars,
             sessions=sessions,
         )
@@ -87,6 +88,8 @@ def test_nothing_learned_touches_a_test_or_its_embargo_and_each_date_is_on_every
             raise
         reject()
     assert len(found) == comb(n_groups, n_test_groups)
+    # Longer than a label, so that by count more is left out than by labels.
+    purge = label_bars + more
     position = pd.Series(np.arange(len(sessions)), index=sessions)
     begin, end = position[rows["ts"]].to_numpy(), position[rows["label_end"]].to_numpy()
     tested: Counter[tuple[int, int]] = Counter()
@@ -100,12 +103,12 @@ def test_nothing_learned_touches_a_test_or_its_embargo_and_each_date_is_on_every
             assert (earlier | later).all(), "no row of a test is learned from"
             # Before a test: no label ends in its embargo, and by count the bars of a label and the embargo are free.
             assert (until[earlier] < first - embargo).all()
-            assert (learned[earlier] < first - label_bars - embargo).all()
+            assert (learned[earlier] < first - purge - embargo).all()
             # After a test: its last label is known, the embargo is over, and by count as well.
             assert (learned[later] > known + embargo).all()
-            assert (learned[later] > last + label_bars + embargo).all()
-            near = (begin < first) & ((end >= first - embargo) | (begin >= first - label_bars - embargo))
-            near |= (begin > last) & (begin <= max(known, last + label_bars) + embargo)
+            assert (learned[later] > last + purge + embargo).all()
+            near = (begin < first) & ((end >= first - embargo) | (begin >= first - purge - embargo))
+            near |= (begin > last) & (begin <= max(known, last + purge) + embargo)
             outside &= ~near & ~((begin >= first) & (begin <= last))
         # Whatever is apart from all tests is learned from: nothing else is thrown away.
         np.testing.assert_array_equal(each.train, np.flatnonzero(outside))
