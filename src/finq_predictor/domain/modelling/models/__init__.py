@@ -22,7 +22,7 @@ MODELS: Registry[type[Model]] = Registry(
         "elastic_net": f"{__name__}.elastic_net:ElasticNet",
         "xgboost": f"{__name__}.xgboost:XGBoost",
         "lightgbm": f"{__name__}.lightgbm:LightGBM",
-        "random_forest": f"{__name__}.random_forest:RandomForest",
+        "random_forest": f"{__name__}.xgboost:RandomForest",
         "blend": f"{__name__}.blend:Blend",
         "stack": f"{__name__}.stack:Stack",
         "lstm": f"{__name__}.lstm:LSTM",

@@ -213,7 +213,7 @@ def _members(name: str, given: Any, seeds: int) -> list[Member]:
     if not isinstance(given, Mapping) or not given:
         raise ConfigurationError(
             f"Model {name!r} has members {given!r}; expected model and params by name, such as "
-            "{trees: {model: xgboost, params: {}}}, or in a race a list of names of it."
+            "{line: {model: logistic, params: {}}}, or in a race a list of names of it."
         )
     found: list[Member] = []
     for label, spec in given.items():
