@@ -39,8 +39,9 @@ def learned_frame(model: Model, samples: Samples, rows: Positions, params: Train
         params: Parameters of the training.
     """
     frame = samples.frame(rows)
-    free = not (model.naive or model.states_odds)
-    left_out = _too_long(samples, params.lookback) if free else np.empty(0, dtype=np.intp)
+    left_out = np.empty(0, dtype=np.intp)
+    if params.lookback is not None and not (model.naive or model.states_odds):
+        left_out = _too_long(samples, params.lookback)
     if params.selection.enabled and not model.naive:
         told = selected_features(samples, rows, params)
         left_out = np.union1d(left_out, np.setdiff1d(np.arange(len(samples.names)), told))
@@ -49,9 +50,9 @@ def learned_frame(model: Model, samples: Samples, rows: Positions, params: Train
     return frame
 
 
-def _too_long(samples: Samples, lookback: LookbackLimit | None) -> Positions:
+def _too_long(samples: Samples, lookback: LookbackLimit) -> Positions:
     """Positions of the features that look back too far for the horizon; a feature of nobody's is none of them."""
-    if lookback is None or samples.horizon < lookback.from_horizon:
+    if samples.horizon < lookback.from_horizon:
         return np.empty(0, dtype=np.intp)
     far = [name in REGISTRY and REGISTRY[name].lookback > lookback.most_bars for name in samples.names]
     if all(far):
