@@ -116,7 +116,7 @@ def make_world(
 def results_of(world: dict, params: EvaluationParams) -> EvaluationResults:
     """What the evaluation finds in a world, node by node as the pipeline runs them."""
     market = get_market("equity")
-    measured = compute_metrics(
+    *measured, _ = compute_metrics(
         world["oos_predictions"], world["neutral_outcomes"], world["training_summary"], params, market=market
     )
     trading = trade_all(world, params)

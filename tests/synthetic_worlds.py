@@ -128,7 +128,7 @@ class Laboratory:
         tried = enter_trials(rows, trials, summary, TrialLedger())
         reference = [silver[table] for table in market.reference_tables]
         neutral = neutralise_outcomes(gold, silver["bars"], summary, None, params, market=market)
-        measured = compute_metrics(oos, neutral, summary, params, market=market)
+        *measured, _ = compute_metrics(oos, neutral, summary, params, market=market)
         daily, measures, *_ = trade_on_paper(
             oos, silver["bars"], tried, rows, summary, params, *reference, market=market
         )

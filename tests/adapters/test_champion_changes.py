@@ -375,7 +375,7 @@ def test_the_commands_do_the_same_and_say_so(registry, world, tmp_path):
     history = run("champion", "equity", "--history", *place).splitlines()
     assert [line.split()[2] for line in history] == ["promote", "promote", "awaiting", "refuse", "roll"]
     records = [json.loads(line) for line in run("champion", "equity", "--history", "--json", *place).splitlines()]
-    assert records[-1]["run"].startswith("finq ")
+    assert records[-1]["run"].startswith("finq")
     assert records[3]["approver"] == "Grace"
     whole = run("verify-log", "equity", *place)
     assert "equity: 5 records are whole, the last one " + records[-1]["hash"] in whole

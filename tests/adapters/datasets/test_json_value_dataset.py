@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from kedro.io import AbstractDataset, DatasetError
 from kedro.utils import load_obj
 from omegaconf import OmegaConf
-from pydantic import RootModel
+from pydantic import JsonValue, RootModel
 
 from finq_predictor.adapters.datasets.json_value import JsonValueDataset
 from finq_predictor.adapters.tracking import TrackedRuns
@@ -27,6 +27,7 @@ from finq_predictor.domain.ingestion.provenance import Provenance
 from finq_predictor.domain.modelling.origin import CodeVersion, Origin, TrainingSummary
 from finq_predictor.domain.modelling.refusals import AbstentionRules, ConformalUse
 from finq_predictor.domain.modelling.search import Hyperparameters
+from finq_predictor.domain.portfolio.rules import PortfolioRules
 from finq_predictor.domain.promotion.decision import Decision
 from synthetic_values import make_provenance
 
@@ -38,6 +39,11 @@ PLAIN = {
     bool: st.booleans(),
     NoneType: st.none(),
 }
+JSON = st.recursive(
+    st.one_of(*PLAIN.values()),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(PLAIN[str], inner, max_size=2),
+    max_leaves=4,
+)
 
 # Of what refuses most of what its fields could hold.
 OWN = {
@@ -48,6 +54,7 @@ OWN = {
         cost_bp=st.floats(0.0, 50.0),
         delisting_return=st.none() | st.floats(-1.0, 0.0),
     ),
+    PortfolioRules: st.builds(PortfolioRules, every=st.integers(1, 60), held=st.integers(1, 60)),
     AbstentionRules: st.builds(
         AbstentionRules, min_confidence=st.floats(0.0, 1.0), conformal=st.sampled_from(list(ConformalUse))
     ),
@@ -73,6 +80,8 @@ def stored() -> list[type]:
 
 def values_of(annotation: Any) -> st.SearchStrategy[Any]:
     """Values of an annotation: what a typed value may be made of, and nothing else."""
+    if annotation is JsonValue:
+        return JSON
     if annotation in PLAIN:
         return PLAIN[annotation]
     origin, arguments = get_origin(annotation), get_args(annotation)

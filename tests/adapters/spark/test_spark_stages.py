@@ -115,6 +115,7 @@ def test_every_worker_gets_a_stretch_of_bars_and_none_is_idle(rows, workers):
 def test_a_window_is_that_of_the_fold():
     gap = pd.Series(
         {
+            "train_start": pd.Timestamp("2021-01-01", tz="UTC"),
             "train_end": pd.Timestamp("2021-01-05", tz="UTC"),
             "label_end_max": pd.Timestamp("2021-01-08", tz="UTC"),
             "test_start": pd.Timestamp("2021-01-11", tz="UTC"),

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from finq_predictor.domain.evaluation.mean_test import mean_above_zero, two_sided_interval
-from finq_predictor.domain.evaluation.model_comparison import POWER, Verdict, compare_models
+from finq_predictor.domain.evaluation.mean_test import POWER, mean_above_zero, two_sided_interval
+from finq_predictor.domain.evaluation.model_comparison import Verdict, compare_models
 
 DAYS = 600
 

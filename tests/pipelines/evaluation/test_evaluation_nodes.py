@@ -46,7 +46,7 @@ def measured(world):
 
 
 def measure(world, oos):
-    return compute_metrics(oos, world["neutral_outcomes"], world["training_summary"], PARAMS, market=EQUITY)
+    return compute_metrics(oos, world["neutral_outcomes"], world["training_summary"], PARAMS, market=EQUITY)[:3]
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from finq_predictor.domain.market.markets import MARKETS
 from finq_predictor.domain.tables import get_table
 from finq_predictor.pipeline_registry import register_pipelines
 from finq_predictor.pipelines.evaluation.answers import gather_models, study_answers
+from finq_predictor.pipelines.evaluation.measuring import compute_metrics
 from finq_predictor.pipelines.evaluation.nodes import draw_plots
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.screening import (
@@ -21,7 +22,7 @@ from finq_predictor.pipelines.evaluation.screening import (
     validate_models,
 )
 from finq_predictor.reports.evaluation.results import ALONE, Circumstances, ReportMaterial
-from finq_predictor.reports.evaluation.sections import calibration, signal
+from finq_predictor.reports.evaluation.sections import calibration, differences, signal
 from finq_predictor.reports.evaluation.sections.features import build
 from finq_predictor.reports.figures import Image
 from synthetic_evaluation import FEATURE_SET, FEATURES, make_world, results_of
@@ -138,7 +139,8 @@ def test_what_models_say_is_measured_as_features_are(world):
 def test_the_report_says_how_long_it_holds(world):
     given = (world["oos_predictions"], world["gold"], world["folds"], world["silver_bars"])
     answers = study_answers(given[0], given[3], world["training_summary"], PARAMS, market=EQUITY)
-    found = gather_models(*validate_models(*given, PARAMS, market=EQUITY), *answers)
+    measured = compute_metrics(given[0], world["neutral_outcomes"], world["training_summary"], PARAMS, market=EQUITY)
+    found = gather_models(*validate_models(*given, PARAMS, market=EQUITY), *answers, measured[3])
     results = results_of(world, PARAMS)
     drawn = draw_plots(results, found)
     assert {"plot_model_decay", "plot_model_parts", "plot_abstention"} <= set(drawn)
@@ -148,6 +150,9 @@ def test_the_report_says_how_long_it_holds(world):
     assert len(section.over.rows) == len(found.validation.features)
     assert len(section.pictures) == 2
     assert not signal.build(ReportMaterial(results, results.bundle, pictures, ALONE)).over.rows
+    apart = differences.build(ReportMaterial(results, results.bundle, pictures, Circumstances(models=found)))
+    assert [row.cells[0] for row in apart.beside_naive.rows] == results.candidates
+    assert (apart.pairs, apart.best_of_all is not None) == (1, True)
     trust = calibration.build(ReportMaterial(results, results.bundle, pictures, Circumstances(models=found)))
     assert trust.abstaining.rows[0].cells[0] == "100 %"
     assert {row.cells[0].split(":")[0] for row in trust.parts_of_the_test.rows} >= {"year"}

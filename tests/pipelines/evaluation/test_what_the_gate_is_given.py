@@ -48,7 +48,7 @@ def world() -> dict:
 def measured(world):
     return compute_metrics(
         world["oos_predictions"], world["neutral_outcomes"], world["training_summary"], PARAMS, market=EQUITY
-    )
+    )[:3]
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,7 @@ def test_the_bill_of_survivors_is_that_of_the_candidate_with_its_hedge(world, re
     decision, oos = results.promotion, world["oos_predictions"]
     # What is ranked is hedged by itself; what is held for itself is not.
     params = PARAMS.model_copy(update={"gate_strategy": "threshold"})
-    given = (world["silver_bars"], decision, world["training_summary"], params, world["neutral_outcomes"])
+    given = (world["silver_bars"], decision, world["training_summary"], params)
     found = bill_survivors(oos, *given, world["silver_benchmark"], market=EQUITY)
     mine = oos[oos["model"] == decision.candidate]
     expected = bill_survivorship(

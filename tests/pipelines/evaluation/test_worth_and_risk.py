@@ -81,11 +81,12 @@ def test_models_beside_the_one_that_predicts_are_registered_where_they_were_judg
 
 def test_portfolios_are_judged_where_that_is_asked_for(world, trading):
     pytest.importorskip("skfolio", reason="skfolio is not there; `make setup` installs it")
-    from finq_predictor.pipelines.evaluation.nodes import compute_metrics, gather_measures
+    from finq_predictor.pipelines.evaluation.measuring import compute_metrics
+    from finq_predictor.pipelines.evaluation.nodes import gather_measures
 
-    measures = gather_measures(
-        *compute_metrics(world["oos_predictions"], world["training_summary"], PARAMS, market=EQUITY), *trading[:2]
-    )
+    said = (world["oos_predictions"], world["neutral_outcomes"], world["training_summary"])
+    *measured, _ = compute_metrics(*said, PARAMS, market=EQUITY)
+    measures = gather_measures(*measured, *trading[:2])
     promotion, _ = decide(world, measures, PARAMS)
     given = (world["oos_predictions"], world["silver_bars"], trading.daily, promotion, world["training_summary"])
     assert judge_portfolio(*given, PARAMS, world["silver_benchmark"], market=EQUITY).reason == NOT_ASKED

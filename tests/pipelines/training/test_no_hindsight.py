@@ -176,9 +176,9 @@ def test_what_is_calibrated_has_not_been_learned_from(gold, folds, monkeypatch):
     held: list[pd.Series] = []
     fit_rows, label_blocks = fitting.fit_rows, fitting.label_blocks
 
-    def fit(name: str, chosen: Settings, samples: Samples, rows: Positions, *others: Any) -> Model:
+    def fit(name: str, chosen: Settings, samples: Samples, rows: Positions, *others: Any, **named: Any) -> Model:
         learned.append(samples.keys.iloc[rows])
-        return fit_rows(name, chosen, samples, rows, *others)
+        return fit_rows(name, chosen, samples, rows, *others, **named)
 
     def blocks(ts: pd.Series, label_bars: int, bar_minutes: int) -> np.ndarray:
         held.append(ts)

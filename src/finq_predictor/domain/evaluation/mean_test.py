@@ -11,6 +11,8 @@ from finq_predictor.domain.arrays import Array
 from finq_predictor.domain.market.markets import Market
 
 FEWEST_DAYS = 120
+POWER = 0.8
+"""How often a difference is to show that is called detectable."""
 COSINES_ASKED = 8
 """With fewer the law of the test has tails so heavy that hardly any skill shows."""
 _RATE = 0.4

@@ -9,11 +9,9 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.arrays import Matrix, Vector
-from finq_predictor.domain.evaluation.mean_test import mean_above_zero, two_sided_interval
+from finq_predictor.domain.evaluation.mean_test import POWER, mean_above_zero, two_sided_interval
 from finq_predictor.domain.tables import MODEL_COMPARISONS
 
-POWER = 0.8
-"""How often a difference is to show that is called detectable."""
 _FEWEST_DAYS = 20
 
 

@@ -30,6 +30,7 @@ class SkillMeasure:
         metric: The metric of the scorecard that says the same in a figure people know.
         daily: Takes rows without NaN, returns one value per UTC day.
         reads: Columns it reads beside those that every measure reads.
+        plain: The measure that asks the same of outcomes as they are; empty where it does so itself.
     """
 
     name: str
@@ -39,6 +40,7 @@ class SkillMeasure:
     metric: str
     daily: Callable[[pd.DataFrame], pd.Series]
     reads: tuple[str, ...] = ()
+    plain: str = ""
 
 
 def daily_skill(predictions: pd.DataFrame, name: str, market: Market) -> pd.Series:
@@ -112,6 +114,7 @@ SKILLS: Registry[SkillMeasure] = Registry.of(
         "neutral_rank_ic",
         _neutral_rank_correlation,
         (NEUTRAL_RETURN,),
+        "rank_ic",
     ),
     SkillMeasure(
         "log_loss",

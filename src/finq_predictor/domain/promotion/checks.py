@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from finq_predictor.domain.evaluation.arm_comparison import Verdict as Outcome
-from finq_predictor.domain.evaluation.mean_test import days_needed, mean_above_zero
-from finq_predictor.domain.evaluation.model_comparison import POWER
+from finq_predictor.domain.evaluation.mean_test import POWER, days_needed, mean_above_zero
 from finq_predictor.domain.evaluation.skill import SKILLS
 from finq_predictor.domain.promotion import challenger_checks
 from finq_predictor.domain.promotion.terms import (

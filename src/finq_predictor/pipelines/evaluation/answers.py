@@ -48,9 +48,13 @@ def study_answers(
 
 
 def gather_models(
-    model_validation: pd.DataFrame, model_stability: pd.DataFrame, regimes: pd.DataFrame, abstention: pd.DataFrame
+    model_validation: pd.DataFrame,
+    model_stability: pd.DataFrame,
+    regimes: pd.DataFrame,
+    abstention: pd.DataFrame,
+    model_comparisons: pd.DataFrame,
 ) -> ModelStudy:
     """Put what was found about the models side by side."""
     nothing = Validation.empty()
     validation = Validation(model_validation, nothing.sets, model_stability, nothing.correlations)
-    return ModelStudy(validation, regimes, abstention)
+    return ModelStudy(validation, regimes, abstention, model_comparisons)

@@ -11,11 +11,11 @@ from finq_predictor.adapters.invocation import Invocation
 from finq_predictor.adapters.tracking import TrackedRuns
 from finq_predictor.domain.columns import INSTRUMENT, TS
 from finq_predictor.domain.errors import DataError
-from finq_predictor.domain.evaluation.exposures import join_neutral
 from finq_predictor.domain.evaluation.live_trials import ExperimentReport
 from finq_predictor.domain.evaluation.mean_test import label_days
 from finq_predictor.domain.evaluation.paper_book import TradingTerms
 from finq_predictor.domain.evaluation.positions import strategy_for
+from finq_predictor.domain.evaluation.skill import SKILLS
 from finq_predictor.domain.evaluation.survivorship import SurvivorshipBill, bill_survivorship
 from finq_predictor.domain.evaluation.trial_ledger import (
     TrialLedger,
@@ -38,7 +38,6 @@ from finq_predictor.domain.promotion.decision import (
 from finq_predictor.domain.promotion.running_cost import RunningCosts
 from finq_predictor.domain.tables import PREDICTIONS
 from finq_predictor.pipelines.evaluation.champion import Followed, record_of
-from finq_predictor.pipelines.evaluation.neutral import of_horizon
 from finq_predictor.pipelines.evaluation.params import EvaluationParams
 from finq_predictor.pipelines.evaluation.sealed import SealedWindow
 from finq_predictor.pipelines.evaluation.trials import count_judged
@@ -74,13 +73,12 @@ def gather_measures(
     metrics: pd.DataFrame,
     metrics_by_fold: pd.DataFrame,
     daily_skill: pd.DataFrame,
-    model_comparisons: pd.DataFrame,
     backtest: pd.DataFrame,
     backtest_summary: pd.DataFrame,
     running_costs: RunningCosts = RunningCosts(),  # noqa: B008 - it is never changed
 ) -> Measures:
     """Put all that was measured side by side."""
-    return Measures(metrics, metrics_by_fold, daily_skill, model_comparisons, backtest, backtest_summary, running_costs)
+    return Measures(metrics, metrics_by_fold, daily_skill, backtest, backtest_summary, running_costs)
 
 
 def decide_promotion(
@@ -205,22 +203,20 @@ def bill_survivors(
     promotion: Decision,
     training_summary: TrainingSummary,
     params: EvaluationParams,
-    neutral_outcomes: pd.DataFrame,
     silver_benchmark: pd.DataFrame | None = None,
     silver_membership: pd.DataFrame | None = None,
     *,
     market: Market,
 ) -> SurvivorshipBill:
     """Say who is in the test of the model that is decided about, and what those are worth to it that did not last."""
-    mine = oos_predictions[oos_predictions["model"] == promotion.candidate]
     return bill_survivorship(
-        join_neutral(mine, of_horizon(neutral_outcomes, training_summary.horizon)),
+        oos_predictions[oos_predictions["model"] == promotion.candidate],
         silver_bars,
         market,
         horizon=training_summary.horizon,
         rules=params.backtest,
         strategy=gate_strategy(oos_predictions, params),
-        skill=params.promotion.skill,
+        skill=SKILLS[params.promotion.skill].plain or params.promotion.skill,
         benchmark=silver_benchmark,
         membership=silver_membership,
     )

@@ -21,7 +21,7 @@ from finq_predictor.pipelines.evaluation.nodes import (
     write_report,
 )
 from finq_predictor.pipelines.evaluation.portfolio import judge_portfolio
-from finq_predictor.pipelines.evaluation.recording import gather_circumstances, offer_to_measure
+from finq_predictor.pipelines.evaluation.recording import gather_circumstances, gather_findings, offer_to_measure
 from finq_predictor.pipelines.evaluation.risk import (
     assess_risk,
     gather_risk,
@@ -45,9 +45,9 @@ from finq_predictor.reports.evaluation.model_pictures import MODEL_PICTURES
 from finq_predictor.reports.evaluation.pictures import PICTURES
 
 PARAMS = "params:evaluation"
-MEASURED = ("metrics", "metrics_by_fold", "daily_skill", "model_comparisons", "backtest", "backtest_summary")
+MEASURED = ("metrics", "metrics_by_fold", "daily_skill", "backtest", "backtest_summary")
 STUDIED = ("validated_features", "studied_models", "risk_findings")
-BILLED = ("oos_predictions", "silver_bars", "promotion", "training_summary", "neutral_outcomes")
+BILLED = ("oos_predictions", "silver_bars", "promotion", "training_summary")
 
 
 def create_predictions(market: Market) -> Pipeline:
@@ -212,7 +212,7 @@ def create_pipeline(market: Market) -> Pipeline:
                     answers,
                     market=market,
                 ),
-                step(gather_models, [*models, *answers], "studied_models", market=market),
+                step(gather_models, [*models, *answers, "model_comparisons"], "studied_models", market=market),
                 step(draw_plots, ["evaluation_results", "studied_models"], pictures, market=market),
                 step(prepare_runs, ["evaluation_results", "plot_images"], "tracked_run", market=market),
                 step(
@@ -229,9 +229,10 @@ def create_pipeline(market: Market) -> Pipeline:
                     market=market,
                 ),
                 step(predict_latest, ["champion", "gold", PARAMS], "predictions", market=market),
+                step(gather_findings, [*STUDIED], "findings", market=market),
                 step(
                     gather_circumstances,
-                    ["predictions", "survivorship", "replay", "snapshot", *STUDIED, "entered"],
+                    ["predictions", "survivorship", "replay", "snapshot", "findings", "entered"],
                     "circumstances",
                     market=market,
                 ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -65,14 +66,34 @@ def offer_to_measure(candidates: Mapping[str, ModelBundle], gold: pd.DataFrame) 
     return ToMeasure(candidates, gold[gold[TS] == gold[TS].max()])
 
 
+@dataclass(frozen=True)
+class Findings:
+    """What was found about features, models and risk.
+
+    Attributes:
+        features: What each feature is worth alone.
+        models: What the models say, beyond the mean of the whole test.
+        risk: What may be lost.
+    """
+
+    features: Validation
+    models: ModelStudy
+    risk: RiskFindings
+
+
+def gather_findings(
+    validated_features: Validation, studied_models: ModelStudy, risk_findings: RiskFindings
+) -> Findings:
+    """Put what was found about features, models and risk side by side."""
+    return Findings(validated_features, studied_models, risk_findings)
+
+
 def gather_circumstances(
     predictions: pd.DataFrame,  # noqa: ARG001 - the snapshot that is named holds them, and the decision is entered
     survivorship: SurvivorshipBill,
     replay: ReplayRecord | None,
     snapshot: str,
-    validated_features: Validation,
-    studied_models: ModelStudy,
-    risk_findings: RiskFindings,
+    findings: Findings,
     entered: PromotionLog,
 ) -> Circumstances:
     """Put together what the report says beside the results, when all that it is about has been stored.
@@ -82,11 +103,9 @@ def gather_circumstances(
         survivorship: Who is in the test.
         replay: What the last replay of the market's history found; None before the first.
         snapshot: Id of the newest snapshot.
-        validated_features: What each feature is worth alone.
-        studied_models: What the models say, beyond the mean of the whole test.
-        risk_findings: What may be lost.
+        findings: What was found about features, models and risk.
         entered: The log of decisions with that of this run.
     """
     return Circumstances(
-        survivorship, replay, snapshot, validated_features, studied_models, risk_findings, entered.last
+        survivorship, replay, snapshot, findings.features, findings.models, findings.risk, entered.last
     )

@@ -25,6 +25,7 @@ from finq_predictor.domain.tables import (
     ABSTENTION,
     ATTRIBUTION,
     CAPACITY,
+    MODEL_COMPARISONS,
     OVERFITTING,
     PROFIT_PARTS,
     REGIMES,
@@ -65,7 +66,6 @@ class Measures:
         metrics: ``model``, ``kind``, ``metric``, ``value``, ``ci_low``, ``ci_high`` (NaN without interval), ``n_days``.
         metrics_by_fold: ``model``, ``fold``, ``metric``, ``value``.
         daily_skill: ``ts``: the day; one column per model.
-        comparisons: One row per pair of models.
         backtest: One row per day, model and strategy.
         backtest_summary: One row per measure, model and strategy.
         costs: What it takes to answer with each model.
@@ -74,7 +74,6 @@ class Measures:
     metrics: pd.DataFrame
     metrics_by_fold: pd.DataFrame
     daily_skill: pd.DataFrame
-    comparisons: pd.DataFrame
     backtest: pd.DataFrame
     backtest_summary: pd.DataFrame
     costs: RunningCosts = field(default_factory=RunningCosts)
@@ -154,16 +153,18 @@ class ModelStudy:
         validation: Measured as features are: over every horizon, by age, year and sector.
         regimes: One row per model and part of the test, see the table ``regimes``.
         abstention: One row per model and share of rows it answers to, see ``abstention``.
+        comparisons: One row per pair of models, see ``model_comparisons``.
     """
 
     validation: Validation
     regimes: pd.DataFrame
     abstention: pd.DataFrame
+    comparisons: pd.DataFrame
 
     @classmethod
     def empty(cls) -> Self:
         """Nothing was looked at."""
-        return cls(Validation.empty(), REGIMES.empty(), ABSTENTION.empty())
+        return cls(Validation.empty(), REGIMES.empty(), ABSTENTION.empty(), MODEL_COMPARISONS.empty())
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class Differences:
 def build(material: ReportMaterial) -> Differences:
     """Every candidate beside the best naive rule, and the pairs of candidates that differ."""
     results = material.results
-    found, measure = results.measures.comparisons, SKILLS[results.terms.promotion.skill]
+    found, measure = material.circumstances.models.comparisons, SKILLS[results.terms.promotion.skill]
     naive = found[found["best_of_all_p"].notna() | found["superior"].notna()]
     against = str(naive["against"].iloc[0]) if len(naive) else results.best_naive
     beside = found[(found["against"] == against) & found["model"].isin(results.candidates)]
