@@ -14,6 +14,7 @@ pytestmark = pytest.mark.slow
 LEFT_OUT = ("api", "proxy", "postgres", "redis", "mlflow", "scheduler")
 
 
+@pytest.mark.proof
 def test_a_disk_that_fills_is_told_once_and_so_is_its_end(tmp_path):
     if absent := missing():
         pytest.skip(f"not here: {', '.join(absent)}; `make stack-test APT=1` installs them, or apt-get does")
