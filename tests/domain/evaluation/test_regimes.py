@@ -6,7 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from finq_predictor.domain.evaluation.regimes import ANSWERED, STATES, abstention_curve, by_regime, volatility_states
+from finq_predictor.domain.evaluation.regimes import (
+    ANSWERED,
+    STATES,
+    Surroundings,
+    abstention_curve,
+    by_regime,
+    volatility_states,
+)
 from finq_predictor.domain.market.markets import get_market
 from finq_predictor.domain.tables import ABSTENTION, REGIMES
 
@@ -58,7 +65,7 @@ def test_the_state_of_a_market_is_known_then(bars):
 
 
 def test_parts_say_what_their_rows_say(said, bars):
-    found = by_regime(said, bars, EQUITY, 5, 0.9)
+    found = by_regime(said, Surroundings.of(bars, EQUITY), 5, 0.9)
     assert REGIMES.misfits(REGIMES.typed(found.assign(model="m"))) == []
     for kind in ("year", "sector", "volatility"):
         assert found.loc[found["kind"] == kind, "n_rows"].sum() == len(said)
@@ -69,7 +76,8 @@ def test_parts_say_what_their_rows_say(said, bars):
     assert row["ci_low"] < row["accuracy"] < row["ci_high"]
     held = np.where(said["label"] == 1.0, said["p_yes"], said["p_no"]) > 0.1
     assert row["set_coverage"] == pytest.approx(held[banks].mean())
-    without = by_regime(said.drop(columns=["p_yes", "p_no"]), bars.drop(columns="sector"), EQUITY, 5, 0.9)
+    nameless = Surroundings.of(bars.drop(columns="sector"), EQUITY)
+    without = by_regime(said.drop(columns=["p_yes", "p_no"]), nameless, 5, 0.9)
     assert without["set_coverage"].isna().all()
     assert set(without["kind"]) == {"year", "volatility"}
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -55,16 +57,37 @@ def volatility_states(bars: pd.DataFrame, market: Market) -> pd.Series:
     return pd.Series(state.astype(object), index=pd.DatetimeIndex(size.index), name="state")
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What rows are put together by besides their year; the same for every model.
+
+    Attributes:
+        states: Time of a bar -> how wild the market was, see :func:`volatility_states`.
+        sectors: Instrument -> its sector by the last bar that tells one; empty where none does.
+    """
+
+    states: pd.Series
+    sectors: pd.Series
+
+    @classmethod
+    def of(cls, bars: pd.DataFrame, market: Market) -> Self:
+        """Read them from silver bars."""
+        sectors = pd.Series(dtype=object)
+        if SECTOR in bars.columns:
+            told = bars[[TS, INSTRUMENT, SECTOR]].dropna(subset=[SECTOR]).sort_values(TS, kind="stable")
+            sectors = told.groupby(INSTRUMENT)[SECTOR].last()
+        return cls(volatility_states(bars, market), sectors)
+
+
 def by_regime(
-    predictions: pd.DataFrame, bars: pd.DataFrame, market: Market, days_of_label: int, coverage: float
+    predictions: pd.DataFrame, surroundings: Surroundings, days_of_label: int, coverage: float
 ) -> pd.DataFrame:
     """Measure one model within parts of its test.
 
     Args:
         predictions: Of one model: ``ts``, ``instrument``, ``probability``, ``label``, ``forward_return`` without NaN;
             ``p_yes`` and ``p_no`` where there are sets.
-        bars: Silver bars; sectors are those of the last bar, where it has any.
-        market: The market.
+        surroundings: States of the market, and sectors.
         days_of_label: Days over which a label reaches.
         coverage: What the sets promise.
 
@@ -76,12 +99,11 @@ def by_regime(
     parts = {
         Kind.YEAR: pd.Series(times.year.astype(str), index=predictions.index),
         Kind.VOLATILITY: pd.Series(
-            volatility_states(bars, market).reindex(times).to_numpy(), index=predictions.index, dtype=object
+            surroundings.states.reindex(times).to_numpy(), index=predictions.index, dtype=object
         ),
     }
-    if SECTOR in bars.columns and bars[SECTOR].notna().any():
-        told = bars.dropna(subset=[SECTOR]).sort_values(TS, kind="stable").groupby(INSTRUMENT)[SECTOR].last()
-        parts[Kind.SECTOR] = predictions[INSTRUMENT].map(told)
+    if len(surroundings.sectors):
+        parts[Kind.SECTOR] = predictions[INSTRUMENT].map(surroundings.sectors)
     rows = [
         {"kind": kind.value, "part": str(part), **_measure(some, days_of_label, coverage)}
         for kind, named in parts.items()

@@ -7,7 +7,7 @@ import pandas as pd
 from finq_predictor.domain.columns import TS
 from finq_predictor.domain.evaluation.feature_validation.validating import Validation
 from finq_predictor.domain.evaluation.mean_test import label_days
-from finq_predictor.domain.evaluation.regimes import abstention_curve, by_regime
+from finq_predictor.domain.evaluation.regimes import Surroundings, abstention_curve, by_regime
 from finq_predictor.domain.market.markets import Market
 from finq_predictor.domain.modelling.origin import TrainingSummary
 from finq_predictor.domain.tables import ABSTENTION, REGIMES
@@ -37,9 +37,10 @@ def study_answers(
     """
     days = label_days(training_summary.horizon, market)
     known = oos_predictions.dropna(subset=["probability", "label", "forward_return"])
+    surroundings = Surroundings.of(silver_bars, market)
     regimes, curves = [], []
     for model, rows in known[~market.is_masked(known[TS])].groupby("model", sort=True):
-        regimes.append(by_regime(rows, silver_bars, market, days, params.abstention.coverage).assign(model=model))
+        regimes.append(by_regime(rows, surroundings, days, params.abstention.coverage).assign(model=model))
         curves.append(abstention_curve(rows, days).assign(model=model))
     return (
         REGIMES.typed(pd.concat(regimes, ignore_index=True)),

@@ -2,58 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from finq_predictor.domain.arrays import Array
-from finq_predictor.domain.modelling.models.base import Device
 from finq_predictor.domain.modelling.models.networks import SequenceNetwork
-from finq_predictor.domain.modelling.models.sequences import OF_THE_FAMILY, Named
 
 
 class LSTM(SequenceNetwork):
     """One layer that is read bar by bar, the oldest first; its last state and the static features give the score.
 
-    Args:
-        sequences: As for :class:`SequenceNetwork`, and so are all others.
-        static: Names and patterns of the features that are read beside the sequences.
-        hidden: Width of the state.
-        epochs: Passes over the rows.
-        batch: Rows of a step.
-        learning_rate: Largest step.
-        weight_decay: How strongly weights are pulled to nothing.
-        clip: Standardised values are cut to plus and minus this many standard deviations.
-        device: Where it is fitted, ``"cpu"`` or ``"cuda"``.
-        returns: Whether it forecasts returns as well.
+    It takes what :class:`SequenceNetwork` takes.
     """
 
     name: ClassVar[str] = "lstm"
-
-    def __init__(
-        self,
-        sequences: Named = OF_THE_FAMILY,
-        static: Sequence[str] = (),
-        hidden: int = 32,
-        epochs: int = 4,
-        batch: int = 1024,
-        learning_rate: float = 0.002,
-        weight_decay: float = 0.1,
-        clip: float = 5.0,
-        device: str = Device.CPU.value,
-        returns: bool = False,
-    ) -> None:
-        super().__init__(
-            sequences=sequences,
-            static=static,
-            hidden=hidden,
-            epochs=epochs,
-            batch=batch,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            clip=clip,
-            device=device,
-            returns=returns,
-        )
 
     def _body(self, channels: int, length: int) -> dict[str, tuple[int, ...]]:  # noqa: ARG002 - one interface
         gates = 4 * self.hidden

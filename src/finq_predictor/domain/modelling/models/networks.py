@@ -59,7 +59,6 @@ class SequenceNetwork(Model, ReturnForecaster, ProgressReporter):
         clip: Standardised values are cut to plus and minus this many standard deviations.
         device: Where it is fitted, ``"cpu"`` or ``"cuda"``.
         returns: Whether it forecasts returns as well; that takes a second fit of a network of the same size.
-        **params: What a subclass takes beside them.
     """
 
     kind: ClassVar[ModelKind] = ModelKind.CANDIDATE
@@ -84,7 +83,6 @@ class SequenceNetwork(Model, ReturnForecaster, ProgressReporter):
         clip: float = 5.0,
         device: str = Device.CPU.value,
         returns: bool = False,
-        **params: Any,
     ) -> None:
         named = [one if isinstance(one, str) else list(one) for one in sequences]
         super().__init__(
@@ -98,7 +96,6 @@ class SequenceNetwork(Model, ReturnForecaster, ProgressReporter):
             clip=clip,
             device=device,
             returns=returns,
-            **params,
         )
         whole = {"hidden": hidden, "epochs": epochs, "batch": batch}
         for name, value in whole.items():

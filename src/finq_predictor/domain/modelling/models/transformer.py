@@ -66,9 +66,8 @@ class Transformer(SequenceNetwork):
             clip=clip,
             device=device,
             returns=returns,
-            layers=layers,
-            heads=heads,
         )
+        self.params |= {"layers": layers, "heads": heads}
         if not (isinstance(layers, int) and 1 <= layers <= 64):
             raise ConfigurationError(f"Model {self.name!r} got layers={layers!r}; expected a whole number, 1 to 64.")
         if not (isinstance(heads, int) and heads >= 1 and hidden % heads == 0):
